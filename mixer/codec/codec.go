@@ -1,0 +1,58 @@
+// Package codec turns RTP payloads into PCM and PCM into RTP payloads. It is pure: bytes in, samples out; no
+// network, no clock, no goroutine. PCM is mono, signed 16 bit, in host order ([]int16).
+//
+// A [Format] names what was negotiated. [NewDecoder] and [NewEncoder] make the state for one direction of one
+// stream; neither is safe for concurrent use, and after construction neither allocates.
+package codec
+
+import "errors"
+
+// Name is a codec's encoding name as SDP writes it (RFC 3551 §6, RFC 7587 §7); compare without regard to case in
+// SDP, exactly here.
+type Name string
+
+// The codecs that can be made. G.722's place is here: RTP clock 8000, PCM 16000 (RFC 3551 §4.5.2).
+const (
+	PCMU Name = "PCMU" // RFC 3551 §4.5.14
+	PCMA Name = "PCMA" // RFC 3551 §4.5.14
+	Opus Name = "opus" // RFC 6716, RFC 7587
+)
+
+// Format is a codec together with its two rates. It is comparable: legs with equal formats share one encode.
+type Format struct {
+	Name Name
+	// ClockRateHz is the RTP timestamp clock: 8000 for G.711, 48000 for Opus whatever it carries (RFC 7587 §4.1).
+	ClockRateHz int
+	// SampleRateHz is the rate of the PCM on this side: 8000 for G.711; for Opus 8000, 16000 or 48000, the highest
+	// that the peer can use.
+	SampleRateHz int
+}
+
+// Errors of this package; they come wrapped with what was wrong.
+var (
+	ErrFormat  = errors.New("codec: no such format")
+	ErrPayload = errors.New("codec: malformed payload")
+	ErrBuffer  = errors.New("codec: buffer too small")
+)
+
+// MaxPacketMilliseconds is the longest packet that a decoder accepts: Opus allows 120 ms (RFC 6716 §2.1.4).
+const MaxPacketMilliseconds = 120
+
+// Decoder is one stream's way from payloads to samples at Format.SampleRateHz.
+type Decoder interface {
+	// Samples says how many samples payload decodes to, without decoding it. It returns ErrPayload where the payload
+	// cannot be of this codec. No payload may make it or Decode panic.
+	Samples(payload []byte) (int, error)
+	// Decode writes the payload's samples to dst and returns how many. ErrBuffer where dst is too short, ErrPayload
+	// where the payload is malformed; dst's content is then undefined and the caller conceals.
+	Decode(dst []int16, payload []byte) (int, error)
+	// Conceal fills dst with sound in place of a packet that did not come; repeated calls fade to silence
+	// within 60 ms. len(dst) is at most 120 ms.
+	Conceal(dst []int16)
+}
+
+// Encoder is one stream's way from samples to payloads.
+type Encoder interface {
+	// Encode writes the payload of pcm, 20 ms at Format.SampleRateHz, to dst and returns its length.
+	Encode(dst []byte, pcm []int16) (int, error)
+}

@@ -1,0 +1,16 @@
+// Package jitter evens out the arrival of a leg's packets: an adaptive playout buffer. It is pure: the caller says
+// what time it is. A Buffer is owned by one goroutine, copies what it is given into memory of its own, and
+// allocates nothing after New.
+package jitter
+
+import "time"
+
+// Packet is one RTP packet's audio as the buffer sees it. All clock units are those of Config.ClockRateHz.
+type Packet struct {
+	Sequence  uint16        // RTP sequence number (RFC 3550 §5.1)
+	Timestamp uint32        // RTP timestamp, clock units
+	Samples   int           // what the payload lasts, in clock units
+	Marker    bool          // first packet of a talkspurt (RFC 3551 §4.1)
+	Arrival   time.Time     // when the kernel took it in
+	Payload   []byte        // Put copies it; from Next it is valid until the following call on the Buffer
+}

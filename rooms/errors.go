@@ -1,0 +1,18 @@
+package rooms
+
+import "errors"
+
+// Sentinels of this package. They come wrapped with the room or participant they are about; api and sipua each
+// translate them in one table.
+var (
+	ErrNoRoom        = errors.New("no such room")
+	ErrRoomExists    = errors.New("room exists already")
+	ErrNoParticipant = errors.New("no such participant")
+	ErrLocked        = errors.New("room is locked")
+	ErrFull          = errors.New("room is full")
+	ErrOccupied      = errors.New("room is occupied")
+	ErrDraining      = errors.New("bridge is draining")
+	ErrClosed        = errors.New("room has ended")
+	ErrInvalid       = errors.New("invalid value")
+	ErrMediaTimeout  = errors.New("no media from the caller")
+)

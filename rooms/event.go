@@ -1,0 +1,52 @@
+package rooms
+
+import "time"
+
+// Kind is what an event tells.
+type Kind uint8
+
+// The kinds of events.
+const (
+	KindUnspecified Kind = iota
+	KindJoined
+	KindLeft
+	KindMuted
+	KindUnmuted
+	KindTalkingStarted
+	KindTalkingStopped
+	KindKeyPressed
+	KindLocked
+	KindUnlocked
+	KindUpdated // settings of the room or of a participant that have no kind of their own
+	KindEnded   // the conference is over: everybody has left or was sent away
+)
+
+// Reason says why a participant left or a conference ended.
+type Reason uint8
+
+// The reasons.
+const (
+	ReasonUnspecified Reason = iota
+	ReasonHangup             // the caller hung up
+	ReasonRemoved            // a moderator removed the participant
+	ReasonEnded              // a moderator ended the conference
+	ReasonEmpty              // nobody was left
+	ReasonMaxDuration        // the conference reached its maximum duration
+	ReasonMediaTimeout       // the caller's media stopped
+	ReasonFailed             // the call failed: no ACK, a broken dialog
+	ReasonDraining           // the bridge is shutting down
+)
+
+// Event is one thing that happened in a room. Events of one room are numbered from 1 without gaps.
+type Event struct {
+	Room     string
+	Sequence uint64
+	Time     time.Time
+	Kind     Kind
+	// Participant is who it is about, as of after the event; its ID is empty where the event is the room's.
+	Participant ParticipantInfo
+	Reason      Reason        // Left and Ended
+	Key         byte          // KeyPressed: '0' to '9', '*', '#', 'A' to 'D'
+	Held        time.Duration // KeyPressed: how long
+	Info        Info          // the room, as of after the event: Locked, Unlocked, Updated, Ended
+}

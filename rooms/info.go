@@ -1,0 +1,91 @@
+package rooms
+
+import (
+	"time"
+
+	"github.com/confbridge/confbridge/mixer/codec"
+)
+
+// Settings is what can be set on a room.
+type Settings struct {
+	DisplayName string
+	// MaxParticipants is how many may be in the room; 0 means no limit.
+	MaxParticipants int
+	// MaxDuration is how long a conference may last, counted from the first join; 0 means no limit.
+	MaxDuration time.Duration
+	// Locked rooms let nobody in.
+	Locked bool
+}
+
+// Info is a room at one moment.
+type Info struct {
+	Number string
+	Settings
+	// OnDemand rooms came into being by a call and vanish when they are empty; others stay until deleted.
+	OnDemand bool
+	Created  time.Time
+	// Started is when the first of those now there came in; zero while the room is empty.
+	Started      time.Time
+	Participants int
+	// SampleRateHz is the mix's rate: 8000, 16000 or 48000; 0 while the room is empty.
+	SampleRateHz int
+	// Sequence is the number of the room's newest event; 0 before the first.
+	Sequence uint64
+}
+
+// Role is what a participant may do.
+type Role uint8
+
+// The roles. A speaker is heard and hears; a moderator also steers; a listener is never heard.
+const (
+	RoleSpeaker Role = iota
+	RoleModerator
+	RoleListener
+)
+
+// Caller says who asks to come in.
+type Caller struct {
+	// DisplayName as the caller gave it; Address is the SIP URI of the From field; CallID names the call in logs.
+	DisplayName, Address, CallID string
+	Role                         Role
+}
+
+// ParticipantInfo is a participant at one moment.
+type ParticipantInfo struct {
+	ID   string // unique in the bridge's lifetime: lower-case letters and digits
+	Room string
+	Caller
+	Muted   bool
+	Deaf    bool
+	GainDB  float64 // applied to what the participant says; −30 to +30
+	Talking bool
+	Joined  time.Time
+	Format  codec.Format
+	Media   MediaStats
+}
+
+// MediaStats is what has been heard from a participant since the join.
+type MediaStats struct {
+	PacketsReceived uint64
+	PacketsLost     uint64        // never came
+	PacketsLate     uint64        // came after their turn
+	Concealed       time.Duration // sound made up in place of what was missing
+	BufferDelay     time.Duration // what the jitter buffer adds now
+}
+
+// ParticipantPatch says what to change; nil fields stay as they are.
+type ParticipantPatch struct {
+	DisplayName *string
+	Role        *Role
+	Muted       *bool
+	Deaf        *bool
+	GainDB      *float64
+}
+
+// SettingsPatch says what to change; nil fields stay as they are.
+type SettingsPatch struct {
+	DisplayName     *string
+	MaxParticipants *int
+	MaxDuration     *time.Duration
+	Locked          *bool
+}

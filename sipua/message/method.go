@@ -1,0 +1,21 @@
+package message
+
+// Method is a request's method. Methods are compared with regard to case (RFC 3261 §7.1); unknown ones are kept.
+type Method string
+
+// The methods that this project has words for.
+const (
+	Invite    Method = "INVITE"
+	Ack       Method = "ACK"
+	Bye       Method = "BYE"
+	Cancel    Method = "CANCEL"
+	Options   Method = "OPTIONS"
+	Register  Method = "REGISTER"
+	Update    Method = "UPDATE"    // RFC 3311
+	Info      Method = "INFO"      // RFC 6086
+	Prack     Method = "PRACK"     // RFC 3262
+	Subscribe Method = "SUBSCRIBE" // RFC 6665
+	Notify    Method = "NOTIFY"    // RFC 6665
+	Refer     Method = "REFER"     // RFC 3515
+	Publish   Method = "PUBLISH"   // RFC 3903
+)

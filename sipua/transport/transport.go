@@ -1,0 +1,122 @@
+// Package transport carries SIP messages (RFC 3261 §18): it listens on UDP and TCP, frames and parses what comes in,
+// notes where it came from in the topmost Via (RFC 3261 §18.2.1, RFC 3581), sends responses back by §18.2.2, and keeps
+// and reuses connections for requests. Nothing it does waits for a peer: a datagram goes to the kernel, a stream has a
+// bounded queue and a writer of its own.
+//
+// Goroutines: one reader for each UDP socket; for each TCP listener one that accepts; for each TCP connection one that
+// reads and one that writes (and dials first, if we open it). [Manager.Close] returns after all of them.
+//
+// Order: all messages of one connection or UDP socket are handed up one after another by the goroutine that reads it.
+package transport
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/confbridge/confbridge/sipua/message"
+)
+
+// Errors of this package; they come wrapped with the address they are about.
+var (
+	ErrClosed      = errors.New("transport is closed")
+	ErrNoListener  = errors.New("no listener for that transport and address family")
+	ErrQueueFull   = errors.New("the peer does not read: write queue full")
+	ErrFlowGone    = errors.New("connection is gone")
+	ErrConnLimit   = errors.New("too many connections")
+	ErrAddressUsed = errors.New("address in use")
+	ErrConfig      = errors.New("invalid transport configuration")
+	ErrResolve     = errors.New("address not found")
+)
+
+// Config is how the transports behave. The zero value works but listens nowhere.
+type Config struct {
+	// Listen has URLs such as "udp://0.0.0.0:5060", "tcp://[::]:5060"; port 0 takes a free one.
+	Listen []string
+	// Advertise is the host put into Via and Contact; empty: the local address that the peer is reached from.
+	Advertise string
+	// Limits on streams; 0 means the default in brackets.
+	MaxConns          int           // connections in all (4096)
+	MaxConnsPerSource int           // connections from one IP address (64)
+	IdleTimeout       time.Duration // nothing read nor written (5 min)
+	MessageTimeout    time.Duration // from a message's first octet to its last (10 s)
+	WriteTimeout      time.Duration // one write (5 s)
+	DialTimeout       time.Duration // opening a connection (5 s)
+	WriteQueue        int           // messages that wait to be written to one connection (128)
+	Log               *slog.Logger  // nil discards
+}
+
+// Handler takes what comes in. Both methods run on the goroutine that reads the connection or socket (Closed of a
+// connection that we failed to open: on the one that dialled), must not block, and may call the Manager but Close.
+type Handler interface {
+	// Receive takes one message that parsed and whose topmost Via has received and rport filled in. It is the handler's.
+	Receive(msg *message.Message, from Flow)
+	// Closed says that a connection has ended and that nothing queued on it will be sent any more. Not for UDP.
+	Closed(f Flow, err error)
+}
+
+// HostPort is a host (IPv6 without brackets) and a port.
+type HostPort struct {
+	Host string
+	Port int
+}
+
+// Flow is a way to one peer: a connection, or a pair of addresses on a UDP socket. It is a comparable value; using it
+// after the connection is gone is an error, never harmful.
+type Flow struct {
+	Transport string         // UDP, TCP
+	Local     netip.AddrPort // our end: of a packet that came in, the address it was sent to
+	Remote    netip.AddrPort // the peer's end
+	SentBy    HostPort       // where we are reached by that transport: for Via, Contact, and the host also for SDP
+	ID        uint64         // the connection or UDP socket
+}
+
+// Reliable says whether the transport delivers by itself (RFC 3261 §17).
+func (f Flow) Reliable() bool { return f.Transport != "UDP" }
+
+// Target is where a request is to go.
+type Target struct {
+	Transport string // UDP, TCP
+	Addr      netip.AddrPort
+}
+
+// Manager is all transports. Its methods are safe for concurrent use.
+type Manager struct{}
+
+// Listen opens all listeners of cfg, or none. Nothing is read before Start.
+func Listen(ctx context.Context, cfg Config) (*Manager, error) { return &Manager{}, nil }
+
+// Start starts reading; it is called once.
+func (m *Manager) Start(h Handler) {}
+
+// Close closes every listener and connection and returns after all goroutines have ended. What is queued is written
+// first where the peer takes it within the write timeout.
+func (m *Manager) Close() error { return nil }
+
+// Addrs are the listeners' bound addresses, in the order of Config.Listen.
+func (m *Manager) Addrs() []Target { return nil }
+
+// Stats returns the counters as of now.
+func (m *Manager) Stats() Stats { return Stats{} }
+
+// Open returns the flow that a request to t takes: the UDP socket, or a connection that is there, or a new one. It
+// does not wait: messages queue while the connection is dialled, and the Handler's Closed tells when that fails.
+func (m *Manager) Open(t Target) (Flow, error) { return Flow{}, ErrNoListener }
+
+// Send writes data on a flow. It does not block; data belongs to the transport afterwards and must not be changed.
+func (m *Manager) Send(f Flow, data []byte) error { return ErrFlowGone }
+
+// Respond sends a response, data, back along the flow its request came on, by RFC 3261 §18.2.2 and RFC 3581; via is
+// the topmost Via as Receive gave it. Over TCP it is the same connection, or a new one where that is gone.
+func (m *Manager) Respond(f Flow, via message.Via, data []byte) error { return ErrFlowGone }
+
+// LocalIP is the address of ours that a peer is reached from, for SDP and Contact: no packet is sent to find it.
+func (m *Manager) LocalIP(peer netip.Addr) (netip.Addr, error) { return netip.Addr{}, ErrNoListener }
+
+// Resolve finds where a request to a URI goes: its transport and maddr parameters, its port or the default, and its
+// host as an address or by DNS (A and AAAA; RFC 3263's NAPTR and SRV are not asked). It blocks on DNS.
+func (m *Manager) Resolve(ctx context.Context, u message.URI) (Target, error) {
+	return Target{}, ErrResolve
+}

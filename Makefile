@@ -1,0 +1,83 @@
+# `make` alone prints what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# hraban/opus also wraps libopusfile, which we do not use.
+export GOFLAGS := -tags=nolibopusfile $(GOFLAGS)
+export CGO_ENABLED := 1
+
+FOR      ?= 10s                     # how long each fuzz target runs
+LINT     := go tool -modfile=internal/tools/lint/go.mod
+PROTO    := go tool -modfile=internal/tools/go.mod
+NEED     := internal/tools/need.sh
+
+.PHONY: help
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build bin/confbridge
+	@$(NEED) build
+	go build -o bin/confbridge ./cmd/confbridge
+
+.PHONY: run
+run: build ## build and start a bridge on its defaults
+	bin/confbridge serve
+
+.PHONY: test
+test: ## install what the tests need, and run them all
+	@$(NEED) build test
+	go test -timeout 10m ./...
+
+.PHONY: check
+check: fmt vet lint layout race fuzz vuln ## all that must hold before a commit lands
+
+.PHONY: fmt
+fmt: ## fail where gofumpt would change something
+	@out=$$($(LINT) gofumpt -l $$(git ls-files '*.go' | grep -v '\.pb\.go$$')); \
+	if [ -n "$$out" ]; then echo "not gofumpt-clean:"; echo "$$out"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet
+	@$(NEED) build
+	go vet ./...
+
+.PHONY: lint
+lint: ## golangci-lint, with the reasons in .golangci.yaml
+	@$(NEED) build
+	$(LINT) golangci-lint run ./...
+
+.PHONY: layout
+layout: ## the import table of ARCHITECTURE.md
+	go test ./internal/layout
+
+.PHONY: race
+race: ## all tests under the race detector
+	@$(NEED) build test
+	go test -race -timeout 15m ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FOR=10s
+	@$(NEED) build
+	internal/tools/fuzz.sh $(FOR)
+
+.PHONY: vuln
+vuln: ## govulncheck, where its database can be reached
+	@internal/tools/vuln.sh
+
+.PHONY: proto
+proto: ## lint the .proto files, check them against main, and generate their Go code
+	$(PROTO) buf lint
+	internal/tools/proto-breaking.sh
+	$(PROTO) buf generate
+
+.PHONY: bench
+bench: build ## Go benchmarks, then the load test against the floor; results go to bench/results/
+	@$(NEED) bench
+	go test -run '^$$' -bench . -benchtime 200ms ./mixer/... ./media/... ./rooms/... ./sipua/...
+	go run ./bench/run
+
+.PHONY: demo
+demo: build ## a bridge, three callers with different speech for 15 s, one records demo.wav
+	@$(NEED) test
+	test/demo.sh

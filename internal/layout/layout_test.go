@@ -1,0 +1,90 @@
+// Package layout holds no code: its test is the import table of ARCHITECTURE.md, which fails on an import that runs up
+// or sideways.
+package layout
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/confbridge/confbridge/"
+
+// allowed says which of the module's packages each package may import. A package that is not here may not exist.
+var allowed = map[string][]string{
+	"mixer":         {},
+	"mixer/codec":   {},
+	"mixer/jitter":  {},
+	"mixer/measure": {},
+
+	"rooms": {"mixer", "mixer/codec", "mixer/jitter"},
+	"media": {"mixer", "mixer/codec", "mixer/jitter"},
+
+	"sipua/message":     {},
+	"sipua/transport":   {"sipua/message"},
+	"sipua/transaction": {"sipua/message", "sipua/transport"},
+	"sipua/sdp":         {"mixer/codec"},
+	"sipua":             {"sipua/message", "sipua/transport", "sipua/transaction", "sipua/sdp", "media", "rooms", "mixer/codec"},
+
+	"proto/confbridge/v1": {},
+	"api":                 {"proto/confbridge/v1", "rooms", "mixer/codec"},
+
+	"internal/layout": {},
+}
+
+// wires may import everything below them: they put the parts together.
+var wires = []string{"cmd/", "bench/", "test"}
+
+func TestImportsRunDown(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, module+"...").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		name := strings.TrimPrefix(fields[0], module)
+		if slices.ContainsFunc(wires, func(w string) bool { return strings.HasPrefix(name, w) }) {
+			continue
+		}
+		seen++
+		may, known := allowed[name]
+		if !known {
+			t.Errorf("package %s is not in the table: give it a line here and in ARCHITECTURE.md", name)
+			continue
+		}
+		for _, imported := range fields[1:] {
+			if below, own := strings.CutPrefix(imported, module); own && !slices.Contains(may, below) {
+				t.Errorf("%s imports %s, which the table does not allow", name, below)
+			}
+		}
+	}
+	if seen < 5 {
+		t.Errorf("go list named %d packages of ours; the test looked at nothing", seen)
+	}
+}
+
+// purity keeps network, clock, goroutines and logs out of the floors that promise to have none.
+var purity = map[string][]string{
+	"mixer":        {"net", "os", "log", "log/slog", "sync", "context", "time/tzdata"},
+	"mixer/jitter": {"net", "os", "log", "log/slog", "sync", "context"},
+	"mixer/codec":  {"net", "os", "log", "log/slog", "context"},
+	"rooms":        {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
+	"media":        {"github.com/pion/sdp/v3", "google.golang.org/grpc"},
+}
+
+func TestFloorsKnowOnlyTheirOwnWords(t *testing.T) {
+	for name, banned := range purity {
+		out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, module+name).CombinedOutput()
+		if err != nil {
+			t.Errorf("go list %s: %v\n%s", name, err, out)
+			continue
+		}
+		for _, imported := range strings.Fields(string(out)) {
+			if slices.Contains(banned, imported) {
+				t.Errorf("%s imports %s, which is not its business", name, imported)
+			}
+		}
+	}
+}

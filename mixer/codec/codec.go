@@ -1,8 +1,9 @@
 // Package codec turns RTP payloads into PCM and PCM into RTP payloads. It is pure: bytes in, samples out; no
 // network, no clock, no goroutine. PCM is mono, signed 16 bit, in host order ([]int16).
 //
-// A [Format] names what was negotiated. [NewDecoder] and [NewEncoder] make the state for one direction of one
-// stream; neither is safe for concurrent use, and after construction neither allocates.
+// A [Format] names what was negotiated; [Lookup] finds it by what SDP says. [NewDecoder] and [NewEncoder] make the
+// state for one direction of one stream; neither is safe for concurrent use, and after construction neither
+// allocates.
 package codec
 
 import "errors"
@@ -37,6 +38,10 @@ var (
 
 // MaxPacketMilliseconds is the longest packet that a decoder accepts: Opus allows 120 ms (RFC 6716 §2.1.4).
 const MaxPacketMilliseconds = 120
+
+// MaxPayloadBytes is a length of dst that always suffices for [Encoder.Encode]: one Opus frame of the greatest
+// length and its table-of-contents byte (RFC 6716 §3.2.1).
+const MaxPayloadBytes = 1276
 
 // Decoder is one stream's way from payloads to samples at Format.SampleRateHz.
 type Decoder interface {

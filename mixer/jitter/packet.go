@@ -7,10 +7,10 @@ import "time"
 
 // Packet is one RTP packet's audio as the buffer sees it. All clock units are those of Config.ClockRateHz.
 type Packet struct {
-	Sequence  uint16        // RTP sequence number (RFC 3550 §5.1)
-	Timestamp uint32        // RTP timestamp, clock units
-	Samples   int           // what the payload lasts, in clock units
-	Marker    bool          // first packet of a talkspurt (RFC 3551 §4.1)
-	Arrival   time.Time     // when the kernel took it in
-	Payload   []byte        // Put copies it; from Next it is valid until the following call on the Buffer
+	Sequence  uint16    // RTP sequence number (RFC 3550 §5.1)
+	Timestamp uint32    // RTP timestamp, clock units
+	Samples   int       // what the payload lasts, in clock units
+	Marker    bool      // first packet of a talkspurt (RFC 3551 §4.1)
+	Arrival   time.Time // when the kernel took it in
+	Payload   []byte    // Put copies it; from Next it is valid until the following call on the Buffer
 }

@@ -1,14 +1,24 @@
 // Package media carries sound between sockets and whoever mixes it: one RTP leg a caller. It knows RTP and RTCP,
 // and no SIP, SDP, gRPC or room.
+//
+// An [Engine] gives out [Leg]s, each with a pair of UDP ports. A leg has no goroutine: its owner calls Receive and
+// Send once every 20 ms, and everything happens inside those two, RTCP and timeouts too. The sockets are plain
+// non-blocking file descriptors that Go's netpoller never sees, so a packet wakes nobody. That makes the package
+// Linux only: it needs recvmmsg and SO_TIMESTAMPNS.
 package media
 
 import (
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
+)
 
-	"github.com/confbridge/confbridge/mixer/codec"
-	"github.com/confbridge/confbridge/mixer/jitter"
+const (
+	defaultPortMin = 20000
+	defaultPortMax = 29999
+	defaultTimeout = 60 * time.Second
 )
 
 // Config is how legs are made. The zero value works: ports 20000 to 29999, a timeout of 60 s.
@@ -21,68 +31,84 @@ type Config struct {
 }
 
 // Engine makes legs and gives out their ports. Safe for concurrent use. It is a prometheus.Collector of
-// confbridge_rtp_packets_total{dir,result} and confbridge_rtp_rejected_total{reason}.
-type Engine struct{}
+// confbridge_rtp_packets_total{dir,result}, confbridge_rtp_rejected_total{reason} and confbridge_media_legs.
+type Engine struct {
+	timeout time.Duration
+	log     *slog.Logger
+	ports   *ports
+	batches batches
 
-// NewEngine checks cfg; it opens nothing.
-func NewEngine(cfg Config) (*Engine, error) { panic("TODO") }
-
-// Open binds an even port for RTP and the next one for RTCP at ip (ErrNoPorts when none is left).
-func (e *Engine) Open(ip netip.Addr) (*Leg, error) { panic("TODO") }
-
-// Stream is what offer and answer have agreed on, for one leg.
-type Stream struct {
-	// Remote is where RTP goes; RemoteRTCP where RTCP goes, unused with Mux (RFC 5761).
-	Remote, RemoteRTCP netip.AddrPort
-	Mux                bool
-	// Send and Receive are the direction, seen from here (RFC 3264 §6.1).
-	Send, Receive bool
-	// Payloads are the audio payload types that may come, at least one; the first is what is sent.
-	Payloads []Payload
-	// Events are the telephone-event payload types (RFC 4733).
-	Events []EventPayload
+	mu     sync.Mutex
+	legs   map[*Leg]struct{}
+	closed totals // what the legs that are gone have counted
 }
 
-// Payload binds an RTP payload type to a format. Receiving and sending numbers may differ (RFC 3264 §5.1).
-type Payload struct {
-	ReceiveType, SendType uint8
-	Format                codec.Format
+// NewEngine checks cfg (ErrInvalid); it opens nothing.
+func NewEngine(cfg Config) (*Engine, error) {
+	if cfg.PortMin == 0 && cfg.PortMax == 0 {
+		cfg.PortMin, cfg.PortMax = defaultPortMin, defaultPortMax
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = defaultTimeout
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Timeout < 0 {
+		return nil, fmt.Errorf("timeout %v is negative: %w", cfg.Timeout, ErrInvalid)
+	}
+	p, err := newPorts(cfg.PortMin, cfg.PortMax)
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{timeout: cfg.Timeout, log: cfg.Log, ports: p, legs: make(map[*Leg]struct{})}, nil
 }
 
-// EventPayload binds payload types to telephone-event at a clock rate.
-type EventPayload struct {
-	ReceiveType, SendType uint8
-	ClockRateHz           int
+// Open binds an even port for RTP and the next one for RTCP at ip (ErrNoPorts when none is left). The leg is silent
+// and deaf until it is configured. Who opens it must Close it or hand it to somebody who will.
+func (e *Engine) Open(ip netip.Addr) (*Leg, error) {
+	if !ip.IsValid() {
+		return nil, fmt.Errorf("no address to bind: %w", ErrInvalid)
+	}
+	ip = ip.Unmap()
+	port, rtp, rtcp, err := e.bind(ip)
+	if err != nil {
+		return nil, fmt.Errorf("open leg at %s: %w", ip, err)
+	}
+	l := newLeg(e, netip.AddrPortFrom(ip, port), rtp, rtcp)
+	e.mu.Lock()
+	e.legs[l] = struct{}{}
+	e.mu.Unlock()
+	return l, nil
 }
 
-// Leg is one caller's RTP and RTCP. One goroutine owns it: who opened it, until it is handed to a room; then the
-// room's. Format, Receive, Send and Close are what package rooms asks of a leg.
-type Leg struct{}
+// bind takes pairs from the pool until one can be bound. What another process holds goes to the end of the queue.
+func (e *Engine) bind(ip netip.Addr) (uint16, socket, socket, error) {
+	for range e.ports.total() {
+		port, ok := e.ports.take()
+		if !ok {
+			break
+		}
+		rtp, rtcp, err := openPair(ip, port)
+		if err == nil {
+			return port, rtp, rtcp, nil
+		}
+		e.ports.give(port)
+		if !isPortTaken(err) {
+			return 0, socket{}, socket{}, err
+		}
+		e.log.Debug("port is held by another process", "port", port)
+	}
+	return 0, socket{}, socket{}, ErrNoPorts
+}
 
-// Addr is the local RTP address; RTCP is on the next port.
-func (l *Leg) Addr() netip.AddrPort { panic("TODO") }
-
-// Configure sets or changes what was agreed. A changed remote address ends the latch on the old one.
-func (l *Leg) Configure(s Stream) error { panic("TODO") }
-
-// Format is the codec that Send takes.
-func (l *Leg) Format() codec.Format { panic("TODO") }
-
-// Receive drains the sockets without waiting and hands on what is valid. ErrTimeout when the peer is gone.
-func (l *Leg) Receive(now time.Time, in Inlet) error { panic("TODO") }
-
-// Send sends payload, which lasts samples clock units; an empty one only advances the timestamp.
-func (l *Leg) Send(now time.Time, payload []byte, samples int) { panic("TODO") }
-
-// PressKey queues a key to be sent as telephone-event (RFC 4733 §2.5.1.2) in place of sound by the coming Sends.
-func (l *Leg) PressKey(digit byte, held time.Duration) error { panic("TODO") }
-
-// Close sends RTCP BYE, closes the sockets and gives the ports back.
-func (l *Leg) Close() error { panic("TODO") }
-
-// Inlet takes what a leg receives; the same as rooms.Inlet, see there.
-type Inlet interface {
-	Restart(f codec.Format)
-	Audio(p jitter.Packet)
-	Key(digit byte, held time.Duration)
+// forget takes a leg that is closed out of the books and keeps its counts.
+func (e *Engine) forget(l *Leg) {
+	e.mu.Lock()
+	if _, ok := e.legs[l]; ok {
+		delete(e.legs, l)
+		e.closed.add(&l.counters)
+	}
+	e.mu.Unlock()
+	e.ports.give(l.local.Port())
 }

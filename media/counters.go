@@ -1,0 +1,68 @@
+package media
+
+import "sync/atomic"
+
+// reason says why something that came in was not taken.
+type reason uint8
+
+const (
+	accepted            reason = iota
+	reasonShort                // shorter than its header says (RFC 3550 §A.1)
+	reasonVersion              // not version 2
+	reasonPadding              // the padding is longer than the packet
+	reasonPayloadType          // not negotiated
+	reasonPayload              // not a payload of the negotiated format
+	reasonTooLong              // more bytes or more sound than anybody should send
+	reasonSource               // from somebody else than the true source
+	reasonProbation            // from a source that has yet to show itself (RFC 3550 §A.1)
+	reasonSSRC                 // another SSRC beside the one that is heard
+	reasonSequence             // far off the sequence (RFC 3550 §A.1)
+	reasonLoop                 // our own, come back (RFC 3550 §8.2)
+	reasonOnHold               // we do not receive
+	reasonRTCP                 // malformed RTCP (RFC 3550 §A.2)
+	reasonRTCPSource           // RTCP from somebody else
+	reasonNotConfigured        // before offer and answer
+	reasons
+)
+
+var reasonNames = [reasons]string{
+	accepted: "", reasonShort: "short", reasonVersion: "version", reasonPadding: "padding",
+	reasonPayloadType: "payload_type", reasonPayload: "payload", reasonTooLong: "too_long", reasonSource: "source",
+	reasonProbation: "probation", reasonSSRC: "ssrc", reasonSequence: "sequence", reasonLoop: "loop",
+	reasonOnHold: "on_hold", reasonRTCP: "rtcp_malformed", reasonRTCPSource: "rtcp_source",
+	reasonNotConfigured: "not_configured",
+}
+
+// counters are written by the leg's owner and read by whoever collects metrics. RTCP counts in rejected only.
+type counters struct {
+	in       atomic.Uint64
+	out      atomic.Uint64
+	outError atomic.Uint64
+	rejected [reasons]atomic.Uint64
+}
+
+func (c *counters) rejectedRTP() uint64 {
+	n := uint64(0)
+	for r := range c.rejected {
+		if reason(r) != reasonRTCP && reason(r) != reasonRTCPSource {
+			n += c.rejected[r].Load()
+		}
+	}
+	return n
+}
+
+// totals is the sum over legs.
+type totals struct {
+	in, out, outError, inRejected uint64
+	rejected                      [reasons]uint64
+}
+
+func (t *totals) add(c *counters) {
+	t.in += c.in.Load()
+	t.out += c.out.Load()
+	t.outError += c.outError.Load()
+	t.inRejected += c.rejectedRTP()
+	for r := range c.rejected {
+		t.rejected[r] += c.rejected[r].Load()
+	}
+}

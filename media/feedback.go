@@ -1,0 +1,142 @@
+package media
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+const rtcpHeaderSize = 4
+
+// handleRTCP takes one packet of RTCP: first whether it is the peer's, then whether it is well-formed, then what it says.
+func (l *Leg) handleRTCP(p arrived, now time.Time) reason {
+	switch {
+	case len(l.stream.Payloads) == 0:
+		return reasonNotConfigured
+	case p.long:
+		return reasonTooLong
+	case !validRTCP(p.data):
+		return reasonRTCP
+	}
+	ssrc := binary.BigEndian.Uint32(p.data[rtcpHeaderSize:])
+	if !l.admitRTCP(p, ssrc, now) {
+		return reasonRTCPSource
+	}
+	if ssrc == l.sender.ssrc {
+		return l.collide(p.from, now)
+	}
+	l.report.measure(len(p.data))
+	if ssrc == l.source.ssrc {
+		l.latch.heardRTCP = now
+	}
+	why := accepted
+	for rest := p.data; len(rest) >= rtcpHeaderSize; {
+		size := 4 * (int(binary.BigEndian.Uint16(rest[2:])) + 1)
+		if l.feedback(rest[:size], p.at) != nil {
+			why = reasonRTCP
+		}
+		rest = rest[size:]
+	}
+	return why
+}
+
+// validRTCP is the check of RFC 3550 §A.2: a compound packet that begins with a report without padding, and whose
+// lengths add up. At least one SSRC is in it then.
+func validRTCP(b []byte) bool {
+	if len(b) < 2*rtcpHeaderSize || b[0]>>6 != rtpVersion || b[0]&0x20 != 0 || b[1] != 200 && b[1] != 201 || b[2] == 0 && b[3] == 0 {
+		return false
+	}
+	for len(b) > 0 {
+		if len(b) < rtcpHeaderSize || b[0]>>6 != rtpVersion {
+			return false
+		}
+		size := 4 * (int(binary.BigEndian.Uint16(b[2:])) + 1)
+		if size > len(b) {
+			return false
+		}
+		b = b[size:]
+	}
+	return true
+}
+
+// admitRTCP says whether RTCP of ssrc comes from the peer. Muxed, that is where RTP comes from (RFC 5761). Otherwise
+// the address in SDP is always believed; behind a NAT, so is one with the address of the true RTP source and its
+// SSRC, and then no other until it has been silent.
+func (l *Leg) admitRTCP(p arrived, ssrc uint32, now time.Time) bool {
+	r := &l.report
+	if l.stream.Mux {
+		return p.from == l.latch.addr || p.from == l.latch.signalled
+	}
+	learn := false
+	switch {
+	case r.learned && p.from == r.addr:
+	case p.from == r.signalled:
+		learn = true
+	case r.learned && now.Sub(r.heard) < rtcpForget:
+		return false
+	case l.latch.addr.IsValid() && p.from.Addr() == l.latch.addr.Addr() && l.source.known && ssrc == l.source.ssrc:
+		learn = true
+	default:
+		return false
+	}
+	r.heard = now
+	if learn {
+		r.addr, r.learned = p.from, true
+		l.aim()
+	}
+	return true
+}
+
+// feedback reads one packet of a compound. What it does not know is well-formed.
+func (l *Leg) feedback(b []byte, at time.Time) error {
+	r := &l.report
+	switch rtcp.PacketType(b[1]) {
+	case rtcp.TypeSenderReport:
+		var p rtcp.SenderReport
+		if err := p.Unmarshal(b); err != nil {
+			return err
+		}
+		if p.SSRC == l.source.ssrc {
+			r.senderReport, r.reportAt = ntpMiddle(p.NTPTime), at
+		}
+		l.aboutUs(p.Reports, at)
+	case rtcp.TypeReceiverReport:
+		var p rtcp.ReceiverReport
+		if err := p.Unmarshal(b); err != nil {
+			return err
+		}
+		l.aboutUs(p.Reports, at)
+	case rtcp.TypeSourceDescription:
+		var p rtcp.SourceDescription
+		return p.Unmarshal(b)
+	case rtcp.TypeGoodbye:
+		var p rtcp.Goodbye
+		if err := p.Unmarshal(b); err != nil {
+			return err
+		}
+		for _, ssrc := range p.Sources {
+			r.peer.bye = r.peer.bye || l.source.known && ssrc == l.source.ssrc
+		}
+	}
+	return nil
+}
+
+// aboutUs reads how the peer hears us, and from LSR and DLSR how far away it is (RFC 3550 §6.4.1).
+func (l *Leg) aboutUs(reports []rtcp.ReceptionReport, at time.Time) {
+	for i := range reports {
+		b := &reports[i]
+		if b.SSRC != l.sender.ssrc {
+			continue
+		}
+		peer := &l.report.peer
+		peer.fraction, peer.jitter = b.FractionLost, b.Jitter
+		if b.LastSenderReport == 0 {
+			continue
+		}
+		units := int32(ntpMiddle(ntpTime(at)) - b.LastSenderReport - b.Delay)
+		if units >= 0 { // clocks and rounding can make it less
+			peer.roundTrip = time.Duration(units) * time.Second / 65536
+		}
+	}
+}

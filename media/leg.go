@@ -1,0 +1,194 @@
+package media
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/confbridge/confbridge/mixer/codec"
+)
+
+const (
+	// packetsPerReceive bounds what one Receive takes; the rest waits for the next tick.
+	packetsPerReceive = 32
+	rtcpPerReceive    = 8
+	// rtcpEvery is how many calls of Receive there are to one look at the RTCP socket.
+	rtcpEvery = 5
+)
+
+// Leg is one caller's RTP and RTCP. One goroutine owns it: who opened it, until it is handed to a room; then the
+// room's. Format, Receive, Send and Close are what package rooms asks of a leg.
+//
+// Receive and Send do not allocate, with two exceptions: every 5 s or so pion/rtcp builds a report, and reads the
+// peer's.
+type Leg struct {
+	engine    *Engine
+	rtp, rtcp socket
+	local     netip.AddrPort
+	closed    bool
+	hint      uint8 // see batches
+	calls     uint8 // of Receive, up to rtcpEvery
+
+	stream Stream
+	types  [128]kind
+
+	latch   latch
+	source  source
+	format  codec.Format // of the last Audio
+	lastPT  uint8        // its payload type
+	restart bool         // the next Audio needs a Restart before it
+
+	now   time.Time // of the last call
+	alive time.Time // when the clock of Config.Timeout last started; zero before the first Receive
+
+	sender   sender
+	events   eventReceiver
+	keys     keySender
+	report   reporter
+	conflict conflicts
+	counters counters
+
+	bytesIn, bytesOut uint64
+}
+
+func newLeg(e *Engine, local netip.AddrPort, rtp, rtcp socket) *Leg {
+	l := &Leg{engine: e, local: local, rtp: rtp, rtcp: rtcp, restart: true}
+	l.sender.init()
+	l.report.init()
+	return l
+}
+
+// Addr is the local RTP address; RTCP is on the next port.
+func (l *Leg) Addr() netip.AddrPort { return l.local }
+
+// Format is the codec that Send takes. It is the zero Format before Configure.
+func (l *Leg) Format() codec.Format {
+	if len(l.stream.Payloads) == 0 {
+		return codec.Format{}
+	}
+	return l.stream.Payloads[0].Format
+}
+
+// Configure sets or changes what was agreed (ErrInvalid, ErrClosed); on an error nothing has changed. A changed
+// remote address ends the latch on the old one. The slices in s are kept and must not be written to afterwards.
+func (l *Leg) Configure(s Stream) error {
+	if l.closed {
+		return ErrClosed
+	}
+	types, err := s.payloadTypes()
+	if err != nil {
+		return fmt.Errorf("configure leg: %w", err)
+	}
+	remote, remoteRTCP, err := s.remotes(l.local.Addr())
+	if err != nil {
+		return fmt.Errorf("configure leg: %w", err)
+	}
+	if l.Format() != s.Payloads[0].Format {
+		l.sender.talking = false
+	}
+	if s.Receive && !l.stream.Receive {
+		l.restart, l.alive = true, time.Time{}
+	}
+	s.Remote, s.RemoteRTCP = remote, remoteRTCP
+	l.stream, l.types = s, *types
+	if reachable(remote) { // a hold by c=0.0.0.0 leaves the latch alone
+		l.latch.signal(remote, l.now)
+	}
+	l.keys.configure(s.Events, s.Payloads[0].Format.ClockRateHz)
+	l.report.signal(remoteRTCP)
+	l.aim()
+	return nil
+}
+
+// aim points what is sent to where the peer is now believed to be.
+func (l *Leg) aim() {
+	l.sender.to = destination{}
+	if reachable(l.stream.Remote) {
+		l.sender.to = l.rtp.destination(l.latch.target())
+	}
+	l.report.to = l.sender.to
+	if !l.stream.Mux {
+		l.report.to = l.rtcp.destination(l.report.addr)
+	}
+}
+
+// Receive drains the sockets without waiting and hands on what is valid, in order of arrival, at most 32 packets a
+// call. now must not go back. It returns ErrTimeout when the peer should be heard and has not been for
+// Config.Timeout, counted from the first call, and ErrClosed. On hold (Stream.Receive false) that clock stands still.
+func (l *Leg) Receive(now time.Time, in Inlet) error {
+	if l.closed {
+		return ErrClosed
+	}
+	l.begin(now)
+	b := l.engine.batches.take(&l.hint)
+	wallNow := now.UnixNano()
+	for taken := 0; taken < packetsPerReceive; taken += batchSize {
+		n := b.receive(l.rtp)
+		for i := range n {
+			l.handle(b.packet(i, now, wallNow), now, &b.header, in)
+		}
+		if n < batchSize {
+			break
+		}
+	}
+	if l.calls++; l.calls >= rtcpEvery {
+		l.calls = 0
+		l.drainRTCP(b, now, wallNow)
+	}
+	l.engine.batches.give(b, l.hint)
+	l.events.expire(now, in)
+	l.report.due(l, now)
+	if l.stream.Receive && now.Sub(l.alive) > l.engine.timeout {
+		return fmt.Errorf("for %v: %w", l.engine.timeout, ErrTimeout)
+	}
+	return nil
+}
+
+// begin starts the clocks that wait for the first call, or for the first one after a hold.
+func (l *Leg) begin(now time.Time) {
+	l.now = now
+	if l.alive.IsZero() || !l.stream.Receive {
+		l.alive = now
+		l.latch.rest(now)
+	}
+	l.report.begin(now)
+}
+
+func (l *Leg) drainRTCP(b *batch, now time.Time, wallNow int64) {
+	for taken := 0; taken < rtcpPerReceive; taken += batchSize {
+		n := b.receive(l.rtcp)
+		for i := range n {
+			p := b.packet(i, now, wallNow)
+			if l.stream.Mux {
+				l.reject(reasonRTCPSource)
+				continue
+			}
+			l.reject(l.handleRTCP(p, now))
+		}
+		if n < batchSize {
+			return
+		}
+	}
+}
+
+// reject counts a packet that was not taken; accepted counts nothing.
+func (l *Leg) reject(why reason) {
+	if why != accepted {
+		l.counters.rejected[why].Add(1)
+	}
+}
+
+// Close sends RTCP BYE, closes the sockets and gives the ports back. More calls do nothing.
+func (l *Leg) Close() error {
+	if l.closed {
+		return nil
+	}
+	l.report.bye(l, l.sender.ssrc)
+	l.closed = true
+	err := l.rtp.close()
+	if e := l.rtcp.close(); err == nil {
+		err = e
+	}
+	l.engine.forget(l)
+	return err
+}

@@ -1,0 +1,193 @@
+package media
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	mathrand "math/rand/v2"
+	"net/netip"
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+const (
+	// rtcpMinimum is the least mean time between two reports (RFC 3550 §6.2); half of it before the first.
+	rtcpMinimum = 5 * time.Second
+	// rtcpBandwidth is 5 % of a call of 80 kbit/s, in octets a second.
+	rtcpBandwidth = 500
+	// compensation undoes that timer reconsideration converges below the mean that is meant (RFC 3550 §6.3.1).
+	compensation = 1.21828
+	// datagramOverhead is what IP and UDP add to a packet (RFC 3550 §6.2 counts it).
+	datagramOverhead = 28
+	// rtcpForget is how long the peer's RTCP must have been silent before it may come from another port.
+	rtcpForget = 25 * time.Second
+)
+
+// reporter sends and reads RTCP.
+type reporter struct {
+	to        destination
+	addr      netip.AddrPort // where it goes: what SDP says, or where the peer's comes from
+	signalled netip.AddrPort
+	learned   bool // addr is where the peer's comes from
+	heard     time.Time
+	cname     string
+
+	last, next time.Time // when the last report went out and the next is due; the interval's tp and tn
+	initial    bool      // none was sent yet
+	size       float64   // average size of reports, octets
+
+	sentNow    bool // RTP since the last report
+	sentBefore bool // RTP in the interval before
+	sentAny    bool // anything at all under this SSRC
+	reported   uint32
+
+	senderReport uint32    // LSR: the middle of the NTP time in the peer's last SR
+	reportAt     time.Time // when that came
+	peer         peerReport
+}
+
+// peerReport is what the peer has told.
+type peerReport struct {
+	roundTrip time.Duration
+	fraction  uint8 // of our packets lost, in 256ths
+	jitter    uint32
+	bye       bool // it has said BYE for the SSRC that is heard
+}
+
+// init makes a CNAME that says nothing about us (RFC 7022 §4.2: short-term persistent, 96 random bits).
+func (r *reporter) init() {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // never fails
+	r.cname = base64.RawStdEncoding.EncodeToString(b[:])
+	r.initial = true
+	r.size = 100
+}
+
+// signal says where SDP wants RTCP.
+func (r *reporter) signal(addr netip.AddrPort) {
+	if addr != r.signalled && reachable(addr) {
+		r.signalled, r.addr, r.learned = addr, addr, false
+	}
+}
+
+func (r *reporter) begin(now time.Time) {
+	if r.next.IsZero() {
+		r.last = now
+		r.next = now.Add(r.interval())
+	}
+}
+
+// newSource forgets what was about the old one.
+func (r *reporter) newSource() {
+	r.senderReport, r.reportAt, r.reported, r.peer.bye = 0, time.Time{}, 0, false
+}
+
+// sent notes that RTP went out.
+func (r *reporter) sent() { r.sentNow, r.sentAny = true, true }
+
+// interval is rtcp_interval of RFC 3550 §A.7 for a session of two.
+func (r *reporter) interval() time.Duration {
+	shortest := rtcpMinimum
+	if r.initial {
+		shortest /= 2
+	}
+	const members = 2
+	t := max(time.Duration(r.size*members/rtcpBandwidth*float64(time.Second)), shortest)
+	return time.Duration(float64(t) * (mathrand.Float64() + 0.5) / compensation)
+}
+
+// due sends a report when it is time, after timer reconsideration (RFC 3550 §6.3.6).
+func (r *reporter) due(l *Leg, now time.Time) {
+	if now.Before(r.next) {
+		return
+	}
+	if t := r.last.Add(r.interval()); now.Before(t) {
+		r.next = t
+		return
+	}
+	if r.to.size != 0 {
+		r.send(l, []rtcp.Packet{r.report(l, now), rtcp.NewCNAMESourceDescription(l.sender.ssrc, r.cname)})
+		r.initial = false
+	}
+	r.last = now
+	r.next = now.Add(r.interval())
+	r.sentBefore, r.sentNow = r.sentNow, false
+}
+
+// bye says goodbye for ssrc. Who never sent anything must not (RFC 3550 §6.3.7); below 50 members nobody waits.
+func (r *reporter) bye(l *Leg, ssrc uint32) {
+	if !r.sentAny || r.to.size == 0 {
+		return
+	}
+	r.send(l, []rtcp.Packet{
+		r.report(l, l.now), rtcp.NewCNAMESourceDescription(ssrc, r.cname), &rtcp.Goodbye{Sources: []uint32{ssrc}},
+	})
+}
+
+// send is the one place in a leg's tick that allocates: pion builds each packet in a slice of its own.
+func (r *reporter) send(l *Leg, packets []rtcp.Packet) {
+	b, err := rtcp.Marshal(packets)
+	if err != nil || len(b) == 0 {
+		l.counters.outError.Add(1)
+		return
+	}
+	from := l.rtcp
+	if l.stream.Mux {
+		from = l.rtp
+	}
+	if !from.send(b, &r.to) {
+		l.counters.outError.Add(1)
+		return
+	}
+	r.sentAny = true
+	r.measure(len(b))
+}
+
+// measure keeps avg_rtcp_size (RFC 3550 §6.3.3).
+func (r *reporter) measure(octets int) {
+	r.size += (float64(octets+datagramOverhead) - r.size) / 16
+}
+
+// report is a sender report if RTP was sent in this interval or the one before, else a receiver report
+// (RFC 3550 §6.4).
+func (r *reporter) report(l *Leg, now time.Time) rtcp.Packet {
+	blocks := r.blocks(&l.source, now)
+	s := &l.sender
+	if !r.sentNow && !r.sentBefore {
+		return &rtcp.ReceiverReport{SSRC: s.ssrc, Reports: blocks}
+	}
+	return &rtcp.SenderReport{
+		SSRC: s.ssrc, NTPTime: ntpTime(now), RTPTime: s.clockAt(now, l.Format().ClockRateHz),
+		PacketCount: s.packets, OctetCount: s.octets, Reports: blocks,
+	}
+}
+
+// blocks is the reception report of a source that was heard since the last one (RFC 3550 §6.4.1).
+func (r *reporter) blocks(src *source, now time.Time) []rtcp.ReceptionReport {
+	if !src.known || src.received == r.reported {
+		return nil
+	}
+	r.reported = src.received
+	b := rtcp.ReceptionReport{
+		SSRC:               src.ssrc,
+		TotalLost:          uint32(min(max(src.lost(), -0x800000), 0x7fffff)) & 0xffffff,
+		FractionLost:       src.fraction(),
+		LastSequenceNumber: src.highest(),
+		Jitter:             src.jitter >> 4,
+		LastSenderReport:   r.senderReport,
+	}
+	if r.senderReport != 0 {
+		b.Delay = uint32(max(now.Sub(r.reportAt), 0) * 65536 / time.Second)
+	}
+	return []rtcp.ReceptionReport{b}
+}
+
+// ntpTime is t in the 64 bits of RFC 3550 §4.
+func ntpTime(t time.Time) uint64 {
+	const from1900to1970 = 2208988800
+	ns := t.UnixNano()
+	return uint64(ns/1e9+from1900to1970)<<32 | uint64(ns%1e9)<<32/1e9
+}
+
+// ntpMiddle is the middle 32 bits, units of 1/65536 s.
+func ntpMiddle(ntp uint64) uint32 { return uint32(ntp >> 16) }

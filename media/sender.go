@@ -1,0 +1,125 @@
+package media
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+// maxPayload is the longest payload that Send takes: the largest Opus packet (RFC 6716 §3.2.1).
+const maxPayload = 1276
+
+// sender is our own RTP stream.
+type sender struct {
+	to      destination
+	ssrc    uint32
+	next    uint32 // timestamp of the next sample
+	at      uint32 // timestamp of the last Send, and when that was
+	sentAt  time.Time
+	seq     uint16
+	talking bool // the last Send sent sound
+	header  rtp.Header
+	buf     [headerSize + maxPayload]byte
+
+	packets, octets uint32 // since the SSRC is ours (RFC 3550 §6.4.1)
+}
+
+// init begins with random numbers for everything that RFC 3550 §5.1 wants random.
+func (s *sender) init() {
+	s.renew()
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails
+	s.seq = binary.BigEndian.Uint16(b[:])
+	s.next = binary.BigEndian.Uint32(b[2:])
+	s.at = s.next
+	s.header.Version = rtpVersion
+}
+
+// renew takes another SSRC; the counts begin anew with it (RFC 3550 §6.4.1).
+func (s *sender) renew() {
+	old := s.ssrc
+	for s.ssrc == old || s.ssrc == 0 {
+		var b [4]byte
+		_, _ = rand.Read(b[:]) // never fails
+		s.ssrc = binary.BigEndian.Uint32(b[:])
+	}
+	s.packets, s.octets = 0, 0
+}
+
+// Send sends payload, which lasts samples clock units; an empty one only advances the timestamp. The timestamp
+// advances also while Stream.Send is false or there is no remote, when nothing is sent. While a key of PressKey is
+// going out, it takes the payload's place. An error of the socket is counted and otherwise ignored.
+func (l *Leg) Send(now time.Time, payload []byte, samples int) {
+	if l.closed {
+		return
+	}
+	l.now = now
+	s := &l.sender
+	timestamp := s.next
+	s.next += uint32(samples)
+	s.at, s.sentAt = timestamp, now
+	if !l.stream.Send || s.to.size == 0 {
+		s.talking = false
+		return
+	}
+	if l.keys.active() && l.sendKey(timestamp, samples) {
+		s.talking = false
+		return
+	}
+	if len(payload) == 0 {
+		s.talking = false
+		return
+	}
+	if len(payload) > maxPayload {
+		l.counters.outError.Add(1)
+		return
+	}
+	copy(s.buf[headerSize:], payload)
+	// The marker begins a talkspurt (RFC 3551 §4.1).
+	l.transmit(l.stream.Payloads[0].SendType, timestamp, !s.talking, len(payload))
+	s.talking = true
+}
+
+// transmit sends the first n bytes behind the header in the buffer.
+func (l *Leg) transmit(payloadType uint8, timestamp uint32, marker bool, n int) {
+	s := &l.sender
+	s.header.PayloadType, s.header.Marker = payloadType, marker
+	s.header.SequenceNumber, s.header.Timestamp, s.header.SSRC = s.seq, timestamp, s.ssrc
+	if _, err := s.header.MarshalTo(s.buf[:]); err != nil {
+		l.counters.outError.Add(1)
+		return
+	}
+	s.seq++
+	if !l.rtp.send(s.buf[:headerSize+n], &s.to) {
+		l.counters.outError.Add(1)
+		return
+	}
+	s.packets++
+	s.octets += uint32(n)
+	l.report.sent()
+	l.bytesOut += uint64(headerSize + n)
+	l.counters.out.Add(1)
+}
+
+// clockAt is our RTP timestamp at now, which corresponds to the NTP time of a sender report (RFC 3550 §6.4.1).
+func (s *sender) clockAt(now time.Time, clockRateHz int) uint32 {
+	since := min(max(now.Sub(s.sentAt), 0), time.Minute)
+	return s.at + uint32(int64(since)*int64(clockRateHz)/int64(time.Second))
+}
+
+// PressKey queues a key to be sent as telephone-event (RFC 4733 §2.5.1.2) in place of sound by the coming Sends.
+// digit is '0' to '9', '*', '#' or 'A' to 'D' (ErrInvalid); held 0 means 100 ms, and is kept between 40 ms and what
+// 16 bits of event clock can hold, 8.19 s at 8 kHz. ErrNoEvents where the peer takes none, ErrKeyQueue when 32 keys wait.
+func (l *Leg) PressKey(digit byte, held time.Duration) error {
+	if l.closed {
+		return ErrClosed
+	}
+	event, ok := eventOf(digit)
+	if !ok {
+		return fmt.Errorf("key %q: %w", digit, ErrInvalid)
+	}
+	return l.keys.press(event, held)
+}

@@ -1,0 +1,116 @@
+package media
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/mixer/jitter"
+)
+
+// Stream is what offer and answer have agreed on, for one leg.
+type Stream struct {
+	// Remote is where RTP goes; RemoteRTCP where RTCP goes, unused with Mux (RFC 5761); if it is not valid, the port
+	// after Remote's (RFC 3605 §2). An unspecified address (c=0.0.0.0) or port 0 means that nothing is sent.
+	Remote, RemoteRTCP netip.AddrPort
+	Mux                bool
+	// Send and Receive are the direction, seen from here (RFC 3264 §6.1).
+	Send, Receive bool
+	// Payloads are the audio payload types that may come, at least one; the first is what is sent.
+	Payloads []Payload
+	// Events are the telephone-event payload types (RFC 4733).
+	Events []EventPayload
+}
+
+// Payload binds an RTP payload type to a format. Receiving and sending numbers may differ (RFC 3264 §5.1).
+type Payload struct {
+	ReceiveType, SendType uint8
+	Format                codec.Format
+}
+
+// EventPayload binds payload types to telephone-event at a clock rate.
+type EventPayload struct {
+	ReceiveType, SendType uint8
+	ClockRateHz           int
+}
+
+// Inlet takes what a leg receives; the same as rooms.Inlet, see there. Slices are valid during the call only.
+//
+// While the peer sends a key (RFC 4733), its sequence numbers go on and no Audio comes: to a jitter buffer that
+// counts by sequence number this looks like loss, though the timestamps of the audio on either side span the gap.
+// Numbers are not rewritten here, because with reordering there is no telling which to close up.
+type Inlet interface {
+	Restart(f codec.Format)
+	Audio(p jitter.Packet)
+	Key(digit byte, held time.Duration)
+}
+
+const (
+	maxPayloads = 32
+	maxClockHz  = 192000
+)
+
+// kind says what a received payload type stands for: 0 nothing, 1+i Payloads[i], eventKind|i Events[i].
+type kind uint8
+
+const eventKind kind = 0x80
+
+// payloadTypes builds the table that receiving looks payload types up in.
+func (s *Stream) payloadTypes() (*[128]kind, error) {
+	if len(s.Payloads) == 0 || len(s.Payloads) > maxPayloads || len(s.Events) > maxPayloads {
+		return nil, fmt.Errorf("%d audio and %d event payload types: %w", len(s.Payloads), len(s.Events), ErrInvalid)
+	}
+	var t [128]kind
+	put := func(receive, send uint8, clockRateHz int, k kind) error {
+		if receive > 127 || send > 127 || t[receive] != 0 {
+			return fmt.Errorf("payload types %d and %d: %w", receive, send, ErrInvalid)
+		}
+		if clockRateHz < 1 || clockRateHz > maxClockHz {
+			return fmt.Errorf("payload type %d has clock rate %d: %w", receive, clockRateHz, ErrInvalid)
+		}
+		t[receive] = k
+		return nil
+	}
+	for i, p := range s.Payloads {
+		if !knownDuration(p.Format) {
+			return nil, fmt.Errorf("payload type %d is %q: %w", p.ReceiveType, p.Format.Name, ErrInvalid)
+		}
+		if err := put(p.ReceiveType, p.SendType, p.Format.ClockRateHz, kind(1+i)); err != nil {
+			return nil, err
+		}
+	}
+	for i, p := range s.Events {
+		if err := put(p.ReceiveType, p.SendType, p.ClockRateHz, eventKind|kind(i)); err != nil {
+			return nil, err
+		}
+	}
+	return &t, nil
+}
+
+// remotes checks the addresses against the local one and fills in what was left out. Zones are dropped: the socket
+// is bound in its own.
+func (s *Stream) remotes(local netip.Addr) (rtp, rtcp netip.AddrPort, err error) {
+	rtp, rtcp = plain(s.Remote), plain(s.RemoteRTCP)
+	if s.Mux {
+		rtcp = rtp
+	} else if !rtcp.IsValid() && rtp.IsValid() && rtp.Port() != 0 && rtp.Port() < 65535 {
+		rtcp = netip.AddrPortFrom(rtp.Addr(), rtp.Port()+1)
+	}
+	for _, a := range []netip.AddrPort{rtp, rtcp} {
+		if a.IsValid() && a.Addr().Is4() != local.Is4() {
+			return rtp, rtcp, fmt.Errorf("remote %s cannot be reached from %s: %w", a, local, ErrInvalid)
+		}
+	}
+	return rtp, rtcp, nil
+}
+
+// plain is the address as the kernel's answers are compared with it.
+func plain(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
+}
+
+// reachable says whether anything can be sent there.
+func reachable(a netip.AddrPort) bool {
+	return a.IsValid() && a.Port() != 0 && !a.Addr().IsUnspecified() && !a.Addr().IsMulticast()
+}

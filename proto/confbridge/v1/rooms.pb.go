@@ -27,7 +27,7 @@ const (
 type Room struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Resource name: "rooms/{number}", as "rooms/1000". The number is 1 to 64 of letters, digits and - _ . + * #.
-	// Output only on creation, where room_id sets it.
+	// Ignored when a room is created.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What people call the room: at most 128 characters, none of them a control character.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`

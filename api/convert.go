@@ -1,0 +1,148 @@
+package api
+
+import (
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+	"github.com/confbridge/confbridge/rooms"
+)
+
+// The enums, in both directions; what a table lacks is UNSPECIFIED.
+var (
+	roles = map[rooms.Role]confbridgev1.Role{
+		rooms.RoleSpeaker:   confbridgev1.Role_ROLE_SPEAKER,
+		rooms.RoleModerator: confbridgev1.Role_ROLE_MODERATOR,
+		rooms.RoleListener:  confbridgev1.Role_ROLE_LISTENER,
+	}
+	kinds = map[rooms.Kind]confbridgev1.EventKind{
+		rooms.KindJoined:         confbridgev1.EventKind_EVENT_KIND_JOINED,
+		rooms.KindLeft:           confbridgev1.EventKind_EVENT_KIND_LEFT,
+		rooms.KindMuted:          confbridgev1.EventKind_EVENT_KIND_MUTED,
+		rooms.KindUnmuted:        confbridgev1.EventKind_EVENT_KIND_UNMUTED,
+		rooms.KindTalkingStarted: confbridgev1.EventKind_EVENT_KIND_TALKING_STARTED,
+		rooms.KindTalkingStopped: confbridgev1.EventKind_EVENT_KIND_TALKING_STOPPED,
+		rooms.KindKeyPressed:     confbridgev1.EventKind_EVENT_KIND_KEY_PRESSED,
+		rooms.KindLocked:         confbridgev1.EventKind_EVENT_KIND_LOCKED,
+		rooms.KindUnlocked:       confbridgev1.EventKind_EVENT_KIND_UNLOCKED,
+		rooms.KindUpdated:        confbridgev1.EventKind_EVENT_KIND_UPDATED,
+		rooms.KindEnded:          confbridgev1.EventKind_EVENT_KIND_ENDED,
+	}
+	reasons = map[rooms.Reason]confbridgev1.Reason{
+		rooms.ReasonHangup:       confbridgev1.Reason_REASON_HANGUP,
+		rooms.ReasonRemoved:      confbridgev1.Reason_REASON_REMOVED,
+		rooms.ReasonEnded:        confbridgev1.Reason_REASON_ENDED,
+		rooms.ReasonEmpty:        confbridgev1.Reason_REASON_EMPTY,
+		rooms.ReasonMaxDuration:  confbridgev1.Reason_REASON_MAX_DURATION,
+		rooms.ReasonMediaTimeout: confbridgev1.Reason_REASON_MEDIA_TIMEOUT,
+		rooms.ReasonFailed:       confbridgev1.Reason_REASON_FAILED,
+		rooms.ReasonDraining:     confbridgev1.Reason_REASON_DRAINING,
+	}
+)
+
+func roleFromProto(r confbridgev1.Role) (rooms.Role, bool) {
+	for ours, theirs := range roles {
+		if theirs == r {
+			return ours, true
+		}
+	}
+	return 0, false
+}
+
+func toRoom(i rooms.Info) *confbridgev1.Room {
+	return &confbridgev1.Room{
+		Name:             roomName(i.Number),
+		DisplayName:      i.DisplayName,
+		MaxParticipants:  int32(i.MaxParticipants),
+		MaxDuration:      toDuration(i.MaxDuration),
+		Locked:           i.Locked,
+		OnDemand:         i.OnDemand,
+		CreateTime:       toTimestamp(i.Created),
+		StartTime:        toTimestamp(i.Started),
+		ParticipantCount: int32(i.Participants),
+		SampleRateHz:     int32(i.SampleRateHz),
+		LastSequence:     i.Sequence,
+	}
+}
+
+func toParticipant(p rooms.ParticipantInfo) *confbridgev1.Participant {
+	return &confbridgev1.Participant{
+		Name:        participantName(p.Room, p.ID),
+		DisplayName: validText(p.DisplayName),
+		Role:        roles[p.Role],
+		Muted:       p.Muted,
+		Deaf:        p.Deaf,
+		GainDb:      p.GainDB,
+		Address:     validText(p.Address),
+		CallId:      validText(p.CallID),
+		Talking:     p.Talking,
+		JoinTime:    toTimestamp(p.Joined),
+		Format: &confbridgev1.AudioFormat{
+			Codec:        string(p.Format.Name),
+			ClockRateHz:  int32(p.Format.ClockRateHz),
+			SampleRateHz: int32(p.Format.SampleRateHz),
+		},
+		Media: &confbridgev1.MediaStats{
+			PacketsReceived: p.Media.PacketsReceived,
+			PacketsLost:     p.Media.PacketsLost,
+			PacketsLate:     p.Media.PacketsLate,
+			Concealed:       durationpb.New(p.Media.Concealed),
+			BufferDelay:     durationpb.New(p.Media.BufferDelay),
+		},
+	}
+}
+
+func toParticipants(infos []rooms.ParticipantInfo) []*confbridgev1.Participant {
+	all := make([]*confbridgev1.Participant, len(infos))
+	for i, p := range infos {
+		all[i] = toParticipant(p)
+	}
+	return all
+}
+
+func toEvent(e rooms.Event) *confbridgev1.Event {
+	out := &confbridgev1.Event{
+		RoomName: roomName(e.Room),
+		Sequence: e.Sequence,
+		Time:     toTimestamp(e.Time),
+		Kind:     kinds[e.Kind],
+		Reason:   reasons[e.Reason],
+	}
+	if e.Participant.ID != "" {
+		out.Participant = toParticipant(e.Participant)
+	} else if e.Info.Number != "" {
+		out.Room = toRoom(e.Info)
+	}
+	if e.Kind == rooms.KindKeyPressed {
+		out.KeyPress = &confbridgev1.KeyPress{Key: string(rune(e.Key)), Held: durationpb.New(e.Held)}
+	}
+	return out
+}
+
+func toSnapshot(s *rooms.Snapshot) *confbridgev1.RoomSnapshot {
+	out := &confbridgev1.RoomSnapshot{Participants: toParticipants(s.Participants), Sequence: s.Sequence}
+	if s.Room.Number != "" {
+		out.Room = toRoom(s.Room)
+	}
+	return out
+}
+
+func toTimestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+func toDuration(d time.Duration) *durationpb.Duration {
+	if d == 0 {
+		return nil
+	}
+	return durationpb.New(d)
+}
+
+// validText makes a telephone's bytes fit a protobuf string, which must be UTF-8.
+func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -1,0 +1,131 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+
+	"github.com/confbridge/confbridge/rooms"
+)
+
+// ErrorDomain is the domain of every google.rpc.ErrorInfo that the bridge sends.
+const ErrorDomain = "confbridge"
+
+// about says which resource an error is about, of those that the request's name holds.
+type about uint8
+
+const (
+	aboutNothing about = iota
+	aboutRoom
+	aboutRequest // whatever the request names: a room or a participant
+)
+
+// translations is the one table from errors to what a client sees. The first row that matches counts.
+var translations = []struct {
+	err    error
+	code   codes.Code
+	reason string // google.rpc.ErrorInfo.reason
+	about  about
+}{
+	{rooms.ErrNoParticipant, codes.NotFound, "PARTICIPANT_NOT_FOUND", aboutRequest},
+	{rooms.ErrNoRoom, codes.NotFound, "ROOM_NOT_FOUND", aboutRoom},
+	{rooms.ErrRoomExists, codes.AlreadyExists, "ROOM_EXISTS", aboutRoom},
+	{rooms.ErrOccupied, codes.FailedPrecondition, "ROOM_OCCUPIED", aboutRoom},
+	{rooms.ErrLocked, codes.FailedPrecondition, "ROOM_LOCKED", aboutRoom},
+	{rooms.ErrFull, codes.ResourceExhausted, "ROOM_FULL", aboutRoom},
+	{rooms.ErrClosed, codes.Unavailable, "ROOM_ENDED", aboutRoom},
+	{rooms.ErrDraining, codes.Unavailable, "BRIDGE_DRAINING", aboutNothing},
+	{errStopping, codes.Unavailable, "BRIDGE_DRAINING", aboutNothing},
+	{rooms.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", aboutRequest},
+	{rooms.ErrMediaTimeout, codes.Aborted, "MEDIA_TIMEOUT", aboutRequest},
+	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", aboutRequest},
+	{context.Canceled, codes.Canceled, "CANCELED", aboutRequest},
+}
+
+// violations are the fields of a request that cannot be; it is an ErrInvalid.
+type violations []*errdetails.BadRequest_FieldViolation
+
+func (v *violations) add(field, description string) {
+	*v = append(*v, &errdetails.BadRequest_FieldViolation{Field: field, Description: description})
+}
+
+// err is nil where nothing was violated.
+func (v violations) err() error {
+	if len(v) == 0 {
+		return nil
+	}
+	return v
+}
+
+// violated is one violation as an error.
+func violated(field, description string) error {
+	var v violations
+	v.add(field, description)
+	return v
+}
+
+func (v violations) Error() string {
+	all := make([]string, len(v))
+	for i, f := range v {
+		all[i] = f.Field + ": " + f.Description
+	}
+	return strings.Join(all, "; ")
+}
+
+func (v violations) Is(target error) bool { return target == rooms.ErrInvalid }
+
+// toStatus is what a client sees of err, which came of req. Errors of gRPC's own services are statuses already.
+func toStatus(req any, err error) *status.Status {
+	for _, t := range translations {
+		if !errors.Is(err, t.err) {
+			continue
+		}
+		resource := resourceOf(req, t.about)
+		info := &errdetails.ErrorInfo{Reason: t.reason, Domain: ErrorDomain}
+		message := t.err.Error()
+		if resource != "" {
+			info.Metadata = map[string]string{"resource": resource}
+			message = resource + ": " + message
+		}
+		details := []protoadapt.MessageV1{info}
+		switch t.code {
+		case codes.NotFound:
+			details = append(details, &errdetails.ResourceInfo{
+				ResourceType: resourceType(resource), ResourceName: resource, Description: t.err.Error(),
+			})
+		case codes.InvalidArgument:
+			v := violationsOf(req, err)
+			message = v.Error()
+			details = append(details, &errdetails.BadRequest{FieldViolations: v})
+		}
+		return withDetails(status.New(t.code, message), details)
+	}
+	if st, ok := status.FromError(err); ok {
+		return st
+	}
+	info := &errdetails.ErrorInfo{Reason: "INTERNAL", Domain: ErrorDomain}
+	return withDetails(status.New(codes.Internal, "internal error"), []protoadapt.MessageV1{info})
+}
+
+// violationsOf returns the fields that err names; where package rooms found the fault, which names none, the whole
+// resource of the request.
+func violationsOf(req any, err error) violations {
+	var v violations
+	if !errors.As(err, &v) {
+		v.add(resourceField(req), err.Error())
+	}
+	return v
+}
+
+func withDetails(st *status.Status, details []protoadapt.MessageV1) *status.Status {
+	detailed, err := st.WithDetails(details...)
+	if err != nil {
+		return st
+	}
+	return detailed
+}

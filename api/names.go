@@ -1,0 +1,135 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+)
+
+// Resource names (AIP-122): rooms/{number} and rooms/{number}/participants/{id}.
+const (
+	roomsCollection        = "rooms"
+	participantsCollection = "participants"
+	maxNumber              = 64 // bytes of a room's number
+	maxParticipantID       = 64 // bytes
+	maxEchoed              = 80 // bytes of a client's string that an error message repeats
+)
+
+func roomName(number string) string { return roomsCollection + "/" + number }
+
+func participantName(number, id string) string {
+	return roomName(number) + "/" + participantsCollection + "/" + id
+}
+
+// parseRoomName takes the number out of a room's name, which came in the field so called.
+func parseRoomName(field, name string) (number string, err error) {
+	number, ok := strings.CutPrefix(name, roomsCollection+"/")
+	if !ok || !validNumber(number) {
+		return "", violated(field, fmt.Sprintf("%s is not the name of a room, like rooms/1000", quote(name)))
+	}
+	return number, nil
+}
+
+// parseParticipantName takes number and id out of a participant's name, which came in the field so called.
+func parseParticipantName(field, name string) (number, id string, err error) {
+	parts := strings.SplitN(name, "/", 5)
+	if len(parts) != 4 || parts[0] != roomsCollection || parts[2] != participantsCollection ||
+		!validNumber(parts[1]) || !validParticipantID(parts[3]) {
+		return "", "", violated(field,
+			fmt.Sprintf("%s is not the name of a participant, like rooms/1000/participants/a1", quote(name)))
+	}
+	return parts[1], parts[3], nil
+}
+
+// validNumber is the grammar of room numbers, as rooms.Registry.Create has it.
+func validNumber(number string) bool {
+	if number == "" || len(number) > maxNumber {
+		return false
+	}
+	for _, c := range []byte(number) {
+		if !isAlphanumeric(c) && !strings.ContainsRune("-_.+*#", rune(c)) {
+			return false
+		}
+	}
+	return true
+}
+
+func validParticipantID(id string) bool {
+	if id == "" || len(id) > maxParticipantID {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if !isAlphanumeric(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func isAlphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// quote is s for an error message: printable ASCII and not long.
+func quote(s string) string {
+	if len(s) > maxEchoed {
+		return fmt.Sprintf("%+q...", s[:maxEchoed])
+	}
+	return fmt.Sprintf("%+q", s)
+}
+
+// resourceOf is the name of what req is about; empty where it names nothing that can be.
+func resourceOf(req any, what about) string {
+	if what == aboutNothing {
+		return ""
+	}
+	name := requestedName(req)
+	if number, id, err := parseParticipantName("", name); err == nil {
+		if what == aboutRoom {
+			return roomName(number)
+		}
+		return participantName(number, id)
+	}
+	if _, err := parseRoomName("", name); err != nil {
+		return ""
+	}
+	return name
+}
+
+func requestedName(req any) string {
+	switch r := req.(type) {
+	case *confbridgev1.CreateRoomRequest:
+		return roomName(r.GetRoomId())
+	case *confbridgev1.UpdateRoomRequest:
+		return r.GetRoom().GetName()
+	case *confbridgev1.UpdateParticipantRequest:
+		return r.GetParticipant().GetName()
+	case interface{ GetParent() string }:
+		return r.GetParent()
+	case interface{ GetName() string }:
+		return r.GetName()
+	}
+	return ""
+}
+
+// resourceField is the field of req that holds or names the resource.
+func resourceField(req any) string {
+	switch req.(type) {
+	case *confbridgev1.CreateRoomRequest, *confbridgev1.UpdateRoomRequest:
+		return "room"
+	case *confbridgev1.UpdateParticipantRequest:
+		return "participant"
+	case interface{ GetParent() string }:
+		return "parent"
+	}
+	return "name"
+}
+
+// resourceType is for google.rpc.ResourceInfo.
+func resourceType(name string) string {
+	if strings.Contains(name, "/"+participantsCollection+"/") {
+		return "confbridge.v1.Participant"
+	}
+	return "confbridge.v1.Room"
+}

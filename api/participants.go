@@ -1,0 +1,119 @@
+package api
+
+import (
+	"context"
+	"slices"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+	"github.com/confbridge/confbridge/rooms"
+)
+
+// participantService is confbridge.v1.ParticipantService.
+type participantService struct {
+	confbridgev1.UnimplementedParticipantServiceServer
+	rooms *rooms.Registry
+}
+
+func (s *participantService) ListParticipants(
+	ctx context.Context, req *confbridgev1.ListParticipantsRequest,
+) (*confbridgev1.ListParticipantsResponse, error) {
+	number, err := parseRoomName("parent", req.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	size, err := pageSize(req.GetPageSize())
+	if err != nil {
+		return nil, err
+	}
+	collection := req.GetParent() + "/" + participantsCollection
+	from, err := parseToken(collection, req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	infos, err := s.rooms.Participants(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	infos = behind(infos, from)
+	resp := &confbridgev1.ListParticipantsResponse{}
+	if len(infos) > size {
+		infos = infos[:size]
+		last := infos[size-1]
+		resp.NextPageToken = cursor{collection: collection, last: last.ID, joined: last.Joined}.token()
+	}
+	resp.Participants = toParticipants(infos)
+	return resp, nil
+}
+
+// behind is what follows the cursor in infos, which are in order of joining. Where the participant that the cursor
+// names has left, it goes on with those who joined later.
+func behind(infos []rooms.ParticipantInfo, c cursor) []rooms.ParticipantInfo {
+	if c.last == "" {
+		return infos
+	}
+	if i := slices.IndexFunc(infos, func(p rooms.ParticipantInfo) bool { return p.ID == c.last }); i >= 0 {
+		return infos[i+1:]
+	}
+	for i, p := range infos {
+		if p.Joined.After(c.joined) {
+			return infos[i:]
+		}
+	}
+	return nil
+}
+
+func (s *participantService) GetParticipant(
+	ctx context.Context, req *confbridgev1.GetParticipantRequest,
+) (*confbridgev1.Participant, error) {
+	number, id, err := parseParticipantName("name", req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	info, err := s.rooms.Participant(ctx, number, id)
+	if err != nil {
+		return nil, err
+	}
+	return toParticipant(info), nil
+}
+
+func (s *participantService) UpdateParticipant(
+	ctx context.Context, req *confbridgev1.UpdateParticipantRequest,
+) (*confbridgev1.Participant, error) {
+	p := req.GetParticipant()
+	number, id, err := parseParticipantName("participant.name", p.GetName())
+	if err != nil {
+		return nil, err
+	}
+	paths, err := updatePaths(req.GetUpdateMask(), p, participantFields)
+	if err != nil {
+		return nil, err
+	}
+	if err := validateParticipant(p, paths); err != nil {
+		return nil, err
+	}
+	role, _ := roleFromProto(p.GetRole())
+	info, err := s.rooms.UpdateParticipant(ctx, number, id, rooms.ParticipantPatch{
+		DisplayName: pick(paths, "display_name", p.GetDisplayName()),
+		Role:        pick(paths, "role", role),
+		Muted:       pick(paths, "muted", p.GetMuted()),
+		Deaf:        pick(paths, "deaf", p.GetDeaf()),
+		GainDB:      pick(paths, "gain_db", p.GetGainDb()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return toParticipant(info), nil
+}
+
+func (s *participantService) RemoveParticipant(
+	ctx context.Context, req *confbridgev1.RemoveParticipantRequest,
+) (*confbridgev1.RemoveParticipantResponse, error) {
+	number, id, err := parseParticipantName("name", req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.rooms.Remove(ctx, number, id); err != nil {
+		return nil, err
+	}
+	return &confbridgev1.RemoveParticipantResponse{}, nil
+}

@@ -1,0 +1,134 @@
+package api
+
+import (
+	"context"
+	"slices"
+
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+	"github.com/confbridge/confbridge/rooms"
+)
+
+// roomService is confbridge.v1.RoomService; WatchRoom is in watch.go.
+type roomService struct {
+	confbridgev1.UnimplementedRoomServiceServer
+	rooms *rooms.Registry
+}
+
+func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRoomRequest) (*confbridgev1.Room, error) {
+	var v violations
+	if !validNumber(req.GetRoomId()) {
+		v.add("room_id", quote(req.GetRoomId())+" is not 1 to 64 of letters, digits and -_.+*#")
+	}
+	room := req.GetRoom()
+	for _, path := range roomFields {
+		if fault := roomFault(room, path); fault != "" {
+			v.add("room."+path, fault)
+		}
+	}
+	if err := v.err(); err != nil {
+		return nil, err
+	}
+	info, err := s.rooms.Create(ctx, req.GetRoomId(), rooms.Settings{
+		DisplayName:     room.GetDisplayName(),
+		MaxParticipants: int(room.GetMaxParticipants()),
+		MaxDuration:     room.GetMaxDuration().AsDuration(),
+		Locked:          room.GetLocked(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return toRoom(info), nil
+}
+
+func (s *roomService) GetRoom(ctx context.Context, req *confbridgev1.GetRoomRequest) (*confbridgev1.Room, error) {
+	number, err := parseRoomName("name", req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	info, err := s.rooms.Info(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	return toRoom(info), nil
+}
+
+func (s *roomService) ListRooms(ctx context.Context, req *confbridgev1.ListRoomsRequest) (*confbridgev1.ListRoomsResponse, error) {
+	size, err := pageSize(req.GetPageSize())
+	if err != nil {
+		return nil, err
+	}
+	from, err := parseToken(roomsCollection, req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	infos, err := s.rooms.List(ctx, from.last, size+1) // one more tells whether this page is the last
+	if err != nil {
+		return nil, err
+	}
+	resp := &confbridgev1.ListRoomsResponse{}
+	if len(infos) > size {
+		infos = infos[:size]
+		resp.NextPageToken = cursor{collection: roomsCollection, last: infos[size-1].Number}.token()
+	}
+	for _, info := range infos {
+		resp.Rooms = append(resp.Rooms, toRoom(info))
+	}
+	return resp, nil
+}
+
+func (s *roomService) UpdateRoom(ctx context.Context, req *confbridgev1.UpdateRoomRequest) (*confbridgev1.Room, error) {
+	room := req.GetRoom()
+	number, err := parseRoomName("room.name", room.GetName())
+	if err != nil {
+		return nil, err
+	}
+	paths, err := updatePaths(req.GetUpdateMask(), room, roomFields)
+	if err != nil {
+		return nil, err
+	}
+	if err := validateRoom(room, paths); err != nil {
+		return nil, err
+	}
+	info, err := s.rooms.Update(ctx, number, rooms.SettingsPatch{
+		DisplayName:     pick(paths, "display_name", room.GetDisplayName()),
+		MaxParticipants: pick(paths, "max_participants", int(room.GetMaxParticipants())),
+		MaxDuration:     pick(paths, "max_duration", room.GetMaxDuration().AsDuration()),
+		Locked:          pick(paths, "locked", room.GetLocked()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return toRoom(info), nil
+}
+
+func (s *roomService) DeleteRoom(ctx context.Context, req *confbridgev1.DeleteRoomRequest) (*emptypb.Empty, error) {
+	number, err := parseRoomName("name", req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.rooms.Delete(ctx, number, req.GetForce()); err != nil {
+		return nil, err
+	}
+	return &emptypb.Empty{}, nil
+}
+
+func (s *roomService) EndRoom(ctx context.Context, req *confbridgev1.EndRoomRequest) (*confbridgev1.EndRoomResponse, error) {
+	number, err := parseRoomName("name", req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.rooms.End(ctx, number, rooms.ReasonEnded); err != nil {
+		return nil, err
+	}
+	return &confbridgev1.EndRoomResponse{}, nil
+}
+
+// pick is value where path is to be set, and nil where it is not.
+func pick[T any](paths []string, path string, value T) *T {
+	if !slices.Contains(paths, path) {
+		return nil
+	}
+	return &value
+}

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+)
+
+// Limits of what can be set; the comments in the .proto files tell them to clients.
+const (
+	maxDisplayName  = 128 // characters
+	maxParticipants = 100_000
+	maxDuration     = 8760 * time.Hour
+	maxGainDB       = 30
+)
+
+// validateRoom checks those fields of a room that paths names.
+func validateRoom(room *confbridgev1.Room, paths []string) error {
+	var v violations
+	for _, path := range paths {
+		if fault := roomFault(room, path); fault != "" {
+			v.add("room."+path, fault)
+		}
+	}
+	return v.err()
+}
+
+func roomFault(room *confbridgev1.Room, path string) string {
+	switch path {
+	case "display_name":
+		return displayNameFault(room.GetDisplayName())
+	case "max_participants":
+		if n := room.GetMaxParticipants(); n < 0 || n > maxParticipants {
+			return fmt.Sprintf("%d is not within 0 to %d", n, maxParticipants)
+		}
+	case "max_duration":
+		d := room.GetMaxDuration()
+		if d == nil {
+			return ""
+		}
+		if err := d.CheckValid(); err != nil {
+			return "is no valid duration"
+		}
+		if t := d.AsDuration(); t < 0 || t > maxDuration {
+			return fmt.Sprintf("%v is not within 0s to %v", t, maxDuration)
+		}
+	}
+	return ""
+}
+
+// validateParticipant checks those fields of a participant that paths names.
+func validateParticipant(p *confbridgev1.Participant, paths []string) error {
+	var v violations
+	for _, path := range paths {
+		if fault := participantFault(p, path); fault != "" {
+			v.add("participant."+path, fault)
+		}
+	}
+	return v.err()
+}
+
+func participantFault(p *confbridgev1.Participant, path string) string {
+	switch path {
+	case "display_name":
+		return displayNameFault(p.GetDisplayName())
+	case "gain_db":
+		if g := p.GetGainDb(); math.IsNaN(g) || math.Abs(g) > maxGainDB {
+			return fmt.Sprintf("%v is not within -%d to %d", g, maxGainDB, maxGainDB)
+		}
+	case "role":
+		if _, ok := roleFromProto(p.GetRole()); !ok {
+			return p.GetRole().String() + " is no role to have"
+		}
+	}
+	return ""
+}
+
+func displayNameFault(name string) string {
+	if n := utf8.RuneCountInString(name); n > maxDisplayName {
+		return fmt.Sprintf("has %d characters, more than %d", n, maxDisplayName)
+	}
+	if slices.ContainsFunc([]rune(name), unicode.IsControl) {
+		return "has a control character"
+	}
+	return ""
+}

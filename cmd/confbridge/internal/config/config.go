@@ -1,0 +1,83 @@
+// Package config is confbridge's configuration: its keys, their defaults, and a reader that reports every fault of a
+// file at once, with line and column. It opens nothing but the file.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Config is what `confbridge serve` runs with. Default is what it is without a file.
+type Config struct {
+	SIP     SIP
+	Media   Media
+	Rooms   Rooms
+	API     API
+	DataDir string
+	Log     Log
+}
+
+// SIP is where telephones reach the bridge.
+type SIP struct {
+	Listen []Listener
+	// Advertise is the host put into Contact and SDP; empty means the address that the call came in on.
+	Advertise string
+	// Domain is the host that request URIs must name; empty means any.
+	Domain string
+}
+
+// Listener is one transport address, as "udp://0.0.0.0:5060". Port 0 takes any free one.
+type Listener struct {
+	Transport string // "udp" or "tcp"
+	Addr      netip.AddrPort
+}
+
+func (l Listener) String() string { return l.Transport + "://" + l.Addr.String() }
+
+// Media is how sound travels.
+type Media struct {
+	Ports PortRange
+	// Timeout is how long a call may send nothing before it is ended.
+	Timeout time.Duration
+}
+
+// PortRange is the UDP ports of RTP and RTCP: the first even, the last odd.
+type PortRange struct{ First, Last int }
+
+func (r PortRange) String() string { return fmt.Sprintf("%d-%d", r.First, r.Last) }
+
+func (r PortRange) contains(port int) bool { return r.First <= port && port <= r.Last }
+
+// Rooms is which rooms there are.
+type Rooms struct {
+	// OnDemand makes an open room of a number that nobody configured when it is called.
+	OnDemand bool
+	// EmptyGrace is how long such a room stays when everybody has left.
+	EmptyGrace time.Duration
+}
+
+// API is where programs and moderators reach the bridge: host:port each.
+type API struct{ GRPC, HTTP string }
+
+// Log is what the bridge says on standard error.
+type Log struct {
+	Level  slog.Level
+	Format string // "text" or "json"
+}
+
+// Default is the configuration without a file.
+func Default() Config {
+	return Config{
+		SIP: SIP{Listen: []Listener{
+			{Transport: "udp", Addr: netip.MustParseAddrPort("0.0.0.0:5060")},
+			{Transport: "tcp", Addr: netip.MustParseAddrPort("0.0.0.0:5060")},
+		}},
+		Media:   Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute},
+		Rooms:   Rooms{OnDemand: true, EmptyGrace: 10 * time.Second},
+		API:     API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},
+		DataDir: "./data",
+		Log:     Log{Level: slog.LevelInfo, Format: "text"},
+	}
+}

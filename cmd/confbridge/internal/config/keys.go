@@ -1,0 +1,233 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// shape is which kind of YAML node a key takes.
+type shape uint8
+
+const (
+	text shape = iota
+	flag
+	list
+)
+
+// key is one setting: where it stands, how it is read and how it is written.
+type key struct {
+	path  string
+	env   string // overrides the file; empty where nothing does
+	shape shape
+	// set reads a text; of a list, each entry in turn, after clear.
+	set   func(c *Config, s string) error
+	clear func(c *Config)
+	get   func(c *Config) string // as YAML
+}
+
+// keys are all settings, in the order in which they are written.
+func keys() []key {
+	return []key{
+		{
+			path: "sip.listen", env: "CONFBRIDGE_SIP_LISTEN", shape: list,
+			clear: func(c *Config) { c.SIP.Listen = nil },
+			set:   addListener,
+			get:   func(c *Config) string { return listYAML(c.SIP.Listen) },
+		},
+		{
+			path: "sip.advertise", env: "CONFBRIDGE_SIP_ADVERTISE",
+			set: func(c *Config, s string) error { c.SIP.Advertise = s; return checkHost(s) },
+			get: func(c *Config) string { return strconv.Quote(c.SIP.Advertise) },
+		},
+		{
+			path: "sip.domain",
+			set:  func(c *Config, s string) error { c.SIP.Domain = s; return checkHost(s) },
+			get:  func(c *Config) string { return strconv.Quote(c.SIP.Domain) },
+		},
+		{
+			path: "media.ports", env: "CONFBRIDGE_MEDIA_PORTS",
+			set: func(c *Config, s string) (err error) { c.Media.Ports, err = parsePorts(s); return err },
+			get: func(c *Config) string { return c.Media.Ports.String() },
+		},
+		{
+			path: "media.timeout",
+			set: func(c *Config, s string) (err error) {
+				c.Media.Timeout, err = parseDuration(s, time.Second, time.Hour)
+				return err
+			},
+			get: func(c *Config) string { return durationYAML(c.Media.Timeout) },
+		},
+		{
+			path: "rooms.on_demand", shape: flag,
+			set: func(c *Config, s string) (err error) { c.Rooms.OnDemand, err = strconv.ParseBool(s); return err },
+			get: func(c *Config) string { return strconv.FormatBool(c.Rooms.OnDemand) },
+		},
+		{
+			path: "rooms.empty_grace",
+			set: func(c *Config, s string) (err error) {
+				c.Rooms.EmptyGrace, err = parseDuration(s, time.Millisecond, 24*time.Hour)
+				return err
+			},
+			get: func(c *Config) string { return durationYAML(c.Rooms.EmptyGrace) },
+		},
+		{
+			path: "api.grpc", env: "CONFBRIDGE_API_GRPC",
+			set: func(c *Config, s string) error { c.API.GRPC = s; return checkHostPort(s) },
+			get: func(c *Config) string { return c.API.GRPC },
+		},
+		{
+			path: "api.http", env: "CONFBRIDGE_API_HTTP",
+			set: func(c *Config, s string) error { c.API.HTTP = s; return checkHostPort(s) },
+			get: func(c *Config) string { return c.API.HTTP },
+		},
+		{
+			path: "data_dir", env: "CONFBRIDGE_DATA_DIR",
+			set: func(c *Config, s string) error { c.DataDir = s; return checkWritable(s) },
+			get: func(c *Config) string { return strconv.Quote(c.DataDir) },
+		},
+		{
+			path: "log.level", env: "CONFBRIDGE_LOG_LEVEL",
+			set: func(c *Config, s string) (err error) { c.Log.Level, err = parseLevel(s); return err },
+			get: func(c *Config) string { return strings.ToLower(c.Log.Level.String()) },
+		},
+		{
+			path: "log.format",
+			set:  func(c *Config, s string) error { c.Log.Format = s; return oneOf(s, "text", "json") },
+			get:  func(c *Config) string { return c.Log.Format },
+		},
+	}
+}
+
+// maxListeners bounds sip.listen.
+const maxListeners = 16
+
+func addListener(c *Config, s string) error {
+	transport, addr, ok := strings.Cut(s, "://")
+	if !ok {
+		return fmt.Errorf("%q is not of the form udp://0.0.0.0:5060", s)
+	}
+	switch transport {
+	case "udp", "tcp":
+	case "tls", "ws", "wss", "sctp":
+		return fmt.Errorf("%s:// cannot be served yet; udp:// and tcp:// can", transport)
+	default:
+		return fmt.Errorf("%q is no SIP transport; udp:// and tcp:// are", transport)
+	}
+	a, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return fmt.Errorf("%q is not an IP address with a port, like 0.0.0.0:5060 or [::]:5060", addr)
+	}
+	if len(c.SIP.Listen) == maxListeners {
+		return fmt.Errorf("more than %d listeners", maxListeners)
+	}
+	c.SIP.Listen = append(c.SIP.Listen, Listener{Transport: transport, Addr: a})
+	return nil
+}
+
+// hostName is RFC 1123 §2.1.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9]{0,62}[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]{0,62}[A-Za-z0-9])?)*\.?$`)
+
+// checkHost takes an IP address, a host name, or nothing.
+func checkHost(s string) error {
+	if s == "" {
+		return nil
+	}
+	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return nil
+	}
+	if len(s) > 253 || !hostName.MatchString(s) {
+		return fmt.Errorf("%q is neither an IP address nor a host name (without a port)", s)
+	}
+	return nil
+}
+
+func checkHostPort(s string) error {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return fmt.Errorf("%q is not an address with a port, like 127.0.0.1:8080", s)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q is not a port: want 0 to 65535", port)
+	} else if strconv.FormatUint(n, 10) != port {
+		return fmt.Errorf("%q is not a port: leave out what is in front of %d", port, n)
+	}
+	return checkHost(host)
+}
+
+func parsePorts(s string) (PortRange, error) {
+	a, b, ok := strings.Cut(s, "-")
+	first, errFirst := strconv.Atoi(strings.TrimSpace(a))
+	last, errLast := strconv.Atoi(strings.TrimSpace(b))
+	if !ok || errFirst != nil || errLast != nil {
+		return PortRange{}, fmt.Errorf("%q is not a range of ports, like 20000-29999", s)
+	}
+	r := PortRange{First: first, Last: last}
+	var faults []error
+	if first < 1024 || last > 65535 {
+		faults = append(faults, fmt.Errorf("%v is not within 1024-65535", r))
+	}
+	if last <= first {
+		faults = append(faults, fmt.Errorf("%v is too small: a call takes two ports, one even and the next", r))
+	}
+	if first%2 != 0 {
+		faults = append(faults, fmt.Errorf("%v begins with an odd port: RTP takes the even one, RTCP the next", r))
+	}
+	if last > first && last%2 == 0 {
+		faults = append(faults, fmt.Errorf("%v ends with an even port, which lacks its odd neighbour", r))
+	}
+	return r, errors.Join(faults...)
+}
+
+func parseDuration(s string, shortest, longest time.Duration) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a duration, like 30s or 5m", s)
+	}
+	if d < shortest || d > longest {
+		return 0, fmt.Errorf("%s is not within %s to %s", s, durationYAML(shortest), durationYAML(longest))
+	}
+	return d, nil
+}
+
+func parseLevel(s string) (slog.Level, error) {
+	if err := oneOf(s, "debug", "info", "warn", "error"); err != nil {
+		return 0, err
+	}
+	var level slog.Level
+	return level, level.UnmarshalText([]byte(s))
+}
+
+func oneOf(s string, allowed ...string) error {
+	if slices.Contains(allowed, s) {
+		return nil
+	}
+	return fmt.Errorf("%q is not one of %s", s, strings.Join(allowed, ", "))
+}
+
+func listYAML(all []Listener) string {
+	quoted := make([]string, len(all))
+	for i, l := range all {
+		quoted[i] = strconv.Quote(l.String())
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// durationYAML is 1m0s as 1m.
+func durationYAML(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -26,15 +26,15 @@ type Reason uint8
 
 // The reasons.
 const (
-	ReasonUnspecified Reason = iota
-	ReasonHangup             // the caller hung up
-	ReasonRemoved            // a moderator removed the participant
-	ReasonEnded              // a moderator ended the conference
-	ReasonEmpty              // nobody was left
-	ReasonMaxDuration        // the conference reached its maximum duration
-	ReasonMediaTimeout       // the caller's media stopped
-	ReasonFailed             // the call failed: no ACK, a broken dialog
-	ReasonDraining           // the bridge is shutting down
+	ReasonUnspecified  Reason = iota
+	ReasonHangup              // the caller hung up
+	ReasonRemoved             // a moderator removed the participant
+	ReasonEnded               // a moderator ended the conference
+	ReasonEmpty               // nobody was left
+	ReasonMaxDuration         // the conference reached its maximum duration
+	ReasonMediaTimeout        // the caller's media stopped
+	ReasonFailed              // the call failed: no ACK, a broken dialog
+	ReasonDraining            // the bridge is shutting down
 )
 
 // Event is one thing that happened in a room. Events of one room are numbered from 1 without gaps.
@@ -49,4 +49,29 @@ type Event struct {
 	Key         byte          // KeyPressed: '0' to '9', '*', '#', 'A' to 'D'
 	Held        time.Duration // KeyPressed: how long
 	Info        Info          // the room, as of after the event: Locked, Unlocked, Updated, Ended
+}
+
+// aboutRoom says whether events of this kind carry Event.Info.
+func (k Kind) aboutRoom() bool {
+	return k == KindLocked || k == KindUnlocked || k == KindUpdated || k == KindEnded
+}
+
+// Texts for logs and protocol fields; the API has enums of its own.
+var reasonTexts = [...]string{
+	ReasonUnspecified:  "unspecified",
+	ReasonHangup:       "caller hung up",
+	ReasonRemoved:      "removed by moderator",
+	ReasonEnded:        "conference ended by moderator",
+	ReasonEmpty:        "nobody left",
+	ReasonMaxDuration:  "maximum duration reached",
+	ReasonMediaTimeout: "media timeout",
+	ReasonFailed:       "call failed",
+	ReasonDraining:     "bridge is shutting down",
+}
+
+func (r Reason) String() string {
+	if int(r) < len(reasonTexts) {
+		return reasonTexts[r]
+	}
+	return "unknown"
 }

@@ -1,10 +1,19 @@
 // Package rooms holds the conference rooms: who is in them, what they may do, the tick that mixes them, and the
 // events that tell what happened. It knows sound (package mixer) and people; how either came here is not its business.
+//
+// A [Registry] holds all rooms by number. A room is one goroutine ([room.run]) that owns everything in it: members,
+// legs, jitter buffers, codecs, the mix. Every 20 ms it runs one [state.tick], as long as somebody is there. All else
+// reaches it through [room.do], between two ticks.
 package rooms
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,107 +29,374 @@ type Config struct {
 	Log *slog.Logger
 }
 
+const (
+	defaultEmptyGrace = 10 * time.Second
+	defaultEventsKept = 4096
+	// maxIdleLogs bounds the event logs of numbers that are no room (any more).
+	maxIdleLogs = 1024
+	// maxNumber bounds a room number in bytes.
+	maxNumber = 64
+)
+
 // Registry is all rooms of a bridge, by number. Its methods are safe for concurrent use. Each error wraps one of this
 // package's sentinels, or is the context's.
-type Registry struct{}
+type Registry struct {
+	cfg           Config
+	draining      atomic.Bool
+	running       sync.WaitGroup // room goroutines
+	eventsDropped atomic.Uint64
+	metrics       *tickMetrics
+
+	mu    sync.Mutex // guards the maps, never held across a call out
+	rooms map[string]*room
+	logs  map[string]*eventLog
+	idle  []string // numbers in logs that are no room, longest idle first
+	done  bool
+}
 
 // NewRegistry returns a registry without rooms.
-func NewRegistry(cfg Config) *Registry { panic("TODO") }
+func NewRegistry(cfg Config) *Registry {
+	if cfg.EmptyGrace == 0 {
+		cfg.EmptyGrace = defaultEmptyGrace
+	}
+	if cfg.EventsKept == 0 {
+		cfg.EventsKept = defaultEventsKept
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Registry{cfg: cfg, metrics: newTickMetrics(), rooms: map[string]*room{}, logs: map[string]*eventLog{}}
+}
 
 // Create makes a room that stays until it is deleted. Number: 1 to 64 of letters, digits, and -_.+*# (ErrInvalid,
 // ErrRoomExists; an on-demand room of that number becomes a lasting one).
-func (g *Registry) Create(ctx context.Context, number string, s Settings) (Info, error) { panic("TODO") }
+func (g *Registry) Create(ctx context.Context, number string, set Settings) (Info, error) {
+	if err := errors.Join(checkNumber(number), set.check()); err != nil {
+		return Info{}, fmt.Errorf("create room %q: %w", number, err)
+	}
+	var info Info
+	for {
+		if r := g.room(number); r != nil {
+			err := r.do(ctx, func(s *state) error {
+				if !s.onDemand {
+					return ErrRoomExists
+				}
+				s.makeLasting(set)
+				info = s.info()
+				return nil
+			})
+			if errors.Is(err, ErrClosed) {
+				continue // it closed under our hands
+			}
+			return info, wrap("create room", number, err)
+		}
+		r, err := g.open(number, set, false)
+		if errors.Is(err, ErrRoomExists) {
+			continue // somebody was faster
+		}
+		if err != nil {
+			return Info{}, wrap("create room", number, err)
+		}
+		err = r.do(ctx, func(s *state) error { info = s.info(); return nil })
+		return info, wrap("create room", number, err)
+	}
+}
 
 // Info describes a room (ErrNoRoom).
-func (g *Registry) Info(ctx context.Context, number string) (Info, error) { panic("TODO") }
+func (g *Registry) Info(ctx context.Context, number string) (Info, error) {
+	var info Info
+	err := g.do(ctx, number, func(s *state) error { info = s.info(); return nil })
+	return info, err
+}
 
-// List describes at most max rooms whose number sorts behind after, in order of number.
-func (g *Registry) List(ctx context.Context, after string, max int) ([]Info, error) { panic("TODO") }
+// List describes at most limit rooms whose number sorts behind after, in order of number.
+func (g *Registry) List(ctx context.Context, after string, limit int) ([]Info, error) {
+	g.mu.Lock()
+	numbers := make([]string, 0, len(g.rooms))
+	for n := range g.rooms {
+		if n > after {
+			numbers = append(numbers, n)
+		}
+	}
+	g.mu.Unlock()
+	slices.Sort(numbers)
+	var infos []Info
+	for _, n := range numbers {
+		if len(infos) == limit {
+			break
+		}
+		info, err := g.Info(ctx, n)
+		if errors.Is(err, ErrNoRoom) {
+			continue // closed since
+		}
+		if err != nil {
+			return nil, err
+		}
+		infos = append(infos, info)
+	}
+	return infos, nil
+}
 
-// Update changes a room's settings (ErrNoRoom, ErrInvalid).
-func (g *Registry) Update(ctx context.Context, number string, p SettingsPatch) (Info, error) { panic("TODO") }
+// Update changes a room's settings (ErrNoRoom, ErrInvalid). A smaller MaxParticipants sends nobody away.
+func (g *Registry) Update(ctx context.Context, number string, p SettingsPatch) (Info, error) {
+	var info Info
+	err := g.do(ctx, number, func(s *state) error {
+		if err := s.update(p); err != nil {
+			return err
+		}
+		info = s.info()
+		return nil
+	})
+	return info, err
+}
 
 // Delete takes a room away. If somebody is in it: ErrOccupied, or with force the conference ends first.
-func (g *Registry) Delete(ctx context.Context, number string, force bool) error { panic("TODO") }
+func (g *Registry) Delete(ctx context.Context, number string, force bool) error {
+	return g.do(ctx, number, func(s *state) error {
+		if len(s.seats) > 0 && !force {
+			return ErrOccupied
+		}
+		s.end(ReasonEnded)
+		s.closed = true
+		return nil
+	})
+}
 
 // End sends everybody in the room away for the reason given; a room that was made by Create stays, empty.
-func (g *Registry) End(ctx context.Context, number string, why Reason) error { panic("TODO") }
+func (g *Registry) End(ctx context.Context, number string, why Reason) error {
+	return g.do(ctx, number, func(s *state) error {
+		s.end(why)
+		s.closed = s.onDemand
+		return nil
+	})
+}
 
 // Admit lets a caller into a room as far as the door: a seat is taken, nothing is heard yet. It fails with ErrNoRoom,
 // ErrLocked, ErrFull or ErrDraining. The participant must be ended by Leave, whether or not Join was called.
-func (g *Registry) Admit(ctx context.Context, number string, c Caller) (*Participant, error) { panic("TODO") }
+func (g *Registry) Admit(ctx context.Context, number string, c Caller) (*Participant, error) {
+	for {
+		if g.draining.Load() {
+			return nil, fmt.Errorf("admit to room %q: %w", number, ErrDraining)
+		}
+		r, err := g.lookupOrOpen(number)
+		if err != nil {
+			return nil, wrap("admit to room", number, err)
+		}
+		p := newParticipant(r, c)
+		err = r.do(ctx, func(s *state) error { return s.admit(p) })
+		if errors.Is(err, ErrClosed) {
+			continue // it closed under our hands; the next look-up finds none
+		}
+		if err != nil {
+			return nil, wrap("admit to room", number, err)
+		}
+		return p, nil
+	}
+}
 
-// Participants lists who has joined, in order of joining.
-func (g *Registry) Participants(ctx context.Context, number string) ([]ParticipantInfo, error) { panic("TODO") }
+// lookupOrOpen finds a room, or makes it where that is allowed.
+func (g *Registry) lookupOrOpen(number string) (*room, error) {
+	for {
+		if r := g.room(number); r != nil {
+			return r, nil
+		}
+		if !g.cfg.OnDemand || checkNumber(number) != nil {
+			return nil, ErrNoRoom
+		}
+		r, err := g.open(number, Settings{}, true)
+		if errors.Is(err, ErrRoomExists) {
+			continue
+		}
+		return r, err
+	}
+}
+
+// Participants lists who has joined, in order of joining (ErrNoRoom).
+func (g *Registry) Participants(ctx context.Context, number string) ([]ParticipantInfo, error) {
+	var infos []ParticipantInfo
+	err := g.do(ctx, number, func(s *state) error { infos = s.participants(); return nil })
+	return infos, err
+}
 
 // Participant describes one (ErrNoRoom, ErrNoParticipant).
-func (g *Registry) Participant(ctx context.Context, number, id string) (ParticipantInfo, error) { panic("TODO") }
+func (g *Registry) Participant(ctx context.Context, number, id string) (ParticipantInfo, error) {
+	var info ParticipantInfo
+	err := g.withMember(ctx, number, id, func(s *state, m *member) error {
+		info = s.describe(m)
+		return nil
+	})
+	return info, err
+}
 
 // UpdateParticipant changes one (ErrNoRoom, ErrNoParticipant, ErrInvalid). When it returns, the next tick mixes so.
 func (g *Registry) UpdateParticipant(ctx context.Context, number, id string, p ParticipantPatch) (ParticipantInfo, error) {
-	panic("TODO")
+	var info ParticipantInfo
+	err := g.withMember(ctx, number, id, func(s *state, m *member) error {
+		if err := s.patch(m, p); err != nil {
+			return err
+		}
+		info = s.describe(m)
+		return nil
+	})
+	return info, err
 }
 
-// Remove sends one participant away with ReasonRemoved.
-func (g *Registry) Remove(ctx context.Context, number, id string) error { panic("TODO") }
+// Remove sends one participant away with ReasonRemoved (ErrNoRoom, ErrNoParticipant).
+func (g *Registry) Remove(ctx context.Context, number, id string) error {
+	return g.withMember(ctx, number, id, func(s *state, m *member) error {
+		s.letGo(m.p, ReasonRemoved)
+		return nil
+	})
+}
 
-// Watch follows a room's events. With after nil it starts with a snapshot and goes on from there; else it goes on
-// behind event *after, and with a snapshot if that is no longer kept. A number that could become a room on demand
-// can be watched before it is one.
-func (g *Registry) Watch(ctx context.Context, number string, after *uint64) (*Watch, error) { panic("TODO") }
+// withMember runs op on the room's goroutine with the member of that id.
+func (g *Registry) withMember(ctx context.Context, number, id string, op func(*state, *member) error) error {
+	return g.do(ctx, number, func(s *state) error {
+		m := s.member(id)
+		if m == nil {
+			return fmt.Errorf("participant %q: %w", id, ErrNoParticipant)
+		}
+		return op(s, m)
+	})
+}
 
 // Drain makes every Admit from now on fail with ErrDraining.
-func (g *Registry) Drain() { panic("TODO") }
+func (g *Registry) Drain() { g.draining.Store(true) }
 
-// Close ends every room with ReasonDraining and returns when all their goroutines have ended.
-func (g *Registry) Close(ctx context.Context) error { panic("TODO") }
-
-// Participant is one caller in one room, in the hands of whoever brought the caller. Its methods are safe for
-// concurrent use.
-type Participant struct{}
-
-// ID is unique in the bridge's lifetime.
-func (p *Participant) ID() string { panic("TODO") }
-
-// Join puts the participant's leg into the mix. If it fails (ErrClosed), the leg is still the caller's to close.
-func (p *Participant) Join(ctx context.Context, leg Leg) error { panic("TODO") }
-
-// Change runs op on the room's goroutine between two ticks, where the leg may be touched; the leg's Format is read
-// anew after it. It returns op's error, or ErrClosed if op never ran because the participant has left.
-func (p *Participant) Change(ctx context.Context, op func() error) error { panic("TODO") }
-
-// Key tells of a key that came by another way than the leg.
-func (p *Participant) Key(ctx context.Context, digit byte, held time.Duration) error { panic("TODO") }
-
-// Leave takes the participant out, closes the leg and returns after that. The first reason counts; more calls do nothing.
-func (p *Participant) Leave(why Reason) { panic("TODO") }
-
-// Left is closed when the participant has left, by Leave or because the room let go; Reason then says why.
-func (p *Participant) Left() <-chan struct{} { panic("TODO") }
-
-// Reason is why the participant left; ReasonUnspecified before that.
-func (p *Participant) Reason() Reason { panic("TODO") }
-
-// Snapshot is a room at one moment; events behind Sequence are not in it. Room.Number is empty in the snapshot of a
-// number that is no room yet.
-type Snapshot struct {
-	Room         Info
-	Participants []ParticipantInfo
-	Sequence     uint64
+// Close ends every room with ReasonDraining and returns when all their goroutines have ended, or with the context's
+// error when they have not by then.
+func (g *Registry) Close(ctx context.Context) error {
+	g.Drain()
+	g.mu.Lock()
+	g.done = true
+	open := make([]*room, 0, len(g.rooms))
+	for _, r := range g.rooms {
+		open = append(open, r)
+	}
+	g.mu.Unlock()
+	for _, r := range open {
+		err := r.do(ctx, func(s *state) error {
+			s.end(ReasonDraining)
+			s.closed = true
+			return nil
+		})
+		if err != nil && !errors.Is(err, ErrClosed) {
+			return fmt.Errorf("close room %q: %w", r.number, err)
+		}
+	}
+	g.running.Wait() // each has been told, and none can be opened any more
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, l := range g.logs {
+		l.close()
+	}
+	return nil
 }
 
-// Watch is one watcher's place in a room's story. One goroutine uses it. It holds a cursor and no queue: nothing
-// that a slow watcher does is felt by the room.
-type Watch struct {
-	// Snapshot is where the story starts; nil when it resumes behind an event that is still kept.
-	Snapshot *Snapshot
+// room looks a room up; nil where there is none.
+func (g *Registry) room(number string) *room {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.rooms[number]
 }
 
-// Next waits for the next event. A *MissedError says that events were dropped before this watcher came for them; Next
-// may be called again and goes on behind them. ErrClosed when the registry closes; the context's error.
-func (w *Watch) Next(ctx context.Context) (Event, error) { panic("TODO") }
+// do runs op on the goroutine of the room of that number (ErrNoRoom).
+func (g *Registry) do(ctx context.Context, number string, op func(*state) error) error {
+	r := g.room(number)
+	if r == nil {
+		return fmt.Errorf("room %q: %w", number, ErrNoRoom)
+	}
+	err := r.do(ctx, op)
+	if errors.Is(err, ErrClosed) {
+		err = ErrNoRoom
+	}
+	return wrap("room", number, err)
+}
 
-// MissedError tells a slow watcher which events of the room it will never see.
-type MissedError struct{ From, To uint64 }
+// open starts a room (ErrRoomExists, ErrClosed).
+func (g *Registry) open(number string, set Settings, onDemand bool) (*room, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.done {
+		return nil, ErrDraining
+	}
+	if g.rooms[number] != nil {
+		return nil, ErrRoomExists
+	}
+	r := newRoom(g, number, g.logLocked(number))
+	if i := slices.Index(g.idle, number); i >= 0 {
+		g.idle = slices.Delete(g.idle, i, i+1)
+	}
+	g.rooms[number] = r
+	g.running.Go(func() { r.run(set, onDemand) })
+	return r, nil
+}
 
-func (e *MissedError) Error() string { panic("TODO") }
+// forget takes a room that is about to end out of the map; its story stays for those who come back to it.
+func (g *Registry) forget(r *room) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.rooms, r.number)
+	g.idle = append(g.idle, r.number)
+	g.dropIdleLogs()
+}
+
+// logOf returns the story of a number that is a room or could become one (ErrNoRoom).
+func (g *Registry) logOf(number string) (*eventLog, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.logs[number] == nil && (!g.cfg.OnDemand || checkNumber(number) != nil) {
+		return nil, fmt.Errorf("room %q: %w", number, ErrNoRoom)
+	}
+	if g.done {
+		return nil, fmt.Errorf("room %q: %w", number, ErrClosed)
+	}
+	return g.logLocked(number), nil
+}
+
+// logLocked finds or makes a number's log; g.mu is held.
+func (g *Registry) logLocked(number string) *eventLog {
+	if l := g.logs[number]; l != nil {
+		return l
+	}
+	l := newEventLog(g.cfg.EventsKept)
+	g.logs[number] = l
+	if g.rooms[number] == nil {
+		g.idle = append(g.idle, number)
+		g.dropIdleLogs()
+	}
+	return l
+}
+
+// dropIdleLogs keeps their number bounded; who watches one that goes is told by ErrClosed. g.mu is held.
+func (g *Registry) dropIdleLogs() {
+	for len(g.idle) > maxIdleLogs {
+		g.logs[g.idle[0]].close()
+		delete(g.logs, g.idle[0])
+		g.idle = g.idle[1:]
+	}
+}
+
+// wrap names the room in err; nil stays nil.
+func wrap(what, number string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %q: %w", what, number, err)
+}
+
+// checkNumber is the grammar of room numbers.
+func checkNumber(number string) error {
+	if number == "" || len(number) > maxNumber {
+		return fmt.Errorf("room number of %d bytes, want 1 to %d: %w", len(number), maxNumber, ErrInvalid)
+	}
+	for _, c := range []byte(number) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '-', c == '_', c == '.', c == '+', c == '*', c == '#':
+		default:
+			return fmt.Errorf("room number has %q; letters, digits and -_.+*# are allowed: %w", c, ErrInvalid)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package rooms
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/confbridge/confbridge/mixer/codec"
+)
+
+// histogram counts durations without a lock: one goroutine or many may observe.
+type histogram struct {
+	bounds [10]float64 // seconds
+	counts [11]atomic.Uint64
+	sum    atomic.Int64 // nanoseconds
+}
+
+func (h *histogram) observe(d time.Duration) {
+	i := 0
+	for i < len(h.bounds) && d.Seconds() > h.bounds[i] {
+		i++
+	}
+	h.counts[i].Add(1)
+	h.sum.Add(int64(d))
+}
+
+func (h *histogram) metric(desc *prometheus.Desc) prometheus.Metric {
+	buckets, count := make(map[float64]uint64, len(h.bounds)), uint64(0)
+	for i, bound := range h.bounds {
+		count += h.counts[i].Load()
+		buckets[bound] = count
+	}
+	count += h.counts[len(h.bounds)].Load()
+	return prometheus.MustNewConstHistogram(desc, count, time.Duration(h.sum.Load()).Seconds(), buckets)
+}
+
+// codecs are the values of the label codec.
+var codecs = [...]codec.Name{codec.PCMU, codec.PCMA, codec.Opus}
+
+// tickMetrics counts what all rooms of a registry do. Room goroutines add to it without a lock.
+type tickMetrics struct {
+	rooms        atomic.Int64
+	participants [len(codecs)]atomic.Int64
+	tick         histogram
+	bufferDelay  histogram
+	lateTicks    atomic.Uint64
+}
+
+func newTickMetrics() *tickMetrics {
+	t := &tickMetrics{}
+	t.tick.bounds = [...]float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .02, .05}
+	t.bufferDelay.bounds = [...]float64{.005, .01, .015, .02, .03, .04, .06, .1, .2, .4}
+	return t
+}
+
+func (t *tickMetrics) participant(name codec.Name, add int64) {
+	for i, n := range codecs {
+		if n == name {
+			t.participants[i].Add(add)
+		}
+	}
+}
+
+var (
+	descRooms         = prometheus.NewDesc("confbridge_rooms", "Rooms that are open.", nil, nil)
+	descParticipants  = prometheus.NewDesc("confbridge_participants", "Participants who have joined.", []string{"codec"}, nil)
+	descTick          = prometheus.NewDesc("confbridge_mixer_tick_seconds", "What a room's 20 ms tick takes.", nil, nil)
+	descLateTicks     = prometheus.NewDesc("confbridge_mixer_late_ticks_total", "Frames skipped because the tick came too late.", nil, nil)
+	descBufferDelay   = prometheus.NewDesc("confbridge_jitter_buffer_seconds", "What the jitter buffers add, observed once a second and leg.", nil, nil)
+	descEventsDropped = prometheus.NewDesc("confbridge_events_dropped_total", "Events that a slow watcher missed.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descRooms, descParticipants, descTick, descLateTicks, descBufferDelay, descEventsDropped} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (g *Registry) Collect(ch chan<- prometheus.Metric) {
+	t := g.metrics
+	ch <- prometheus.MustNewConstMetric(descRooms, prometheus.GaugeValue, float64(t.rooms.Load()))
+	for i, name := range codecs {
+		ch <- prometheus.MustNewConstMetric(descParticipants, prometheus.GaugeValue, float64(t.participants[i].Load()), string(name))
+	}
+	ch <- prometheus.MustNewConstMetric(descLateTicks, prometheus.CounterValue, float64(t.lateTicks.Load()))
+	ch <- prometheus.MustNewConstMetric(descEventsDropped, prometheus.CounterValue, float64(g.eventsDropped.Load()))
+	ch <- t.tick.metric(descTick)
+	ch <- t.bufferDelay.metric(descBufferDelay)
+}

@@ -1,0 +1,185 @@
+package rooms
+
+import (
+	"slices"
+	"time"
+
+	"github.com/confbridge/confbridge/mixer"
+)
+
+// mixdown is the middle of the tick: the sum of all contributors, and what comes out of it.
+type mixdown struct {
+	rateHz  int
+	bus     mixer.Bus
+	limiter mixer.Limiter // of the mix that listeners share
+	all     []int16       // what listeners hear, once it is wanted in this tick
+	mixed   bool
+	own     []int16 // scratch: the mix without one
+	zero    []int16 // what the deaf hear
+	payload [maxPayload]byte
+	groups  []*group
+}
+
+// retune sets the room's rate to the highest that anybody in it can use, and sorts the members into groups. It is called
+// whenever members or their formats have changed, between ticks.
+func (s *state) retune() {
+	rate := 0
+	for _, m := range s.members {
+		rate = max(rate, m.format.SampleRateHz)
+	}
+	if rate == 0 {
+		s.mix.groups = nil
+		return
+	}
+	if s.mix.rateHz != rate {
+		s.mix.setRate(rate)
+		for _, g := range s.mix.groups {
+			g.out.resampler.Retune(rate, g.key.format.SampleRateHz)
+		}
+	}
+	for _, m := range s.members {
+		m.up.tune(rate)
+		m.down.own.resampler.Retune(rate, m.format.SampleRateHz)
+	}
+	s.regroup()
+}
+
+func (x *mixdown) setRate(rateHz int) {
+	n := mixer.FrameSamples(rateHz)
+	x.rateHz = rateHz
+	x.all, x.own, x.zero = make([]int16, n), make([]int16, n), make([]int16, n)
+}
+
+// regroup finds or makes each member's group and drops those that nobody is in.
+func (s *state) regroup() {
+	for _, g := range s.mix.groups {
+		g.members = 0
+	}
+	for _, m := range s.members {
+		g := s.mix.group(groupKey{m.format, m.deaf})
+		g.members++
+		m.down.group = g
+	}
+	s.mix.groups = slices.DeleteFunc(s.mix.groups, func(g *group) bool { return g.members == 0 })
+}
+
+func (x *mixdown) group(key groupKey) *group {
+	for _, g := range x.groups {
+		if g.key == key {
+			return g
+		}
+	}
+	out, err := newOutlet(key.format)
+	if err != nil {
+		panic("a member has a format that no encoder can be made for: " + err.Error()) // newMember made one
+	}
+	out.resampler.Retune(x.rateHz, key.format.SampleRateHz)
+	g := &group{key: key, out: out, payload: make([]byte, 0, maxPayload)}
+	x.groups = append(x.groups, g)
+	return g
+}
+
+// runDue ticks as many times as frames are due and lets those go whose legs have died.
+func (s *state) runDue() {
+	now := time.Now()
+	ticks, skipped := s.clock.due(now)
+	for range ticks {
+		s.tick(now)
+	}
+	if ticks > 0 {
+		s.metrics.tick.observe(time.Since(now) / time.Duration(ticks))
+	}
+	s.metrics.lateTicks.Add(uint64(skipped))
+	s.letDeadGo()
+	if len(s.members) > 0 {
+		s.clock.rearm(time.Now())
+	}
+}
+
+func (s *state) letDeadGo() {
+	for i := 0; i < len(s.members); {
+		m := s.members[i]
+		if m.dead == nil {
+			i++
+			continue
+		}
+		s.room.registry.cfg.Log.Info("leg died", "room", s.room.number, "participant", m.p.id,
+			"call_id", m.caller.CallID, "err", m.dead)
+		s.letGo(m.p, deathReason(m.dead)) // takes it out of members
+	}
+}
+
+// tick is 20 ms of the conference: drain the sockets, mix, send. Nothing in it allocates, locks, logs or waits.
+func (s *state) tick(now time.Time) {
+	s.mix.begin()
+	for _, m := range s.members {
+		if err := m.leg.Receive(now, m); err != nil {
+			m.dead = err
+		}
+		m.contributes = m.hear(now)
+		m.measureDelay()
+		if m.contributes {
+			s.mix.bus.Add(m.up.frame)
+		}
+	}
+	for _, m := range s.members {
+		m.leg.Send(now, s.mix.payloadFor(m), m.format.ClockRateHz/framesPerSecond)
+	}
+}
+
+const framesPerSecond = int(time.Second / frameDuration)
+
+func (x *mixdown) begin() {
+	x.bus.Reset(len(x.all))
+	x.mixed = false
+	for _, g := range x.groups {
+		g.encoded = false
+	}
+}
+
+// payloadFor is what m hears in this tick, encoded; valid until the next call.
+func (x *mixdown) payloadFor(m *member) []byte {
+	d := &m.down
+	switch {
+	case m.deaf:
+		d.ownTicks = 0
+	case m.contributes:
+		if d.ownTicks == 0 {
+			d.leaveGroup(x)
+		}
+		d.ownTicks = ownEncodeTicks
+	case d.ownTicks > 0:
+		d.ownTicks--
+	}
+	if d.ownTicks == 0 {
+		return x.groupPayload(d.group)
+	}
+	if m.contributes {
+		x.bus.MixWithout(x.own, m.up.frame, &d.limiter)
+	} else {
+		x.bus.MixAll(x.own, &d.limiter)
+	}
+	return d.own.encode(x.payload[:], x.own)
+}
+
+// groupPayload encodes what a group hears, once a tick.
+func (x *mixdown) groupPayload(g *group) []byte {
+	if !g.encoded {
+		pcm := x.zero
+		if !g.key.deaf {
+			pcm = x.shared()
+		}
+		g.payload = g.out.encode(g.payload[:maxPayload], pcm)
+		g.encoded = true
+	}
+	return g.payload
+}
+
+// shared is the mix of everybody, limited once a tick.
+func (x *mixdown) shared() []int16 {
+	if !x.mixed {
+		x.bus.MixAll(x.all, &x.limiter)
+		x.mixed = true
+	}
+	return x.all
+}

@@ -1,0 +1,90 @@
+package rooms
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Participant is one caller in one room, in the hands of whoever brought the caller. Its methods are safe for
+// concurrent use.
+type Participant struct {
+	room   *room
+	id     string
+	caller Caller
+	left   chan struct{}
+	reason Reason // written by the room's goroutine before left is closed
+}
+
+func newParticipant(r *room, c Caller) *Participant {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand.Read
+	id := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+	return &Participant{room: r, id: id, caller: c, left: make(chan struct{})}
+}
+
+// ID is unique in the bridge's lifetime: 13 lower-case letters and digits.
+func (p *Participant) ID() string { return p.id }
+
+// Room is the number of the participant's room.
+func (p *Participant) Room() string { return p.room.number }
+
+// Join puts the participant's leg into the mix. If it fails (ErrClosed when the participant has been let go, or
+// codec.ErrFormat), the leg is still the caller's to close.
+func (p *Participant) Join(ctx context.Context, leg Leg) error {
+	err := p.room.do(ctx, func(s *state) error { return s.join(p, leg) })
+	if err != nil {
+		return fmt.Errorf("join room %q: %w", p.room.number, err)
+	}
+	return nil
+}
+
+// Change runs op on the room's goroutine between two ticks, where the leg may be touched; the leg's Format is read
+// anew after it. It returns op's error, or ErrClosed if op never ran because the participant has left. Before Join the
+// leg is the caller's and there is nothing to change: op runs all the same.
+func (p *Participant) Change(ctx context.Context, op func() error) error {
+	return p.room.do(ctx, func(s *state) error { return s.change(p, op) })
+}
+
+// Key tells of a key that came by another way than the leg: '0' to '9', '*', '#', 'A' to 'D' (ErrInvalid otherwise;
+// ErrClosed when the participant has left).
+func (p *Participant) Key(ctx context.Context, digit byte, held time.Duration) error {
+	if !isKey(digit) {
+		return fmt.Errorf("key %q: %w", digit, ErrInvalid)
+	}
+	return p.room.do(ctx, func(s *state) error {
+		m := s.member(p.id)
+		if m == nil {
+			return ErrClosed
+		}
+		m.Key(digit, held)
+		return nil
+	})
+}
+
+// Leave takes the participant out, closes the leg and returns after that. The first reason counts; more calls do
+// nothing.
+func (p *Participant) Leave(why Reason) {
+	_ = p.room.doAlways(func(s *state) error { s.letGo(p, why); return nil }) // ErrClosed: the room has let go already
+	<-p.left
+}
+
+// Left is closed when the participant has left, by Leave or because the room let go; Reason then says why.
+func (p *Participant) Left() <-chan struct{} { return p.left }
+
+// Reason is why the participant left; ReasonUnspecified before that.
+func (p *Participant) Reason() Reason {
+	select {
+	case <-p.left:
+		return p.reason
+	default:
+		return ReasonUnspecified
+	}
+}
+
+func isKey(digit byte) bool {
+	return '0' <= digit && digit <= '9' || digit == '*' || digit == '#' || 'A' <= digit && digit <= 'D'
+}

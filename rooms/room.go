@@ -1,0 +1,106 @@
+package rooms
+
+import (
+	"context"
+	"time"
+)
+
+// room is the outside of a room: what other goroutines may touch. Everything else is in the state, which only the
+// room's goroutine, run, ever sees.
+type room struct {
+	number   string
+	registry *Registry
+	log      *eventLog
+	ops      chan func(*state) // unbuffered: a sent op runs
+	done     chan struct{}     // closed when run has ended
+}
+
+func newRoom(g *Registry, number string, log *eventLog) *room {
+	return &room{number: number, registry: g, log: log, ops: make(chan func(*state)), done: make(chan struct{})}
+}
+
+// do runs op on the room's goroutine, between two ticks, and returns op's error after it. ErrClosed and the context's
+// error mean that op never ran and never will. op must not block.
+func (r *room) do(ctx context.Context, op func(*state) error) error {
+	return r.send(ctx.Done(), func() error { return context.Cause(ctx) }, op)
+}
+
+// doAlways is do for what must happen whoever still waits for it: leaving. Only ErrClosed can keep op from running.
+func (r *room) doAlways(op func(*state) error) error {
+	return r.send(nil, nil, op)
+}
+
+func (r *room) send(cancelled <-chan struct{}, cause func() error, op func(*state) error) error {
+	ran := make(chan error, 1)
+	select {
+	case r.ops <- func(s *state) { ran <- op(s) }:
+		return <-ran
+	case <-r.done:
+		return ErrClosed
+	case <-cancelled:
+		return cause()
+	}
+}
+
+// run owns the room from its opening to its end. With nobody there it sleeps until it is asked something.
+func (r *room) run(set Settings, onDemand bool) {
+	s := newState(r, set, onDemand)
+	defer s.metrics.rooms.Add(-1)
+	s.metrics.rooms.Add(1)
+	s.armGrace()
+	for !s.closed {
+		select {
+		case op := <-r.ops:
+			op(s)
+		case <-s.clock.timer.C:
+			s.runDue()
+		case <-s.grace.C:
+			s.closed = len(s.seats) == 0 && s.onDemand
+		case <-s.limit.C:
+			s.end(ReasonMaxDuration)
+		}
+		s.publish()
+	}
+	s.stopTimers()
+	r.registry.forget(r)
+	close(r.done)
+}
+
+// clock counts the frames that are due since it was started, on the monotonic clock.
+type clock struct {
+	timer  *time.Timer
+	start  time.Time
+	frames int64 // ticked or skipped since start
+}
+
+// maxCatchUp is how many overdue frames a room makes up for; the rest is skipped and counted.
+const maxCatchUp = 3
+
+func newStoppedTimer() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}
+
+// restart begins counting at now; the first frame is due one frame later.
+func (c *clock) restart(now time.Time) {
+	c.start, c.frames = now, 0
+	c.timer.Reset(frameDuration)
+}
+
+// due says how many frames are to be ticked at now, and how many are skipped for being too late.
+func (c *clock) due(now time.Time) (ticks, skipped int64) {
+	ticks = int64(now.Sub(c.start)/frameDuration) - c.frames
+	if ticks > maxCatchUp {
+		skipped = ticks - maxCatchUp
+		ticks = maxCatchUp
+	}
+	c.frames += ticks + skipped
+	return ticks, skipped
+}
+
+// rearm sets the timer for the next frame.
+func (c *clock) rearm(now time.Time) {
+	next := c.start.Add(time.Duration(c.frames+1) * frameDuration)
+	c.timer.Reset(max(next.Sub(now), 0))
+}

@@ -1,0 +1,265 @@
+package rooms
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// state is the inside of a room. Only the room's goroutine touches it.
+type state struct {
+	room     *room
+	metrics  *tickMetrics
+	set      Settings
+	onDemand bool
+	created  time.Time
+	started  time.Time // of this conference; zero while nobody has joined
+	closed   bool      // run ends after this turn
+
+	seats   []*Participant // who has been admitted, joined or not, in that order
+	members []*member      // who has joined, in that order
+	mix     mixdown
+	pending []Event // raised in the tick, published after it
+
+	clock clock
+	grace *time.Timer // an empty on-demand room closes
+	limit *time.Timer // the conference has lasted its maximum
+}
+
+func newState(r *room, set Settings, onDemand bool) *state {
+	return &state{
+		room: r, metrics: r.registry.metrics, set: set, onDemand: onDemand, created: time.Now(),
+		clock: clock{timer: newStoppedTimer()}, grace: newStoppedTimer(), limit: newStoppedTimer(),
+	}
+}
+
+func (s *state) stopTimers() {
+	s.clock.timer.Stop()
+	s.grace.Stop()
+	s.limit.Stop()
+}
+
+// armGrace starts the countdown of an on-demand room that nobody is in.
+func (s *state) armGrace() {
+	if s.onDemand && len(s.seats) == 0 {
+		s.grace.Reset(s.room.registry.cfg.EmptyGrace)
+	}
+}
+
+// armLimit sets the alarm for the conference's end, counted from its start.
+func (s *state) armLimit() {
+	s.limit.Stop()
+	if s.set.MaxDuration > 0 && !s.started.IsZero() {
+		s.limit.Reset(max(time.Until(s.started.Add(s.set.MaxDuration)), 0))
+	}
+}
+
+// makeLasting turns an on-demand room into one that stays.
+func (s *state) makeLasting(set Settings) {
+	s.onDemand = false
+	s.grace.Stop()
+	s.changeSettings(set)
+}
+
+// admit takes a seat for p.
+func (s *state) admit(p *Participant) error {
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.set.Locked:
+		return ErrLocked
+	case s.set.MaxParticipants > 0 && len(s.seats) >= s.set.MaxParticipants:
+		return fmt.Errorf("%d of %d seats taken: %w", len(s.seats), s.set.MaxParticipants, ErrFull)
+	}
+	s.seats = append(s.seats, p)
+	s.grace.Stop()
+	return nil
+}
+
+// join seats p's leg in the mix.
+func (s *state) join(p *Participant, leg Leg) error {
+	if !slices.Contains(s.seats, p) {
+		return ErrClosed
+	}
+	if s.member(p.id) != nil {
+		return fmt.Errorf("participant %s has joined already: %w", p.id, ErrInvalid)
+	}
+	now := time.Now()
+	m, err := newMember(s, p, leg, now)
+	if err != nil {
+		return err
+	}
+	if len(s.members) == 0 {
+		s.started = now
+		s.clock.restart(now)
+		s.armLimit()
+	}
+	s.members = append(s.members, m)
+	s.reserve()
+	s.retune()
+	s.metrics.participant(m.format.Name, 1)
+	s.raise(Event{Kind: KindJoined, Participant: s.describe(m)})
+	return nil
+}
+
+// reserve makes room for all that one tick can raise, so that the tick does not allocate.
+func (s *state) reserve() {
+	const eventsPerMember = 4
+	s.pending = slices.Grow(s.pending, eventsPerMember*len(s.members))
+}
+
+// change runs op and reads the leg's format anew.
+func (s *state) change(p *Participant, op func() error) error {
+	if !slices.Contains(s.seats, p) {
+		return ErrClosed
+	}
+	if err := op(); err != nil {
+		return err
+	}
+	m := s.member(p.id)
+	if m == nil || m.leg.Format() == m.format {
+		return nil
+	}
+	before := m.format.Name
+	if err := m.setFormat(m.leg.Format()); err != nil {
+		return err
+	}
+	s.metrics.participant(before, -1)
+	s.metrics.participant(m.format.Name, 1)
+	s.retune()
+	s.raise(Event{Kind: KindUpdated, Participant: s.describe(m)})
+	return nil
+}
+
+// letGo takes p out of the room, if p is in it.
+func (s *state) letGo(p *Participant, why Reason) {
+	i := slices.Index(s.seats, p)
+	if i < 0 {
+		return
+	}
+	s.seats = slices.Delete(s.seats, i, i+1)
+	if m := s.member(p.id); m != nil {
+		s.unseat(m, why)
+	}
+	p.reason = why
+	close(p.left)
+	if len(s.seats) == 0 {
+		s.armGrace()
+	}
+}
+
+// unseat takes a member out of the mix and tells of it; the last one out ends the conference.
+func (s *state) unseat(m *member, why Reason) {
+	if m.talking {
+		m.talking = false
+		s.raise(Event{Kind: KindTalkingStopped, Participant: s.describe(m)})
+	}
+	s.raise(Event{Kind: KindLeft, Reason: why, Participant: s.describe(m)})
+	s.members = slices.DeleteFunc(s.members, func(o *member) bool { return o == m })
+	s.metrics.participant(m.format.Name, -1)
+	if err := m.leg.Close(); err != nil {
+		s.room.registry.cfg.Log.Warn("leg did not close", "room", s.room.number, "participant", m.p.id, "err", err)
+	}
+	s.retune()
+	if len(s.members) > 0 {
+		return
+	}
+	s.clock.timer.Stop()
+	s.limit.Stop()
+	s.started = time.Time{}
+	if why == ReasonHangup || why == ReasonRemoved || why == ReasonMediaTimeout || why == ReasonFailed {
+		why = ReasonEmpty
+	}
+	s.raise(Event{Kind: KindEnded, Reason: why, Info: s.info()})
+}
+
+// end sends everybody away.
+func (s *state) end(why Reason) {
+	for len(s.seats) > 0 {
+		s.letGo(s.seats[len(s.seats)-1], why)
+	}
+}
+
+// member finds who has joined, by id; nil where nobody of that id is here.
+func (s *state) member(id string) *member {
+	for _, m := range s.members {
+		if m.p.id == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// update changes the room's settings.
+func (s *state) update(p SettingsPatch) error {
+	set := p.apply(s.set)
+	if err := set.check(); err != nil {
+		return err
+	}
+	s.changeSettings(set)
+	return nil
+}
+
+func (s *state) changeSettings(set Settings) {
+	before := s.set
+	s.set = set
+	if set.MaxDuration != before.MaxDuration {
+		s.armLimit()
+	}
+	if set.Locked != before.Locked {
+		kind := KindUnlocked
+		if set.Locked {
+			kind = KindLocked
+		}
+		s.raise(Event{Kind: kind, Info: s.info()})
+	}
+	before.Locked = set.Locked
+	if set != before {
+		s.raise(Event{Kind: KindUpdated, Info: s.info()})
+	}
+}
+
+// raise notes an event; publish tells it.
+func (s *state) raise(e Event) {
+	e.Room, e.Time = s.room.number, time.Now()
+	s.pending = append(s.pending, e)
+}
+
+// publish tells what has happened in this turn. It is called between ticks, so the log's lock is not the tick's.
+func (s *state) publish() {
+	for i := range s.pending {
+		s.room.log.append(s.pending[i])
+		s.pending[i] = Event{}
+	}
+	s.pending = s.pending[:0]
+}
+
+func (s *state) info() Info {
+	info := Info{
+		Number: s.room.number, Settings: s.set, OnDemand: s.onDemand, Created: s.created, Started: s.started,
+		Participants: len(s.members), Sequence: s.room.log.sequence() + uint64(len(s.pending)),
+	}
+	if len(s.members) > 0 {
+		info.SampleRateHz = s.mix.rateHz
+	}
+	return info
+}
+
+func (s *state) participants() []ParticipantInfo {
+	infos := make([]ParticipantInfo, len(s.members))
+	for i, m := range s.members {
+		infos[i] = s.describe(m)
+	}
+	return infos
+}
+
+func (s *state) snapshot() Snapshot {
+	return Snapshot{Room: s.info(), Participants: s.participants(), Sequence: s.room.log.sequence()}
+}
+
+func (s *state) describe(m *member) ParticipantInfo {
+	return ParticipantInfo{
+		ID: m.p.id, Room: s.room.number, Caller: m.caller, Muted: m.muted, Deaf: m.deaf, GainDB: m.gainDB,
+		Talking: m.talking, Joined: m.joined, Format: m.format, Media: m.up.stats(),
+	}
+}

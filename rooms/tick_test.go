@@ -1,0 +1,117 @@
+package rooms
+
+import (
+	"testing"
+	"time"
+)
+
+func newTestState(t testing.TB) *state {
+	t.Helper()
+	g := NewRegistry(Config{})
+	return newState(newRoom(g, "1000", newEventLog(64)), Settings{}, false)
+}
+
+// seat puts a leg into a state that no goroutine runs.
+func seat(t testing.TB, s *state, leg Leg) *member {
+	t.Helper()
+	p := newParticipant(s.room, Caller{})
+	if err := s.admit(p); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.join(p, leg); err != nil {
+		t.Fatal(err)
+	}
+	s.publish()
+	return s.members[len(s.members)-1]
+}
+
+// loopLeg brings the same payload for ever and throws away what it is sent: nothing of it can allocate.
+type loopLeg struct {
+	*fakeLeg
+}
+
+func (l loopLeg) Send(time.Time, []byte, int) {}
+
+func TestTickDoesNotAllocate(t *testing.T) {
+	s := newTestState(t)
+	for i := range 50 {
+		f := pcmu
+		switch i % 3 {
+		case 1:
+			f = pcma
+		case 2:
+			f = opus
+		}
+		leg := newFakeLeg(t, f, toneHz(i%8))
+		if i%5 > 1 {
+			leg.toneHz = 0 // a listener
+		}
+		seat(t, s, loopLeg{leg})
+	}
+	now := time.Now()
+	tick := func() {
+		now = now.Add(frameDuration)
+		s.tick(now)
+		s.pending = s.pending[:0]
+	}
+	for range 50 {
+		tick()
+	}
+	if got := testing.AllocsPerRun(50, tick); got != 0 {
+		t.Errorf("%.1f allocations a tick of 50 legs, want 0", got)
+	}
+	if got := len(s.mix.groups); got != 3 {
+		t.Errorf("%d groups of listeners, want one for each of 3 formats", got)
+	}
+}
+
+func TestClockCatchesUpAtMostThreeFrames(t *testing.T) {
+	start := time.Now()
+	for _, row := range []struct {
+		name           string
+		late           time.Duration
+		ticks, skipped int64
+	}{
+		{"too early", 19 * time.Millisecond, 0, 0},
+		{"in time", 20 * time.Millisecond, 1, 0},
+		{"one frame late", 45 * time.Millisecond, 2, 0},
+		{"as late as can be made up for", 79 * time.Millisecond, 3, 0},
+		{"too late", time.Second, 3, 47},
+	} {
+		c := clock{timer: newStoppedTimer()}
+		c.restart(start)
+		ticks, skipped := c.due(start.Add(row.late))
+		if ticks != row.ticks || skipped != row.skipped {
+			t.Errorf("%s: %d ticks, %d skipped, want %d, %d", row.name, ticks, skipped, row.ticks, row.skipped)
+		}
+		if again, _ := c.due(start.Add(row.late)); again != 0 {
+			t.Errorf("%s: %d frames due a second time", row.name, again)
+		}
+		c.timer.Stop()
+	}
+}
+
+func TestListenersShareOneEncode(t *testing.T) {
+	s := newTestState(t)
+	talker := seat(t, s, newFakeLeg(t, pcmu, 700))
+	a, b := seat(t, s, newFakeLeg(t, pcmu, 0)), seat(t, s, newFakeLeg(t, pcmu, 0))
+	now := time.Now()
+	for range 20 {
+		now = now.Add(frameDuration)
+		s.tick(now)
+	}
+	if a.down.group != b.down.group || a.down.ownTicks != 0 {
+		t.Error("two listeners of one format do not share a group")
+	}
+	if talker.down.ownTicks != ownEncodeTicks {
+		t.Error("who talks has no mix of its own")
+	}
+	talker.leg.(*fakeLeg).toneHz = 0
+	for range ownEncodeTicks + 20 {
+		now = now.Add(frameDuration)
+		s.tick(now)
+	}
+	if talker.down.ownTicks != 0 {
+		t.Error("who has been silent for long still has an encode of its own")
+	}
+}

@@ -9,7 +9,10 @@
 // A Message is a plain value without locks: safe for concurrent reading, not for concurrent writing.
 package message
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // Message is a request (Method is set) or a response (StatusCode is set).
 type Message struct {
@@ -45,7 +48,7 @@ type CSeq struct {
 
 // NewRequest returns a request with Max-Forwards and nothing else (RFC 3261 §8.1.1).
 func NewRequest(method Method, uri URI) *Message {
-	return &Message{Method: method, RequestURI: uri, CSeq: CSeq{Seq: 1, Method: method}, Headers: []Header{{"Max-Forwards", "70"}}}
+	return &Message{Method: method, RequestURI: uri, CSeq: CSeq{Seq: 1, Method: method}, Headers: []Header{{"Max-Forwards", strconv.Itoa(MaxForwards)}}}
 }
 
 // NewResponse returns a response to req with what RFC 3261 §8.2.6 has copied: Via, From, To, Call-ID, CSeq, and in a

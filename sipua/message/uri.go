@@ -1,5 +1,10 @@
 package message
 
+import (
+	"net/netip"
+	"strings"
+)
+
 // URI is a SIP, SIPS or tel URI, or any other in Opaque (RFC 3261 §19.1, RFC 3966). It keeps escapes as they came.
 type URI struct {
 	Scheme   string // in lower case
@@ -12,23 +17,205 @@ type URI struct {
 	Opaque   string // what is behind the colon in a URI that is neither sip nor sips; a tel number without its parameters
 }
 
-// ParseURI reads a URI.
-func ParseURI(s string) (URI, error) { return URI{}, ErrSyntax }
-
-// String is the URI as it goes onto the wire, without angle brackets.
-func (u URI) String() string { return "" }
-
 // IsZero says whether there is no URI.
 func (u URI) IsZero() bool { return u.Scheme == "" }
 
-// UserText is the user part without its escapes; for a tel URI it is the number.
-func (u URI) UserText() string { return u.User }
+// IsSIP says whether the scheme is sip or sips.
+func (u URI) IsSIP() bool { return u.Scheme == "sip" || u.Scheme == "sips" }
+
+// UserText is the user part without its escapes; for a tel URI it is the number without visual separators. It may hold
+// any octet, also NUL, CR and LF.
+func (u URI) UserText() string {
+	if u.Scheme == "tel" {
+		return strings.Map(func(r rune) rune {
+			if strings.ContainsRune("-.()", r) {
+				return -1
+			}
+			return r
+		}, u.Opaque)
+	}
+	return unescape(u.User)
+}
 
 // EscapeUser writes text so that it can be a URI's User.
-func EscapeUser(text string) string { return text }
+func EscapeUser(text string) string {
+	if all(text, isUnreserved) {
+		return text
+	}
+	b := make([]byte, 0, len(text)+8)
+	for i := range len(text) {
+		if c := text[i]; class[c]&isUnreserved != 0 || c == '+' {
+			b = append(b, c)
+		} else {
+			b = appendEscape(b, c)
+		}
+	}
+	return string(b)
+}
 
 // Param returns a URI parameter's value without its escapes and whether it is there.
-func (u URI) Param(name string) (string, bool) { return u.Params.Find(name) }
+func (u URI) Param(name string) (string, bool) {
+	v, ok := u.Params.Find(name)
+	return unescape(v), ok
+}
 
-// Equal compares as RFC 3261 §19.1.4 says. It is not transitive: read the section before using it for a map.
-func (u URI) Equal(v URI) bool { return false }
+// unescape resolves "%HH"; what is no escape stays.
+func unescape(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) && unhex(s[i+1]) >= 0 && unhex(s[i+2]) >= 0 {
+			b = append(b, byte(unhex(s[i+1])<<4|unhex(s[i+2])))
+			i += 2
+		} else {
+			b = append(b, s[i])
+		}
+	}
+	return string(b)
+}
+
+// ParseURI reads a URI. The error wraps one of this package's sentinels.
+func ParseURI(s string) (URI, error) {
+	if len(s) > MaxLineBytes {
+		return URI{}, &fault{"URI too long", ErrLineTooLong}
+	}
+	colon := strings.IndexByte(s, ':')
+	if colon <= 0 || !isScheme(s[:colon]) {
+		return URI{}, bad("URI without scheme")
+	}
+	u := URI{Scheme: scheme(s[:colon])}
+	rest := s[colon+1:]
+	switch u.Scheme {
+	case "sip", "sips":
+		return parseSIP(u, rest)
+	case "tel":
+		return parseTel(u, rest)
+	}
+	if !all(rest, isOpaque) {
+		return URI{}, bad("URI with characters that are not allowed")
+	}
+	u.Opaque = rest
+	return u, nil
+}
+
+// scheme returns s in lower case, without allocation where it is a well-known one.
+func scheme(s string) string {
+	switch s {
+	case "sip":
+		return "sip"
+	case "sips":
+		return "sips"
+	}
+	return strings.ToLower(s)
+}
+
+func isScheme(s string) bool {
+	for i := range len(s) {
+		c := s[i] | 0x20
+		if c >= 'a' && c <= 'z' {
+			continue
+		}
+		if i == 0 || !(s[i] >= '0' && s[i] <= '9' || s[i] == '+' || s[i] == '-' || s[i] == '.') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// parseSIP reads what is behind "sip:" (RFC 3261 §19.1.1).
+func parseSIP(u URI, rest string) (URI, error) {
+	if at := strings.IndexByte(rest, '@'); at >= 0 {
+		u.User, rest = rest[:at], rest[at+1:]
+		if colon := strings.IndexByte(u.User, ':'); colon >= 0 {
+			u.User, u.Password = u.User[:colon], u.User[colon+1:]
+		}
+		if u.User == "" || !allEscaped(u.User, isUser) || !allEscaped(u.Password, isPassword) {
+			return URI{}, bad("malformed user in URI")
+		}
+	}
+	if q := strings.IndexByte(rest, '?'); q >= 0 {
+		rest, u.Headers = rest[:q], rest[q+1:]
+		if !allEscaped(u.Headers, isURIHeader) || u.Headers == "" {
+			return URI{}, bad("malformed headers in URI")
+		}
+	}
+	hostport, params, more := strings.Cut(rest, ";")
+	var err error
+	if u.Host, u.Port, err = splitHostPort(hostport); err != nil {
+		return URI{}, err
+	}
+	if more {
+		u.Params, err = uriParams(params)
+	}
+	return u, err
+}
+
+// parseTel reads what is behind "tel:" (RFC 3966 §3).
+func parseTel(u URI, rest string) (URI, error) {
+	number, params, more := strings.Cut(rest, ";")
+	for i := range len(number) {
+		if unhex(number[i]) < 0 && strings.IndexByte("+-.()*#", number[i]) < 0 {
+			return URI{}, bad("malformed telephone number")
+		}
+	}
+	if number == "" {
+		return URI{}, bad("tel URI without number")
+	}
+	u.Opaque = number
+	var err error
+	if more {
+		u.Params, err = uriParams(params)
+	}
+	return u, err
+}
+
+// uriParams reads "name=value;name;...".
+func uriParams(s string) (Params, error) {
+	out := make(Params, 0, 2)
+	for more := true; more; {
+		var one string
+		one, s, more = strings.Cut(s, ";")
+		name, value, _ := strings.Cut(one, "=")
+		if name == "" || !allEscaped(name, isURIParam) || !allEscaped(value, isURIParam) {
+			return nil, bad("malformed parameter in URI")
+		}
+		if len(out) == MaxParams {
+			return nil, &fault{"too many parameters in URI", ErrTooManyParams}
+		}
+		out = append(out, Param{Name: name, Value: value})
+	}
+	return out, nil
+}
+
+// splitHostPort reads a hostport; IPv6 references lose their brackets.
+func splitHostPort(s string) (host string, port int, err error) {
+	rest := ""
+	if strings.HasPrefix(s, "[") {
+		end := strings.IndexByte(s, ']')
+		if end < 0 {
+			return "", 0, bad("'[' without ']'")
+		}
+		host, rest = s[1:end], s[end+1:]
+		if a, err := netip.ParseAddr(host); err != nil || !a.Is6() || a.Zone() != "" {
+			return "", 0, bad("malformed IPv6 address")
+		}
+	} else {
+		host = s
+		if colon := strings.IndexByte(s, ':'); colon >= 0 {
+			host, rest = s[:colon], s[colon:]
+		}
+		if !all(host, isHost) {
+			return "", 0, bad("malformed host")
+		}
+	}
+	if rest == "" {
+		return host, 0, nil
+	}
+	n, ok := number(strings.TrimPrefix(rest, ":"), 65535)
+	if !ok || n == 0 || rest[0] != ':' {
+		return "", 0, bad("malformed port")
+	}
+	return host, int(n), nil
+}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/mixer/playout"
 )
 
 // Settings is what can be set on a room.
@@ -65,13 +66,7 @@ type ParticipantInfo struct {
 }
 
 // MediaStats is what has been heard from a participant since the join.
-type MediaStats struct {
-	PacketsReceived uint64
-	PacketsLost     uint64        // never came
-	PacketsLate     uint64        // came after their turn
-	Concealed       time.Duration // sound made up in place of what was missing
-	BufferDelay     time.Duration // what the jitter buffer adds now
-}
+type MediaStats = playout.Stats
 
 // ParticipantPatch says what to change; nil fields stay as they are.
 type ParticipantPatch struct {

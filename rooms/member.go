@@ -9,6 +9,7 @@ import (
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
+	"github.com/confbridge/confbridge/mixer/playout"
 )
 
 // Bounds of what a moderator can set.
@@ -35,7 +36,8 @@ type member struct {
 	dead        error // what Receive returned
 
 	format codec.Format // of the leg's sending side
-	up     uplink
+	up     playout.Stream
+	frame  []int16 // this tick's 20 ms from up, at the room's rate, with gain applied
 	down   downlink
 	gain   mixer.Gain
 	vad    mixer.VAD
@@ -56,7 +58,7 @@ func (m *member) setFormat(f codec.Format) error {
 	if err != nil {
 		return fmt.Errorf("send %s: %w", f.Name, err)
 	}
-	if err := m.up.prepare(f); err != nil {
+	if err := m.up.Prepare(f); err != nil {
 		return fmt.Errorf("receive %s: %w", f.Name, err)
 	}
 	m.format = f
@@ -66,15 +68,15 @@ func (m *member) setFormat(f codec.Format) error {
 
 // Restart implements Inlet. A format that was not prepared costs an allocation in the tick: once a change of codec.
 func (m *member) Restart(f codec.Format) {
-	if err := m.up.restart(f); err != nil {
+	if err := m.up.Restart(f); err != nil {
 		m.dead = err
 		return
 	}
-	m.up.tune(m.state.mix.rateHz)
+	m.up.Tune(m.state.mix.rateHz)
 }
 
 // Audio implements Inlet.
-func (m *member) Audio(p jitter.Packet) { m.up.put(p) }
+func (m *member) Audio(p jitter.Packet) { m.up.Put(p) }
 
 // Key implements Inlet.
 func (m *member) Key(digit byte, held time.Duration) {
@@ -98,12 +100,12 @@ func deathReason(err error) Reason {
 	return ReasonFailed
 }
 
-// hear pulls 20 ms out of the uplink into up.frame, at the room's rate, with gain applied, and says whether it adds to
-// the mix.
+// hear pulls the member's next 20 ms into frame and says whether they add to the mix.
 func (m *member) hear(now time.Time) (contributes bool) {
-	sounding := m.up.pull(now)
+	frame, sounding := m.up.Pull(now)
+	m.frame = frame
 	if sounding {
-		m.gain.Apply(m.up.frame, m.up.rateHz)
+		m.gain.Apply(frame, m.state.mix.rateHz)
 	}
 	sounding = sounding && !m.gain.Silent()
 	m.watchTalk(sounding)
@@ -114,7 +116,7 @@ func (m *member) hear(now time.Time) (contributes bool) {
 func (m *member) measureDelay() {
 	m.ticks++
 	if m.ticks%uint64(framesPerSecond) == 0 {
-		m.state.metrics.bufferDelay.observe(m.up.delay())
+		m.state.metrics.bufferDelay.observe(m.up.Stats().BufferDelay)
 	}
 }
 
@@ -122,7 +124,7 @@ func (m *member) measureDelay() {
 func (m *member) watchTalk(sounding bool) {
 	var talking bool
 	if sounding {
-		talking = m.vad.Observe(m.up.frame, m.up.rateHz)
+		talking = m.vad.Observe(m.frame, m.state.mix.rateHz)
 	} else {
 		talking = m.vad.Silence()
 	}

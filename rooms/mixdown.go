@@ -38,7 +38,7 @@ func (s *state) retune() {
 		}
 	}
 	for _, m := range s.members {
-		m.up.tune(rate)
+		m.up.Tune(rate)
 		m.down.own.resampler.Retune(rate, m.format.SampleRateHz)
 	}
 	s.regroup()
@@ -119,13 +119,15 @@ func (s *state) tick(now time.Time) {
 		m.contributes = m.hear(now)
 		m.measureDelay()
 		if m.contributes {
-			s.mix.bus.Add(m.up.frame)
+			s.mix.bus.Add(m.frame)
 		}
 	}
 	for _, m := range s.members {
 		m.leg.Send(now, s.mix.payloadFor(m), m.format.ClockRateHz/framesPerSecond)
 	}
 }
+
+const frameDuration = mixer.FrameDuration
 
 const framesPerSecond = int(time.Second / frameDuration)
 
@@ -155,7 +157,7 @@ func (x *mixdown) payloadFor(m *member) []byte {
 		return x.groupPayload(d.group)
 	}
 	if m.contributes {
-		x.bus.MixWithout(x.own, m.up.frame, &d.limiter)
+		x.bus.MixWithout(x.own, m.frame, &d.limiter)
 	} else {
 		x.bus.MixAll(x.own, &d.limiter)
 	}

@@ -260,6 +260,6 @@ func (s *state) snapshot() Snapshot {
 func (s *state) describe(m *member) ParticipantInfo {
 	return ParticipantInfo{
 		ID: m.p.id, Room: s.room.number, Caller: m.caller, Muted: m.muted, Deaf: m.deaf, GainDB: m.gainDB,
-		Talking: m.talking, Joined: m.joined, Format: m.format, Media: m.up.stats(),
+		Talking: m.talking, Joined: m.joined, Format: m.format, Media: m.up.Stats(),
 	}
 }

@@ -17,8 +17,9 @@ var allowed = map[string][]string{
 	"mixer/codec":   {},
 	"mixer/jitter":  {},
 	"mixer/measure": {},
+	"mixer/playout": {"mixer", "mixer/codec", "mixer/jitter"},
 
-	"rooms": {"mixer", "mixer/codec", "mixer/jitter"},
+	"rooms": {"mixer", "mixer/codec", "mixer/jitter", "mixer/playout"},
 	"media": {"mixer", "mixer/codec", "mixer/jitter"},
 
 	"sipua/message":     {},

@@ -1,6 +1,3 @@
-// Package jitter evens out the arrival of a leg's packets: an adaptive playout buffer. It is pure: the caller says
-// what time it is. A Buffer is owned by one goroutine, copies what it is given into memory of its own, and
-// allocates nothing after New.
 package jitter
 
 import "time"

@@ -1,0 +1,210 @@
+package jitter_test
+
+import (
+	"encoding/binary"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/confbridge/confbridge/mixer/jitter"
+)
+
+func packet(seq uint16, at time.Duration) jitter.Packet {
+	return jitter.Packet{
+		Sequence: seq, Timestamp: uint32(seq) * 160, Samples: 160, Arrival: epoch.Add(at), Payload: make([]byte, 160),
+	}
+}
+
+func TestWhatDoesNotFitIsRefused(t *testing.T) {
+	for name, change := range map[string]func(*jitter.Packet){
+		"no samples":          func(p *jitter.Packet) { p.Samples = 0 },
+		"negative samples":    func(p *jitter.Packet) { p.Samples = -1 },
+		"more than 120 ms":    func(p *jitter.Packet) { p.Samples = 961 },
+		"more than 1500 byte": func(p *jitter.Packet) { p.Payload = make([]byte, 1501) },
+		"far ahead":           func(p *jitter.Packet) { p.Sequence, p.Timestamp = 600, 600*160 },
+		"far behind":          func(p *jitter.Packet) { p.Sequence = 65000 },
+		"of another time":     func(p *jitter.Packet) { p.Timestamp += 8000 * 60 },
+		"time runs backward":  func(p *jitter.Packet) { p.Timestamp = 0 },
+	} {
+		b := jitter.New(jitter.Config{})
+		if got := b.Put(packet(1, 0)); got != jitter.Stored {
+			t.Fatalf("got verdict %v of the first packet", got)
+		}
+		p := packet(2, 20*ms)
+		change(&p)
+		if got := b.Put(p); got != jitter.Invalid {
+			t.Errorf("%s: got verdict %v, want Invalid", name, got)
+		}
+		if got := b.Put(packet(3, 40*ms)); got != jitter.Stored {
+			t.Errorf("%s: got verdict %v of the packet after it", name, got)
+		}
+	}
+}
+
+func TestAJumpIsBelievedAtTheSecondPacket(t *testing.T) {
+	b := jitter.New(jitter.Config{})
+	b.Put(packet(1, 0))
+	for i, want := range []jitter.Verdict{jitter.Invalid, jitter.Stored, jitter.Stored} {
+		if got := b.Put(packet(uint16(30000+i), time.Duration(i)*20*ms)); got != want {
+			t.Errorf("packet %d of the new stream: got verdict %v, want %v", i, got, want)
+		}
+	}
+	p, what := b.Next(epoch.Add(45 * ms))
+	if what != jitter.Play || p.Sequence != 30002 {
+		t.Errorf("got %v %d, want the newest of the new stream", what, p.Sequence)
+	}
+}
+
+func TestABacklogAtTheStartIsNotPlayed(t *testing.T) {
+	b := jitter.New(jitter.Config{})
+	for i := range 10 {
+		b.Put(packet(uint16(i), time.Duration(i)*20*ms))
+	}
+	p, what := b.Next(epoch.Add(185 * ms))
+	if what != jitter.Play || p.Sequence != 9 || b.Stats().Overflow != 9 {
+		t.Errorf("got %v %d and %+v, want the newest", what, p.Sequence, b.Stats())
+	}
+}
+
+func TestResetBeginsANewSource(t *testing.T) {
+	b := jitter.New(jitter.Config{})
+	for i := range 5 {
+		b.Put(packet(uint16(i), time.Duration(i)*20*ms))
+		b.Put(packet(uint16(i), time.Duration(i)*20*ms))
+	}
+	b.Reset()
+	if _, what := b.Next(epoch.Add(100 * ms)); what != jitter.Empty {
+		t.Errorf("got %v of an empty buffer", what)
+	}
+	if got := b.Put(packet(40000, 100*ms)); got != jitter.Stored {
+		t.Errorf("got verdict %v of the new source", got)
+	}
+	if got := b.Stats().Duplicate; got != 5 {
+		t.Errorf("got %d duplicates, want the 5 from before", got)
+	}
+}
+
+func TestLargePayloadsAreBounded(t *testing.T) {
+	b := jitter.New(jitter.Config{ClockRateHz: 48000})
+	overflow := 0
+	for i := range 30 {
+		p := packet(uint16(i), time.Duration(i)*10*ms)
+		p.Timestamp, p.Samples, p.Payload = uint32(i)*480, 480, make([]byte, 1500)
+		if b.Put(p) == jitter.Overflow {
+			overflow++
+		}
+	}
+	if overflow == 0 || uint64(overflow) > b.Stats().Overflow {
+		t.Errorf("got %d overflows and %+v of 45 kB", overflow, b.Stats())
+	}
+}
+
+func TestNothingIsAllocatedAfterNew(t *testing.T) {
+	b := jitter.New(jitter.Config{})
+	payload := make([]byte, 160)
+	i := 0
+	allocs := testing.AllocsPerRun(5000, func() {
+		at := epoch.Add(time.Duration(i) * 20 * ms)
+		for _, n := range []int{i, i, i - 3} {
+			b.Put(jitter.Packet{
+				Sequence: uint16(n), Timestamp: uint32(n) * 160, Samples: 160,
+				Arrival: at.Add(time.Duration(i%7) * 5 * ms), Payload: payload,
+			})
+		}
+		for range 2 {
+			if _, what := b.Next(at.Add(30 * ms)); what != jitter.Merge {
+				break
+			}
+		}
+		b.Stats()
+		i++
+	})
+	if allocs != 0 {
+		t.Errorf("got %v allocations a tick", allocs)
+	}
+}
+
+func TestABufferIsSmall(t *testing.T) {
+	for rate, limit := range map[int]uint64{8000: 16 << 10, 48000: 25 << 10} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		b := jitter.New(jitter.Config{ClockRateHz: rate})
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > limit {
+			t.Errorf("got %d bytes at %d Hz, want at most %d", got, rate, limit)
+		}
+		runtime.KeepAlive(b)
+	}
+}
+
+// FuzzBuffer feeds any packets at any time: nothing may panic, packets must come out once and in order of their
+// sequence numbers, none that is older than Max, and a tick must come to its end.
+func FuzzBuffer(f *testing.F) {
+	seed := func(packets ...jitter.Packet) {
+		var in []byte
+		for _, p := range packets {
+			in = append(in, 1)
+			in = binary.BigEndian.AppendUint16(in, p.Sequence)
+			in = binary.BigEndian.AppendUint32(in, p.Timestamp)
+			in = binary.BigEndian.AppendUint16(in, uint16(p.Samples))
+			in = append(in, byte(len(p.Payload)))
+			in = append(in, 0)
+		}
+		f.Add(in)
+	}
+	seed(packet(1, 0), packet(2, 0), packet(3, 0))
+	seed(packet(65535, 0), packet(0, 0), packet(2, 0), packet(1, 0), packet(2, 0))
+	seed(packet(1, 0), packet(9000, 0), packet(9001, 0))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		const maxAge = 100 * ms
+		b := jitter.New(jitter.Config{Max: maxAge})
+		now := epoch
+		last, has := uint16(0), false
+		for len(in) > 0 {
+			op := in[0]
+			in = in[1:]
+			if op%2 == 1 && len(in) >= 9 {
+				now = now.Add(time.Duration(op>>1) * ms / 4)
+				p := jitter.Packet{
+					Sequence: binary.BigEndian.Uint16(in), Timestamp: binary.BigEndian.Uint32(in[2:]),
+					Samples: int(binary.BigEndian.Uint16(in[6:])), Payload: make([]byte, int(in[8])*8),
+					Arrival: now,
+				}
+				in = in[9:]
+				before := b.Stats().Overflow
+				if b.Put(p); b.Stats().Overflow > before {
+					has = false // a new stream, perhaps
+				}
+				continue
+			}
+			now = now.Add(time.Duration(op) * ms)
+			calls := 0
+			for got := 0; got < 160; calls++ {
+				if calls > 500 {
+					t.Fatal("a tick has no end")
+				}
+				p, what := b.Next(now)
+				if what == jitter.Empty {
+					break
+				}
+				if what == jitter.Lost {
+					if p.Samples <= 0 || p.Samples > 160 {
+						t.Fatalf("conceal %d", p.Samples)
+					}
+					got += p.Samples
+					continue
+				}
+				if age := now.Sub(p.Arrival); age > maxAge {
+					t.Fatalf("packet %d is %v old", p.Sequence, age)
+				}
+				if d := int16(p.Sequence - last); has && d <= 0 && d > -100 {
+					t.Fatalf("packet %d after %d", p.Sequence, last)
+				}
+				last, has = p.Sequence, true
+				if what == jitter.Play {
+					got += p.Samples
+				}
+			}
+		}
+	})
+}

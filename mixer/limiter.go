@@ -17,6 +17,8 @@ const (
 	limiterCeiling = 32256 // -0.14 dBFS: what A-law's loudest code decodes to, so a lone telephone always passes
 	limiterTop     = 32767 // never reached, only approached within an attack at a frame's first sample
 
+	limiterKneeDepth = 12000
+
 	limiterFall    = 1.4    // the gain falls by at most 3 dB a block where the look-ahead allows
 	limiterHold    = 60     // blocks: 150 ms, longer than a period of anything one hears as a tone
 	limiterRise    = 0.0125 // of what is missing, a block: 200 ms to 63 %
@@ -29,25 +31,20 @@ func (l *Limiter) CopyFrom(other *Limiter) { *l = *other }
 // GainDown is the present reduction, 0 for none to almost 1: linear, 1 minus the gain.
 func (l *Limiter) GainDown() float64 { return float64(l.reduction) }
 
+// idle says that the gain is 1: a sum that fits below the ceiling needs no work.
+func (l *Limiter) idle() bool { return l.reduction == 0 }
+
 // apply writes the limited sum to dst; both have the same length.
 func (l *Limiter) apply(dst []int16, sum []int32) {
 	var allowed [limiterBlocks]float32
 	block := (len(sum) + limiterBlocks - 1) / limiterBlocks
-	loud := false
 	for b := range allowed {
 		from := min(b*block, len(sum))
 		peak := peakOf(sum[from:min(from+block, len(sum))])
 		allowed[b] = 1
 		if peak > limiterCeiling {
 			allowed[b] = limiterCeiling / float32(peak)
-			loud = true
 		}
-	}
-	if !loud && l.reduction == 0 {
-		for i, s := range sum {
-			dst[i] = int16(s)
-		}
-		return
 	}
 	knots := l.plan(&allowed)
 	for b := range allowed {
@@ -60,6 +57,9 @@ func (l *Limiter) apply(dst []int16, sum []int32) {
 		ramp(dst[from:to], sum[from:to], knots[b], knots[b+1])
 	}
 	l.reduction = 1 - knots[limiterBlocks]
+	if l.reduction == 0 {
+		l.hold = 0
+	}
 }
 
 // plan lays the gain's knots, one at every end of a block, and keeps the state up. Between two knots the gain is at
@@ -111,7 +111,8 @@ func ramp(dst []int16, sum []int32, from, to float32) {
 
 // attack is the one case in which the look-ahead does not help: the sum is too loud from the frame's beginning. The
 // gain falls before the first sample that is too loud where there is room, within a fifth of the block (0.5 ms)
-// where there is not; what is then still above the ceiling is bent, not cut.
+// where there is not; what is then still too loud is bent, not cut: above a knee that goes down from the ceiling and
+// back up to it while the gain falls.
 func attack(dst []int16, sum []int32, from, to float32) {
 	room := 0
 	for room < len(sum) && abs32(float32(sum[room])*from) <= limiterCeiling {
@@ -119,22 +120,23 @@ func attack(dst []int16, sum []int32, from, to float32) {
 	}
 	room = min(max(room, len(sum)/5, 1), len(sum))
 	step := (to - from) / float32(room)
-	for i := range dst {
-		if i < room {
-			from += step
-		}
-		dst[i] = roundToInt16(bend(from * float32(sum[i])))
+	for i := range dst[:room] {
+		from += step
+		t := float32(i+1) / float32(room+1)
+		knee := limiterCeiling - limiterKneeDepth*4*t*(1-t)
+		dst[i] = roundToInt16(bend(from*float32(sum[i]), knee))
 	}
+	ramp(dst[room:], sum[room:], to, to)
 }
 
-// bend leaves what is below the ceiling and leads all above it smoothly towards the top.
-func bend(v float32) float32 {
-	const above = limiterTop - limiterCeiling
-	over := abs32(v) - limiterCeiling
+// bend leaves what is below the knee and leads all above it smoothly towards the top.
+func bend(v, knee float32) float32 {
+	over := abs32(v) - knee
 	if over <= 0 {
 		return v
 	}
-	bent := limiterCeiling + above*over/(over+above)
+	above := limiterTop - knee
+	bent := knee + above*over/(over+above)
 	if v < 0 {
 		return -bent
 	}

@@ -5,19 +5,28 @@ import "math"
 // VAD says whether a leg is talking: its level is clearly above its own background, has been for 60 ms, or was
 // less than 400 ms ago. The background is the quietest that the leg was within the last two seconds, so noise
 // that goes on is learnt however loud it is, and the gaps between words keep speech above it. Digital silence is
-// never talk and teaches nothing. The zero value is ready.
+// never talk. As a gap between words it counts as a gap; where it lasts, the telephone has been muted, and what is
+// known of the background stays as it was. The zero value is ready.
 type VAD struct {
 	level float64 // power of the last frame, full-scale sine = 1
 	known bool    // a frame has been observed
 
-	floors  [vadWindows]float64 // least smoothed power in each of the last windows
-	window  int                 // the one that is being filled
-	filled  int                 // how many have been
-	frames  int                 // in the present window
-	smooth  float64
+	background background
+	before     background // as it was when digital silence began
+	zeros      int        // frames of digital silence in a row
+
 	active  int // frames in a row above the threshold
 	hang    int // frames that talk still lasts
 	talking bool
+}
+
+// background is what is known of a leg's noise. All are powers as in VAD.level.
+type background struct {
+	floors [vadWindows]float64 // least smoothed power in each of the last windows
+	window int                 // the one that is being filled
+	filled int                 // how many have been
+	frames int                 // in the present window
+	smooth float64
 }
 
 const (
@@ -25,6 +34,7 @@ const (
 	vadWindowFrames = 13 // of 20 ms: 8 windows are 2.1 s
 	vadOnsetFrames  = 3
 	vadHangFrames   = 20
+	vadGapFrames    = 25 // digital silence that is longer is no gap between words
 
 	vadAboveFloor = 7.943  // 9 dB
 	vadLeast      = 6.3e-6 // -52 dBFS: below it nothing is talk
@@ -35,26 +45,36 @@ const (
 const fullScaleSine = 32768.0 * 32768.0 / 2
 
 // Observe takes the leg's frame of this tick and says whether the leg is talking. Frames of other lengths than
-// 20 ms count as one.
-func (v *VAD) Observe(frame []int16, rateHz int) (talking bool) {
-	v.level = meanSquare(frame) / fullScaleSine
-	v.known = true
-	if v.level == 0 {
-		return v.decide(false)
+// 20 ms count as one. The second argument is the rate in Hz; the verdict does not depend on it.
+func (v *VAD) Observe(frame []int16, _ int) (talking bool) {
+	level := meanSquare(frame) / fullScaleSine
+	if level == 0 {
+		return v.Silence()
 	}
-	floor := v.floor()
-	v.learn()
-	return v.decide(v.level > vadLeast && v.level > floor*vadAboveFloor)
+	v.level, v.known, v.zeros = level, true, 0
+	floor := v.background.floor()
+	v.background.learn(level)
+	return v.decide(level > vadLeast && level > floor*vadAboveFloor)
 }
-
-// Talking is what Observe said last.
-func (v *VAD) Talking() bool { return v.talking }
 
 // Silence is Observe for a tick in which the leg sent nothing: it costs next to nothing.
 func (v *VAD) Silence() (talking bool) {
 	v.level, v.known = 0, true
+	switch {
+	case v.zeros == 0:
+		v.before = v.background
+		v.background.learn(0)
+	case v.zeros < vadGapFrames:
+		v.background.learn(0)
+	case v.zeros == vadGapFrames:
+		v.background = v.before
+	}
+	v.zeros = min(v.zeros+1, vadGapFrames+1)
 	return v.decide(false)
 }
+
+// Talking is what Observe said last.
+func (v *VAD) Talking() bool { return v.talking }
 
 // LevelDBFS is the level of the last frame, at least -127 as in RFC 6464.
 func (v *VAD) LevelDBFS() float64 {
@@ -87,33 +107,30 @@ func (v *VAD) decide(loud bool) bool {
 }
 
 // floor is the background's power: the least of all windows.
-func (v *VAD) floor() float64 {
-	if v.filled == 0 && v.window == 0 {
+func (b *background) floor() float64 {
+	if b.filled == 0 {
 		return vadFloorFirst
 	}
-	least := math.Inf(1)
-	for i := range v.filled {
-		least = min(least, v.floors[i])
+	least := b.floors[0]
+	for _, f := range b.floors[1:b.filled] {
+		least = min(least, f)
 	}
 	return max(least, vadFloorFirst)
 }
 
-// learn takes the frame's power, smoothed over about three frames, into the present window.
-func (v *VAD) learn() {
-	if v.smooth == 0 {
-		v.smooth = v.level
+// learn takes a frame's power, smoothed over about three frames, into the present window.
+func (b *background) learn(level float64) {
+	b.smooth += (level - b.smooth) * 0.4
+	if b.frames == 0 || b.smooth < b.floors[b.window] {
+		b.floors[b.window] = b.smooth
 	}
-	v.smooth += (v.level - v.smooth) * 0.4
-	if v.frames == 0 || v.smooth < v.floors[v.window] {
-		v.floors[v.window] = v.smooth
-	}
-	v.frames++
-	if v.frames < vadWindowFrames {
+	b.frames++
+	if b.frames < vadWindowFrames {
 		return
 	}
-	v.frames = 0
-	v.filled = max(v.filled, v.window+1)
-	v.window = (v.window + 1) % vadWindows
+	b.frames = 0
+	b.filled = max(b.filled, b.window+1)
+	b.window = (b.window + 1) % vadWindows
 }
 
 func meanSquare(frame []int16) float64 {

@@ -1,0 +1,81 @@
+package mixer
+
+import (
+	"fmt"
+	"testing"
+)
+
+func BenchmarkResampler(b *testing.B) {
+	for _, from := range rates {
+		for _, to := range rates {
+			b.Run(fmt.Sprintf("%d-%d", from, to), func(b *testing.B) {
+				r := MakeResampler(from, to)
+				src, dst := sine(440, 9000, from, 0, FrameSamples(from)), make([]int16, MaxFrameSamples)
+				for b.Loop() {
+					r.Process(dst, src)
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkBus(b *testing.B) {
+	for _, rate := range rates {
+		n := FrameSamples(rate)
+		frame, dst := sine(440, 9000, rate, 0, n), make([]int16, n)
+		loud := sine(440, 32000, rate, 0, n)
+		var bus Bus
+		b.Run(fmt.Sprintf("Add/%d", rate), func(b *testing.B) {
+			bus.Reset(n)
+			for b.Loop() {
+				bus.Add(frame)
+			}
+		})
+		b.Run(fmt.Sprintf("MixWithout/%d", rate), func(b *testing.B) {
+			var lim Limiter
+			bus.Reset(n)
+			bus.Add(frame)
+			bus.Add(frame)
+			for b.Loop() {
+				bus.MixWithout(dst, frame, &lim)
+			}
+		})
+		b.Run(fmt.Sprintf("MixWithoutLimiting/%d", rate), func(b *testing.B) {
+			var lim Limiter
+			bus.Reset(n)
+			for range 5 {
+				bus.Add(loud)
+			}
+			for b.Loop() {
+				bus.MixWithout(dst, loud, &lim)
+			}
+		})
+	}
+}
+
+func BenchmarkGainMoving(b *testing.B) {
+	frame := sine(440, 9000, 8000, 0, 160)
+	var g Gain
+	g.Set(0.9999)
+	for b.Loop() {
+		g.Apply(frame, 8000)
+	}
+}
+
+func BenchmarkVAD(b *testing.B) {
+	for name, frame := range map[string][]int16{"tone": sine(440, 9000, 8000, 0, 160), "zeros": make([]int16, 160)} {
+		b.Run(name, func(b *testing.B) {
+			var v VAD
+			for b.Loop() {
+				v.Observe(frame, 8000)
+			}
+		})
+	}
+}
+
+func BenchmarkCrossfade(b *testing.B) {
+	x, y, dst := sine(440, 9000, 8000, 0, 160), sine(300, 9000, 8000, 0, 160), make([]int16, 160)
+	for b.Loop() {
+		Crossfade(dst, x, y)
+	}
+}

@@ -1,0 +1,165 @@
+package mixer
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// observe runs frames of 20 ms at 8000 Hz through v and hands back what it said for each.
+func observe(v *VAD, pcm []int16) []bool {
+	var said []bool
+	for ; len(pcm) >= 160; pcm = pcm[160:] {
+		said = append(said, v.Observe(pcm[:160], 8000))
+	}
+	return said
+}
+
+func changes(said []bool) int {
+	n := 0
+	for i := 1; i < len(said); i++ {
+		if said[i] != said[i-1] {
+			n++
+		}
+	}
+	return n
+}
+
+func share(said []bool) float64 {
+	n := 0
+	for _, s := range said {
+		if s {
+			n++
+		}
+	}
+	return float64(n) / float64(len(said))
+}
+
+// babble has the shape of speech: syllables of 80 to 250 ms with gaps of 30 to 150 ms, over a background noise.
+func babble(r *rand.Rand, amplitude, background float64, samples int) []int16 {
+	out := noise(r, background, samples)
+	for at := 0; at < samples; {
+		length := 640 + r.IntN(1400)
+		pitch := 100 + r.Float64()*100
+		for i := at; i < min(at+length, samples); i++ {
+			shape := math.Sin(math.Pi * float64(i-at) / float64(length))
+			v := 0.0
+			for k := 1.0; k <= 8; k++ {
+				v += math.Sin(2*math.Pi*k*pitch*float64(i)/8000) / k
+			}
+			out[i] = int16(float64(out[i]) + amplitude*shape*v/2)
+		}
+		at += length + 240 + r.IntN(960)
+	}
+	return out
+}
+
+func TestSpeechIsTalkWithoutFlicker(t *testing.T) {
+	for _, background := range []float64{0, 3, 30, 200} {
+		var v VAD
+		said := observe(&v, babble(seeded(), 8000, background, 8000*10))
+		if got := share(said[5:]); got < 0.97 {
+			t.Errorf("background %v: talking for %.2f of the time, want all of it", background, got)
+		}
+		if got := changes(said[5:]); got > 1 {
+			t.Errorf("background %v: got %d changes, want none", background, got)
+		}
+	}
+}
+
+func TestOnsetAndHangOver(t *testing.T) {
+	var v VAD
+	quiet := noise(seeded(), 5, 8000)
+	if said := observe(&v, quiet); share(said) != 0 {
+		t.Errorf("quiet line: talking for %.2f of the time, want never", share(said))
+	}
+	said := observe(&v, babble(seeded(), 8000, 5, 1600))
+	if said[0] || said[1] || !said[4] {
+		t.Errorf("onset: got %v, want talk after 60 to 100 ms", said)
+	}
+	said = observe(&v, quiet)
+	last := 0
+	for i, s := range said {
+		if s {
+			last = i
+		}
+	}
+	if ms := (last + 1) * 20; ms < 300 || ms > 500 {
+		t.Errorf("hang-over: got %d ms, want 300 to 500", ms)
+	}
+	if changes(said) != 1 {
+		t.Errorf("after the last word: got %d changes, want 1", changes(said))
+	}
+}
+
+func TestShortClicksAreNotTalk(t *testing.T) {
+	var v VAD
+	pcm := noise(seeded(), 5, 8000*5)
+	for i := 4000; i < len(pcm); i += 8000 {
+		copy(pcm[i:], sine(900, 15000, 8000, 0, 150))
+	}
+	if got := share(observe(&v, pcm)); got != 0 {
+		t.Errorf("clicks of 19 ms: talking for %.2f of the time, want never", got)
+	}
+}
+
+func TestSteadyNoiseIsLearntHoweverLoud(t *testing.T) {
+	for _, rms := range []float64{20, 100, 1000, 6000} {
+		var v VAD
+		said := observe(&v, noise(seeded(), rms, 8000*10))
+		if got := share(said[130:]); got != 0 {
+			t.Errorf("noise of RMS %v: talking for %.2f of the time after 2.6 s, want never", rms, got)
+		}
+		// Somebody who speaks above it is heard, and it is still noise afterwards.
+		said = observe(&v, babble(seeded(), min(max(rms*12, 1500), 24000), rms, 8000*4))
+		if got := share(said[10:]); rms <= 1000 && got < 0.9 {
+			t.Errorf("speech above noise of RMS %v: talking for %.2f of the time, want all of it", rms, got)
+		}
+		said = observe(&v, noise(seeded(), rms, 8000*4))
+		if got := share(said[130:]); got != 0 {
+			t.Errorf("noise of RMS %v after speech: talking for %.2f of the time, want never", rms, got)
+		}
+	}
+}
+
+func TestDigitalSilenceIsNeverTalkAndABackgroundOutlivesIt(t *testing.T) {
+	var v VAD
+	if said := observe(&v, make([]int16, 8000)); share(said) != 0 {
+		t.Errorf("zeros: talking for %.2f of the time, want never", share(said))
+	}
+	if got := v.LevelDBFS(); got != -127 {
+		t.Errorf("level of zeros: got %v, want -127", got)
+	}
+	loud := noise(seeded(), 1000, 8000*4)
+	observe(&v, loud)
+	observe(&v, make([]int16, 8000*3)) // muted at the telephone
+	if said := observe(&v, loud); share(said) != 0 {
+		t.Errorf("the known noise after silence: talking for %.2f of the time, want never", share(said))
+	}
+	for range 30 {
+		if v.Silence() {
+			t.Error("nothing sent: got talking, want not")
+		}
+	}
+}
+
+func TestLevelIsInDBFS(t *testing.T) {
+	var v VAD
+	if got := v.LevelDBFS(); got != -127 {
+		t.Errorf("before the first frame: got %v, want -127", got)
+	}
+	for _, rate := range rates {
+		v.Observe(sine(500, 3276.8, rate, 0, FrameSamples(rate)), rate)
+		if got := v.LevelDBFS(); math.Abs(got+20) > 0.1 {
+			t.Errorf("sine of a tenth of full scale at %d Hz: got %.2f dBFS, want -20", rate, got)
+		}
+	}
+}
+
+func TestVADDoesNotAllocate(t *testing.T) {
+	var v VAD
+	frame := sine(440, 9000, 8000, 0, 160)
+	if got := testing.AllocsPerRun(100, func() { v.Observe(frame, 8000); v.LevelDBFS() }); got != 0 {
+		t.Errorf("got %v allocations, want 0", got)
+	}
+}

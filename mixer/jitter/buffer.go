@@ -87,6 +87,9 @@ func New(cfg Config) *Buffer {
 func (b *Buffer) units(d time.Duration) int64 { return int64(d) * b.rate / int64(time.Second) }
 
 func (b *Buffer) time(units int64) time.Duration {
+	if -1<<32 < units && units < 1<<32 { // it fits, and is what comes at each packet
+		return time.Duration(units * int64(time.Second) / b.rate)
+	}
 	return time.Duration(units/b.rate)*time.Second + time.Duration(units%b.rate)*time.Second/time.Duration(b.rate)
 }
 

@@ -15,7 +15,7 @@ const (
 
 // adapt knows the path: how much slack its packets had, and whether the delay should change.
 type adapt struct {
-	window
+	window window
 	// depth is how far the sound has been moved against its timestamps since the window was begun: time inserted
 	// less time cut.
 	depth time.Duration
@@ -30,7 +30,7 @@ type adapt struct {
 }
 
 func (a *adapt) init(blockUnits int) {
-	a.size = blockUnits
+	a.window.size = blockUnits
 	a.forget()
 }
 

@@ -45,7 +45,7 @@ func (b *Buffer) next(now time.Time) (Packet, Outcome) {
 	default:
 		b.depth -= b.time(gap) // not worth concealing, or the last packet claimed to last longer than it did
 	}
-	if b.short(b.due, holdBlocks*int64(b.size)) && now.Sub(f.arrival) < b.max/2 {
+	if b.short(b.due, holdBlocks*int64(b.window.size)) && now.Sub(f.arrival) < b.max/2 {
 		b.stats.Inserted++
 		b.grew(b.time(b.piece))
 		return conceal(b.piece)

@@ -1,0 +1,84 @@
+package codec
+
+import (
+	"errors"
+	"testing"
+)
+
+func opusAt(rateHz int) Format { return Format{Name: Opus, ClockRateHz: 48000, SampleRateHz: rateHz} }
+
+var everyFormat = []Format{pcmu, pcma, opusAt(8000), opusAt(16000), opusAt(48000)}
+
+func TestLookupIgnoresCaseAndMindsTheClock(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		clock int
+		want  Format
+		ok    bool
+	}{
+		{"PCMU", 8000, pcmu, true},
+		{"pcma", 8000, pcma, true},
+		{"OPUS", 48000, opusAt(48000), true},
+		{"opus", 8000, Format{}, false},
+		{"PCMU", 16000, Format{}, false},
+		{"G722", 8000, Format{}, false},
+		{"", 0, Format{}, false},
+	} {
+		if got, ok := Lookup(row.name, row.clock); got != row.want || ok != row.ok {
+			t.Errorf("Lookup(%q, %d): got %v, %v, want %v, %v", row.name, row.clock, got, ok, row.want, row.ok)
+		}
+	}
+}
+
+func TestUnknownFormatsAreRefused(t *testing.T) {
+	for _, f := range []Format{
+		{},
+		{Name: "G729", ClockRateHz: 8000, SampleRateHz: 8000},
+		{Name: PCMU, ClockRateHz: 8000, SampleRateHz: 16000},
+		{Name: PCMA, ClockRateHz: 16000, SampleRateHz: 8000},
+		{Name: Opus, ClockRateHz: 16000, SampleRateHz: 16000},
+		{Name: Opus, ClockRateHz: 48000, SampleRateHz: 44100},
+		{Name: Opus, ClockRateHz: 48000},
+	} {
+		if d, err := NewDecoder(f); !errors.Is(err, ErrFormat) || d != nil {
+			t.Errorf("NewDecoder(%v): got %v, %v, want ErrFormat", f, d, err)
+		}
+		if e, err := NewEncoder(f); !errors.Is(err, ErrFormat) || e != nil {
+			t.Errorf("NewEncoder(%v): got %v, %v, want ErrFormat", f, e, err)
+		}
+	}
+}
+
+func TestNothingAllocatesAfterConstruction(t *testing.T) {
+	for _, f := range everyFormat {
+		d, e := mustDecoder(t, f), mustEncoder(t, f)
+		pcm := sine(440, 9000, f.SampleRateHz, 0, f.SampleRateHz/50)
+		payload := make([]byte, MaxPayloadBytes)
+		n, err := e.Encode(payload, pcm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		good, bad := append([]byte(nil), payload[:n]...), []byte{3}
+		if f.Name != Opus {
+			bad = nil
+		}
+		r, _ := d.(Recoverer)
+		for name, run := range map[string]func(){
+			"Encode":          func() { _, _ = e.Encode(payload, pcm) },
+			"Decode":          func() { _, _ = d.Decode(pcm, good) },
+			"Decode garbage":  func() { _, _ = d.Decode(pcm, bad) },
+			"Decode to short": func() { _, _ = d.Decode(pcm[:1], good) },
+			"Samples":         func() { _, _ = d.Samples(good) },
+			"Conceal":         func() { _, _ = d.Decode(pcm, good); d.Conceal(pcm); d.Conceal(pcm[:7]) },
+			"Recover": func() {
+				if r != nil {
+					r.Recover(pcm, good)
+				}
+			},
+		} {
+			if got := testing.AllocsPerRun(50, run); got != 0 {
+				t.Errorf("%v: %s: got %v allocations, want 0", f, name, got)
+			}
+		}
+	}
+}

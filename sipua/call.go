@@ -1,0 +1,302 @@
+package sipua
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/sdp"
+	"github.com/confbridge/confbridge/sipua/transaction"
+)
+
+var (
+	errCancelled    = errors.New("call was cancelled")
+	errTooManyCalls = errors.New("too many calls")
+	errDialogExists = errors.New("dialog exists")
+)
+
+const (
+	// inboxSize is how many requests of one dialog wait while the call is busy with another.
+	inboxSize = 16
+	// setupTime bounds the waiting for a seat; applyTime for one room's tick.
+	setupTime = 30 * time.Second
+	applyTime = 10 * time.Second
+)
+
+// event is what comes in for a call: a request, or the ACK of a 2xx.
+type event struct {
+	tx  *transaction.ServerTx
+	ack *message.Message
+}
+
+// side is what a call connects the peer with: a seat in a room, or whoever placed the call.
+type side interface {
+	// apply makes what was agreed hold for the media.
+	apply(ctx context.Context, s media.Stream) error
+	// key tells of a key that came by INFO.
+	key(ctx context.Context, digit byte, held time.Duration) error
+	// left is closed when the side is done with the call.
+	left() <-chan struct{}
+	// leave ends the side and returns the reason that counts: the first that was given. It may be called again.
+	leave(why rooms.Reason) rooms.Reason
+}
+
+// call is one call: a dialog, its offers and answers, and its side. All fields belong to the goroutine that runs loop,
+// but inbox, inviting, giveUp and stop.
+type call struct {
+	ep   *endpoint
+	log  *slog.Logger
+	user string // of our Contact
+	// focus says that our Contact is that of a conference (RFC 4579 §5.1).
+	focus bool
+	side  side
+
+	inbox    chan event
+	inviting atomic.Bool             // an INVITE is in the inbox or being worked on
+	giveUp   context.CancelCauseFunc // ends the setup
+	stop     chan rooms.Reason       // holds one: the call is to end
+
+	d       dialog
+	local   sdp.Local    // our media address, and what we sent last
+	stream  media.Stream // what holds now
+	offered []byte       // an offer of ours in a 2xx, its answer is to come in the ACK
+	pending *accepted
+	ending  *message.Reason // we end the call, for this reason
+	over    bool
+
+	// Of calls that we placed:
+	again    <-chan *message.Message // 2xx of our INVITE: repeats, or of other branches
+	ackAgain func()
+	fork     func(other *message.Message)
+	farewell []message.Reason // of the peer's BYE
+}
+
+// accepted is a 2xx to an INVITE whose ACK has not come yet.
+type accepted struct {
+	tx       *transaction.ServerTx
+	res      *message.Message
+	interval time.Duration
+	deadline time.Time
+	timer    *time.Timer
+}
+
+func newCall(ep *endpoint, d dialog, user string) *call {
+	return &call{
+		ep: ep, d: d, user: user,
+		log:    ep.log.With("call_id", d.id.callID, "remote", d.flow.Remote.String()),
+		inbox:  make(chan event, inboxSize),
+		stop:   make(chan rooms.Reason, 1),
+		giveUp: func(error) {},
+	}
+}
+
+// requestStop asks the call to end; it does not wait.
+func (c *call) requestStop(why rooms.Reason) {
+	select {
+	case c.stop <- why:
+	default:
+	}
+}
+
+// loop runs the call from its first 2xx to its end.
+func (c *call) loop() {
+	for !c.over {
+		if c.ending != nil && c.pending == nil {
+			c.bye() // RFC 3261 §15: not before the ACK has come or will not come
+			return
+		}
+		left := c.side.left()
+		if c.ending != nil {
+			left = nil
+		}
+		var repeat <-chan time.Time
+		if c.pending != nil {
+			repeat = c.pending.timer.C
+		}
+		select {
+		case ev := <-c.inbox:
+			c.handle(ev)
+		case <-repeat:
+			c.repeat()
+		case <-left:
+			c.end(byeReason(c.side.leave(rooms.ReasonUnspecified)))
+		case why := <-c.stop:
+			c.end(byeReason(c.side.leave(why)))
+		case res, ok := <-c.again:
+			c.answeredAgain(res, ok)
+		case <-c.ep.ctx.Done():
+			c.over = true
+		}
+	}
+}
+
+// answeredAgain takes another 2xx to an INVITE of ours (RFC 3261 §13.2.2.4): the same is acknowledged again, that of
+// another branch is declined.
+func (c *call) answeredAgain(res *message.Message, ok bool) {
+	switch {
+	case !ok:
+		c.again = nil
+	case res.To.Tag() == c.d.id.remoteTag:
+		c.ackAgain()
+	default:
+		c.fork(res)
+	}
+}
+
+// end lets the side go at once; the BYE is sent as soon as it may be. The first reason counts.
+func (c *call) end(why message.Reason) {
+	c.side.leave(rooms.ReasonFailed)
+	if c.ending == nil {
+		c.ending = &why
+		c.log.Info("call is ended", "err", why.Text)
+	}
+}
+
+// close is the last thing that the call's goroutine does.
+func (c *call) close() {
+	c.ep.remove(c)
+	c.dropPending()
+	for {
+		select {
+		case ev := <-c.inbox:
+			if ev.tx != nil {
+				c.ep.reply(ev.tx, 481, "")
+			}
+		default:
+			c.side.leave(rooms.ReasonFailed)
+			c.ep.wg.Done()
+			return
+		}
+	}
+}
+
+// accept sends a 2xx to an INVITE and repeats it until its ACK comes, over reliable transports too (RFC 3261 §13.3.1.4).
+func (c *call) accept(tx *transaction.ServerTx, body []byte) {
+	res := c.ok(tx, body)
+	c.pending = &accepted{
+		tx: tx, res: res, interval: c.ep.timers.T1,
+		deadline: time.Now().Add(64 * c.ep.timers.T1), timer: time.NewTimer(c.ep.timers.T1),
+	}
+	c.ep.respond(tx, res)
+}
+
+// ok makes a 200 with a Contact, what we can do, and an SDP body where there is one.
+func (c *call) ok(tx *transaction.ServerTx, body []byte) *message.Message {
+	res := tx.Response(200, "")
+	at := contact(c.user, tx.Flow())
+	if c.focus {
+		at.Params = at.Params.With("isfocus", "")
+	}
+	res.Contact = []message.Address{at}
+	capabilities(res)
+	if tx.Request().Method == message.Invite {
+		res.RecordRoute = tx.Request().RecordRoute // RFC 3261 §12.1.1
+	}
+	if body != nil {
+		res.SetBody(acceptSDP, body)
+	}
+	return res
+}
+
+// repeat sends the 2xx again, or gives up and ends the call.
+func (c *call) repeat() {
+	p := c.pending
+	if !time.Now().Before(p.deadline) {
+		c.dropPending()
+		c.end(message.Reason{Protocol: "SIP", Cause: 408, Text: "no ACK"})
+		return
+	}
+	if err := p.tx.Respond(p.res); err != nil {
+		c.log.Debug("2xx not repeated", "err", err)
+	}
+	p.interval = min(2*p.interval, c.ep.timers.T2)
+	p.timer.Reset(min(p.interval, time.Until(p.deadline)))
+}
+
+func (c *call) dropPending() {
+	if c.pending != nil {
+		c.pending.timer.Stop()
+		c.pending = nil
+	}
+}
+
+// acknowledged takes the ACK of a 2xx. It carries the answer where the 2xx had the offer (RFC 3261 §13.2.1).
+func (c *call) acknowledged(ack *message.Message) {
+	if c.pending == nil || ack.CSeq.Seq != c.pending.tx.Request().CSeq.Seq {
+		return
+	}
+	c.dropPending()
+	if c.offered == nil || c.ending != nil {
+		return
+	}
+	offer := c.offered
+	c.offered = nil
+	agreed, err := sdp.AcceptAnswer(offer, ack.Body, c.local)
+	if err == nil {
+		err = c.apply(agreed)
+	}
+	if err != nil {
+		c.log.Info("answer in ACK is of no use", "err", err)
+		c.end(message.Reason{Protocol: "SIP", Cause: refuse(err).status, Text: err.Error()})
+	}
+}
+
+// apply makes what was agreed hold.
+func (c *call) apply(a sdp.Agreed) error {
+	ctx, cancel := context.WithTimeout(c.ep.ctx, applyTime)
+	defer cancel()
+	next := stream(a, c.stream)
+	if err := c.side.apply(ctx, next); err != nil {
+		return err
+	}
+	c.stream = next
+	return nil
+}
+
+// bye ends the call from our side (RFC 3261 §15.1.1) and waits for the answer. The side has left before it.
+func (c *call) bye() {
+	req, next := c.d.request(message.Bye)
+	req.AddReason(*c.ending)
+	req.Add("User-Agent", c.ep.agent)
+	for _, target := range c.ep.targets(c.ep.ctx, &c.d, next) {
+		tx, err := c.ep.layer.Send(req.Clone(), target)
+		if err != nil {
+			c.log.Debug("BYE not sent", "err", err)
+			continue
+		}
+		if err := c.await(tx); !errors.Is(err, transaction.ErrTransport) {
+			return
+		}
+	}
+}
+
+// await waits for a final response, and meanwhile answers what comes in: a BYE that crossed ours with 200, all else
+// with 481.
+func (c *call) await(tx *transaction.ClientTx) error {
+	for {
+		select {
+		case res, ok := <-tx.Responses():
+			if !ok {
+				return tx.Err()
+			}
+			if res.StatusCode >= 200 {
+				return nil
+			}
+		case ev := <-c.inbox:
+			switch {
+			case ev.tx == nil:
+			case ev.tx.Request().Method == message.Bye:
+				c.ep.reply(ev.tx, 200, "")
+			default:
+				c.ep.reply(ev.tx, 481, "")
+			}
+		case <-c.ep.ctx.Done():
+			return context.Cause(c.ep.ctx)
+		}
+	}
+}

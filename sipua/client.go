@@ -1,0 +1,294 @@
+package sipua
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+
+	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/sdp"
+	"github.com/confbridge/confbridge/sipua/transaction"
+	"github.com/confbridge/confbridge/sipua/transport"
+)
+
+// ClientConfig is how a client behaves. The zero value works.
+type ClientConfig struct {
+	// Listen has URLs as Config.Listen has; nil means free ports of all addresses, UDP and TCP. The bridge's requests
+	// within a call come here.
+	Listen []string
+	// UserAgent is the User-Agent field; empty means "confbridge".
+	UserAgent string
+	// Timers are those of RFC 3261 §17; the zero value has the RFC's.
+	Timers transaction.Timers
+	// Transport has the limits of connections; its Listen and Log are not looked at.
+	Transport transport.Config
+	// Log takes what nobody is told otherwise; nil discards it.
+	Log *slog.Logger
+}
+
+// Client places calls, any number of them at once. It takes none: INVITEs get 480. Its methods are safe for concurrent
+// use.
+type Client struct {
+	ep     *endpoint
+	engine *media.Engine
+}
+
+// NewClient opens a client's listeners; ctx bounds the opening only. Close must be called.
+func NewClient(ctx context.Context, cfg ClientConfig, eng *media.Engine) (*Client, error) {
+	if eng == nil {
+		return nil, fmt.Errorf("%w: a media engine is needed", ErrConfig)
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.UserAgent == "" {
+		cfg.UserAgent = "confbridge"
+	}
+	manager, err := listenAnywhere(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{engine: eng}
+	c.open(ctx, cfg, manager)
+	manager.Start(c.ep.layer)
+	return c, nil
+}
+
+// open makes the endpoint on a network.
+func (c *Client) open(ctx context.Context, cfg ClientConfig, net network) {
+	c.ep = newEndpoint(ctx, net, cfg.Timers, cfg.Log)
+	c.ep.agent, c.ep.outside = cfg.UserAgent, c.outside
+}
+
+// listenAnywhere opens the listeners of cfg; by default of both IP versions, or of IPv4 alone where there is no IPv6.
+func listenAnywhere(ctx context.Context, cfg ClientConfig) (*transport.Manager, error) {
+	tc := cfg.Transport
+	tc.Listen, tc.Log = cfg.Listen, cfg.Log
+	if tc.Listen != nil {
+		return transport.Listen(ctx, tc)
+	}
+	tc.Listen = []string{"udp://0.0.0.0:0", "tcp://0.0.0.0:0", "udp://[::]:0", "tcp://[::]:0"}
+	manager, err := transport.Listen(ctx, tc)
+	if err != nil {
+		tc.Listen = tc.Listen[:2]
+		manager, err = transport.Listen(ctx, tc)
+	}
+	return manager, err
+}
+
+// outside takes the requests that are in no dialog.
+func (c *Client) outside(tx *transaction.ServerTx) {
+	switch tx.Request().Method {
+	case message.Options:
+		c.ep.options(tx)
+	case message.Invite:
+		c.ep.reply(tx, 480, "")
+	case message.Bye, message.Update, message.Info:
+		c.ep.reply(tx, 481, "")
+	default:
+		c.ep.refuse405(tx)
+	}
+}
+
+// Close hangs up every call, waits for their ends as long as ctx lets it, and closes the sockets. All goroutines have
+// ended when it returns.
+func (c *Client) Close(ctx context.Context) error {
+	return c.ep.shut(ctx, func(call *call) { call.requestStop(rooms.ReasonHangup) })
+}
+
+// DialConfig is one call to place.
+type DialConfig struct {
+	// URI is who is called: "sip:1000@192.0.2.1:5060;transport=tcp".
+	URI string
+	// From is our own address, a SIP URI; empty means sip:confbridge@ and the local address.
+	From string
+	// DisplayName goes with From.
+	DisplayName string
+	// Codecs are those that are offered, in order of preference; nil means opus, PCMU, PCMA.
+	Codecs []codec.Name
+}
+
+// Dial places a call: one INVITE with an offer. It returns when the call is answered, or with the error that ended it:
+// *StatusError where the peer refused; ErrNoAnswer wrapping what went wrong otherwise; an error of packages sdp, media
+// or transport. If ctx ends first, the INVITE is cancelled (RFC 3261 §9.1) and the context's error returned.
+func (c *Client) Dial(ctx context.Context, cfg DialConfig) (*OutCall, error) {
+	uri, err := message.ParseURI(cfg.URI)
+	if err != nil {
+		return nil, fmt.Errorf("call %q: %w", cfg.URI, err)
+	}
+	target, err := c.ep.net.Resolve(ctx, uri)
+	if err != nil {
+		return nil, fmt.Errorf("call %q: %w", cfg.URI, err)
+	}
+	out, err := c.dial(ctx, cfg, uri, target)
+	if err != nil {
+		return nil, fmt.Errorf("call %q: %w", cfg.URI, err)
+	}
+	return out, nil
+}
+
+func (c *Client) dial(ctx context.Context, cfg DialConfig, uri message.URI, target transport.Target) (*OutCall, error) {
+	flow, err := c.ep.net.Open(target)
+	if err != nil {
+		return nil, err
+	}
+	bind, shown, err := c.ep.addresses(flow)
+	if err != nil {
+		return nil, err
+	}
+	leg, err := c.engine.Open(bind)
+	if err != nil {
+		return nil, err
+	}
+	local := sdp.Local{RTP: netip.AddrPortFrom(shown, leg.Addr().Port()), Codecs: cfg.Codecs, SessionID: rand.Uint64() >> 2}
+	local.Previous = sdp.Offer(local)
+	invite, err := c.invitation(cfg, uri, flow, local.Previous)
+	if err != nil {
+		return nil, errors.Join(err, leg.Close())
+	}
+	out, err := c.place(ctx, invite, target, leg, local)
+	if err != nil {
+		_ = leg.Close() // the call's own error is the one to tell
+		return nil, err
+	}
+	return out, nil
+}
+
+// invitation builds the INVITE (RFC 3261 §8.1.1, §13.2.1).
+func (c *Client) invitation(cfg DialConfig, uri message.URI, flow transport.Flow, offer []byte) (*message.Message, error) {
+	from := message.URI{Scheme: "sip", User: "confbridge", Host: flow.SentBy.Host}
+	if cfg.From != "" {
+		var err error
+		if from, err = message.ParseURI(cfg.From); err != nil {
+			return nil, fmt.Errorf("from %q: %w", cfg.From, err)
+		}
+	}
+	req := message.NewRequest(message.Invite, uri)
+	to := uri
+	to.Params, to.Headers, to.Port = nil, "", 0 // RFC 3261 §19.1.1: not in To
+	req.From = message.Address{Display: cfg.DisplayName, URI: from}.WithTag(newTag())
+	req.To = message.Address{URI: to}
+	req.CallID = newTag()
+	req.CSeq = message.CSeq{Seq: 1, Method: message.Invite}
+	req.Contact = []message.Address{contact(from.User, flow)}
+	req.Add("Allow", allow)
+	req.Add("Supported", "")
+	req.Add("User-Agent", c.ep.agent)
+	req.SetBody(acceptSDP, offer)
+	return req, nil
+}
+
+// place sends the INVITE and waits for its final response.
+func (c *Client) place(ctx context.Context, invite *message.Message, target transport.Target, leg *media.Leg, local sdp.Local) (*OutCall, error) {
+	tx, err := c.ep.layer.Send(invite, target)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		select {
+		case res, ok := <-tx.Responses():
+			switch {
+			case !ok && tx.Err() != nil:
+				return nil, fmt.Errorf("%w: %w", ErrNoAnswer, tx.Err())
+			case !ok:
+				return nil, ErrNoAnswer
+			case res.StatusCode >= 300:
+				return nil, newStatusError(res)
+			case res.StatusCode >= 200:
+				return c.answered(tx, invite, res, leg, local)
+			}
+		case <-ctx.Done():
+			c.abandon(tx, invite)
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// abandon cancels an INVITE that nobody waits for any more. If it is answered all the same, that call is ended.
+func (c *Client) abandon(tx *transaction.ClientTx, invite *message.Message) {
+	_ = tx.Cancel() // ErrEnded: a final response has just come, and is read below
+	c.ep.mu.Lock()
+	defer c.ep.mu.Unlock()
+	if c.ep.closed {
+		return // the transaction ends with the layer
+	}
+	c.ep.wg.Add(1)
+	go func() {
+		defer c.ep.wg.Done()
+		for {
+			select {
+			case res, ok := <-tx.Responses():
+				if !ok {
+					return
+				}
+				if res.StatusCode >= 200 && res.StatusCode < 300 {
+					c.ep.decline(invite, res, tx.Flow())
+					return
+				}
+			case <-c.ep.ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+// decline acknowledges a 2xx that is not wanted and ends its dialog (RFC 3261 §13.2.2.4): of another branch, or behind
+// a CANCEL.
+func (ep *endpoint) decline(invite, res *message.Message, flow transport.Flow) {
+	d := placed(invite, res, flow)
+	ack, next := d.requestAt(message.Ack, invite.CSeq.Seq)
+	bye, _ := d.request(message.Bye)
+	for _, target := range ep.targets(ep.ctx, &d, next) {
+		err := ep.layer.SendAck(ack.Clone(), target)
+		if err == nil {
+			_, err = ep.layer.Send(bye.Clone(), target)
+		}
+		if err == nil {
+			return
+		}
+		ep.log.Debug("unwanted answer not declined", "call_id", invite.CallID, "err", err)
+	}
+}
+
+// answered takes the 2xx (RFC 3261 §13.2.2.4): the dialog begins, the ACK goes out, the call's goroutine starts.
+func (c *Client) answered(tx *transaction.ClientTx, invite, res *message.Message, leg *media.Leg, local sdp.Local) (*OutCall, error) {
+	call := newCall(c.ep, placed(invite, res, tx.Flow()), invite.Contact[0].URI.User)
+	out := &OutCall{call: call, leg: &OutLeg{leg: leg}, done: make(chan struct{})}
+	call.side, call.local, call.again = out, local, tx.Responses()
+	call.fork = func(other *message.Message) { c.ep.decline(invite, other, tx.Flow()) }
+	if err := c.ep.add(call, nil); err != nil {
+		return nil, err
+	}
+	ack, next := call.d.requestAt(message.Ack, invite.CSeq.Seq)
+	targets := c.ep.targets(c.ep.ctx, &call.d, next)
+	call.ackAgain = func() {
+		for _, target := range targets {
+			err := c.ep.layer.SendAck(ack.Clone(), target)
+			if err == nil {
+				return
+			}
+			call.log.Debug("ACK not sent", "err", err)
+		}
+	}
+	call.ackAgain()
+	agreed, err := sdp.AcceptAnswer(local.Previous, res.Body, local)
+	if err == nil {
+		call.stream = stream(agreed, media.Stream{})
+		err = leg.Configure(call.stream)
+	}
+	if err != nil {
+		call.ending = &message.Reason{Protocol: "SIP", Cause: refuse(err).status, Text: err.Error()}
+		err = fmt.Errorf("%w: %w", ErrNoAnswer, err)
+	}
+	go out.run()
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}

@@ -1,0 +1,307 @@
+package sipua
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/transaction"
+	"github.com/confbridge/confbridge/sipua/transport"
+)
+
+// network is what an endpoint asks of the transports; *transport.Manager is one.
+type network interface {
+	transaction.Transport
+	Resolve(ctx context.Context, u message.URI) (transport.Target, error)
+	LocalIP(peer netip.Addr) (netip.Addr, error)
+	Stats() transport.Stats
+	Close() error
+}
+
+// endpoint is what a server and a client have in common: transports, transactions, and the calls by their dialogs.
+// It is the transaction layer's Handler: its methods run on the goroutines that read, find the call, and hand over.
+type endpoint struct {
+	net      network
+	layer    *transaction.Layer
+	metrics  metrics
+	agent    string             // Server and User-Agent
+	timers   transaction.Timers // T1 and T2 are set
+	maxCalls int
+	retry    int // Retry-After, seconds
+	log      *slog.Logger
+	// outside takes the requests that are in no dialog.
+	outside func(tx *transaction.ServerTx)
+
+	ctx    context.Context // ends when the calls must end at once
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup // the calls' goroutines
+
+	mu      sync.Mutex
+	closed  bool // no call is added any more
+	calls   map[dialogID]*call
+	invites map[*transaction.ServerTx]*call // INVITEs without a final response, for CANCEL
+}
+
+// newEndpoint starts an endpoint; log is not nil.
+func newEndpoint(ctx context.Context, net network, timers transaction.Timers, log *slog.Logger) *endpoint {
+	ep := &endpoint{
+		net: net, timers: timers, log: log, metrics: newMetrics(), retry: 10,
+		calls: map[dialogID]*call{}, invites: map[*transaction.ServerTx]*call{},
+	}
+	if ep.timers.T1 <= 0 {
+		ep.timers.T1 = 500 * time.Millisecond
+	}
+	if ep.timers.T2 <= 0 {
+		ep.timers.T2 = 4 * time.Second
+	}
+	ep.ctx, ep.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	ep.layer = transaction.New(transaction.Config{Timers: timers, Log: log}, net, ep)
+	return ep
+}
+
+// Request takes a request (transaction.Handler).
+func (ep *endpoint) Request(tx *transaction.ServerTx) {
+	id, in := dialogOf(tx.Request())
+	if !in {
+		ep.outside(tx)
+		return
+	}
+	switch c, ok := ep.deliver(id, event{tx: tx}); {
+	case c == nil:
+		ep.reply(tx, 481, "") // RFC 3261 §12.2.2
+	case !ok:
+		res := tx.Response(500, "") // RFC 3261 §14.2: another INVITE is being answered; or the inbox is full
+		res.Add("Retry-After", strconv.Itoa(rand.IntN(11)))
+		ep.respond(tx, res)
+	}
+}
+
+// Ack takes the ACK of a 2xx (transaction.Handler). One that is in no dialog is dropped; so is one that finds the inbox
+// full: the 2xx is repeated and acknowledged again.
+func (ep *endpoint) Ack(ack *message.Message, _ transport.Flow) {
+	if id, in := dialogOf(ack); in {
+		ep.deliver(id, event{ack: ack})
+	}
+}
+
+// Cancel takes a CANCEL (transaction.Handler): what the call waits for is given up, and its goroutine answers 487.
+func (ep *endpoint) Cancel(tx *transaction.ServerTx, _ *message.Message) {
+	ep.metrics.count(message.Cancel, 200)
+	ep.mu.Lock()
+	c := ep.invites[tx]
+	ep.mu.Unlock()
+	if c != nil {
+		c.giveUp(errCancelled)
+	}
+}
+
+// Ended takes the end of a server transaction (transaction.Handler). The calls keep their own time.
+func (ep *endpoint) Ended(tx *transaction.ServerTx, err error) {
+	ep.settled(tx)
+	if err != nil {
+		ep.log.Debug("transaction failed", "call_id", tx.Request().CallID, "method", tx.Request().Method, "err", err)
+	}
+}
+
+// deliver puts an event into a call's inbox; it never blocks. The call is nil if there is none. Events are put in under
+// the lock, so that none comes behind remove.
+func (ep *endpoint) deliver(id dialogID, ev event) (c *call, ok bool) {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	c = ep.calls[id]
+	if c == nil {
+		return nil, false
+	}
+	invite := ev.tx != nil && ev.tx.Request().Method == message.Invite
+	if invite && !c.inviting.CompareAndSwap(false, true) {
+		return c, false
+	}
+	select {
+	case c.inbox <- ev:
+		if invite {
+			ep.invites[ev.tx] = c
+		}
+		return c, true
+	default:
+		if invite {
+			c.inviting.Store(false)
+		}
+		return c, false
+	}
+}
+
+// add takes a call in and counts its goroutine, which must call remove and wg.Done. tx is nil for calls of ours.
+func (ep *endpoint) add(c *call, tx *transaction.ServerTx) error {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	if ep.closed {
+		return ErrShutdown
+	}
+	if ep.maxCalls > 0 && len(ep.calls) >= ep.maxCalls {
+		return errTooManyCalls
+	}
+	if ep.calls[c.d.id] != nil {
+		return errDialogExists
+	}
+	ep.calls[c.d.id] = c
+	if tx != nil {
+		ep.invites[tx] = c
+	}
+	ep.wg.Add(1)
+	return nil
+}
+
+// remove takes a call out; nothing is put into its inbox after it.
+func (ep *endpoint) remove(c *call) {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	if ep.calls[c.d.id] == c {
+		delete(ep.calls, c.d.id)
+	}
+}
+
+// settled forgets an INVITE that has its final response.
+func (ep *endpoint) settled(tx *transaction.ServerTx) {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	delete(ep.invites, tx)
+}
+
+func (ep *endpoint) callCount() int {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	return len(ep.calls)
+}
+
+func (ep *endpoint) stats() transport.Stats { return ep.net.Stats() }
+
+// shut sends every call away, waits for their ends as long as ctx lets it, and closes everything. No call is added
+// after it has begun.
+func (ep *endpoint) shut(ctx context.Context, stop func(*call)) error {
+	ep.mu.Lock()
+	ep.closed = true
+	calls := make([]*call, 0, len(ep.calls))
+	for _, c := range ep.calls {
+		calls = append(calls, c)
+	}
+	ep.mu.Unlock()
+	for _, c := range calls {
+		stop(c)
+	}
+	ended := make(chan struct{})
+	go func() {
+		ep.wg.Wait()
+		close(ended)
+	}()
+	var err error
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		err = fmt.Errorf("%d calls did not end: %w", ep.callCount(), context.Cause(ctx))
+	}
+	ep.cancel(ErrShutdown)
+	ep.layer.Close()
+	<-ended
+	if closeErr := ep.net.Close(); err == nil && closeErr != nil {
+		err = fmt.Errorf("close transports: %w", closeErr)
+	}
+	return err
+}
+
+// respond sends a response and counts it where it is final.
+func (ep *endpoint) respond(tx *transaction.ServerTx, res *message.Message) {
+	res.Set("Server", ep.agent)
+	if res.StatusCode >= 200 {
+		ep.metrics.count(tx.Request().Method, res.StatusCode)
+		ep.settled(tx)
+	}
+	if err := tx.Respond(res); err != nil {
+		ep.log.Debug("response not sent", "call_id", res.CallID, "status", res.StatusCode, "err", err)
+	}
+}
+
+// reply sends a response that has nothing but a status.
+func (ep *endpoint) reply(tx *transaction.ServerTx, status int, reason string) {
+	ep.respond(tx, tx.Response(status, reason))
+}
+
+// replyLater is reply with Retry-After.
+func (ep *endpoint) replyLater(tx *transaction.ServerTx, status int, reason string) {
+	res := tx.Response(status, reason)
+	res.Add("Retry-After", strconv.Itoa(ep.retry))
+	ep.respond(tx, res)
+}
+
+// replyError answers by the table of status.go.
+func (ep *endpoint) replyError(tx *transaction.ServerTx, err error) {
+	r := refuse(err)
+	detail := ""
+	if r.warning != 0 || r.status == 400 {
+		detail = err.Error() // about the peer's own SDP
+	}
+	if r.status == 500 {
+		ep.log.Error("request failed", "call_id", tx.Request().CallID, "method", tx.Request().Method, "err", err)
+	}
+	res := tx.Response(r.status, r.phrase(detail))
+	r.fill(res, tx.Flow().SentBy.Host, ep.retry, detail)
+	ep.respond(tx, res)
+}
+
+// addresses are where a call's media is bound and what its SDP says (RFC 3264 §5): where the signalling came to, or
+// the advertised host if that is an address of the same IP version.
+func (ep *endpoint) addresses(f transport.Flow) (bind, shown netip.Addr, err error) {
+	bind = f.Local.Addr().Unmap()
+	if !bind.IsValid() || bind.IsUnspecified() {
+		if bind, err = ep.net.LocalIP(f.Remote.Addr()); err != nil {
+			return bind, bind, fmt.Errorf("local address for %v: %w", f.Remote, err)
+		}
+		bind = bind.Unmap()
+	}
+	shown = bind.WithZone("")
+	if host, err := netip.ParseAddr(f.SentBy.Host); err == nil && !host.IsUnspecified() && host.Unmap().Is4() == bind.Is4() {
+		shown = host.Unmap().WithZone("")
+	}
+	return bind, shown, nil
+}
+
+// contact is where the peer reaches us by a flow (RFC 3261 §8.1.1.8).
+func contact(user string, f transport.Flow) message.Address {
+	uri := message.URI{Scheme: "sip", User: user, Host: f.SentBy.Host, Port: f.SentBy.Port}
+	if f.Transport != "UDP" {
+		uri.Params = uri.Params.With("transport", strings.ToLower(f.Transport))
+	}
+	return message.Address{URI: uri}
+}
+
+// targets are where a request in a dialog may go, best first: where the connection or the NAT is, then by the URI
+// (RFC 3261 §12.2.1.1, RFC 5626 §4.3 in its spirit).
+func (ep *endpoint) targets(ctx context.Context, d *dialog, next message.URI) []transport.Target {
+	var list []transport.Target
+	back := transport.Target{Transport: d.flow.Transport, Addr: d.flow.Remote}
+	host, err := netip.ParseAddr(next.Host)
+	same := err == nil && host.Unmap() == d.flow.Remote.Addr().Unmap()
+	if d.natted || d.flow.Reliable() && (same || len(d.routes) == 0) {
+		list = append(list, back)
+	}
+	ctx, cancel := context.WithTimeout(ctx, resolveTime)
+	defer cancel()
+	t, err := ep.net.Resolve(ctx, next)
+	switch {
+	case err == nil && (len(list) == 0 || list[0] != t):
+		list = append(list, t)
+	case err != nil && len(list) == 0:
+		ep.log.Debug("next hop not found, the way back is taken", "call_id", d.id.callID, "err", err)
+		list = append(list, back)
+	}
+	return list
+}
+
+// resolveTime bounds a DNS query.
+const resolveTime = 5 * time.Second

@@ -1,0 +1,136 @@
+package sipua
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/sdp"
+	"github.com/confbridge/confbridge/sipua/transaction"
+)
+
+// outside takes the requests that are in no dialog (RFC 3261 §8.2), in the order of checks of that section. It runs
+// on the goroutine that reads.
+func (s *Server) outside(tx *transaction.ServerTx) {
+	req := tx.Request()
+	switch req.Method {
+	case message.Invite, message.Options:
+	case message.Bye, message.Update, message.Info:
+		s.ep.reply(tx, 481, "")
+		return
+	default:
+		s.ep.refuse405(tx)
+		return
+	}
+	switch {
+	case !s.ep.addressed(tx, s.cfg.Domain) || !s.ep.required(tx):
+	case s.draining.Load():
+		s.ep.replyError(tx, ErrShutdown)
+	case req.Method == message.Options:
+		s.ep.options(tx)
+	default:
+		s.invite(tx)
+	}
+}
+
+// invite starts a call for a new INVITE.
+func (s *Server) invite(tx *transaction.ServerTx) {
+	req := tx.Request()
+	if len(req.Contact) != 1 { // RFC 3261 §8.1.1.8
+		s.ep.reply(tx, 400, "INVITE must have one Contact")
+		return
+	}
+	body, _, ok := s.ep.readable(tx, acceptSDP)
+	if !ok {
+		return
+	}
+	c := newCall(s.ep, answered(req, tx.ToTag(), tx.Flow()), req.RequestURI.User)
+	c.focus = true
+	c.inviting.Store(true)
+	ctx, giveUp := context.WithCancelCause(s.ep.ctx)
+	c.giveUp = giveUp
+	if err := s.ep.add(c, tx); err != nil {
+		giveUp(err)
+		s.ep.replyLater(tx, 503, "")
+		return
+	}
+	go s.serve(ctx, c, tx, body)
+}
+
+// serve is the goroutine of one incoming call.
+func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, offer []byte) {
+	defer c.close()
+	seat := &seat{}
+	err := s.seatCaller(ctx, c, seat, tx)
+	if err == nil {
+		err = s.greet(c, tx, offer)
+	}
+	c.giveUp(nil)
+	switch {
+	case c.pending != nil:
+		c.inviting.Store(false)
+		c.loop()
+	case tx.Cancelled() || errors.Is(err, errCancelled):
+		s.ep.reply(tx, 487, "") // RFC 3261 §9.2
+	default:
+		c.log.Info("call is refused", "err", err)
+		s.ep.replyError(tx, err)
+	}
+}
+
+// seatCaller gets the caller a seat in the room and a leg. Either is given back by seat.leave, which close calls.
+func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transaction.ServerTx) error {
+	c.side = noSide{}
+	req := tx.Request()
+	ctx, cancel := context.WithTimeout(ctx, setupTime)
+	defer cancel()
+	p, err := s.rooms.Admit(ctx, req.RequestURI.UserText(), rooms.Caller{
+		DisplayName: req.From.Display, Address: req.From.URI.String(), CallID: req.CallID,
+	})
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return err
+	}
+	seat.participant = p
+	c.side = seat
+	c.log = c.log.With("room", req.RequestURI.UserText(), "participant", p.ID())
+	bind, shown, err := s.ep.addresses(tx.Flow())
+	if err != nil {
+		return err
+	}
+	if seat.leg, err = s.engine.Open(bind); err != nil {
+		return fmt.Errorf("open leg: %w", err)
+	}
+	c.local = sdp.Local{
+		RTP: netip.AddrPortFrom(shown, seat.leg.Addr().Port()), Codecs: s.cfg.Codecs, SessionID: rand.Uint64() >> 2,
+	}
+	return nil
+}
+
+// greet answers the INVITE with 200: an answer to its offer, after which the caller is in the mix, or an offer of
+// ours, whose answer comes in the ACK (RFC 3261 §13.2.1).
+func (s *Server) greet(c *call, tx *transaction.ServerTx, offer []byte) error {
+	var body []byte
+	if offer == nil {
+		body = sdp.Offer(c.local)
+		c.offered = body
+	} else {
+		var err error
+		if body, err = c.answer(offer); err != nil {
+			return err
+		}
+	}
+	if tx.Cancelled() {
+		return errCancelled
+	}
+	c.local.Previous = body
+	c.accept(tx, body)
+	c.log.Info("call is answered")
+	return nil
+}

@@ -1,0 +1,156 @@
+package sipua
+
+import (
+	"context"
+
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/sdp"
+	"github.com/confbridge/confbridge/sipua/transaction"
+)
+
+// handle takes one event of the dialog (RFC 3261 §12.2.2).
+func (c *call) handle(ev event) {
+	if ev.ack != nil {
+		c.acknowledged(ev.ack)
+		return
+	}
+	req := ev.tx.Request()
+	if req.Method == message.Invite {
+		defer c.inviting.Store(false)
+	}
+	if err := c.d.sequence(req); err != nil {
+		c.ep.reply(ev.tx, 500, "CSeq out of order")
+		return
+	}
+	c.d.flow = ev.tx.Flow()
+	if !c.ep.required(ev.tx) {
+		return
+	}
+	switch req.Method {
+	case message.Bye:
+		c.hungUp(ev.tx)
+	case message.Invite:
+		c.reinvite(ev.tx)
+	case message.Update:
+		c.update(ev.tx)
+	case message.Info:
+		c.info(ev.tx)
+	case message.Options:
+		c.ep.options(ev.tx)
+	default:
+		c.ep.refuse405(ev.tx)
+	}
+}
+
+// hungUp takes a BYE (RFC 3261 §15.1.2), also before the ACK.
+func (c *call) hungUp(tx *transaction.ServerTx) {
+	c.ep.reply(tx, 200, "")
+	c.farewell = tx.Request().Reasons()
+	c.side.leave(rooms.ReasonHangup)
+	c.over = true
+}
+
+// reinvite takes an INVITE in the dialog (RFC 3261 §14.2). If it is refused, everything stays as it was.
+func (c *call) reinvite(tx *transaction.ServerTx) {
+	switch {
+	case tx.Cancelled():
+		c.ep.reply(tx, 487, "")
+		return
+	case c.ending != nil:
+		c.ep.reply(tx, 481, "")
+		return
+	case c.offered != nil: // RFC 3261 §14.2: an offer of ours is still to be answered
+		c.ep.reply(tx, 491, "")
+		return
+	}
+	body, _, ok := c.ep.readable(tx, acceptSDP)
+	if !ok {
+		return
+	}
+	var answer []byte
+	if body == nil {
+		answer = sdp.Offer(c.local) // RFC 3261 §14.2: a new offer
+		c.offered = answer
+	} else {
+		var err error
+		if answer, err = c.answer(body); err != nil {
+			c.ep.replyError(tx, err)
+			return
+		}
+	}
+	c.local.Previous = answer
+	c.d.refresh(tx.Request())
+	// A peer that sends a new INVITE has had the 2xx to the one before: its ACK is lost or late (RFC 5407 §3.1.4).
+	c.dropPending()
+	c.accept(tx, answer)
+}
+
+// answer answers an offer and makes it hold.
+func (c *call) answer(offer []byte) ([]byte, error) {
+	answer, agreed, err := sdp.Answer(offer, c.local)
+	if err != nil {
+		return nil, err
+	}
+	return answer, c.apply(agreed)
+}
+
+// update takes an UPDATE (RFC 3311 §5.2): a new target, and an offer where it has one.
+func (c *call) update(tx *transaction.ServerTx) {
+	if c.ending != nil {
+		c.ep.reply(tx, 481, "")
+		return
+	}
+	body, _, ok := c.ep.readable(tx, acceptSDP)
+	if !ok {
+		return
+	}
+	if body != nil && c.offered != nil {
+		c.ep.reply(tx, 491, "")
+		return
+	}
+	var answer []byte
+	if body != nil {
+		var err error
+		if answer, err = c.answer(body); err != nil {
+			c.ep.replyError(tx, err)
+			return
+		}
+		c.local.Previous = answer
+	}
+	c.d.refresh(tx.Request())
+	c.ep.respond(tx, c.ok(tx, answer))
+}
+
+// info takes an INFO (RFC 6086): the keys of telephones that cannot send telephone-event. One without a body is a
+// sign of life.
+func (c *call) info(tx *transaction.ServerTx) {
+	if _, packaged := tx.Request().Header("Info-Package"); packaged {
+		res := tx.Response(469, "Bad Info Package") // RFC 6086 §4.2.2
+		res.Add("Recv-Info", "")
+		c.ep.respond(tx, res)
+		return
+	}
+	body, contentType, ok := c.ep.readable(tx, acceptInfo)
+	if !ok {
+		return
+	}
+	if body == nil {
+		c.ep.reply(tx, 200, "")
+		return
+	}
+	digit, held, err := readDTMF(contentType, body)
+	if err != nil {
+		c.ep.reply(tx, 400, "Malformed key")
+		return
+	}
+	if digit != 0 {
+		ctx, cancel := context.WithTimeout(c.ep.ctx, applyTime)
+		defer cancel()
+		if err := c.side.key(ctx, digit, held); err != nil {
+			c.ep.replyError(tx, err)
+			return
+		}
+	}
+	c.ep.reply(tx, 200, "")
+}

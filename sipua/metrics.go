@@ -1,0 +1,79 @@
+package sipua
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/confbridge/confbridge/sipua/message"
+)
+
+// metrics counts what the core answers. Labels are bounded: the methods that Allow names, the rest as "other".
+type metrics struct{ requests *prometheus.CounterVec }
+
+func newMetrics() metrics {
+	return metrics{requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "confbridge_sip_requests_total",
+		Help: "SIP requests that were given a final response, by method and status.",
+	}, []string{"method", "code"})}
+}
+
+// count counts one final response.
+func (m metrics) count(method message.Method, status int) {
+	label := "other"
+	switch method {
+	case message.Invite, message.Bye, message.Cancel, message.Options, message.Update, message.Info:
+		label = string(method)
+	}
+	m.requests.WithLabelValues(label, strconv.Itoa(status)).Inc()
+}
+
+var (
+	callsDesc = prometheus.NewDesc("confbridge_sip_calls", "Calls, from INVITE to the end of BYE.", nil, nil)
+	transDesc = prometheus.NewDesc("confbridge_sip_transactions", "SIP transactions alive.", []string{"side"}, nil)
+	connsDesc = prometheus.NewDesc("confbridge_sip_connections", "SIP connections open.", nil, nil)
+	sigDesc   = prometheus.NewDesc("confbridge_sip_signalling_total",
+		"What befell SIP messages: retransmitted (received again), repeated (sent again), merged (482), refused (503 for want of room), "+
+			"malformed, queue_full, send_error.", []string{"what"}, nil)
+)
+
+// Describe and Collect make Server a prometheus.Collector.
+func (s *Server) Describe(ch chan<- *prometheus.Desc) {
+	s.metrics.requests.Describe(ch)
+	for _, d := range []*prometheus.Desc{callsDesc, transDesc, connsDesc, sigDesc} {
+		ch <- d
+	}
+}
+
+// Collect is Describe's other half.
+func (s *Server) Collect(ch chan<- prometheus.Metric) {
+	s.metrics.requests.Collect(ch)
+	s.mu.Lock()
+	ep := s.ep
+	s.mu.Unlock()
+	if ep == nil {
+		return
+	}
+	gauge := func(d *prometheus.Desc, v int, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
+	}
+	gauge(callsDesc, ep.callCount())
+	tx, tp := ep.layer.Stats(), ep.stats()
+	gauge(transDesc, tx.Servers, "server")
+	gauge(transDesc, tx.Clients, "client")
+	gauge(connsDesc, tp.Connections)
+	for _, c := range []struct {
+		what string
+		n    uint64
+	}{
+		{"retransmitted", tx.Retransmissions},
+		{"repeated", tx.Repeated},
+		{"merged", tx.Merged},
+		{"refused", tx.Refused},
+		{"malformed", tp.Malformed},
+		{"queue_full", tp.QueueFull},
+		{"send_error", tp.SendErrors},
+	} {
+		ch <- prometheus.MustNewConstMetric(sigDesc, prometheus.CounterValue, float64(c.n), c.what)
+	}
+}

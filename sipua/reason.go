@@ -1,0 +1,32 @@
+package sipua
+
+import (
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/message"
+)
+
+// byeReason says in a BYE why a participant is sent away (RFC 3326; causes of Q.850).
+func byeReason(why rooms.Reason) message.Reason {
+	r := message.Reason{Protocol: "Q.850", Cause: 16}
+	switch why {
+	case rooms.ReasonRemoved:
+		r.Text = "removed by a moderator"
+	case rooms.ReasonEnded:
+		r.Text = "conference ended by a moderator"
+	case rooms.ReasonEmpty:
+		r.Text = "conference is empty"
+	case rooms.ReasonMaxDuration:
+		r.Text = "conference has reached its maximum duration"
+	case rooms.ReasonMediaTimeout:
+		r.Cause, r.Text = 41, "no media from the caller"
+	case rooms.ReasonFailed:
+		r.Cause, r.Text = 41, "call failed"
+	case rooms.ReasonDraining:
+		r.Cause, r.Text = 41, "bridge is shutting down"
+	case rooms.ReasonHangup, rooms.ReasonUnspecified:
+		r.Text = "conference left"
+	default:
+		r.Text = "conference left"
+	}
+	return r
+}

@@ -1,0 +1,60 @@
+package sipua
+
+import (
+	"context"
+	"time"
+
+	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/rooms"
+)
+
+// Rooms is what the focus asks of the rooms; *rooms.Registry is one.
+type Rooms interface {
+	// Admit lets a caller into the room of that number as far as the door, or fails with a sentinel of package rooms.
+	Admit(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error)
+}
+
+// seat is the side of a call that came in: a participant of a room, and the leg that carries the sound. The call's
+// goroutine owns it; the leg belongs to the room from Join on.
+type seat struct {
+	participant *rooms.Participant
+	leg         *media.Leg // nil before it is open, and after it is closed
+	joined      bool
+}
+
+func (s *seat) apply(ctx context.Context, agreed media.Stream) error {
+	if s.joined {
+		return s.participant.Change(ctx, func() error { return s.leg.Configure(agreed) })
+	}
+	if err := s.leg.Configure(agreed); err != nil {
+		return err
+	}
+	if err := s.participant.Join(ctx, roomLeg{s.leg}); err != nil {
+		return err
+	}
+	s.joined = true
+	return nil
+}
+
+func (s *seat) key(ctx context.Context, digit byte, held time.Duration) error {
+	return s.participant.Key(ctx, digit, held)
+}
+
+func (s *seat) left() <-chan struct{} { return s.participant.Left() }
+
+func (s *seat) leave(why rooms.Reason) rooms.Reason {
+	s.participant.Leave(why)
+	if !s.joined && s.leg != nil {
+		_ = s.leg.Close() // nothing was ever sent on it; there is nobody to tell
+		s.leg = nil
+	}
+	return s.participant.Reason()
+}
+
+// noSide is the side of a call that has none yet, or none that could be had.
+type noSide struct{}
+
+func (noSide) apply(context.Context, media.Stream) error      { return ErrCallOver }
+func (noSide) key(context.Context, byte, time.Duration) error { return ErrCallOver }
+func (noSide) left() <-chan struct{}                          { return nil }
+func (noSide) leave(why rooms.Reason) rooms.Reason            { return why }

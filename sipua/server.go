@@ -1,0 +1,166 @@
+// Package sipua is the SIP side of the bridge: the core of a user agent (RFC 3261 §8, §12 to §15) that answers calls
+// as the focus of a conference (RFC 4353), and one that places them. Server takes calls into rooms; Client places
+// calls, one at a time or hundreds.
+//
+// Below it are its subpackages: message (the text), transport (the sockets), transaction (the repeats), sdp (offer and
+// answer).
+//
+// Goroutines: each call has one, which owns all of its state and ends with the call; requests come to it through a
+// bounded inbox. Server.Shutdown and Client.Close return after all of them.
+package sipua
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/transaction"
+	"github.com/confbridge/confbridge/sipua/transport"
+)
+
+// Config is how a server behaves. The zero value works: UDP and TCP on port 5060 of all IPv4 addresses.
+type Config struct {
+	// Listen has URLs such as "udp://0.0.0.0:5060" and "tcp://[::]:5060"; nil means UDP and TCP on 0.0.0.0:5060.
+	Listen []string
+	// Advertise is the host put into Via and Contact, and into SDP where it is an IP address; empty: the address that
+	// a call came in on.
+	Advertise string
+	// Domain is the host that a Request-URI must have, where it is not the address that the request came to; empty: any.
+	Domain string
+	// UserAgent is the Server and User-Agent field; empty means "confbridge".
+	UserAgent string
+	// Codecs are those that are spoken; nil means opus, PCMU, PCMA.
+	Codecs []codec.Name
+	// Timers are those of RFC 3261 §17; the zero value has the RFC's.
+	Timers transaction.Timers
+	// MaxCalls is how many calls there may be at once; beyond it INVITEs get 503. 0 means 10000.
+	MaxCalls int
+	// Transport has the limits of connections; its Listen, Advertise and Log are not looked at.
+	Transport transport.Config
+	// Log takes what nobody is told otherwise; nil discards it.
+	Log *slog.Logger
+}
+
+// Server answers calls and takes the callers into rooms. Its methods are safe for concurrent use. It is a
+// prometheus.Collector of confbridge_sip_requests_total{method,code}, confbridge_sip_calls and others.
+type Server struct {
+	cfg      Config
+	rooms    Rooms
+	engine   *media.Engine
+	metrics  metrics
+	draining atomic.Bool
+
+	mu    sync.Mutex
+	ep    *endpoint // nil before Listen
+	addrs []string
+	ended bool
+}
+
+// New checks cfg (ErrConfig); it opens nothing.
+func New(cfg Config, reg Rooms, eng *media.Engine) (*Server, error) {
+	var faults []error
+	if reg == nil || eng == nil {
+		faults = append(faults, fmt.Errorf("%w: rooms and a media engine are needed", ErrConfig))
+	}
+	if cfg.MaxCalls < 0 {
+		faults = append(faults, fmt.Errorf("%w: MaxCalls is %d", ErrConfig, cfg.MaxCalls))
+	}
+	for _, c := range cfg.Codecs {
+		if c != codec.Opus && c != codec.PCMU && c != codec.PCMA {
+			faults = append(faults, fmt.Errorf("%w: codec %q", ErrConfig, c))
+		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	if cfg.Listen == nil {
+		cfg.Listen = []string{"udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"}
+	}
+	if cfg.MaxCalls == 0 {
+		cfg.MaxCalls = 10000
+	}
+	if cfg.UserAgent == "" {
+		cfg.UserAgent = "confbridge"
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{cfg: cfg, rooms: reg, engine: eng, metrics: newMetrics()}, nil
+}
+
+// Listen opens all listeners, or none, and answers from then on until Shutdown; ctx bounds the opening only. The error
+// names the address and wraps one of package transport's, or is ErrShutdown.
+func (s *Server) Listen(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.ep != nil {
+		return ErrShutdown
+	}
+	tc := s.cfg.Transport
+	tc.Listen, tc.Advertise, tc.Log = s.cfg.Listen, s.cfg.Advertise, s.cfg.Log
+	manager, err := transport.Listen(ctx, tc)
+	if err != nil {
+		return err
+	}
+	for _, t := range manager.Addrs() {
+		s.addrs = append(s.addrs, url(t))
+	}
+	s.open(ctx, manager)
+	manager.Start(s.ep.layer)
+	return nil
+}
+
+// open makes the endpoint on a network.
+func (s *Server) open(ctx context.Context, net network) {
+	s.ep = newEndpoint(ctx, net, s.cfg.Timers, s.cfg.Log)
+	s.ep.metrics, s.ep.agent, s.ep.maxCalls = s.metrics, s.cfg.UserAgent, s.cfg.MaxCalls
+	s.ep.outside = s.outside
+}
+
+// Addrs are the addresses listened on, as URLs in the order of Config.Listen, with the ports that were really taken.
+func (s *Server) Addrs() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.addrs...)
+}
+
+// Calls is how many calls there are.
+func (s *Server) Calls() int {
+	s.mu.Lock()
+	ep := s.ep
+	s.mu.Unlock()
+	if ep == nil {
+		return 0
+	}
+	return ep.callCount()
+}
+
+// Shutdown answers new INVITEs with 503 from now on, sends everybody away with ReasonDraining and a BYE, waits for the
+// calls to end as long as ctx lets it, and closes the sockets. All goroutines have ended when it returns. The error says
+// that calls had to be broken off.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.draining.Store(true)
+	s.mu.Lock()
+	ep, ended := s.ep, s.ended
+	s.ended = true
+	s.mu.Unlock()
+	if ep == nil || ended {
+		return nil
+	}
+	return ep.shut(ctx, func(c *call) { c.requestStop(rooms.ReasonDraining) })
+}
+
+func url(t transport.Target) string {
+	scheme := "udp"
+	if t.Transport != "UDP" {
+		scheme = "tcp"
+	}
+	return scheme + "://" + netip.AddrPortFrom(t.Addr.Addr().Unmap(), t.Addr.Port()).String()
+}

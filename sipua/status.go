@@ -1,0 +1,97 @@
+package sipua
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/sdp"
+	"github.com/confbridge/confbridge/sipua/transaction"
+	"github.com/confbridge/confbridge/sipua/transport"
+)
+
+// refusal is how an error is told to a caller.
+type refusal struct {
+	status  int
+	warning int    // RFC 3261 §20.43; 0 for none
+	cause   int    // Q.850 cause of a Reason field (RFC 3326, RFC 6432); 0 for none
+	text    string // for Reason and Warning, and for the reason phrase of a 400
+	retry   bool   // with Retry-After
+}
+
+// refusals is the one table from errors to statuses. The first row that errors.Is finds counts.
+var refusals = []struct {
+	err error
+	refusal
+}{
+	{rooms.ErrNoRoom, refusal{status: 404}},
+	{rooms.ErrInvalid, refusal{status: 404}},
+	{rooms.ErrLocked, refusal{status: 480, cause: 21, text: "room is locked"}},
+	{rooms.ErrFull, refusal{status: 486, cause: 17, text: "room is full"}},
+	{rooms.ErrDraining, refusal{status: 503, cause: 41, text: "bridge is draining", retry: true}},
+	{rooms.ErrClosed, refusal{status: 480, cause: 41, text: "conference has ended", retry: true}},
+	{rooms.ErrNoParticipant, refusal{status: 480, cause: 41, text: "participant has left"}},
+	{rooms.ErrMediaTimeout, refusal{status: 480, cause: 41, text: "no media from the caller"}},
+	{rooms.ErrOccupied, refusal{status: 500}},
+	{rooms.ErrRoomExists, refusal{status: 500}},
+
+	{media.ErrNoPorts, refusal{status: 503, cause: 34, text: "no RTP port is free", retry: true}},
+	{media.ErrInvalid, refusal{status: 488, warning: 399, text: "media parameters cannot be used"}},
+	{media.ErrTimeout, refusal{status: 480, cause: 41, text: "no media from the caller"}},
+	{media.ErrClosed, refusal{status: 480, cause: 41, text: "participant has left"}},
+	{media.ErrNoEvents, refusal{status: 500}},
+	{media.ErrKeyQueue, refusal{status: 500}},
+
+	{sdp.ErrMalformed, refusal{status: 400, text: "Malformed SDP"}},
+	{sdp.ErrTooMany, refusal{status: 488, warning: 399, text: "Too many media streams"}},
+	{sdp.ErrNoAudio, refusal{status: 488, warning: 304, text: "Media type not available"}},
+	{sdp.ErrNoCodec, refusal{status: 488, warning: 305, text: "Incompatible media format"}},
+	{sdp.ErrTransport, refusal{status: 488, warning: 302, text: "Incompatible transport protocol"}},
+	{sdp.ErrAddress, refusal{status: 488, warning: 301, text: "Incompatible network address formats"}},
+	{sdp.ErrMulticast, refusal{status: 488, warning: 330, text: "Multicast not available"}},
+
+	{transaction.ErrTimeout, refusal{status: 408}},
+	{ErrShutdown, refusal{status: 503, cause: 41, text: "bridge is draining", retry: true}},
+	{context.Canceled, refusal{status: 503, cause: 41, text: "bridge is draining", retry: true}},
+	{context.DeadlineExceeded, refusal{status: 503, cause: 41, text: "bridge is overloaded", retry: true}},
+	{transport.ErrClosed, refusal{status: 503}},
+}
+
+// refuse finds how err is told; 500 for what is in no row.
+func refuse(err error) refusal {
+	for _, row := range refusals {
+		if errors.Is(err, row.err) {
+			return row.refusal
+		}
+	}
+	return refusal{status: 500}
+}
+
+// fill puts what r says into res. detail is err's text: only what was wrong with the peer's own SDP is told, nothing
+// of ours.
+func (r refusal) fill(res *message.Message, agent string, retryAfter int, detail string) {
+	if r.warning != 0 {
+		text := r.text
+		if detail != "" {
+			text += ": " + detail
+		}
+		res.AddWarning(message.Warning{Code: r.warning, Agent: agent, Text: text})
+	}
+	if r.cause != 0 {
+		res.AddReason(message.Reason{Protocol: "Q.850", Cause: r.cause, Text: r.text})
+	}
+	if r.retry {
+		res.Add("Retry-After", strconv.Itoa(retryAfter))
+	}
+}
+
+// phrase is the reason phrase: the status's own, or what is wrong with a body.
+func (r refusal) phrase(detail string) string {
+	if r.status == 400 && detail != "" {
+		return detail
+	}
+	return ""
+}

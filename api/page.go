@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -64,8 +65,8 @@ func parseToken(collection, token string) (cursor, error) {
 		return cursor{}, bad
 	}
 	c := cursor{collection: collection, last: parts[2]}
-	var nanos int64
-	if _, err := fmt.Sscanf(parts[3], "%d", &nanos); err != nil {
+	nanos, err := strconv.ParseInt(parts[3], 10, 64)
+	if err != nil {
 		return cursor{}, bad
 	}
 	if nanos != 0 {

@@ -6,16 +6,15 @@ import (
 	"slices"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
 
 // Limits of what can be set; the comments in the .proto files tell them to clients.
 const (
-	maxDisplayName  = 128 // characters
+	maxDisplayName  = 128 // bytes
 	maxParticipants = 100_000
-	maxDuration     = 8760 * time.Hour
+	maxDuration     = 7 * 24 * time.Hour
 	maxGainDB       = 30
 )
 
@@ -47,7 +46,7 @@ func roomFault(room *confbridgev1.Room, path string) string {
 			return "is no valid duration"
 		}
 		if t := d.AsDuration(); t < 0 || t > maxDuration {
-			return fmt.Sprintf("%v is not within 0s to %v", t, maxDuration)
+			return fmt.Sprintf("%v is not within 0s to %v", t, time.Duration(maxDuration))
 		}
 	}
 	return ""
@@ -81,8 +80,8 @@ func participantFault(p *confbridgev1.Participant, path string) string {
 }
 
 func displayNameFault(name string) string {
-	if n := utf8.RuneCountInString(name); n > maxDisplayName {
-		return fmt.Sprintf("has %d characters, more than %d", n, maxDisplayName)
+	if n := len(name); n > maxDisplayName {
+		return fmt.Sprintf("has %d bytes, more than %d", n, maxDisplayName)
 	}
 	if slices.ContainsFunc([]rune(name), unicode.IsControl) {
 		return "has a control character"

@@ -85,7 +85,7 @@ type Participant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Resource name: "rooms/{number}/participants/{id}". The id is of lower-case letters and digits and is not used again.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The caller's name, as the caller gave it or as it was set: at most 128 characters, no control characters.
+	// The caller's name, as the caller gave it or as it was set: at most 128 bytes of UTF-8, no control characters.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// What the participant may do.
 	Role Role `protobuf:"varint,3,opt,name=role,proto3,enum=confbridge.v1.Role" json:"role,omitempty"`

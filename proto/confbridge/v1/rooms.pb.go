@@ -29,11 +29,11 @@ type Room struct {
 	// Resource name: "rooms/{number}", as "rooms/1000". The number is 1 to 64 of letters, digits and - _ . + * #.
 	// Ignored when a room is created.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What people call the room: at most 128 characters, none of them a control character.
+	// What people call the room: at most 128 bytes of UTF-8, no control characters.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// How many may be in the room at once: 0 to 100000; 0 means no limit.
 	MaxParticipants int32 `protobuf:"varint,3,opt,name=max_participants,json=maxParticipants,proto3" json:"max_participants,omitempty"`
-	// How long a conference may last, from its first join on, 0 to 8760 h; 0 or unset means no limit.
+	// How long a conference may last, from its first join on, 0 to 168 h; 0 or unset means no limit.
 	MaxDuration *durationpb.Duration `protobuf:"bytes,4,opt,name=max_duration,json=maxDuration,proto3" json:"max_duration,omitempty"`
 	// Locked rooms let nobody in; who is in stays in.
 	Locked bool `protobuf:"varint,5,opt,name=locked,proto3" json:"locked,omitempty"`

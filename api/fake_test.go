@@ -1,0 +1,105 @@
+package api
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/confbridge/confbridge/mixer/codec"
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+	"github.com/confbridge/confbridge/rooms"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// testWait is how long a test waits for what must come; only a failing test waits so long.
+const testWait = 20 * time.Second
+
+// mute is a telephone that says nothing.
+type mute struct{}
+
+func (mute) Format() codec.Format {
+	return codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}
+}
+func (mute) Receive(time.Time, rooms.Inlet) error { return nil }
+func (mute) Send(time.Time, []byte, int)          {}
+func (mute) Close() error                         { return nil }
+
+// bridge is a registry behind a gRPC server on a loopback port, with a client.
+type bridge struct {
+	reg          *rooms.Registry
+	server       *Server
+	conn         *grpc.ClientConn
+	rooms        confbridgev1.RoomServiceClient
+	participants confbridgev1.ParticipantServiceClient
+}
+
+func newBridge(t *testing.T, cfg rooms.Config) *bridge {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bridge{reg: rooms.NewRegistry(cfg)}
+	b.server = New(Config{}, b.reg)
+	served := make(chan error, 1)
+	go func() { served <- b.server.Serve(ln) }()
+	b.conn, err = grpc.NewClient("passthrough:///"+ln.Addr().String(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.rooms = confbridgev1.NewRoomServiceClient(b.conn)
+	b.participants = confbridgev1.NewParticipantServiceClient(b.conn)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), testWait)
+		defer cancel()
+		if err := b.conn.Close(); err != nil {
+			t.Error(err)
+		}
+		b.server.Shutdown(ctx)
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+		if err := b.reg.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// join lets a caller of that name into a room.
+func (b *bridge) join(t *testing.T, number, name string) *rooms.Participant {
+	t.Helper()
+	ctx := waitContext(t)
+	p, err := b.reg.Admit(ctx, number, rooms.Caller{
+		DisplayName: name, Address: "sip:" + name + "@192.0.2.1", CallID: name + "-call",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Leave(rooms.ReasonHangup) })
+	if err := p.Join(ctx, mute{}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func waitContext(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), testWait)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func (b *bridge) create(t *testing.T, number string) {
+	t.Helper()
+	if _, err := b.rooms.CreateRoom(waitContext(t), &confbridgev1.CreateRoomRequest{RoomId: number}); err != nil {
+		t.Fatal(err)
+	}
+}

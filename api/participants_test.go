@@ -1,0 +1,209 @@
+package api
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+	"github.com/confbridge/confbridge/rooms"
+)
+
+func TestAParticipantIsShownUpdatedAndRemoved(t *testing.T) {
+	b := newBridge(t, rooms.Config{OnDemand: true})
+	p := b.join(t, "1000", "ann")
+	ctx := waitContext(t)
+	name := participantName("1000", p.ID())
+	got, err := b.participants.GetParticipant(ctx, &confbridgev1.GetParticipantRequest{Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &confbridgev1.Participant{
+		Name: name, DisplayName: "ann", Role: confbridgev1.Role_ROLE_SPEAKER,
+		Address: "sip:ann@192.0.2.1", CallId: "ann-call",
+		Format: &confbridgev1.AudioFormat{Codec: "PCMU", ClockRateHz: 8000, SampleRateHz: 8000},
+		Media:  &confbridgev1.MediaStats{},
+	}
+	ignore := protocmp.IgnoreFields(&confbridgev1.Participant{}, "join_time", "media")
+	if diff := cmp.Diff(want, got, protocmp.Transform(), ignore); diff != "" {
+		t.Errorf("got (-want +got):\n%s", diff)
+	}
+	if got.GetJoinTime() == nil || got.GetMedia() == nil {
+		t.Errorf("got join_time %v, media %v", got.GetJoinTime(), got.GetMedia())
+	}
+	got, err = b.participants.UpdateParticipant(ctx, &confbridgev1.UpdateParticipantRequest{
+		Participant: &confbridgev1.Participant{
+			Name: name, Muted: true, Deaf: true, GainDb: -6.5, Role: confbridgev1.Role_ROLE_MODERATOR, DisplayName: "Ann",
+		},
+		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"*"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Muted, want.Deaf, want.GainDb = true, true, -6.5
+	want.Role, want.DisplayName = confbridgev1.Role_ROLE_MODERATOR, "Ann"
+	if diff := cmp.Diff(want, got, protocmp.Transform(), ignore); diff != "" {
+		t.Errorf("updated (-want +got):\n%s", diff)
+	}
+	if _, err := b.participants.RemoveParticipant(ctx, &confbridgev1.RemoveParticipantRequest{Name: name}); err != nil {
+		t.Fatal(err)
+	}
+	<-p.Left()
+	if p.Reason() != rooms.ReasonRemoved {
+		t.Errorf("got reason %v, want removed", p.Reason())
+	}
+	_, err = b.participants.GetParticipant(ctx, &confbridgev1.GetParticipantRequest{Name: name})
+	if status.Code(err) != codes.NotFound {
+		t.Errorf("got %v, want NOT_FOUND", err)
+	}
+}
+
+func TestParticipantRequestsThatCannotBeNameTheField(t *testing.T) {
+	b := newBridge(t, rooms.Config{OnDemand: true})
+	name := participantName("1000", b.join(t, "1000", "ann").ID())
+	ctx := waitContext(t)
+	update := func(p *confbridgev1.Participant, paths ...string) error {
+		p.Name = name
+		_, err := b.participants.UpdateParticipant(ctx, &confbridgev1.UpdateParticipantRequest{
+			Participant: p, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths},
+		})
+		return err
+	}
+	get := func(name string) error {
+		_, err := b.participants.GetParticipant(ctx, &confbridgev1.GetParticipantRequest{Name: name})
+		return err
+	}
+	list := func(parent, token string) error {
+		_, err := b.participants.ListParticipants(ctx, &confbridgev1.ListParticipantsRequest{Parent: parent, PageToken: token})
+		return err
+	}
+	tests := []struct {
+		name string
+		err  error
+		want []string
+	}{
+		{"too loud", update(&confbridgev1.Participant{GainDb: 30.1}, "gain_db"), []string{"participant.gain_db"}},
+		{"a gain that is no number", update(&confbridgev1.Participant{GainDb: math.NaN()}, "gain_db"), []string{"participant.gain_db"}},
+		{"no role", update(&confbridgev1.Participant{}, "role"), []string{"participant.role"}},
+		{"a role that is none", update(&confbridgev1.Participant{Role: 99}, "role"), []string{"participant.role"}},
+		{
+			"all faults at once", update(&confbridgev1.Participant{GainDb: math.Inf(1), DisplayName: "\n"}, "gain_db", "display_name", "role"),
+			[]string{"participant.gain_db", "participant.display_name", "participant.role"},
+		},
+		{"what is output only", update(&confbridgev1.Participant{}, "talking"), []string{"update_mask"}},
+		{"a room's name", get("rooms/1000"), []string{"name"}},
+		{"an id with a slash", get(name + "/x"), []string{"name"}},
+		{"an empty id", get("rooms/1000/participants/"), []string{"name"}},
+		{"a list of nothing", list("", ""), []string{"parent"}},
+		{"a list of a participant", list(name, ""), []string{"parent"}},
+		{
+			"a token of another room", list("rooms/1000", cursor{collection: "rooms/2/participants", last: "a"}.token()),
+			[]string{"page_token"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { wantFields(t, tt.err, tt.want...) })
+	}
+}
+
+func TestListParticipantsPageByPage(t *testing.T) {
+	b := newBridge(t, rooms.Config{OnDemand: true})
+	names := []string{"ann", "bob", "cy", "dee", "eve"}
+	people := map[string]*rooms.Participant{}
+	for _, name := range names {
+		people[name] = b.join(t, "1000", name)
+	}
+	list := func(token string) (page []string, next string) {
+		resp, err := b.participants.ListParticipants(waitContext(t), &confbridgev1.ListParticipantsRequest{
+			Parent: "rooms/1000", PageSize: 2, PageToken: token,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range resp.GetParticipants() {
+			page = append(page, p.GetDisplayName())
+		}
+		return page, resp.GetNextPageToken()
+	}
+	first, token := list("")
+	people["bob"].Leave(rooms.ReasonHangup) // the last of the page, whom the token names
+	second, token := list(token)
+	third, token := list(token)
+	want := [][]string{{"ann", "bob"}, {"cy", "dee"}, {"eve"}}
+	if diff := cmp.Diff(want, [][]string{first, second, third}); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+	if token != "" {
+		t.Errorf("got a token %q on the last page", token)
+	}
+}
+
+func TestBytesThatAreNoUTF8AreReplaced(t *testing.T) {
+	b := newBridge(t, rooms.Config{OnDemand: true})
+	p := b.join(t, "1000", "a\xffb")
+	got, err := b.participants.GetParticipant(waitContext(t), &confbridgev1.GetParticipantRequest{
+		Name: participantName("1000", p.ID()),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.GetAddress() != "sip:a\uFFFDb@192.0.2.1" {
+		t.Errorf("got address %q", got.GetAddress())
+	}
+}
+
+func TestEventsAreConverted(t *testing.T) {
+	at := time.Unix(1, 0)
+	got := toEvent(rooms.Event{
+		Room: "1", Sequence: 7, Time: at, Kind: rooms.KindKeyPressed, Key: '#', Held: 80 * time.Millisecond,
+		Participant: rooms.ParticipantInfo{ID: "a1", Room: "1"},
+	})
+	if got.GetKeyPress().GetKey() != "#" || got.GetKeyPress().GetHeld().AsDuration() != 80*time.Millisecond {
+		t.Errorf("got key %v", got.GetKeyPress())
+	}
+	if got.GetParticipant().GetName() != "rooms/1/participants/a1" || got.GetRoom() != nil {
+		t.Errorf("got %v", got)
+	}
+	got = toEvent(rooms.Event{
+		Room: "1", Kind: rooms.KindEnded, Reason: rooms.ReasonEmpty, Info: rooms.Info{Number: "1"},
+	})
+	want := &confbridgev1.Event{
+		RoomName: "rooms/1", Kind: confbridgev1.EventKind_EVENT_KIND_ENDED, Reason: confbridgev1.Reason_REASON_EMPTY,
+		Room: &confbridgev1.Room{Name: "rooms/1"},
+	}
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("ended (-want +got):\n%s", diff)
+	}
+}
+
+func TestEveryKindReasonAndRoleHasItsEnumValue(t *testing.T) {
+	for k := rooms.KindJoined; k <= rooms.KindEnded; k++ {
+		if kinds[k] == 0 {
+			t.Errorf("kind %d has none", k)
+		}
+	}
+	for r := rooms.ReasonHangup; r <= rooms.ReasonDraining; r++ {
+		if reasons[r] == 0 {
+			t.Errorf("reason %v has none", r)
+		}
+	}
+	for r := rooms.RoleSpeaker; r <= rooms.RoleListener; r++ {
+		if back, ok := roleFromProto(roles[r]); !ok || back != r {
+			t.Errorf("role %d came back as %d", r, back)
+		}
+	}
+	if len(kinds) != len(confbridgev1.EventKind_name)-1 || len(reasons) != len(confbridgev1.Reason_name)-1 ||
+		len(roles) != len(confbridgev1.Role_name)-1 {
+		t.Error("the .proto has values that nothing becomes")
+	}
+	if toDuration(0) != nil || !cmp.Equal(toDuration(time.Second), durationpb.New(time.Second), protocmp.Transform()) {
+		t.Error("durations")
+	}
+}

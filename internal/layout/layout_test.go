@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"sipua/transport":   {"sipua/message"},
 	"sipua/transaction": {"sipua/message", "sipua/transport"},
 	"sipua/sdp":         {"mixer/codec"},
+	"sipua/phone":       {"media", "mixer", "mixer/codec", "mixer/jitter", "mixer/playout"},
 	"sipua":             {"sipua/message", "sipua/transport", "sipua/transaction", "sipua/sdp", "media", "rooms", "mixer/codec"},
 
 	"proto/confbridge/v1": {},

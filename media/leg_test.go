@@ -1,0 +1,494 @@
+package media
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/mixer/jitter"
+	"github.com/google/go-cmp/cmp"
+	"github.com/pion/rtp"
+)
+
+var (
+	pcmu = codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}
+	pcma = codec.Format{Name: codec.PCMA, ClockRateHz: 8000, SampleRateHz: 8000}
+	opus = codec.Format{Name: codec.Opus, ClockRateHz: 48000, SampleRateHz: 48000}
+)
+
+const (
+	tick = 20 * time.Millisecond
+	// tries bounds how often a test looks for what the kernel has yet to deliver.
+	tries = 100000
+)
+
+// start is when every test begins: now, so that kernel stamps and the test's clock are near each other.
+var start = time.Now()
+
+type key struct {
+	Digit byte
+	Held  time.Duration
+}
+
+// ear is an Inlet that remembers.
+type ear struct {
+	restarts []codec.Format
+	audio    []jitter.Packet
+	keys     []key
+	early    bool // audio came before the first restart
+}
+
+func (e *ear) Restart(f codec.Format) { e.restarts = append(e.restarts, f) }
+
+func (e *ear) Audio(p jitter.Packet) {
+	e.early = e.early || len(e.restarts) == 0
+	p.Payload = bytes.Clone(p.Payload)
+	e.audio = append(e.audio, p)
+}
+
+func (e *ear) Key(digit byte, held time.Duration) { e.keys = append(e.keys, key{digit, held}) }
+
+func (e *ear) sequences() []uint16 {
+	s := []uint16{}
+	for _, p := range e.audio {
+		s = append(s, p.Sequence)
+	}
+	return s
+}
+
+// deaf is an Inlet that costs nothing.
+type deaf struct{ packets int }
+
+func (d *deaf) Restart(codec.Format)    {}
+func (d *deaf) Audio(jitter.Packet)     { d.packets++ }
+func (d *deaf) Key(byte, time.Duration) {}
+
+// newTestEngine uses ports outside of those that the kernel gives to others.
+func newTestEngine(t testing.TB, cfg Config) *Engine {
+	t.Helper()
+	if cfg.PortMin == 0 {
+		cfg.PortMin, cfg.PortMax = 61000, 64999
+	}
+	e, err := NewEngine(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func openLeg(t testing.TB, e *Engine, ip string) *Leg {
+	t.Helper()
+	l, err := e.Open(netip.MustParseAddr(ip))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// peer is the other end: a pair of ordinary sockets.
+type peer struct {
+	t         testing.TB
+	rtp, rtcp *net.UDPConn
+}
+
+func newPeer(t testing.TB, ip string) *peer {
+	t.Helper()
+	open := func() *net.UDPConn {
+		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	return &peer{t, open(), open()}
+}
+
+func addrOf(c *net.UDPConn) netip.AddrPort { return plain(c.LocalAddr().(*net.UDPAddr).AddrPort()) }
+
+// read waits for the next datagram at c, 5 s at most: loopback takes microseconds.
+func (p *peer) read(c *net.UDPConn) ([]byte, netip.AddrPort) {
+	p.t.Helper()
+	b := make([]byte, 2000)
+	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	n, from, err := c.ReadFromUDPAddrPort(b)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return b[:n], plain(from)
+}
+
+func (p *peer) readRTP() rtp.Packet {
+	p.t.Helper()
+	b, _ := p.read(p.rtp)
+	var pkt rtp.Packet
+	if err := pkt.Unmarshal(b); err != nil {
+		p.t.Fatal(err)
+	}
+	return pkt
+}
+
+// quiet says whether nothing has come to c.
+func (p *peer) quiet(c *net.UDPConn) bool {
+	_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
+	_, _, err := c.ReadFromUDPAddrPort(make([]byte, 2000))
+	return err != nil
+}
+
+func (p *peer) send(c *net.UDPConn, b []byte, to netip.AddrPort) {
+	p.t.Helper()
+	if _, err := c.WriteToUDPAddrPort(b, to); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func nextPort(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr(), a.Port()+1) }
+
+// stream is a usual answer: PCMU, PCMA and telephone-event, both directions.
+func (p *peer) stream() Stream {
+	return Stream{
+		Remote: addrOf(p.rtp), RemoteRTCP: addrOf(p.rtcp), Send: true, Receive: true,
+		Payloads: []Payload{{0, 0, pcmu}, {8, 8, pcma}},
+		Events:   []EventPayload{{101, 96, 8000}},
+	}
+}
+
+func configure(t testing.TB, l *Leg, s Stream) {
+	t.Helper()
+	if err := l.Configure(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// packet is one of PCMU's, 20 ms.
+func packet(ssrc uint32, sequence uint16) []byte {
+	return marshal(rtp.Packet{
+		Header:  rtp.Header{Version: 2, SSRC: ssrc, SequenceNumber: sequence, Timestamp: uint32(sequence) * 160},
+		Payload: bytes.Repeat([]byte{byte(sequence)}, 160),
+	})
+}
+
+func marshal(p rtp.Packet) []byte {
+	b, err := p.Marshal()
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// until calls Receive until ok, which the kernel may take a moment for.
+func until(t testing.TB, l *Leg, now time.Time, in Inlet, ok func() bool) {
+	t.Helper()
+	for range tries {
+		if err := l.Receive(now, in); err != nil {
+			t.Fatal(err)
+		}
+		if ok() {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Fatal("it never came")
+}
+
+func TestSoundGoesBothWays(t *testing.T) {
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		t.Run(ip, func(t *testing.T) {
+			l, p := openLeg(t, newTestEngine(t, Config{}), ip), newPeer(t, ip)
+			configure(t, l, p.stream())
+			var e ear
+			for i := range uint16(5) {
+				p.send(p.rtp, packet(7, 65533+i), l.Addr())
+			}
+			until(t, l, start, &e, func() bool { return len(e.audio) == 4 })
+			if want := []uint16{65534, 65535, 0, 1}; !slices.Equal(e.sequences(), want) {
+				t.Errorf("got sequence %v, want %v: the first is probation", e.sequences(), want)
+			}
+			if e.early || !slices.Equal(e.restarts, []codec.Format{pcmu}) {
+				t.Errorf("got restarts %v, early %v, want one before the first packet", e.restarts, e.early)
+			}
+			if got := e.audio[0]; got.Samples != 160 || got.Timestamp != 65534*160 || !bytes.Equal(got.Payload, bytes.Repeat([]byte{254}, 160)) {
+				t.Errorf("got %+v", got)
+			}
+			for i := range 3 {
+				l.Send(start.Add(time.Duration(i)*tick), []byte("sound"), 160)
+			}
+			first := p.readRTP()
+			if first.SSRC != l.sender.ssrc || !first.Marker || first.PayloadType != 0 || string(first.Payload) != "sound" {
+				t.Errorf("got first packet %v", first)
+			}
+			for i := range uint16(2) {
+				got := p.readRTP()
+				if got.SequenceNumber != first.SequenceNumber+1+i || got.Timestamp != first.Timestamp+160*uint32(1+i) || got.Marker {
+					t.Errorf("got packet %d after the first: %v", i+1, got)
+				}
+			}
+		})
+	}
+}
+
+func TestArrivalIsTheKernelsTime(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	configure(t, l, p.stream())
+	before := time.Now()
+	for i := range uint16(3) {
+		p.send(p.rtp, packet(7, i), l.Addr())
+	}
+	after := time.Now()
+	var e ear
+	// The tick is late by 3 s; what the packets say of their arrival must not be.
+	until(t, l, after.Add(3*time.Second), &e, func() bool { return len(e.audio) == 2 })
+	for _, got := range e.audio {
+		if got.Arrival.Before(before.Add(-time.Second)) || got.Arrival.After(after.Add(time.Second)) {
+			t.Errorf("got arrival %v, want between %v and %v", got.Arrival, before, after)
+		}
+	}
+}
+
+func TestSilenceAdvancesTheTimestampAlone(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	s := p.stream()
+	configure(t, l, s)
+	l.Send(start, []byte{1}, 160)
+	first := p.readRTP()
+	l.Send(start, nil, 160)
+	l.Send(start, nil, 160)
+	l.Send(start, []byte{2}, 160)
+	if got := p.readRTP(); got.SequenceNumber != first.SequenceNumber+1 || got.Timestamp != first.Timestamp+480 || !got.Marker {
+		t.Errorf("after a pause got %v, want the next sequence number, timestamp +480, marker", got)
+	}
+	s.Send = false
+	configure(t, l, s)
+	l.Send(start, []byte{3}, 160)
+	if !p.quiet(p.rtp) {
+		t.Error("sent while Send is false")
+	}
+	s.Send = true
+	hold := s
+	hold.Remote = netip.MustParseAddrPort("0.0.0.0:4000")
+	configure(t, l, hold)
+	l.Send(start, []byte{4}, 160)
+	configure(t, l, s)
+	l.Send(start, []byte{5}, 160)
+	if got := p.readRTP(); got.Timestamp != first.Timestamp+6*160 || got.SequenceNumber != first.SequenceNumber+2 || !got.Marker || got.Payload[0] != 5 {
+		t.Errorf("after holds got %v, want timestamp +960, sequence +2, marker", got)
+	}
+}
+
+func TestTimeout(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{Timeout: time.Second}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	s := p.stream()
+	configure(t, l, s)
+	var e ear
+	at := func(d time.Duration) error { return l.Receive(start.Add(d), &e) }
+	if err := at(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := at(time.Second); err != nil {
+		t.Errorf("after exactly the timeout got %v", err)
+	}
+	if err := at(time.Second + tick); !errors.Is(err, ErrTimeout) {
+		t.Errorf("got %v, want ErrTimeout", err)
+	}
+	s.Receive = false
+	configure(t, l, s)
+	if err := at(time.Hour); err != nil {
+		t.Errorf("on hold got %v", err)
+	}
+	s.Receive = true
+	configure(t, l, s)
+	if err := at(2 * time.Hour); err != nil {
+		t.Errorf("at the first call after a hold got %v", err)
+	}
+	if err := at(2*time.Hour + 2*time.Second); !errors.Is(err, ErrTimeout) {
+		t.Errorf("got %v, want ErrTimeout", err)
+	}
+	// Garbage is no sign of life.
+	configure(t, l, s)
+	p.send(p.rtp, []byte("garbage, 12 bytes and more"), l.Addr())
+	until2 := func() bool { return l.counters.rejected[reasonVersion].Load() == 1 }
+	for range tries {
+		_ = at(2*time.Hour + 2*time.Second)
+		if until2() {
+			break
+		}
+		runtime.Gosched()
+	}
+	if err := at(2*time.Hour + 2*time.Second); !until2() || !errors.Is(err, ErrTimeout) {
+		t.Errorf("after garbage got %v, want ErrTimeout", err)
+	}
+}
+
+func TestHoldDropsSoundAndRestartsAfterwards(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	s := p.stream()
+	configure(t, l, s)
+	var e ear
+	feed := func(seq uint16) reason { return l.inject(packet(7, seq), addrOf(p.rtp), start, &e) }
+	feed(1)
+	feed(2)
+	s.Receive = false
+	configure(t, l, s)
+	if why := feed(3); why != reasonOnHold {
+		t.Errorf("on hold got %q", reasonNames[why])
+	}
+	s.Receive = true
+	configure(t, l, s)
+	feed(4)
+	if want := []uint16{2, 4}; !slices.Equal(e.sequences(), want) || len(e.restarts) != 2 {
+		t.Errorf("got %v with %d restarts, want %v with 2", e.sequences(), len(e.restarts), want)
+	}
+}
+
+// inject hands the leg a packet as if it had come in.
+func (l *Leg) inject(b []byte, from netip.AddrPort, now time.Time, in Inlet) reason {
+	var h rtp.Header
+	return l.handleRTP(arrived{data: bytes.Clone(b), from: from, at: now}, now, &h, in)
+}
+
+func TestAPayloadTypeThatChangesRestarts(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	configure(t, l, p.stream())
+	var e ear
+	feed := func(pt uint8, seq uint16) reason {
+		b := packet(7, seq)
+		b[1] = pt
+		return l.inject(b, addrOf(p.rtp), start, &e)
+	}
+	feed(0, 1)
+	feed(0, 2)
+	feed(8, 4)
+	if why := feed(0, 3); why != reasonSequence {
+		t.Errorf("a late packet of the old codec got %v, want it dropped", reasonNames[why])
+	}
+	feed(8, 5)
+	if why := feed(9, 6); why != reasonPayloadType {
+		t.Errorf("an unknown payload type got %q", reasonNames[why])
+	}
+	if diff := cmp.Diff([]codec.Format{pcmu, pcma}, e.restarts); diff != "" {
+		t.Error(diff)
+	}
+	if want := []uint16{2, 4, 5}; !slices.Equal(e.sequences(), want) {
+		t.Errorf("got %v, want %v", e.sequences(), want)
+	}
+}
+
+func TestConfigureRefuses(t *testing.T) {
+	l := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1")
+	good := Stream{Remote: netip.MustParseAddrPort("127.0.0.1:9"), Payloads: []Payload{{0, 0, pcmu}}}
+	configure(t, l, good)
+	for name, change := range map[string]func(*Stream){
+		"no payload type":           func(s *Stream) { s.Payloads = nil },
+		"a payload type above 127":  func(s *Stream) { s.Payloads = []Payload{{128, 0, pcmu}} },
+		"one number for two":        func(s *Stream) { s.Events = []EventPayload{{0, 0, 8000}} },
+		"an event without a clock":  func(s *Stream) { s.Events = []EventPayload{{101, 101, 0}} },
+		"a codec it does not know":  func(s *Stream) { s.Payloads = []Payload{{9, 9, codec.Format{Name: "G729", ClockRateHz: 8000}}} },
+		"an address of other kind":  func(s *Stream) { s.Remote = netip.MustParseAddrPort("[::1]:9") },
+		"another for RTCP likewise": func(s *Stream) { s.RemoteRTCP = netip.MustParseAddrPort("[::1]:9") },
+	} {
+		s := good
+		change(&s)
+		if err := l.Configure(s); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: got %v, want ErrInvalid", name, err)
+		}
+	}
+	if l.Format() != pcmu {
+		t.Errorf("after refusals the format is %v", l.Format())
+	}
+}
+
+func TestAClosedLegSaysSo(t *testing.T) {
+	e := newTestEngine(t, Config{})
+	l, err := e.Open(netip.MustParseAddr("127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Receive(start, &ear{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("Receive: got %v", err)
+	}
+	if err := l.Configure(Stream{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("Configure: got %v", err)
+	}
+	if err := l.PressKey('1', 0); !errors.Is(err, ErrClosed) {
+		t.Errorf("PressKey: got %v", err)
+	}
+	l.Send(start, []byte{1}, 160)
+	if got := e.ports.free; got != e.ports.total() {
+		t.Errorf("%d of %d ports are free", got, e.ports.total())
+	}
+}
+
+func TestALegIsSmall(t *testing.T) {
+	if got := unsafe.Sizeof(Leg{}); got > 4096 {
+		t.Errorf("a leg takes %d bytes, want at most 4096", got)
+	}
+}
+
+func TestTheTickDoesNotAllocate(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	configure(t, l, p.stream())
+	var in deaf
+	sound := make([]byte, 160)
+	garbage := [][]byte{nil, {0x80}, {0x8f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, append([]byte{0x90, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0xbe, 0xde, 0xff, 0xff)}
+	with := packet(7, 0)
+	with[0] |= extensionBit // the first bytes of the payload are a one-byte extension of two words
+	copy(with[12:], []byte{0xbe, 0xde, 0, 2, 0x10, 1, 0x21, 1, 2, 0, 0, 0})
+	to := destinationOf(l.Addr())
+	tx := rawSender(t, addrOf(p.rtp))
+	_ = p.rtp.Close()
+	now, seq := start, uint16(0)
+	l.report.next = start.Add(24 * time.Hour)
+	tickOnce := func() {
+		now = now.Add(tick)
+		seq++
+		with[2], with[3] = byte(seq>>8), byte(seq)
+		for _, g := range garbage[1:] {
+			tx.send(g, &to)
+		}
+		tx.send(with, &to)
+		if err := l.Receive(now, &in); err != nil {
+			t.Fatal(err)
+		}
+		l.Send(now, sound, 160)
+	}
+	for range 100 {
+		tickOnce()
+	}
+	if got := testing.AllocsPerRun(500, tickOnce); got != 0 {
+		t.Errorf("a tick allocates %v times, want 0", got)
+	}
+	if in.packets == 0 || l.counters.rejected[reasonShort].Load() == 0 {
+		t.Errorf("nothing came through: %d packets", in.packets)
+	}
+}
+
+// destinationOf is an IPv4 address for rawSender.
+func destinationOf(a netip.AddrPort) destination { return socket{v4: true}.destination(a) }
+
+// rawSender sends without allocating, from a port next to a's.
+func rawSender(t testing.TB, a netip.AddrPort) socket {
+	t.Helper()
+	s, err := openSocket(a.Addr(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.close() })
+	return s
+}

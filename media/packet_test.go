@@ -1,0 +1,139 @@
+package media
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/pion/rtp"
+)
+
+func TestParse(t *testing.T) {
+	header := rtp.Header{Version: 2, PayloadType: 8, SequenceNumber: 1, Timestamp: 2, SSRC: 3}
+	with := func(change func(*rtp.Packet)) []byte {
+		p := rtp.Packet{Header: header, Payload: []byte("sound")}
+		change(&p)
+		return marshal(p)
+	}
+	extended := func(profile uint16, words uint16, body ...byte) []byte {
+		b := with(func(p *rtp.Packet) { p.Payload = nil })
+		b[0] |= extensionBit
+		return append(append(b, byte(profile>>8), byte(profile), byte(words>>8), byte(words)), body...)
+	}
+	for _, c := range []struct {
+		name   string
+		packet []byte
+		want   string
+		why    reason
+	}{
+		{"nothing", nil, "", reasonShort},
+		{"less than a header", make([]byte, 11), "", reasonShort},
+		{"version 0", make([]byte, 12), "", reasonVersion},
+		{"plain", with(func(*rtp.Packet) {}), "sound", accepted},
+		{"only a header", with(func(p *rtp.Packet) { p.Payload = nil }), "", accepted},
+		{"15 CSRCs", with(func(p *rtp.Packet) { p.CSRC = make([]uint32, 15) }), "sound", accepted},
+		{"CSRCs that are not there", append([]byte{0x8f}, make([]byte, 70)...), "", reasonShort},
+		{"padding", with(func(p *rtp.Packet) { p.Padding, p.PaddingSize = true, 4 }), "sound", accepted},
+		{"nothing but padding", with(func(p *rtp.Packet) { p.Payload, p.Padding, p.PaddingSize = nil, true, 4 }), "", accepted},
+		{"padding of 0", append([]byte{0xa0}, make([]byte, 12)...), "", reasonPadding},
+		{"padding longer than the rest", append(append([]byte{0xa0}, make([]byte, 12)...), 3), "", reasonPadding},
+		{"padding without a byte for it", append([]byte{0xa0}, make([]byte, 11)...), "", reasonPadding},
+		{"one-byte extension", with(func(p *rtp.Packet) { _ = p.SetExtension(1, []byte{5}) }), "sound", accepted},
+		{"unknown extension", append(extended(0x1234, 1, 1, 2, 3, 4), "sound"...), "sound", accepted},
+		{"empty extension", append(extended(0x1234, 0), "sound"...), "sound", accepted},
+		{"malformed element of an extension", append(extended(0xbede, 1, 0x1f, 0, 0, 0), "sound"...), "sound", accepted},
+		{"extension that is not there", extended(0xbede, 2, 1, 2, 3, 4), "", reasonShort},
+		{"extension cut in its header", extended(0xbede, 0)[:14], "", reasonShort},
+	} {
+		var h rtp.Header
+		got, why := parse(bytes.Clone(c.packet), &h)
+		if string(got) != c.want || why != c.why {
+			t.Errorf("%s: got %q, %q; want %q, %q", c.name, got, reasonNames[why], c.want, reasonNames[c.why])
+		}
+	}
+	var h rtp.Header
+	if _, why := parse(append(extended(0xbede, 0), 1), &h); why != accepted || h.PayloadType != 8 || h.SequenceNumber != 1 || h.Timestamp != 2 || h.SSRC != 3 {
+		t.Errorf("got header %+v", h)
+	}
+}
+
+func TestPayloadSamples(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		format  codec.Format
+		payload []byte
+		want    int
+		ok      bool
+	}{
+		{"G.711 of 20 ms", pcmu, make([]byte, 160), 160, true},
+		{"G.711 of 120 ms", pcma, make([]byte, 960), 960, true},
+		{"G.711 that is too long", pcma, make([]byte, 961), 0, false},
+		{"G.711 of nothing", pcmu, nil, 0, false},
+		{"Opus of nothing", opus, nil, 0, false},
+		{"Opus SILK 60 ms", opus, []byte{3 << 3}, 2880, true},
+		{"Opus SILK two of 60 ms", opus, []byte{3<<3 | 1}, 5760, true},
+		{"Opus hybrid 20 ms", opus, []byte{15 << 3}, 960, true},
+		{"Opus CELT 2.5 ms", opus, []byte{16 << 3}, 120, true},
+		{"Opus CELT 20 ms", opus, []byte{31 << 3}, 960, true},
+		{"Opus code 3, 6 of 20 ms", opus, []byte{31<<3 | 3, 6}, 5760, true},
+		{"Opus code 3, 7 of 20 ms", opus, []byte{31<<3 | 3, 7}, 0, false},
+		{"Opus code 3 of no frames", opus, []byte{31<<3 | 3, 0}, 0, false},
+		{"Opus code 3 without its count", opus, []byte{31<<3 | 3}, 0, false},
+	} {
+		got, ok := payloadSamples(c.format, c.payload)
+		if ok != c.ok || ok && got != c.want {
+			t.Errorf("%s: got %d, %v; want %d, %v", c.name, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+// FuzzRTP gives a leg whatever may come from its peer.
+func FuzzRTP(f *testing.F) {
+	f.Add(packet(7, 1), packet(7, 2), packet(7, 3))
+	f.Add([]byte{}, []byte{0x80}, append([]byte{0x8f}, make([]byte, 20)...))
+	f.Add(marshal(rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 101, SequenceNumber: 1}, Payload: []byte{1, 0x8a, 0, 100}}),
+		marshal(rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 101, SequenceNumber: 2}, Payload: []byte{1, 0x8a, 0, 100}}),
+		marshal(rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 111, SequenceNumber: 3}, Payload: []byte{0xff, 0x3f}}))
+	f.Add(append([]byte{0xb0}, make([]byte, 30)...), append([]byte{0x90}, make([]byte, 15)...), []byte{0x80, 200, 0, 1, 0, 0, 0, 0})
+	e := newTestEngine(f, Config{})
+	f.Fuzz(func(t *testing.T, a, b, c []byte) {
+		l := bare(e)
+		var in ear
+		for i, p := range [][]byte{a, b, c, a, b, c} {
+			why := reasonTooLong
+			if len(p) <= maxPacket {
+				why = l.inject(p, signalledAddr, start, &in)
+			}
+			if why == accepted && len(p) < headerSize {
+				t.Errorf("packet %d of %d bytes was taken", i, len(p))
+			}
+		}
+		l.events.expire(start.Add(eventLost), &in)
+		if in.early {
+			t.Error("audio came before the first restart")
+		}
+		for _, p := range in.audio {
+			if p.Samples <= 0 || p.Samples > 5760 {
+				t.Errorf("a packet of %d samples", p.Samples)
+			}
+		}
+		for _, k := range in.keys {
+			if k.Held < 0 || k.Held > longestKey {
+				t.Errorf("a key held for %v", k.Held)
+			}
+		}
+	})
+}
+
+// bare is a configured leg without sockets.
+func bare(e *Engine) *Leg {
+	l := newLeg(e, signalledAddr, socket{fd: -1, v4: true}, socket{fd: -1, v4: true})
+	err := l.Configure(Stream{
+		Remote: signalledAddr, Send: true, Receive: true, Mux: true,
+		Payloads: []Payload{{0, 0, pcmu}, {8, 8, pcma}, {111, 111, opus}}, Events: []EventPayload{{101, 101, 8000}, {110, 110, 48000}},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return l
+}

@@ -1,0 +1,326 @@
+package media
+
+import (
+	"math"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+)
+
+// nextReport moves the leg's clock on until a report is sent, and returns it and when that was.
+func nextReport(t *testing.T, l *Leg, p *peer, now time.Time, in Inlet) ([]rtcp.Packet, time.Time) {
+	t.Helper()
+	for last := l.report.last; l.report.last.Equal(last); now = now.Add(tick) {
+		if now.Sub(start) > time.Hour {
+			t.Fatal("no report in an hour")
+		}
+		if err := l.Receive(now, in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, from := p.read(p.rtcp)
+	if want := nextPort(l.Addr()); from != want {
+		t.Errorf("the report came from %v, want %v", from, want)
+	}
+	packets, err := rtcp.Unmarshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packets, now.Add(-tick)
+}
+
+func TestSenderReport(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{Timeout: time.Hour}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	configure(t, l, p.stream())
+	var in ear
+	if err := l.Receive(start, &in); err != nil {
+		t.Fatal(err)
+	}
+	for _, seq := range []uint16{10, 11, 12, 14, 17} {
+		l.inject(packet(7, seq), addrOf(p.rtp), start.Add(time.Duration(seq)*tick), &in)
+	}
+	const ntp = 0x1122334455667788
+	sr, err := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 7, NTPTime: ntp}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := start.Add(500 * time.Millisecond)
+	if why := l.handleRTCP(arrived{data: sr, from: addrOf(p.rtcp), at: heard}, heard); why != accepted {
+		t.Fatal(reasonNames[why])
+	}
+	sentAt := start.Add(time.Second)
+	l.Send(sentAt, make([]byte, 160), 160)
+	l.Send(sentAt, make([]byte, 160), 160)
+	p.readRTP()
+	second := p.readRTP()
+
+	packets, at := nextReport(t, l, p, sentAt, &in)
+	if since := at.Sub(start); since < 2500*time.Millisecond/2*100/122 || since > 3100*time.Millisecond {
+		t.Errorf("the first report came after %v", since)
+	}
+	got, ok := packets[0].(*rtcp.SenderReport)
+	if !ok || len(packets) != 2 {
+		t.Fatalf("got %v, want a sender report and a source description", packets)
+	}
+	want := &rtcp.SenderReport{
+		SSRC: l.sender.ssrc, NTPTime: ntpTime(at), PacketCount: 2, OctetCount: 320,
+		RTPTime: second.Timestamp + uint32(at.Sub(sentAt)*8000/time.Second),
+		Reports: []rtcp.ReceptionReport{{
+			// The first of 10 was probation: 11 to 17 are 7, of which 4 came; 3/7 of 256 is 109.
+			SSRC: 7, FractionLost: 109, TotalLost: 3, LastSequenceNumber: 17, Jitter: 0,
+			LastSenderReport: 0x33445566, Delay: uint32(at.Sub(heard) * 65536 / time.Second),
+		}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	sdes, ok := packets[1].(*rtcp.SourceDescription)
+	if !ok || len(sdes.Chunks) != 1 || sdes.Chunks[0].Source != l.sender.ssrc || len(sdes.Chunks[0].Items) != 1 ||
+		sdes.Chunks[0].Items[0].Type != rtcp.SDESCNAME || len(sdes.Chunks[0].Items[0].Text) != 16 {
+		t.Errorf("got %v, want one CNAME of 16 characters", packets[1])
+	}
+
+	// Still a sender in the interval after, then only a receiver; nothing was heard since.
+	packets, at = nextReport(t, l, p, at, &in)
+	if _, ok := packets[0].(*rtcp.SenderReport); !ok {
+		t.Errorf("second report: got %v", packets[0])
+	}
+	packets, _ = nextReport(t, l, p, at, &in)
+	if rr, ok := packets[0].(*rtcp.ReceiverReport); !ok || len(rr.Reports) != 0 || rr.SSRC != l.sender.ssrc {
+		t.Errorf("third report: got %v, want an empty receiver report", packets[0])
+	}
+}
+
+func TestNTPTime(t *testing.T) {
+	if got := ntpTime(time.Unix(0, 0)); got != 2208988800<<32 {
+		t.Errorf("got %#x for 1970", got)
+	}
+	if got := ntpTime(time.Unix(1, 750_000_000)); got != 2208988801<<32|0xc0000000 {
+		t.Errorf("got %#x for 1970 and 1.75 s", got)
+	}
+	if got := ntpMiddle(0x1122334455667788); got != 0x33445566 {
+		t.Errorf("got %#x in the middle", got)
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	l := bare(newTestEngine(t, Config{}))
+	var in ear
+	for seq := range uint16(2) {
+		l.inject(packet(7, seq), signalledAddr, start, &in)
+	}
+	// Sent at 1000 s, kept by the peer for 2.5 s, back at 1003 s: half a second on the way.
+	lsr := ntpMiddle(ntpTime(time.Unix(1000, 0)))
+	b, err := rtcp.Marshal([]rtcp.Packet{
+		&rtcp.ReceiverReport{SSRC: 7, Reports: []rtcp.ReceptionReport{
+			{SSRC: 99, FractionLost: 1, LastSenderReport: lsr},
+			{SSRC: l.sender.ssrc, FractionLost: 64, LastSenderReport: lsr, Delay: 5 * 65536 / 2},
+		}},
+		rtcp.NewCNAMESourceDescription(7, "peer"),
+		&rtcp.Goodbye{Sources: []uint32{5, 7}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: time.Unix(1003, 0)}, start); why != accepted {
+		t.Fatal(reasonNames[why])
+	}
+	if got := l.Stats(); got.RoundTrip != 500*time.Millisecond || got.PeerLost != 0.25 || !got.PeerBye {
+		t.Errorf("got %+v, want a round trip of 0.5 s, a quarter lost, and BYE", got)
+	}
+	// BYE of a source is not the end of the call.
+	if why := l.inject(packet(7, 2), signalledAddr, start, &in); why != accepted {
+		t.Errorf("after BYE got %q", reasonNames[why])
+	}
+}
+
+func TestIntervalOfReports(t *testing.T) {
+	var r reporter
+	r.init()
+	for _, c := range []struct {
+		initial bool
+		size    float64
+		mean    time.Duration
+	}{{true, 100, 2500 * time.Millisecond}, {false, 100, 5 * time.Second}, {false, 2500, 10 * time.Second}} {
+		r.initial, r.size = c.initial, c.size
+		sum := time.Duration(0)
+		const n = 2000
+		for range n {
+			got := r.interval()
+			sum += got
+			if f := float64(got) * compensation / float64(c.mean); f < 0.499 || f > 1.501 {
+				t.Fatalf("got %v for a mean of %v", got, c.mean)
+			}
+		}
+		if f := float64(sum) / n * compensation / float64(c.mean); math.Abs(f-1) > 0.05 {
+			t.Errorf("the mean is %.3f of what it should be", f)
+		}
+	}
+}
+
+func TestPaceOfReports(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{Timeout: time.Hour}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	configure(t, l, p.stream())
+	var in deaf
+	if err := l.Receive(start, &in); err != nil {
+		t.Fatal(err)
+	}
+	_, first := nextReport(t, l, p, start, &in)
+	now, n := first, 60
+	for range n {
+		_, at := nextReport(t, l, p, now, &in)
+		if gap := at.Sub(now); gap < 2*time.Second || gap > 6200*time.Millisecond+tick {
+			t.Errorf("%v between two reports", gap)
+		}
+		now = at
+	}
+	// Reconsideration brings the mean to about 5 s.
+	if mean := now.Sub(first) / time.Duration(n); mean < 4*time.Second || mean > 6*time.Second {
+		t.Errorf("a report every %v, want about every 5 s", mean)
+	}
+}
+
+func TestByeAtTheEnd(t *testing.T) {
+	e := newTestEngine(t, Config{})
+	p := newPeer(t, "127.0.0.1")
+	for _, spoke := range []bool{false, true} {
+		l, err := e.Open(netip.MustParseAddr("127.0.0.1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		configure(t, l, p.stream())
+		if spoke {
+			l.Send(start, []byte{1}, 160)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if !spoke {
+			if !p.quiet(p.rtcp) {
+				t.Error("BYE from a leg that never sent anything")
+			}
+			continue
+		}
+		b, _ := p.read(p.rtcp)
+		packets, err := rtcp.Unmarshal(b)
+		if err != nil || len(packets) != 3 {
+			t.Fatalf("got %v, %v", packets, err)
+		}
+		if diff := cmp.Diff(&rtcp.Goodbye{Sources: []uint32{l.sender.ssrc}}, packets[2]); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestMux(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	s := p.stream()
+	s.Mux, s.RemoteRTCP = true, netip.AddrPort{}
+	configure(t, l, s)
+	var in ear
+	for seq := range uint16(2) {
+		p.send(p.rtp, packet(7, seq), l.Addr())
+	}
+	b, err := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 7, NTPTime: 1 << 40}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.send(p.rtp, b, l.Addr())
+	until(t, l, start, &in, func() bool { return len(in.audio) == 1 && l.report.senderReport == 1<<24 })
+	l.Send(start, []byte{1}, 160)
+	p.readRTP()
+	l.report.next, l.report.last = start, start.Add(-time.Hour)
+	if err := l.Receive(start, &in); err != nil {
+		t.Fatal(err)
+	}
+	b, from := p.read(p.rtp)
+	if packets, err := rtcp.Unmarshal(b); err != nil || from != l.Addr() || len(packets) != 2 {
+		t.Errorf("got %v, %v from %v; want RTCP from the RTP port", packets, err, from)
+	}
+}
+
+func TestCollision(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	configure(t, l, p.stream())
+	var in ear
+	l.Send(start, []byte{1}, 160)
+	old := p.readRTP().SSRC
+	if why := l.inject(packet(old, 1), strangerAddr, start, &in); why != reasonSource || l.sender.ssrc != old {
+		t.Errorf("a stranger's packet got %q and changed our SSRC: %v", reasonNames[why], l.sender.ssrc != old)
+	}
+	if why := l.inject(packet(old, 1), addrOf(p.rtp), start, &in); why != reasonLoop {
+		t.Errorf("got %q", reasonNames[why])
+	}
+	b, _ := p.read(p.rtcp)
+	packets, err := rtcp.Unmarshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bye, ok := packets[len(packets)-1].(*rtcp.Goodbye); !ok || bye.Sources[0] != old {
+		t.Errorf("got %v, want BYE for %x", packets, old)
+	}
+	l.Send(start, []byte{1}, 160)
+	renewed := p.readRTP().SSRC
+	if renewed == old {
+		t.Error("our SSRC is the old one")
+	}
+	// A peer that had our SSRC by chance goes on with it.
+	for seq := range uint16(2) {
+		l.inject(packet(old, 2+seq), addrOf(p.rtp), start, &in)
+	}
+	if len(in.audio) != 1 {
+		t.Errorf("%d packets of the peer were heard, want 1", len(in.audio))
+	}
+	// One that sends back what it gets is not heard, and does not make us change again.
+	for seq := range uint16(20) {
+		if why := l.inject(packet(renewed, seq), addrOf(p.rtp), start.Add(time.Duration(seq)*time.Second), &in); why != reasonLoop {
+			t.Errorf("got %q", reasonNames[why])
+		}
+	}
+	if l.sender.ssrc != renewed || len(in.audio) != 1 {
+		t.Error("the loop was taken for a collision")
+	}
+}
+
+// FuzzRTCP gives a leg whatever may come from its peer.
+func FuzzRTCP(f *testing.F) {
+	add := func(packets ...rtcp.Packet) {
+		b, err := rtcp.Marshal(packets)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	block := []rtcp.ReceptionReport{{SSRC: 1, TotalLost: 0xffffff, LastSenderReport: 1, Delay: 1}}
+	add(&rtcp.SenderReport{SSRC: 7, NTPTime: 1 << 50, Reports: block}, rtcp.NewCNAMESourceDescription(7, "a"), &rtcp.Goodbye{Sources: []uint32{7}})
+	add(&rtcp.ReceiverReport{SSRC: 7, Reports: block}, &rtcp.PictureLossIndication{SenderSSRC: 7})
+	f.Add([]byte{0x80, 200, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{0x9f, 201, 0, 1, 0, 0, 0, 7})
+	f.Add([]byte{0x80, 201, 0, 1, 0, 0, 0, 7, 0xa1, 203, 0, 1, 0, 0, 0, 7})
+	e := newTestEngine(f, Config{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > maxPacket {
+			return
+		}
+		l := bare(e)
+		var in ear
+		l.sender.ssrc = 1
+		for seq := range uint16(2) {
+			l.inject(packet(7, seq), signalledAddr, start, &in)
+		}
+		why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: start}, start)
+		if _, err := rtcp.Unmarshal(b); why == accepted && len(b) < 8 {
+			t.Errorf("%d bytes were taken, pion says %v", len(b), err)
+		}
+		if s := l.Stats(); s.RoundTrip < 0 || s.PeerLost < 0 || s.PeerLost > 1 {
+			t.Errorf("got %+v", s)
+		}
+		var h rtp.Header
+		l.handle(arrived{data: b, from: signalledAddr, at: start}, start, &h, &in)
+		l.report.blocks(&l.source, start)
+	})
+}

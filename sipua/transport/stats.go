@@ -1,8 +1,10 @@
 package transport
 
+import "sync/atomic"
+
 // Stats counts what has happened since Listen.
 type Stats struct {
-	ReceivedUDP, ReceivedTCP uint64 // messages handed up
+	ReceivedUDP, ReceivedTCP uint64 // messages handed up; TCP stands for all streams
 	SentUDP, SentTCP         uint64 // messages given to the kernel
 	Malformed                uint64 // messages that did not parse, answered or not
 	Answered400              uint64 // of these, requests that were answered
@@ -12,6 +14,27 @@ type Stats struct {
 	Opened                   uint64 // connections we opened
 	Connections              int    // open now
 	QueueFull                uint64 // messages dropped because a peer did not read
-	SendErrors               uint64
+	SendErrors               uint64 // messages that could not be sent
 	Timeouts                 uint64 // connections closed for idleness or a message that did not end
+}
+
+// counters are the living Stats.
+type counters struct {
+	receivedUDP, receivedStream, sentUDP, sentStream, malformed, answered400, keepalives atomic.Uint64
+	accepted, refused, opened, queueFull, sendErrors, timeouts                           atomic.Uint64
+}
+
+// Stats returns the counters as of now.
+func (m *Manager) Stats() Stats {
+	m.mu.Lock()
+	open := len(m.conns)
+	m.mu.Unlock()
+	c := &m.count
+	return Stats{
+		ReceivedUDP: c.receivedUDP.Load(), ReceivedTCP: c.receivedStream.Load(),
+		SentUDP: c.sentUDP.Load(), SentTCP: c.sentStream.Load(),
+		Malformed: c.malformed.Load(), Answered400: c.answered400.Load(), Keepalives: c.keepalives.Load(),
+		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Opened: c.opened.Load(), Connections: open,
+		QueueFull: c.queueFull.Load(), SendErrors: c.sendErrors.Load(), Timeouts: c.timeouts.Load(),
+	}
 }

@@ -10,10 +10,11 @@
 package transport
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/confbridge/confbridge/sipua/message"
@@ -76,47 +77,30 @@ type Flow struct {
 // Reliable says whether the transport delivers by itself (RFC 3261 §17).
 func (f Flow) Reliable() bool { return f.Transport != "UDP" }
 
-// Target is where a request is to go.
+// String is the flow for a log: transport and peer.
+func (f Flow) String() string { return f.Transport + " " + f.Remote.String() }
+
+// Target is where a request is to go. It is comparable.
 type Target struct {
 	Transport string // UDP, TCP
 	Addr      netip.AddrPort
 }
 
-// Manager is all transports. Its methods are safe for concurrent use.
-type Manager struct{}
+// String is the target as a URL.
+func (t Target) String() string { return strings.ToLower(t.Transport) + "://" + t.Addr.String() }
 
-// Listen opens all listeners of cfg, or none. Nothing is read before Start.
-func Listen(ctx context.Context, cfg Config) (*Manager, error) { return &Manager{}, nil }
-
-// Start starts reading; it is called once.
-func (m *Manager) Start(h Handler) {}
-
-// Close closes every listener and connection and returns after all goroutines have ended. What is queued is written
-// first where the peer takes it within the write timeout.
-func (m *Manager) Close() error { return nil }
-
-// Addrs are the listeners' bound addresses, in the order of Config.Listen.
-func (m *Manager) Addrs() []Target { return nil }
-
-// Stats returns the counters as of now.
-func (m *Manager) Stats() Stats { return Stats{} }
-
-// Open returns the flow that a request to t takes: the UDP socket, or a connection that is there, or a new one. It
-// does not wait: messages queue while the connection is dialled, and the Handler's Closed tells when that fails.
-func (m *Manager) Open(t Target) (Flow, error) { return Flow{}, ErrNoListener }
-
-// Send writes data on a flow. It does not block; data belongs to the transport afterwards and must not be changed.
-func (m *Manager) Send(f Flow, data []byte) error { return ErrFlowGone }
-
-// Respond sends a response, data, back along the flow its request came on, by RFC 3261 §18.2.2 and RFC 3581; via is
-// the topmost Via as Receive gave it. Over TCP it is the same connection, or a new one where that is gone.
-func (m *Manager) Respond(f Flow, via message.Via, data []byte) error { return ErrFlowGone }
-
-// LocalIP is the address of ours that a peer is reached from, for SDP and Contact: no packet is sent to find it.
-func (m *Manager) LocalIP(peer netip.Addr) (netip.Addr, error) { return netip.Addr{}, ErrNoListener }
-
-// Resolve finds where a request to a URI goes: its transport and maddr parameters, its port or the default, and its
-// host as an address or by DNS (A and AAAA; RFC 3263's NAPTR and SRV are not asked). It blocks on DNS.
-func (m *Manager) Resolve(ctx context.Context, u message.URI) (Target, error) {
-	return Target{}, ErrResolve
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, v time.Duration) { *d = cmp.Or(*d, v) }
+	set(&c.IdleTimeout, 5*time.Minute)
+	set(&c.MessageTimeout, 10*time.Second)
+	set(&c.WriteTimeout, 5*time.Second)
+	set(&c.DialTimeout, 5*time.Second)
+	c.MaxConns = cmp.Or(c.MaxConns, 4096)
+	c.MaxConnsPerSource = cmp.Or(c.MaxConnsPerSource, 64)
+	c.WriteQueue = cmp.Or(c.WriteQueue, 128)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
 }

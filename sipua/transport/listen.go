@@ -1,0 +1,168 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/confbridge/confbridge/sipua/message"
+)
+
+// listen opens one URL of Config.Listen.
+func (m *Manager) listen(ctx context.Context, url string) error {
+	name, addr, err := parseListen(url)
+	if err != nil {
+		return err
+	}
+	if name == "UDP" {
+		err = m.listenUDP(ctx, addr)
+	} else {
+		err = m.listenStream(ctx, name, addr)
+	}
+	if err != nil {
+		return listenError(url, addr, err)
+	}
+	return nil
+}
+
+// parseListen reads "udp://0.0.0.0:5060". An empty host is all IPv4 addresses; no port is the transport's default.
+func parseListen(url string) (name string, addr netip.AddrPort, err error) {
+	wrong := func(why string) (string, netip.AddrPort, error) {
+		return "", netip.AddrPort{}, fmt.Errorf("%w: listen %q: %s", ErrConfig, url, why)
+	}
+	scheme, rest, ok := strings.Cut(url, "://")
+	name = strings.ToUpper(scheme)
+	if !ok {
+		return wrong("want a form such as udp://0.0.0.0:5060")
+	}
+	if _, known := streamByName(name); !known && name != "UDP" {
+		return wrong("unknown transport " + strconv.Quote(scheme))
+	}
+	host, port, err := net.SplitHostPort(rest)
+	if err != nil {
+		host, port = strings.Trim(rest, "[]"), strconv.Itoa(message.DefaultPort(name))
+	}
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return wrong("the host must be an IP address of this machine")
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return wrong("the port must be a number from 0 to 65535")
+	}
+	return name, netip.AddrPortFrom(ip.Unmap(), uint16(n)), nil
+}
+
+// listenError says what is wrong in a way that helps.
+func listenError(url string, addr netip.AddrPort, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("listen %s: %w: another program has port %d, maybe another bridge or a PBX; find it with "+
+			"\"ss -lnptu sport = :%d\", stop it, or choose another port", url, ErrAddressUsed, addr.Port(), addr.Port())
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("listen %s: this machine has no address %s: %w", url, addr.Addr(), err)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("listen %s: no permission for port %d; ports below 1024 need a privilege: %w", url, addr.Port(), err)
+	}
+	return fmt.Errorf("listen %s: %w", url, err)
+}
+
+// network is "udp4", "tcp6", ...: each socket is of one family, so that "0.0.0.0" and "[::]" can be open side by side.
+func network(base string, ip netip.Addr) string {
+	if ip.Is4() {
+		return base + "4"
+	}
+	return base + "6"
+}
+
+// LocalIP is the address of ours that a peer is reached from, for SDP and Contact: no packet is sent to find it. It is
+// one that we listen on.
+func (m *Manager) LocalIP(peer netip.Addr) (netip.Addr, error) {
+	peer = peer.Unmap()
+	var ours []netip.Addr
+	for _, t := range m.addrs {
+		if a := t.Addr.Addr(); a.Is4() == peer.Is4() && !slices.Contains(ours, a) {
+			ours = append(ours, a)
+		}
+	}
+	if len(ours) == 0 {
+		return netip.Addr{}, fmt.Errorf("%s: %w", peer, ErrNoListener)
+	}
+	if len(ours) == 1 && !ours[0].IsUnspecified() {
+		return ours[0], nil
+	}
+	local, err := probe(m.ctx, peer)
+	if err != nil || slices.Contains(ours, local) || slices.ContainsFunc(ours, netip.Addr.IsUnspecified) {
+		return local, err
+	}
+	return ours[0], nil
+}
+
+// probe asks the kernel's routing table by connecting a UDP socket.
+func probe(ctx context.Context, peer netip.Addr) (netip.Addr, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, network("udp", peer), netip.AddrPortFrom(peer, 9).String())
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("no way to %s: %w", peer, err)
+	}
+	defer func() { _ = c.Close() }()
+	return addrPort(c.LocalAddr()).Addr(), nil
+}
+
+// addrPort is the address of a UDP or TCP socket; IPv4 is never in its IPv6 form.
+func addrPort(a net.Addr) netip.AddrPort {
+	var ap netip.AddrPort
+	switch a := a.(type) {
+	case *net.UDPAddr:
+		ap = a.AddrPort()
+	case *net.TCPAddr:
+		ap = a.AddrPort()
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// Resolve finds where a request to a URI goes: its transport and maddr parameters, its port or the default, and its
+// host as an address or by DNS (A and AAAA; RFC 3263's NAPTR and SRV are not asked). It blocks on DNS; the error wraps
+// ErrResolve.
+func (m *Manager) Resolve(ctx context.Context, u message.URI) (Target, error) {
+	if !u.IsSIP() {
+		return Target{}, fmt.Errorf("%w: URI scheme %q", ErrResolve, u.Scheme)
+	}
+	name := "UDP"
+	if u.Scheme == "sips" {
+		name = "TLS"
+	} else if p, ok := u.Param("transport"); ok {
+		name = strings.ToUpper(p)
+	}
+	host, port := u.Host, u.Port
+	if p, ok := u.Param("maddr"); ok {
+		host = p
+	}
+	if port == 0 {
+		port = message.DefaultPort(name)
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return Target{name, netip.AddrPortFrom(ip.Unmap(), uint16(port))}, nil
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return Target{}, fmt.Errorf("%w: %w", ErrResolve, err)
+	}
+	for _, ip := range ips {
+		for _, l := range m.addrs {
+			if l.Transport == name && l.Addr.Addr().Is4() == ip.Unmap().Is4() {
+				return Target{name, netip.AddrPortFrom(ip.Unmap(), uint16(port))}, nil
+			}
+		}
+	}
+	return Target{}, fmt.Errorf("%w: no listener of %s has the address family of %s", ErrResolve, name, host)
+}

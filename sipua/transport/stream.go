@@ -1,0 +1,165 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// stream is one connection-oriented transport: how it listens and how it dials. Another one (TLS, WS, SCTP) is a file
+// with such a value and a line in streamByName; one that keeps message borders by itself also gets a framer of its own.
+type stream struct {
+	name   string
+	listen func(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
+	dial   func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
+}
+
+func streamByName(name string) (stream, bool) {
+	if name == "TCP" {
+		return tcp(), true
+	}
+	return stream{}, false
+}
+
+func tcp() stream {
+	return stream{
+		name: "TCP",
+		listen: func(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
+			var lc net.ListenConfig
+			return lc.Listen(ctx, network("tcp", addr.Addr()), addr.String())
+		},
+		dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network("tcp", to.Addr()), to.String())
+		},
+	}
+}
+
+// streamListener is one listener of a stream transport.
+type streamListener struct {
+	m    *Manager
+	kind stream
+	ln   net.Listener
+	addr netip.AddrPort
+}
+
+func (m *Manager) listenStream(ctx context.Context, name string, addr netip.AddrPort) error {
+	kind, _ := streamByName(name)
+	ln, err := kind.listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	l := &streamListener{m: m, kind: kind, ln: ln, addr: addrPort(ln.Addr())}
+	m.streams = append(m.streams, l)
+	m.addrs = append(m.addrs, Target{name, l.addr})
+	return nil
+}
+
+// accept is the listener's goroutine.
+func (l *streamListener) accept() {
+	for {
+		nc, err := l.ln.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || !l.m.pause(50*time.Millisecond) {
+				return
+			}
+			l.m.cfg.Log.Warn("SIP connection not accepted", "local", l.addr, "err", err) // out of file descriptors, mostly
+			continue
+		}
+		l.m.accepted(l.kind, nc)
+	}
+}
+
+// accepted starts a connection that a peer has opened, or closes it where there are too many.
+func (m *Manager) accepted(kind stream, nc net.Conn) {
+	local, remote := addrPort(nc.LocalAddr()), addrPort(nc.RemoteAddr())
+	c := newConn(m, kind, Flow{Transport: kind.name, Local: local, Remote: remote, SentBy: m.sentBy(local)})
+	c.nc, c.inbound = nc, true
+	m.mu.Lock()
+	from := remote.Addr()
+	if m.closed || len(m.conns) >= m.cfg.MaxConns || m.bySource[from] >= m.cfg.MaxConnsPerSource {
+		m.mu.Unlock()
+		m.count.refused.Add(1)
+		_ = nc.Close()
+		return
+	}
+	m.bySource[from]++
+	m.addLocked(c)
+	m.mu.Unlock()
+	m.count.accepted.Add(1)
+}
+
+// connect returns the connection to a target, and starts to open one where there is none.
+func (m *Manager) connect(t Target) (*conn, error) {
+	var listener *streamListener
+	for _, l := range m.streams {
+		if l.kind.name == t.Transport && l.addr.Addr().Is4() == t.Addr.Addr().Is4() {
+			listener = l
+			break
+		}
+	}
+	if listener == nil {
+		return nil, ErrNoListener
+	}
+	m.mu.Lock()
+	c, closed := m.byTarget[t], m.closed
+	m.mu.Unlock()
+	if closed {
+		return nil, ErrClosed
+	}
+	if c != nil {
+		return c, nil
+	}
+	// The Via names our listener, not the port that the connection happens to have (RFC 3261 §18.1.1).
+	local := listener.addr.Addr()
+	if local.IsUnspecified() {
+		var err error
+		if local, err = probe(m.ctx, t.Addr.Addr()); err != nil {
+			return nil, err
+		}
+	}
+	at := netip.AddrPortFrom(local, listener.addr.Port())
+	c = newConn(m, listener.kind, Flow{Transport: t.Transport, Local: at, Remote: t.Addr, SentBy: m.sentBy(at)})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch other := m.byTarget[t]; {
+	case m.closed:
+		return nil, ErrClosed
+	case other != nil:
+		return other, nil
+	case len(m.conns) >= m.cfg.MaxConns:
+		return nil, ErrConnLimit
+	}
+	m.addLocked(c)
+	m.count.opened.Add(1)
+	return c, nil
+}
+
+// addLocked makes a connection known and starts it. m.mu is held and m is not closed.
+func (m *Manager) addLocked(c *conn) {
+	m.nextID++
+	c.flow.ID = m.nextID
+	m.conns[c.flow.ID] = c
+	m.byTarget[Target{c.flow.Transport, c.flow.Remote}] = c
+	m.wg.Go(c.run)
+}
+
+// forget takes a connection out of the tables.
+func (m *Manager) forget(c *conn) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.conns, c.flow.ID)
+	if t := (Target{c.flow.Transport, c.flow.Remote}); m.byTarget[t] == c {
+		delete(m.byTarget, t)
+	}
+	if from := c.flow.Remote.Addr(); c.inbound {
+		if m.bySource[from]--; m.bySource[from] == 0 {
+			delete(m.bySource, from)
+		}
+	}
+}
+
+var errPeerClosed = fmt.Errorf("the peer has closed: %w", ErrFlowGone)

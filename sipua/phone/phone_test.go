@@ -144,6 +144,7 @@ func TestBadWAVIsRefusedByName(t *testing.T) {
 func FuzzLoadWAV(f *testing.F) {
 	f.Add([]byte("RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00\x02\x00\x10\x00data\x04\x00\x00\x00\x01\x02\x03\x04"))
 	f.Add([]byte("RIFF"))
+	f.Add([]byte("RIFF$\x00\x00\x00WAVEfmt \x00\x01\x00@\x1f\x00\x00\x80>\x00\x00\x02\x00\x10\x00\x00\x00\x00\x01\x02")) // a chunk of 1 GB
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(t.TempDir(), "x.wav")
 		if err := os.WriteFile(path, data, 0o600); err != nil {

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,9 @@ func LoadWAV(path string, rateHz int) ([]int16, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if err := checkChunks(f); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrWAV, err)
+	}
 	d := wav.NewDecoder(f)
 	d.ReadInfo()
 	switch {
@@ -49,6 +53,30 @@ func LoadWAV(path string, rateHz int) ([]int16, error) {
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrWAV, err)
 	}
 	return resample(mono, int(d.SampleRate), rateHz), nil
+}
+
+// checkChunks walks the file's chunks up to the data and rewinds. The decoder trusts their lengths: it reads on behind
+// the end of the file for as long as a header says.
+func checkChunks(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	var head [8]byte
+	for at := int64(12); ; {
+		if _, err := f.ReadAt(head[:], at); err != nil {
+			return fmt.Errorf("no data chunk: %w", err)
+		}
+		if string(head[:4]) == "data" {
+			_, err := f.Seek(0, io.SeekStart)
+			return err
+		}
+		size := int64(binary.LittleEndian.Uint32(head[4:]))
+		at += 8 + size + size%2
+		if at > info.Size() {
+			return fmt.Errorf("chunk %q of %d bytes is longer than the file", head[:4], size)
+		}
+	}
 }
 
 // readMono reads all samples as the mean of their channels, full scale at 32768.

@@ -68,14 +68,12 @@ func (o *OutCall) key(context.Context, byte, time.Duration) error { return nil }
 func (o *OutCall) left() <-chan struct{}                          { return nil }
 func (o *OutCall) leave(why rooms.Reason) rooms.Reason            { return why }
 
-// OutLeg is the sound of a call that was placed. One goroutine uses it, and it has the methods of rooms.Leg. What the
-// bridge changes in the call (RFC 3261 §14) takes effect with the next Receive or Send.
+// OutLeg is the sound of a call that was placed. One goroutine uses it. What the bridge changes in the call (RFC 3261
+// §14) takes effect with the next Receive.
 type OutLeg struct {
 	leg  *media.Leg
 	next atomic.Pointer[media.Stream]
 }
-
-var _ rooms.Leg = (*OutLeg)(nil)
 
 // change takes up what was agreed anew. A stream that the leg refuses leaves it as it is.
 func (l *OutLeg) change() error {
@@ -85,11 +83,11 @@ func (l *OutLeg) change() error {
 	return nil
 }
 
-// Format is the codec that Send takes, as of the last Receive or Send.
+// Format is the codec that Send takes, as of the last Receive.
 func (l *OutLeg) Format() codec.Format { return l.leg.Format() }
 
 // Receive hands on what has come in, without waiting. It fails with media.ErrTimeout when the peer is gone.
-func (l *OutLeg) Receive(now time.Time, in rooms.Inlet) error {
+func (l *OutLeg) Receive(now time.Time, in media.Inlet) error {
 	if err := l.change(); err != nil {
 		return err
 	}

@@ -1,0 +1,112 @@
+package sipua
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/sdp"
+)
+
+// sentinels finds the names of all exported Err variables of a package's source.
+func sentinels(t *testing.T, dir string) []string {
+	t.Helper()
+	pkgs, err := parser.ParseDir(token.NewFileSet(), dir, func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0) //nolint:staticcheck // no types are needed here
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, pkg := range pkgs {
+		ast.Inspect(pkg, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok {
+				return true
+			}
+			for _, name := range spec.Names {
+				if strings.HasPrefix(name.Name, "Err") {
+					names = append(names, name.Name)
+				}
+			}
+			return true
+		})
+	}
+	return names
+}
+
+func TestEverySentinelHasAStatus(t *testing.T) {
+	want := map[string]map[string]struct {
+		err    error
+		status int
+	}{
+		"../rooms": {
+			"ErrNoRoom": {rooms.ErrNoRoom, 404}, "ErrRoomExists": {rooms.ErrRoomExists, 500},
+			"ErrNoParticipant": {rooms.ErrNoParticipant, 480}, "ErrLocked": {rooms.ErrLocked, 480},
+			"ErrFull": {rooms.ErrFull, 486}, "ErrOccupied": {rooms.ErrOccupied, 500},
+			"ErrDraining": {rooms.ErrDraining, 503}, "ErrClosed": {rooms.ErrClosed, 480},
+			"ErrInvalid": {rooms.ErrInvalid, 404}, "ErrMediaTimeout": {rooms.ErrMediaTimeout, 480},
+		},
+		"../media": {
+			"ErrInvalid": {media.ErrInvalid, 488}, "ErrNoPorts": {media.ErrNoPorts, 503},
+			"ErrClosed": {media.ErrClosed, 480}, "ErrTimeout": {media.ErrTimeout, 480},
+			"ErrNoEvents": {media.ErrNoEvents, 500}, "ErrKeyQueue": {media.ErrKeyQueue, 500},
+		},
+		"sdp": {
+			"ErrMalformed": {sdp.ErrMalformed, 400}, "ErrTooMany": {sdp.ErrTooMany, 488},
+			"ErrNoAudio": {sdp.ErrNoAudio, 488}, "ErrNoCodec": {sdp.ErrNoCodec, 488},
+			"ErrTransport": {sdp.ErrTransport, 488}, "ErrAddress": {sdp.ErrAddress, 488},
+			"ErrMulticast": {sdp.ErrMulticast, 488},
+		},
+	}
+	inTable := func(err error) bool {
+		for _, row := range refusals {
+			if errors.Is(err, row.err) {
+				return true
+			}
+		}
+		return false
+	}
+	for dir, rows := range want {
+		for _, name := range sentinels(t, dir) {
+			row, ok := rows[name]
+			if !ok {
+				t.Errorf("%s.%s has no status", dir, name)
+				continue
+			}
+			err := fmt.Errorf("wrapped: %w", row.err)
+			r := refuse(err)
+			if !inTable(err) || r.status != row.status {
+				t.Errorf("%s.%s: got %d, in the table %v, want %d", dir, name, r.status, inTable(err), row.status)
+			}
+			res := &message.Message{StatusCode: r.status}
+			r.fill(res, "192.0.2.9", 10, "")
+			if retry, has := res.Header("Retry-After"); r.status == 503 && (!has || retry != "10") {
+				t.Errorf("%s.%s: 503 without Retry-After", dir, name)
+			}
+			if r.status == 488 && len(res.Warnings()) != 1 {
+				t.Errorf("%s.%s: 488 without Warning", dir, name)
+			}
+		}
+	}
+	if got := refuse(errors.New("unheard of")).status; got != 500 {
+		t.Errorf("an unknown error: got %d, want 500", got)
+	}
+}
+
+func TestEveryReasonHasWords(t *testing.T) {
+	seen := map[string]rooms.Reason{}
+	for why := rooms.ReasonRemoved; why <= rooms.ReasonDraining; why++ {
+		r := byeReason(why)
+		if other, had := seen[r.Text]; had || r.Text == "" || r.Cause == 0 || r.Protocol == "" {
+			t.Errorf("reason %d is told as %+v, reason %d too", why, r, other)
+		}
+		seen[r.Text] = why
+	}
+}

@@ -163,7 +163,7 @@ func TestLimiterFallsBeforeAPeakInsideTheFrame(t *testing.T) {
 		if sum[i] < 4000 && sum[i] > -4000 || sum[i-1] < 4000 && sum[i-1] > -4000 {
 			continue
 		}
-		if d := gain(i) - gain(i-1); math.Abs(d) > 0.03 {
+		if d := gain(i) - gain(i-1); math.Abs(d) > 0.02 {
 			t.Errorf("gain from sample %d to the next: got a step of %.3f, want a slope", i-1, d)
 		}
 	}

@@ -66,32 +66,32 @@ func besselI0(x float64) float64 {
 	return sum
 }
 
-// upsample writes ratio samples for each one in work after its first resamplerKeep. The sample of phase 0 is the
-// one 12 places back, unchanged: that phase of the filter is a single 1.
+// upsample fills dst with ratio samples for each one in work after the first 23. The sample of phase 0 is the one 12
+// places back, unchanged: that phase of the filter is a single 1.
 func upsample(dst, work []int16, ratio int) {
 	table := &polyphases[ratio]
-	for i := resamplerKeep; i < len(work); i++ {
-		taps := (*[resamplerTaps]int16)(work[i-resamplerTaps+1:])
+	for len(dst) >= ratio {
+		taps := (*[resamplerTaps]int16)(work)
 		dst[0] = taps[resamplerTaps/2-1]
 		for p := 1; p < ratio; p++ {
 			dst[p] = unscale(dot24(taps, &table.phases[p]))
 		}
-		dst = dst[ratio:]
+		dst, work = dst[ratio:], work[1:]
 	}
 }
 
-// downsample writes one sample for each ratio in work after its first resamplerKeep.
+// downsample fills dst with one sample for each ratio in work after the first 24 times ratio. The filter's middle
+// stands 12 times ratio before the one that the sample is in step with.
 func downsample(dst, work []int16, ratio int) {
 	table := &polyphases[ratio]
 	length := resamplerTaps * ratio
 	for o := range dst {
-		// The filter's middle stands 12·ratio samples before the one that dst[o] is in step with.
-		start := resamplerKeep + o*ratio - length
 		var acc int64
 		for k := 0; k < length; k += resamplerTaps {
-			acc += dot24((*[resamplerTaps]int16)(work[start+k:]), (*[resamplerTaps]int64)(table.whole[k:]))
+			acc += dot24((*[resamplerTaps]int16)(work[k:]), (*[resamplerTaps]int64)(table.whole[k:]))
 		}
 		dst[o] = unscale(acc)
+		work = work[ratio:]
 	}
 }
 
@@ -114,9 +114,7 @@ func unscale(acc int64) int16 {
 // rewarm brings what was kept of the input at another rate to the present one, so that the filter does not begin
 // with silence. It interpolates (Catmull-Rom); that is rough, and gone after 3 ms.
 func (r *Resampler) rewarm(src []int16) {
-	oldHz := r.keptHz
-	r.keptHz = r.fromHz
-	if oldHz == 0 || len(src) == 0 {
+	if len(src) == 0 {
 		return
 	}
 	old := [resamplerKeep]int16(r.work[:resamplerKeep])
@@ -125,10 +123,10 @@ func (r *Resampler) rewarm(src []int16) {
 		if i < 0 {
 			return float64(old[max(resamplerKeep+i, 0)])
 		}
-		return float64(src[min(i*r.fromHz/oldHz, len(src)-1)])
+		return float64(src[min(i*r.fromHz/r.doneFromHz, len(src)-1)])
 	}
-	for j := 1; j <= resamplerTaps*max(r.up, r.down); j++ {
-		where := -float64(j) * float64(oldHz) / float64(r.fromHz)
+	for j := 1; j <= resamplerKeep; j++ {
+		where := -float64(j) * float64(r.doneFromHz) / float64(r.fromHz)
 		i := int(math.Floor(where))
 		r.work[resamplerKeep-j] = roundToInt16(float32(catmullRom(at(i-1), at(i), at(i+1), at(i+2), where-float64(i))))
 	}

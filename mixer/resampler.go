@@ -11,22 +11,18 @@ type Resampler struct {
 	fromHz, toHz int
 	up, down     int
 
-	// The last 3 ms of input at keptHz stand before the work area's frame.
-	keptHz int
-	work   [resamplerKeep + MaxFrameSamples]int16
+	// What the last frame was made with; other rates than now mean that a change is to be smoothed.
+	doneFromHz, doneToHz int
 
-	// What came out last, for a change of rates that is not heard.
-	last    [2]int16
-	lastHz  int
-	settled bool
-	step    float32
-	left    int
+	// The last 4.5 ms of input, at doneFromHz, stand before the frame that is worked on.
+	work [resamplerKeep + MaxFrameSamples]int16
 }
 
 const (
-	resamplerTaps = 24                // a phase; half of it is the delay
-	resamplerKeep = resamplerTaps * 6 // input samples that a filter reaches back, at the most
-	retuneMS      = 5                 // over which the step of a change is let go
+	resamplerTaps  = 24                                   // a phase
+	resamplerDelay = resamplerTaps / 2                    // samples of the lower rate
+	resamplerKeep  = (resamplerTaps + resamplerDelay) * 6 // what a filter reaches back at the most, and its delay
+	retuneMS       = 5                                    // in which sound goes over from one delay to another
 )
 
 // MakeResampler is a Resampler between two rates. It panics on rates other than 8000, 16000 and 48000 Hz.
@@ -36,9 +32,9 @@ func MakeResampler(fromHz, toHz int) Resampler {
 	return r
 }
 
-// Retune changes the rates, in the middle of the sound too: what was kept of the input is carried over and a
-// step in the output let go slowly, so that it does not click. The same rates again change nothing. It panics on rates
-// other than 8000, 16000 and 48000 Hz.
+// Retune changes the rates, in the middle of the sound too: what was kept of the input is carried over, and where the
+// delay is another one the sound goes over to it within the next 5 ms, so that nothing clicks. The same rates
+// again change nothing. It panics on rates other than 8000, 16000 and 48000 Hz.
 func (r *Resampler) Retune(fromHz, toHz int) {
 	if !resamples(fromHz) || !resamples(toHz) {
 		panic(fmt.Sprintf("mixer: no resampling from %d to %d Hz", fromHz, toHz))
@@ -53,7 +49,6 @@ func (r *Resampler) Retune(fromHz, toHz int) {
 	} else {
 		r.down = fromHz / toHz
 	}
-	r.settled = false
 }
 
 func resamples(rateHz int) bool { return rateHz == 8000 || rateHz == 16000 || rateHz == 48000 }
@@ -88,60 +83,69 @@ func (r *Resampler) Process(dst, src []int16) int {
 
 // frame is Process for at most MaxFrameSamples.
 func (r *Resampler) frame(dst, src []int16) int {
-	if r.keptHz != r.fromHz {
+	changed := r.doneFromHz != 0 && (r.doneFromHz != r.fromHz || r.doneToHz != r.toHz)
+	if changed && r.doneFromHz != r.fromHz {
 		r.rewarm(src)
 	}
-	n := len(src) / r.down * r.up
-	dst = dst[:n]
+	dst = dst[:len(src)/r.down*r.up]
 	copy(r.work[resamplerKeep:], src)
-	work := r.work[:resamplerKeep+len(src)]
+	r.filter(dst, resamplerKeep)
+	if changed {
+		r.goOver(dst)
+	}
+	r.doneFromHz, r.doneToHz = r.fromHz, r.toHz
+	copy(r.work[:resamplerKeep], r.work[len(src):])
+	return len(dst)
+}
+
+// filter writes the samples of dst that belong to the input from r.work[first] on.
+func (r *Resampler) filter(dst []int16, first int) {
 	switch {
 	case r.up > 1:
-		upsample(dst, work, r.up)
+		upsample(dst, r.work[first-resamplerTaps+1:], r.up)
 	case r.down > 1:
-		downsample(dst, work, r.down)
+		downsample(dst, r.work[first-resamplerTaps*r.down:], r.down)
 	default:
-		copy(dst, src)
-	}
-	copy(r.work[:resamplerKeep], work[len(src):])
-	if !r.settled {
-		r.meet(dst)
-	}
-	if r.left > 0 {
-		r.letGo(dst)
-	}
-	r.note(dst)
-	return n
-}
-
-// meet measures, after a change, the step between where the old output was going and where the new one begins.
-func (r *Resampler) meet(dst []int16) {
-	r.settled = true
-	if r.lastHz == 0 || len(dst) == 0 {
-		return
-	}
-	slope := float32(r.last[1]) - float32(r.last[0])
-	going := float32(r.last[1]) + slope*float32(r.lastHz)/float32(r.toHz)
-	r.step = going - float32(dst[0])
-	r.left = r.toHz * retuneMS / 1000
-}
-
-// letGo takes the step out over 5 ms.
-func (r *Resampler) letGo(dst []int16) {
-	whole := float32(r.toHz * retuneMS / 1000)
-	for i := range dst[:min(r.left, len(dst))] {
-		dst[i] = roundToInt16(float32(dst[i]) + r.step*float32(r.left)/whole)
-		r.left--
+		copy(dst, r.work[first:])
 	}
 }
 
-func (r *Resampler) note(dst []int16) {
-	switch n := len(dst); n {
-	case 0:
-	case 1:
-		r.last[0], r.last[1] = r.last[1], dst[0]
-	default:
-		r.last = [2]int16(dst[n-2:])
+// goOver fades from the old delay to the new one. The old output is the new one read at another time: later where
+// the delay has grown, and the frame holds it; earlier where it has shrunk, and it is made from what was kept.
+func (r *Resampler) goOver(dst []int16) {
+	later := delayAt(r.toHz, r.fromHz, r.toHz) - delayAt(r.toHz, r.doneFromHz, r.doneToHz)
+	length := r.toHz * retuneMS / 1000
+	switch {
+	case later > 0:
+		length = min(length, len(dst)-later)
+		for i := range max(length, 0) {
+			dst[i] = between(dst[i+later], dst[i], i, length)
+		}
+	case later < 0:
+		var spare [resamplerDelay * 6]int16
+		early := spare[:-later]
+		r.filter(early, resamplerKeep-len(early)*r.fromHz/r.toHz)
+		length = min(length, len(dst))
+		for i := length - 1; i >= 0; i-- {
+			old := early[min(i, len(early)-1)]
+			if i >= len(early) {
+				old = dst[i-len(early)]
+			}
+			dst[i] = between(old, dst[i], i, length)
+		}
 	}
-	r.lastHz = r.toHz
+}
+
+// delayAt is the delay between two rates in samples at rateHz.
+func delayAt(rateHz, fromHz, toHz int) int {
+	if fromHz == toHz {
+		return 0
+	}
+	return resamplerDelay * rateHz / min(fromHz, toHz)
+}
+
+// between is step i of length on the way from one sample to another.
+func between(from, to int16, i, length int) int16 {
+	w := float32(i+1) / float32(length+1)
+	return roundToInt16((1-w)*float32(from) + w*float32(to))
 }

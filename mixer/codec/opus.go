@@ -13,8 +13,7 @@ type opusDecoder struct {
 	state  *opus.Decoder
 	spare  []int16 // 2.5 ms, the least that libopus conceals
 
-	lost     int // samples concealed since the last packet
-	fadeLeft int // samples until sound that came back is at its full level
+	lost int // samples concealed since the last packet
 }
 
 // After a loss that has begun to fade, sound comes back over so many milliseconds.

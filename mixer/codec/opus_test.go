@@ -149,6 +149,40 @@ func TestOpusConcealmentGoesOnThenFallsSilent(t *testing.T) {
 	}
 }
 
+func TestOpusComesBackFromALongLossGently(t *testing.T) {
+	// CELT alone: where SILK takes part libopus fades in by itself.
+	enc, err := opus.NewEncoder(48000, 1, opus.AppRestrictedLowdelay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := mustDecoder(t, opusAt(48000))
+	pcm, packet := make([]int16, 960), make([]byte, MaxPayloadBytes)
+	for i := range 30 {
+		n, err := enc.Encode(sine(440, 8000, 48000, i*960, 960), packet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i >= 20 && i < 25 {
+			d.Conceal(pcm)
+			continue
+		}
+		if _, err := d.Decode(pcm, packet[:n]); err != nil {
+			t.Fatal(err)
+		}
+		if i != 25 {
+			continue
+		}
+		for k, s := range pcm[:48*opusFadeInMS] {
+			if limit := 9000*float64(k+1)/(48*opusFadeInMS) + 10; math.Abs(float64(s)) > limit {
+				t.Fatalf("sample %d after the loss: got %d, want within %.0f", k, s, limit)
+			}
+		}
+		if got := measure.RMSDBFS(pcm[480:]) - measure.RMSDBFS(sine(440, 8000, 48000, 0, 960)); math.Abs(got) > 2 {
+			t.Errorf("10 ms after the loss: got %.1f dB off, want within 2", got)
+		}
+	}
+}
+
 // voice is a buzz with harmonics and syllables: libopus repairs only what it takes for speech.
 func voice(rateHz, samples int) []int16 {
 	out := make([]int16, samples)

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/confbridge/confbridge/mixer/measure"
@@ -51,6 +52,37 @@ func TestToneGoesOnThroughALossWithoutAStep(t *testing.T) {
 				if got := measure.RMSDBFS(during) - measure.RMSDBFS(before); math.Abs(got) > 1 {
 					t.Errorf("%.0f Hz at %d: level in the first 10 ms: got %.2f dB of change, want within 1", hz, rate, got)
 				}
+			}
+		}
+	}
+}
+
+func TestSoundWithoutPitchGoesOnWithoutAStepToo(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, rate := range []int{8000, 16000} {
+		for range 20 {
+			// Noise below some 300 Hz: it repeats nowhere, so every seam would be a step if it were not overlapped.
+			pcm := make([]int16, rate/2)
+			var a, b, c float64
+			k := 2 * math.Pi * 300 / float64(rate)
+			for i := range pcm {
+				a += (r.NormFloat64()*20000 - a) * k
+				b += (a - b) * k
+				c += (b - c) * k
+				pcm[i] = int16(min(max(c, -30000), 30000))
+			}
+			largest := largestStep(pcm[rate/100:])
+			conceal := newConcealer(rate)
+			n := rate / 50
+			for at, i := 0, 0; at < len(pcm); at, i = at+n, i+1 {
+				if i == 10 || i == 11 || i == 12 {
+					conceal.conceal(pcm[at : at+n])
+				} else {
+					conceal.good(pcm[at : at+n])
+				}
+			}
+			if got := largestStep(pcm[rate/100:]); got > largest*13/10 {
+				t.Fatalf("%d Hz: largest step: got %d, want at most 1.3 times that of the sound, %d", rate, got, largest)
 			}
 		}
 	}

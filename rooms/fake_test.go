@@ -29,6 +29,7 @@ type fakeLeg struct {
 	phase   int
 	pcm     []int16
 	payload [maxPayload]byte
+	length  int // of the last payload
 
 	mu       sync.Mutex
 	toneHz   float64 // 0: silence
@@ -85,6 +86,7 @@ func (l *fakeLeg) Receive(now time.Time, in Inlet) error {
 	if err != nil {
 		return err
 	}
+	l.length = n
 	samples := l.format.ClockRateHz / framesPerSecond
 	in.Audio(jitter.Packet{
 		Sequence: l.seq, Timestamp: l.stamp, Samples: samples,

@@ -88,20 +88,20 @@ func resize(s []int16, n int) []int16 {
 	return make([]int16, n)
 }
 
-// Pull takes the next 20 ms, at the rate given to Tune, and says whether there is any sound in them; a silent frame's
-// samples are zero. The frame may be written to and is valid until the next call.
+// Pull takes the next 20 ms, at the rate given to Tune, and says whether there is any sound in them; a silent
+// frame's samples are zero or next to it. The frame may be written to and is valid until the next call.
 func (s *Stream) Pull(now time.Time) (frame []int16, sounding bool) {
 	need := mixer.FrameSamples(s.format.SampleRateHz)
 	for len(s.queue) < need {
 		s.fetch(now, need)
 	}
-	sounding = !isConstant(s.queue[:need]) // DC is no sound: a silent PCMA payload is a constant 8
+	sounding = !isSilent(s.queue[:need])
 	if !sounding {
 		clear(s.queue[:need])
 	}
 	s.resampler.Process(s.frame, s.queue[:need])
 	s.queue = s.queue[:copy(s.queue, s.queue[need:])]
-	return s.frame, sounding || !isConstant(s.frame) // the filter's tail
+	return s.frame, sounding || !isSilent(s.frame) // the filter's tail
 }
 
 // fetch appends the next packet's sound, or what stands for it, to the queue.
@@ -163,10 +163,14 @@ func (s *Stream) silence(n int) {
 	clear(s.queue[start:])
 }
 
-// isConstant says whether all samples are the same, which nobody can hear.
-func isConstant(pcm []int16) bool {
-	for _, v := range pcm[1:] {
-		if v != pcm[0] {
+// inaudiblePeak is what counts as silence: 8 of 32768, −72 dBFS. A silent PCMA payload is a constant 8, and a decoder
+// with memory dithers by one or two.
+const inaudiblePeak = 8
+
+// isSilent says whether nobody can hear pcm.
+func isSilent(pcm []int16) bool {
+	for _, v := range pcm {
+		if v > inaudiblePeak || v < -inaudiblePeak {
 			return false
 		}
 	}

@@ -1,0 +1,70 @@
+package rooms
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/mixer/jitter"
+)
+
+// cannedLeg brings the same payload for ever, without encoding it anew: the benchmark measures the room alone.
+type cannedLeg struct {
+	format  codec.Format
+	payload []byte
+	started bool
+	seq     uint16
+	stamp   uint32
+}
+
+func (l *cannedLeg) Format() codec.Format        { return l.format }
+func (l *cannedLeg) Send(time.Time, []byte, int) {}
+func (l *cannedLeg) Close() error                { return nil }
+func (l *cannedLeg) Receive(now time.Time, in Inlet) error {
+	if !l.started {
+		in.Restart(l.format)
+		l.started = true
+	}
+	samples := l.format.ClockRateHz / framesPerSecond
+	in.Audio(jitter.Packet{Sequence: l.seq, Timestamp: l.stamp, Samples: samples, Arrival: now, Payload: l.payload})
+	l.seq++
+	l.stamp += uint32(samples)
+	return nil
+}
+
+// BenchmarkTick is one 20 ms tick of a room, without sockets: 3 talk, the rest send silence.
+func BenchmarkTick(b *testing.B) {
+	for _, f := range []codec.Format{pcmu, opus} {
+		for _, n := range []int{3, 50, 300} {
+			b.Run(fmt.Sprintf("%s/%d", f.Name, n), func(b *testing.B) {
+				s := newTestState(b)
+				for i := range n {
+					fake := newFakeLeg(b, f, 0)
+					if i < 3 {
+						fake.toneHz = toneHz(i)
+					}
+					for range 10 { // past the encoder's start
+						_ = fake.Receive(time.Now(), discard{})
+					}
+					seat(b, s, &cannedLeg{format: f, payload: append([]byte(nil), fake.payload[:fake.length]...)})
+				}
+				now := time.Now()
+				b.ReportAllocs()
+				for b.Loop() {
+					now = now.Add(frameDuration)
+					s.tick(now)
+					s.pending = s.pending[:0]
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/leg")
+			})
+		}
+	}
+}
+
+// discard is an Inlet that wants nothing.
+type discard struct{}
+
+func (discard) Restart(codec.Format)    {}
+func (discard) Audio(jitter.Packet)     {}
+func (discard) Key(byte, time.Duration) {}

@@ -7,7 +7,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/pion/rtp"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,7 +24,7 @@ const (
 type batch struct {
 	msgs   [batchSize]message
 	slots  [batchSize]slot
-	header rtp.Header // CSRC has room for 15, so that Unmarshal never allocates
+	parsed parsed
 }
 
 type message struct {
@@ -42,7 +41,7 @@ type slot struct {
 
 func newBatch() *batch {
 	b := &batch{}
-	b.header.CSRC = make([]uint32, 0, 15)
+	b.parsed.init()
 	for i := range b.msgs {
 		s, h := &b.slots[i], &b.msgs[i].header
 		s.iov.Base = &s.buf[0]

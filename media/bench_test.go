@@ -82,6 +82,6 @@ func BenchmarkHandle(b *testing.B) {
 	b.ReportAllocs()
 	for i := range b.N {
 		p.data[2], p.data[3] = byte(i>>8), byte(i)
-		l.handle(p, start, &batch.header, &in)
+		l.handle(p, start, &batch.parsed, &in)
 	}
 }

@@ -7,10 +7,8 @@ import (
 	"github.com/pion/rtcp"
 )
 
-const rtcpHeaderSize = 4
-
 // handleRTCP takes one packet of RTCP: first whether it is the peer's, then whether it is well-formed, then what it says.
-func (l *Leg) handleRTCP(p arrived, now time.Time) reason {
+func (l *Leg) handleRTCP(p arrived, now time.Time, into *parsed) reason {
 	switch {
 	case len(l.stream.Payloads) == 0:
 		return reasonNotConfigured
@@ -33,7 +31,7 @@ func (l *Leg) handleRTCP(p arrived, now time.Time) reason {
 	why := accepted
 	for rest := p.data; len(rest) >= rtcpHeaderSize; {
 		size := 4 * (int(binary.BigEndian.Uint16(rest[2:])) + 1)
-		if l.feedback(rest[:size], p.at) != nil {
+		if l.feedback(rest[:size], p.at, into) != nil {
 			why = reasonRTCP
 		}
 		rest = rest[size:]
@@ -88,12 +86,14 @@ func (l *Leg) admitRTCP(p arrived, ssrc uint32, now time.Time) bool {
 	return true
 }
 
-// feedback reads one packet of a compound. What it does not know is well-formed.
-func (l *Leg) feedback(b []byte, at time.Time) error {
+// feedback reads one packet of a compound. What it does not know is well-formed; of a source description nothing is
+// wanted here.
+func (l *Leg) feedback(b []byte, at time.Time, into *parsed) error {
 	r := &l.report
 	switch rtcp.PacketType(b[1]) {
 	case rtcp.TypeSenderReport:
-		var p rtcp.SenderReport
+		p := &into.sender
+		p.Reports = p.Reports[:0]
 		if err := p.Unmarshal(b); err != nil {
 			return err
 		}
@@ -102,14 +102,12 @@ func (l *Leg) feedback(b []byte, at time.Time) error {
 		}
 		l.aboutUs(p.Reports, at)
 	case rtcp.TypeReceiverReport:
-		var p rtcp.ReceiverReport
+		p := &into.receiver
+		p.Reports = p.Reports[:0]
 		if err := p.Unmarshal(b); err != nil {
 			return err
 		}
 		l.aboutUs(p.Reports, at)
-	case rtcp.TypeSourceDescription:
-		var p rtcp.SourceDescription
-		return p.Unmarshal(b)
 	case rtcp.TypeGoodbye:
 		var p rtcp.Goodbye
 		if err := p.Unmarshal(b); err != nil {

@@ -19,8 +19,7 @@ const (
 // Leg is one caller's RTP and RTCP. One goroutine owns it: who opened it, until it is handed to a room; then the
 // room's. Format, Receive, Send and Close are what package rooms asks of a leg.
 //
-// Receive and Send do not allocate, with two exceptions: every 5 s or so pion/rtcp builds a report, and reads the
-// peer's.
+// Receive and Send do not allocate, whatever comes in, but for the peer's RTCP BYE and the error that ends a leg.
 type Leg struct {
 	engine    *Engine
 	rtp, rtcp socket
@@ -125,7 +124,7 @@ func (l *Leg) Receive(now time.Time, in Inlet) error {
 	for taken := 0; taken < packetsPerReceive; taken += batchSize {
 		n := b.receive(l.rtp)
 		for i := range n {
-			l.handle(b.packet(i, now, wallNow), now, &b.header, in)
+			l.handle(b.packet(i, now, wallNow), now, &b.parsed, in)
 		}
 		if n < batchSize {
 			break
@@ -163,7 +162,7 @@ func (l *Leg) drainRTCP(b *batch, now time.Time, wallNow int64) {
 				l.reject(reasonRTCPSource)
 				continue
 			}
-			l.reject(l.handleRTCP(p, now))
+			l.reject(l.handleRTCP(p, now, &b.parsed))
 		}
 		if n < batchSize {
 			return

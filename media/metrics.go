@@ -1,6 +1,11 @@
 package media
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"maps"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 var (
 	packetsDesc = prometheus.NewDesc("confbridge_rtp_packets_total",
@@ -35,13 +40,15 @@ func (e *Engine) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(legsDesc, prometheus.GaugeValue, float64(legs))
 }
 
-// sum counts over all legs that are and were.
+// sum counts over all legs that are and were. It lets go of the lock before it counts: a room must not wait for it
+// when it closes a leg. What a leg counts meanwhile is in the next sum, by way of the leg or of closed.
 func (e *Engine) sum() (totals, int) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	t := e.closed
-	for l := range e.legs {
+	legs := slices.Collect(maps.Keys(e.legs))
+	e.mu.Unlock()
+	for _, l := range legs {
 		t.add(&l.counters)
 	}
-	return t, len(e.legs)
+	return t, len(legs)
 }

@@ -3,6 +3,7 @@ package media
 import (
 	"encoding/binary"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 )
 
@@ -11,6 +12,20 @@ const (
 	headerSize   = 12
 	extensionBit = 0x10
 )
+
+// parsed is what pion reads packets into, again and again: the slices in it have room for all that a header can
+// count, so that reading does not allocate.
+type parsed struct {
+	header   rtp.Header
+	sender   rtcp.SenderReport
+	receiver rtcp.ReceiverReport
+}
+
+func (p *parsed) init() {
+	p.header.CSRC = make([]uint32, 0, 15)
+	p.sender.Reports = make([]rtcp.ReceptionReport, 0, 31)
+	p.receiver.Reports = make([]rtcp.ReceptionReport, 0, 31)
+}
 
 // parse checks a packet by RFC 3550 §A.1, reads its header into h and returns its payload, without padding.
 //

@@ -9,12 +9,12 @@ import (
 )
 
 // handle takes one packet off the RTP socket.
-func (l *Leg) handle(p arrived, now time.Time, h *rtp.Header, in Inlet) {
+func (l *Leg) handle(p arrived, now time.Time, into *parsed, in Inlet) {
 	if l.stream.Mux && isRTCP(p.data) {
-		l.reject(l.handleRTCP(p, now))
+		l.reject(l.handleRTCP(p, now, into))
 		return
 	}
-	if why := l.handleRTP(p, now, h, in); why != accepted {
+	if why := l.handleRTP(p, now, &into.header, in); why != accepted {
 		l.counters.rejected[why].Add(1)
 		return
 	}

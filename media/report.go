@@ -3,6 +3,7 @@ package media
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	mathrand "math/rand/v2"
 	"net/netip"
 	"time"
@@ -106,7 +107,7 @@ func (r *reporter) due(l *Leg, now time.Time) {
 		return
 	}
 	if r.to.size != 0 {
-		r.send(l, []rtcp.Packet{r.report(l, now), rtcp.NewCNAMESourceDescription(l.sender.ssrc, r.cname)})
+		r.send(l, r.appendCNAME(r.appendReport(l.sender.buf[:0], l, now), l.sender.ssrc))
 		r.initial = false
 	}
 	r.last = now
@@ -119,18 +120,12 @@ func (r *reporter) bye(l *Leg, ssrc uint32) {
 	if !r.sentAny || r.to.size == 0 {
 		return
 	}
-	r.send(l, []rtcp.Packet{
-		r.report(l, l.now), rtcp.NewCNAMESourceDescription(ssrc, r.cname), &rtcp.Goodbye{Sources: []uint32{ssrc}},
-	})
+	b := r.appendCNAME(r.appendReport(l.sender.buf[:0], l, l.now), ssrc)
+	b = appendRTCPHeader(b, 1, rtcp.TypeGoodbye, 1)
+	r.send(l, binary.BigEndian.AppendUint32(b, ssrc))
 }
 
-// send is the one place in a leg's tick that allocates: pion builds each packet in a slice of its own.
-func (r *reporter) send(l *Leg, packets []rtcp.Packet) {
-	b, err := rtcp.Marshal(packets)
-	if err != nil || len(b) == 0 {
-		l.counters.outError.Add(1)
-		return
-	}
+func (r *reporter) send(l *Leg, b []byte) {
 	from := l.rtcp
 	if l.stream.Mux {
 		from = l.rtp
@@ -147,47 +142,3 @@ func (r *reporter) send(l *Leg, packets []rtcp.Packet) {
 func (r *reporter) measure(octets int) {
 	r.size += (float64(octets+datagramOverhead) - r.size) / 16
 }
-
-// report is a sender report if RTP was sent in this interval or the one before, else a receiver report
-// (RFC 3550 §6.4).
-func (r *reporter) report(l *Leg, now time.Time) rtcp.Packet {
-	blocks := r.blocks(&l.source, now)
-	s := &l.sender
-	if !r.sentNow && !r.sentBefore {
-		return &rtcp.ReceiverReport{SSRC: s.ssrc, Reports: blocks}
-	}
-	return &rtcp.SenderReport{
-		SSRC: s.ssrc, NTPTime: ntpTime(now), RTPTime: s.clockAt(now, l.Format().ClockRateHz),
-		PacketCount: s.packets, OctetCount: s.octets, Reports: blocks,
-	}
-}
-
-// blocks is the reception report of a source that was heard since the last one (RFC 3550 §6.4.1).
-func (r *reporter) blocks(src *source, now time.Time) []rtcp.ReceptionReport {
-	if !src.known || src.received == r.reported {
-		return nil
-	}
-	r.reported = src.received
-	b := rtcp.ReceptionReport{
-		SSRC:               src.ssrc,
-		TotalLost:          uint32(min(max(src.lost(), -0x800000), 0x7fffff)) & 0xffffff,
-		FractionLost:       src.fraction(),
-		LastSequenceNumber: src.highest(),
-		Jitter:             src.jitter >> 4,
-		LastSenderReport:   r.senderReport,
-	}
-	if r.senderReport != 0 {
-		b.Delay = uint32(max(now.Sub(r.reportAt), 0) * 65536 / time.Second)
-	}
-	return []rtcp.ReceptionReport{b}
-}
-
-// ntpTime is t in the 64 bits of RFC 3550 §4.
-func ntpTime(t time.Time) uint64 {
-	const from1900to1970 = 2208988800
-	ns := t.UnixNano()
-	return uint64(ns/1e9+from1900to1970)<<32 | uint64(ns%1e9)<<32/1e9
-}
-
-// ntpMiddle is the middle 32 bits, units of 1/65536 s.
-func ntpMiddle(ntp uint64) uint32 { return uint32(ntp >> 16) }

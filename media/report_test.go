@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
 )
 
 // nextReport moves the leg's clock on until a report is sent, and returns it and when that was.
@@ -49,7 +48,7 @@ func TestSenderReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	heard := start.Add(500 * time.Millisecond)
-	if why := l.handleRTCP(arrived{data: sr, from: addrOf(p.rtcp), at: heard}, heard); why != accepted {
+	if why := l.handleRTCP(arrived{data: sr, from: addrOf(p.rtcp), at: heard}, heard, new(parsed)); why != accepted {
 		t.Fatal(reasonNames[why])
 	}
 	sentAt := start.Add(time.Second)
@@ -126,7 +125,7 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: time.Unix(1003, 0)}, start); why != accepted {
+	if why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: time.Unix(1003, 0)}, start, new(parsed)); why != accepted {
 		t.Fatal(reasonNames[why])
 	}
 	if got := l.Stats(); got.RoundTrip != 500*time.Millisecond || got.PeerLost != 0.25 || !got.PeerBye {
@@ -286,6 +285,44 @@ func TestCollision(t *testing.T) {
 	}
 }
 
+func TestReportsDoNotAllocate(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{Timeout: time.Hour}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	configure(t, l, p.stream())
+	_ = p.rtcp.SetReadBuffer(1) // nobody reads what comes there
+	var in deaf
+	for seq := range uint16(2) {
+		l.inject(packet(7, seq), addrOf(p.rtp), start, &in)
+	}
+	b, err := rtcp.Marshal([]rtcp.Packet{
+		&rtcp.SenderReport{SSRC: 7, NTPTime: 1 << 40, Reports: make([]rtcp.ReceptionReport, 31)},
+		&rtcp.ReceiverReport{SSRC: 7, Reports: make([]rtcp.ReceptionReport, 31)}, rtcp.NewCNAMESourceDescription(7, "peer"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var into parsed
+	into.init()
+	now, n := start, 0
+	got := testing.AllocsPerRun(100, func() {
+		now = now.Add(20 * time.Second) // a report is due each time
+		last := l.report.last
+		if why := l.handleRTCP(arrived{data: b, from: addrOf(p.rtcp), at: now}, now, &into); why != accepted {
+			t.Fatal(reasonNames[why])
+		}
+		l.source.received++
+		l.Send(now, b[:10], 160)
+		if err := l.Receive(now, &in); err != nil {
+			t.Fatal(err)
+		}
+		if !l.report.last.Equal(last) {
+			n++
+		}
+	})
+	if got != 0 || n < 90 {
+		t.Errorf("%v allocations with %d reports in 101 ticks", got, n)
+	}
+}
+
 // FuzzRTCP gives a leg whatever may come from its peer.
 func FuzzRTCP(f *testing.F) {
 	add := func(packets ...rtcp.Packet) {
@@ -312,15 +349,14 @@ func FuzzRTCP(f *testing.F) {
 		for seq := range uint16(2) {
 			l.inject(packet(7, seq), signalledAddr, start, &in)
 		}
-		why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: start}, start)
+		why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: start}, start, new(parsed))
 		if _, err := rtcp.Unmarshal(b); why == accepted && len(b) < 8 {
 			t.Errorf("%d bytes were taken, pion says %v", len(b), err)
 		}
 		if s := l.Stats(); s.RoundTrip < 0 || s.PeerLost < 0 || s.PeerLost > 1 {
 			t.Errorf("got %+v", s)
 		}
-		var h rtp.Header
-		l.handle(arrived{data: b, from: signalledAddr, at: start}, start, &h, &in)
-		l.report.blocks(&l.source, start)
+		l.handle(arrived{data: b, from: signalledAddr, at: start}, start, new(parsed), &in)
+		l.report.block(&l.source, start)
 	})
 }

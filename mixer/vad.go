@@ -3,7 +3,7 @@ package mixer
 import "math"
 
 // VAD says whether a leg is talking: its level is clearly above its own background, has been for 60 ms, or was
-// less than 400 ms ago. The background is the quietest that the leg was within the last two seconds, so noise
+// less than half a second ago. The background is the quietest that the leg was within the last two seconds, so noise
 // that goes on is learnt however loud it is, and the gaps between words keep speech above it. Digital silence is
 // never talk. As a gap between words it counts as a gap; where it lasts, the telephone has been muted, and what is
 // known of the background stays as it was. The zero value is ready.
@@ -33,7 +33,7 @@ const (
 	vadWindows      = 8
 	vadWindowFrames = 13 // of 20 ms: 8 windows are 2.1 s
 	vadOnsetFrames  = 3
-	vadHangFrames   = 20
+	vadHangFrames   = 24
 	vadGapFrames    = 25 // digital silence that is longer is no gap between words
 
 	vadAboveFloor = 7.943  // 9 dB

@@ -51,13 +51,14 @@ type Decoder interface {
 	// Decode writes the payload's samples to dst and returns how many. ErrBuffer where dst is too short, ErrPayload
 	// where the payload is malformed; dst's content is then undefined and the caller conceals.
 	Decode(dst []int16, payload []byte) (int, error)
-	// Conceal fills dst with sound in place of a packet that did not come; repeated calls fade to silence
+	// Conceal fills all of dst with sound in place of a packet that did not come; repeated calls fade to silence
 	// within 60 ms. len(dst) is at most 120 ms.
 	Conceal(dst []int16)
 }
 
 // Encoder is one stream's way from samples to payloads.
 type Encoder interface {
-	// Encode writes the payload of pcm, 20 ms at Format.SampleRateHz, to dst and returns its length.
+	// Encode writes the payload of pcm, 20 ms at Format.SampleRateHz, to dst and returns its length. dst of
+	// MaxPayloadBytes always suffices; ErrBuffer where it is too short. pcm of another length is an error for Opus.
 	Encode(dst []byte, pcm []int16) (int, error)
 }

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+)
+
+type eventsCmd struct {
+	apiFlags
+	roomArg
+	After *uint64 `placeholder:"N" help:"Resume behind event number N; 0 begins with the first that is kept."`
+}
+
+// Run follows until ctx is done: Ctrl-C is the way to end it, and no error.
+func (cmd *eventsCmd) Run(ctx context.Context, c *console) error {
+	var last uint64 // number of the newest event that was told
+	err := cmd.stream(ctx, func(ctx context.Context, api client) error {
+		stream, err := api.rooms.WatchRoom(ctx, &confbridgev1.WatchRoomRequest{
+			Name: roomName(cmd.Room), AfterSequence: cmd.After,
+		})
+		if err != nil {
+			return err
+		}
+		for {
+			resp, err := stream.Recv()
+			if err != nil {
+				return err
+			}
+			if err := cmd.tell(c, resp); err != nil {
+				return err
+			}
+			last = max(last, resp.GetSnapshot().GetSequence(), resp.GetEvent().GetSequence(), resp.GetMissed().GetToSequence())
+		}
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil && last > 0 {
+		return fmt.Errorf("%w; resume with --after %d", err, last)
+	}
+	return err
+}
+
+// tell prints one message on one line.
+func (cmd *eventsCmd) tell(c *console, resp *confbridgev1.WatchRoomResponse) error {
+	if cmd.JSON {
+		return printJSON(c.stdout, resp, false)
+	}
+	line := ""
+	switch content := resp.GetContent().(type) {
+	case *confbridgev1.WatchRoomResponse_Snapshot:
+		line = snapshotLine(content.Snapshot)
+	case *confbridgev1.WatchRoomResponse_Event:
+		e := content.Event
+		at := e.GetTime().AsTime().In(c.zone).Format("15:04:05.000")
+		line = strings.TrimRight(fmt.Sprintf("%6d  %s  %-15s  %s", e.GetSequence(), at, kind(e), detail(e)), " ")
+	case *confbridgev1.WatchRoomResponse_Missed:
+		m := content.Missed
+		line = fmt.Sprintf("%6d  to %d were missed", m.GetFromSequence(), m.GetToSequence())
+	default:
+		return nil // of a newer bridge
+	}
+	_, err := fmt.Fprintln(c.stdout, line)
+	return err
+}
+
+// maxName is how much of a name an event's line has room for.
+const maxName = 30
+
+func snapshotLine(s *confbridgev1.RoomSnapshot) string {
+	if s.GetRoom() == nil {
+		return fmt.Sprintf("%6d  no room yet", s.GetSequence())
+	}
+	line := fmt.Sprintf("%6d  %d in the room", s.GetSequence(), len(s.GetParticipants()))
+	if s.GetRoom().GetLocked() {
+		line += ", locked"
+	}
+	for i, p := range s.GetParticipants() {
+		sep := ", "
+		if i == 0 {
+			sep = ": "
+		}
+		line += sep + person(p)
+	}
+	return cut(line, lineWidth)
+}
+
+func person(p *confbridgev1.Participant) string {
+	return fmt.Sprintf("%s (%s)", cut(clean(called(p)), maxName), id(p.GetName()))
+}
+
+// kind is the event's kind in words.
+func kind(e *confbridgev1.Event) string {
+	return words(e.GetKind().String(), "EVENT_KIND_")
+}
+
+func words(enum, prefix string) string {
+	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(enum, prefix), "_", " "))
+}
+
+// detail is who and what.
+func detail(e *confbridgev1.Event) string {
+	var parts []string
+	if p := e.GetParticipant(); p != nil {
+		parts = append(parts, person(p))
+		if e.GetKind() == confbridgev1.EventKind_EVENT_KIND_JOINED {
+			parts = append(parts, codecOf(p))
+		}
+	}
+	if e.GetReason() != confbridgev1.Reason_REASON_UNSPECIFIED {
+		parts = append(parts, words(e.GetReason().String(), "REASON_"))
+	}
+	if k := e.GetKeyPress(); k != nil {
+		parts = append(parts, fmt.Sprintf("%s for %v", clean(k.GetKey()), k.GetHeld().AsDuration()))
+	}
+	return strings.Join(parts, "  ")
+}

@@ -1,0 +1,172 @@
+// Package serve is the running bridge: it makes the parts, opens them from the rooms up to the telephones, and closes
+// them the other way round. The program and the end-to-end tests run the same Main.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/confbridge/confbridge/api"
+	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
+	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua"
+)
+
+// What the bridge needs to be ready, as /readyz calls it.
+const (
+	partSIP  = "sip"
+	partGRPC = "grpc"
+	partHTTP = "http"
+	running  = "running" // missing as soon as it drains
+)
+
+// byeTime is how long telephones have to answer their BYE; it leaves the rest of Close's time to the others.
+const byeTime = 3 * time.Second
+
+// Main is one bridge. New, Run, Wait and Close are called in this order, by one goroutine; Addrs at any time after Run.
+type Main struct {
+	cfg    config.Config
+	log    *slog.Logger
+	rooms  *rooms.Registry
+	engine *media.Engine
+	sip    *sipua.Server
+	grpc   *api.Server
+	http   *api.HTTPServer
+	ready  *api.Readiness
+
+	grpcListener, httpListener net.Listener
+	serving                    sync.WaitGroup // the two accept loops
+	failed                     chan error     // what ended one of them
+}
+
+// Addrs is where the bridge listens, with the ports that were really taken.
+type Addrs struct {
+	SIP        []string // URLs: "udp://0.0.0.0:5060"
+	GRPC, HTTP string   // host:port
+}
+
+// New makes a bridge of cfg that has opened nothing.
+func New(cfg config.Config, log *slog.Logger) (*Main, error) {
+	m := &Main{cfg: cfg, log: log, failed: make(chan error, 2)}
+	m.ready = api.NewReadiness(partSIP, partGRPC, partHTTP)
+	m.rooms = rooms.NewRegistry(rooms.Config{
+		OnDemand: cfg.Rooms.OnDemand, EmptyGrace: cfg.Rooms.EmptyGrace, Log: log,
+	})
+	var err error
+	m.engine, err = media.NewEngine(media.Config{
+		PortMin: cfg.Media.Ports.First, PortMax: cfg.Media.Ports.Last, Timeout: cfg.Media.Timeout, Log: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("media: %w", err)
+	}
+	listen := make([]string, len(cfg.SIP.Listen))
+	for i, l := range cfg.SIP.Listen {
+		listen[i] = l.String()
+	}
+	m.sip, err = sipua.New(sipua.Config{
+		Listen: listen, Advertise: cfg.SIP.Advertise, Domain: cfg.SIP.Domain, Log: log,
+	}, m.rooms, m.engine)
+	if err != nil {
+		return nil, fmt.Errorf("sip: %w", err)
+	}
+	metrics, err := m.metrics()
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	m.grpc = api.New(api.Config{Log: log}, m.rooms)
+	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Log: log})
+	return m, nil
+}
+
+// metrics collects what the parts count, and what Go and the kernel know of the process.
+func (m *Main) metrics() (*prometheus.Registry, error) {
+	reg := prometheus.NewRegistry()
+	var errs []error
+	for _, c := range []prometheus.Collector{
+		m.rooms, m.engine, m.sip,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewBuildInfoCollector(),
+	} {
+		errs = append(errs, reg.Register(c))
+	}
+	return reg, errors.Join(errs...)
+}
+
+// Run opens every listener and returns when the bridge takes calls; ctx bounds the opening. After an error Close is
+// still to be called.
+func (m *Main) Run(ctx context.Context) error {
+	if err := os.MkdirAll(m.cfg.DataDir, 0o750); err != nil {
+		return fmt.Errorf("data_dir: %w", err)
+	}
+	var err error
+	if m.httpListener, err = listen(ctx, "api.http", m.cfg.API.HTTP); err != nil {
+		return err
+	}
+	m.serve(partHTTP, m.httpListener, m.http.Serve)
+	if m.grpcListener, err = listen(ctx, "api.grpc", m.cfg.API.GRPC); err != nil {
+		return err
+	}
+	m.serve(partGRPC, m.grpcListener, m.grpc.Serve)
+	if err := m.sip.Listen(ctx); err != nil {
+		return fmt.Errorf("%w (sip.listen or CONFBRIDGE_SIP_LISTEN)", err)
+	}
+	m.ready.Set(partSIP, true)
+	m.grpc.SetReady(true)
+	return nil
+}
+
+// serve runs an accept loop until the server it belongs to is shut down.
+func (m *Main) serve(part string, ln net.Listener, loop func(net.Listener) error) {
+	m.ready.Set(part, true)
+	m.serving.Go(func() {
+		if err := loop(ln); err != nil {
+			m.ready.Set(part, false)
+			m.failed <- err
+		}
+	})
+}
+
+// Wait returns nil when ctx is done, or what broke the bridge before that.
+func (m *Main) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-m.failed:
+		return err
+	}
+}
+
+// Close drains the bridge: not ready, no new calls, BYE to everybody, rooms, API. It returns when all goroutines have
+// ended or ctx is done; the error says what has not. Calls that did not answer their BYE are logged and no error.
+func (m *Main) Close(ctx context.Context) error {
+	m.ready.Set(running, false)
+	m.grpc.SetReady(false)
+	m.rooms.Drain()
+	bye, cancel := context.WithTimeout(ctx, byeTime)
+	defer cancel()
+	if err := m.sip.Shutdown(bye); err != nil {
+		m.log.Warn("calls were broken off", "err", err)
+	}
+	err := m.rooms.Close(ctx)
+	m.grpc.Shutdown(ctx)
+	m.http.Shutdown(ctx)
+	m.serving.Wait()
+	return err
+}
+
+// Addrs is where the bridge listens.
+func (m *Main) Addrs() Addrs {
+	return Addrs{
+		SIP: m.sip.Addrs(), GRPC: m.grpcListener.Addr().String(), HTTP: m.httpListener.Addr().String(),
+	}
+}

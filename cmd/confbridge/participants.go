@@ -1,0 +1,255 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+)
+
+type participantsCmd struct {
+	List   participantsListCmd   `cmd:"" help:"List who is in a room."`
+	Show   participantsShowCmd   `cmd:"" help:"Show one participant."`
+	Mute   participantsMuteCmd   `cmd:"" help:"Let nobody hear a participant."`
+	Unmute participantsUnmuteCmd `cmd:"" help:"Let everybody hear a participant again."`
+	Deaf   participantsDeafCmd   `cmd:"" help:"Let a participant hear nobody."`
+	Undeaf participantsUndeafCmd `cmd:"" help:"Let a participant hear everybody again."`
+	Gain   participantsGainCmd   `cmd:"" help:"Make a participant louder or quieter for the others."`
+	Role   participantsRoleCmd   `cmd:"" help:"Make a participant a speaker, a moderator or a listener."`
+	Kick   participantsKickCmd   `cmd:"" help:"Hang up on a participant."`
+}
+
+// participantArg is a command's participant.
+type participantArg struct {
+	Room string `arg:"" help:"Number of the room, as 1000."`
+	ID   string `arg:"" help:"The participant's id, as the list has it."`
+}
+
+func (a participantArg) name() string { return roomName(a.Room) + "/participants/" + a.ID }
+
+// id is a participant's id, off the name.
+func id(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+type participantsListCmd struct {
+	apiFlags
+	roomArg
+}
+
+func (cmd *participantsListCmd) Run(ctx context.Context, c *console) error {
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		all := &confbridgev1.ListParticipantsResponse{}
+		for token := ""; ; {
+			page, err := api.participants.ListParticipants(ctx, &confbridgev1.ListParticipantsRequest{
+				Parent: roomName(cmd.Room), PageSize: 1000, PageToken: token,
+			})
+			if err != nil {
+				return err
+			}
+			all.Participants = append(all.Participants, page.GetParticipants()...)
+			if token = page.GetNextPageToken(); token == "" {
+				break
+			}
+		}
+		if cmd.JSON {
+			return printJSON(c.stdout, all, true)
+		}
+		return participantTable(all.GetParticipants(), c.now()).print(c.stdout)
+	})
+}
+
+func participantTable(participants []*confbridgev1.Participant, now time.Time) *table {
+	t := &table{
+		header: []string{"ID", "NAME", "ROLE", "STATE", "GAIN", "CODEC", "LOST", "IN FOR"},
+		right:  []bool{false, false, false, false, true, false, true, true},
+	}
+	for _, p := range participants {
+		t.add(id(p.GetName()), called(p), role(p), state(p), decibels(p.GetGainDb()), codecOf(p), lost(p.GetMedia()),
+			span(now.Sub(p.GetJoinTime().AsTime())))
+	}
+	return t
+}
+
+// called is what to call a participant: the name, or else the address.
+func called(p *confbridgev1.Participant) string {
+	if p.GetDisplayName() != "" {
+		return p.GetDisplayName()
+	}
+	return p.GetAddress()
+}
+
+func role(p *confbridgev1.Participant) string {
+	return strings.ToLower(strings.TrimPrefix(p.GetRole().String(), "ROLE_"))
+}
+
+func state(p *confbridgev1.Participant) string {
+	var all []string
+	for _, s := range []struct {
+		is   bool
+		name string
+	}{{p.GetTalking(), "talking"}, {p.GetMuted(), "muted"}, {p.GetDeaf(), "deaf"}} {
+		if s.is {
+			all = append(all, s.name)
+		}
+	}
+	if len(all) == 0 {
+		return "-"
+	}
+	return strings.Join(all, ",")
+}
+
+func decibels(db float64) string {
+	if db == 0 {
+		return "0 dB"
+	}
+	return fmt.Sprintf("%+.3g dB", db)
+}
+
+func codecOf(p *confbridgev1.Participant) string {
+	f := p.GetFormat()
+	return fmt.Sprintf("%s/%g", f.GetCodec(), float64(f.GetSampleRateHz())/1000)
+}
+
+// lost is the share of packets that were not there when they were needed.
+func lost(m *confbridgev1.MediaStats) string {
+	missing := m.GetPacketsLost() + m.GetPacketsLate()
+	all := m.GetPacketsReceived() + m.GetPacketsLost()
+	if all == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f%%", 100*float64(missing)/float64(all))
+}
+
+type participantsShowCmd struct {
+	apiFlags
+	participantArg
+}
+
+func (cmd *participantsShowCmd) Run(ctx context.Context, c *console) error {
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		p, err := api.participants.GetParticipant(ctx, &confbridgev1.GetParticipantRequest{Name: cmd.name()})
+		if err != nil {
+			return err
+		}
+		if cmd.JSON {
+			return printJSON(c.stdout, p, true)
+		}
+		return c.showParticipant(p)
+	})
+}
+
+func (c *console) showParticipant(p *confbridgev1.Participant) error {
+	m := p.GetMedia()
+	count := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	return fields(c.stdout,
+		[2]string{"name", p.GetName()},
+		[2]string{"display name", p.GetDisplayName()},
+		[2]string{"address", p.GetAddress()},
+		[2]string{"call id", p.GetCallId()},
+		[2]string{"role", role(p)},
+		[2]string{"talking", yesNo(p.GetTalking())},
+		[2]string{"muted", yesNo(p.GetMuted())},
+		[2]string{"deaf", yesNo(p.GetDeaf())},
+		[2]string{"gain", decibels(p.GetGainDb())},
+		[2]string{"joined", c.stamp(p.GetJoinTime().AsTime())},
+		[2]string{"codec", codecOf(p)},
+		[2]string{"packets received", count(m.GetPacketsReceived())},
+		[2]string{"packets lost", count(m.GetPacketsLost())},
+		[2]string{"packets late", count(m.GetPacketsLate())},
+		[2]string{"concealed", m.GetConcealed().AsDuration().String()},
+		[2]string{"buffer delay", m.GetBufferDelay().AsDuration().String()},
+	)
+}
+
+// set changes what the mask names of a participant and says that it is done.
+func (f apiFlags) set(
+	ctx context.Context, c *console, who participantArg, p *confbridgev1.Participant, mask *fieldmaskpb.FieldMask, done string,
+) error {
+	p.Name = who.name()
+	return f.call(ctx, func(ctx context.Context, api client) error {
+		got, err := api.participants.UpdateParticipant(ctx, &confbridgev1.UpdateParticipantRequest{
+			Participant: p, UpdateMask: mask,
+		})
+		if err != nil {
+			return err
+		}
+		return f.print(c.stdout, got, "%s: %s", got.GetName(), done)
+	})
+}
+
+type participantsMuteCmd struct {
+	apiFlags
+	participantArg
+}
+
+func (cmd *participantsMuteCmd) Run(ctx context.Context, c *console) error {
+	return cmd.set(ctx, c, cmd.participantArg, &confbridgev1.Participant{Muted: true}, paths("muted"), "muted")
+}
+
+type participantsUnmuteCmd struct {
+	apiFlags
+	participantArg
+}
+
+func (cmd *participantsUnmuteCmd) Run(ctx context.Context, c *console) error {
+	return cmd.set(ctx, c, cmd.participantArg, &confbridgev1.Participant{}, paths("muted"), "unmuted")
+}
+
+type participantsDeafCmd struct {
+	apiFlags
+	participantArg
+}
+
+func (cmd *participantsDeafCmd) Run(ctx context.Context, c *console) error {
+	return cmd.set(ctx, c, cmd.participantArg, &confbridgev1.Participant{Deaf: true}, paths("deaf"), "deaf")
+}
+
+type participantsUndeafCmd struct {
+	apiFlags
+	participantArg
+}
+
+func (cmd *participantsUndeafCmd) Run(ctx context.Context, c *console) error {
+	return cmd.set(ctx, c, cmd.participantArg, &confbridgev1.Participant{}, paths("deaf"), "hears again")
+}
+
+type participantsGainCmd struct {
+	apiFlags
+	participantArg
+	DB float64 `arg:"" name:"db" help:"Decibels, -30 to 30; 0 leaves it as it is."`
+}
+
+func (cmd *participantsGainCmd) Run(ctx context.Context, c *console) error {
+	return cmd.set(ctx, c, cmd.participantArg, &confbridgev1.Participant{GainDb: cmd.DB}, paths("gain_db"),
+		"gain "+decibels(cmd.DB))
+}
+
+type participantsRoleCmd struct {
+	apiFlags
+	participantArg
+	Role string `arg:"" enum:"speaker,moderator,listener" help:"speaker, moderator or listener."`
+}
+
+func (cmd *participantsRoleCmd) Run(ctx context.Context, c *console) error {
+	r := confbridgev1.Role(confbridgev1.Role_value["ROLE_"+strings.ToUpper(cmd.Role)])
+	return cmd.set(ctx, c, cmd.participantArg, &confbridgev1.Participant{Role: r}, paths("role"), "is a "+cmd.Role)
+}
+
+type participantsKickCmd struct {
+	apiFlags
+	participantArg
+}
+
+func (cmd *participantsKickCmd) Run(ctx context.Context, c *console) error {
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		resp, err := api.participants.RemoveParticipant(ctx, &confbridgev1.RemoveParticipantRequest{Name: cmd.name()})
+		if err != nil {
+			return err
+		}
+		return cmd.print(c.stdout, resp, "%s: removed", cmd.name())
+	})
+}

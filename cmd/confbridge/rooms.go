@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+)
+
+type roomsCmd struct {
+	List   roomsListCmd   `cmd:"" help:"List all rooms."`
+	Show   roomsShowCmd   `cmd:"" help:"Show one room."`
+	Create roomsCreateCmd `cmd:"" help:"Make a room that stays until it is deleted."`
+	Update roomsUpdateCmd `cmd:"" help:"Change a room's settings."`
+	Lock   roomsLockCmd   `cmd:"" help:"Let nobody in any more."`
+	Unlock roomsUnlockCmd `cmd:"" help:"Let people in again."`
+	End    roomsEndCmd    `cmd:"" help:"Hang up on everybody in a room."`
+	Delete roomsDeleteCmd `cmd:"" help:"Take a room away."`
+}
+
+// roomArg is a command's room.
+type roomArg struct {
+	Room string `arg:"" help:"Number of the room, as 1000."`
+}
+
+type roomsListCmd struct{ apiFlags }
+
+func (cmd *roomsListCmd) Run(ctx context.Context, c *console) error {
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		all := &confbridgev1.ListRoomsResponse{}
+		for token := ""; ; {
+			page, err := api.rooms.ListRooms(ctx, &confbridgev1.ListRoomsRequest{PageSize: 1000, PageToken: token})
+			if err != nil {
+				return err
+			}
+			all.Rooms = append(all.Rooms, page.GetRooms()...)
+			if token = page.GetNextPageToken(); token == "" {
+				break
+			}
+		}
+		if cmd.JSON {
+			return printJSON(c.stdout, all, true)
+		}
+		return roomTable(all.GetRooms(), c.now()).print(c.stdout)
+	})
+}
+
+func roomTable(rooms []*confbridgev1.Room, now time.Time) *table {
+	t := &table{
+		header: []string{"ROOM", "NAME", "PEOPLE", "LIMIT", "LOCKED", "MADE BY", "RUNNING"},
+		right:  []bool{false, false, true, true, false, false, true},
+	}
+	for _, r := range rooms {
+		running, madeBy := "-", "hand"
+		if r.GetStartTime() != nil {
+			running = span(now.Sub(r.GetStartTime().AsTime()))
+		}
+		if r.GetOnDemand() {
+			madeBy = "a call"
+		}
+		t.add(number(r.GetName()), r.GetDisplayName(), strconv.Itoa(int(r.GetParticipantCount())),
+			limit(r.GetMaxParticipants()), yesNo(r.GetLocked()), madeBy, running)
+	}
+	return t
+}
+
+func limit(n int32) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.Itoa(int(n))
+}
+
+type roomsShowCmd struct {
+	apiFlags
+	roomArg
+}
+
+func (cmd *roomsShowCmd) Run(ctx context.Context, c *console) error {
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		r, err := api.rooms.GetRoom(ctx, &confbridgev1.GetRoomRequest{Name: roomName(cmd.Room)})
+		if err != nil {
+			return err
+		}
+		if cmd.JSON {
+			return printJSON(c.stdout, r, true)
+		}
+		return c.showRoom(r)
+	})
+}
+
+func (c *console) showRoom(r *confbridgev1.Room) error {
+	longest, rate := "-", "-"
+	if d := r.GetMaxDuration().AsDuration(); d > 0 {
+		longest = d.String()
+	}
+	if hz := r.GetSampleRateHz(); hz > 0 {
+		rate = strconv.Itoa(int(hz)) + " Hz"
+	}
+	started := "-"
+	if t := r.GetStartTime(); t != nil {
+		started = c.stamp(t.AsTime())
+	}
+	return fields(c.stdout,
+		[2]string{"name", r.GetName()},
+		[2]string{"display name", r.GetDisplayName()},
+		[2]string{"people", strconv.Itoa(int(r.GetParticipantCount()))},
+		[2]string{"max participants", limit(r.GetMaxParticipants())},
+		[2]string{"max duration", longest},
+		[2]string{"locked", yesNo(r.GetLocked())},
+		[2]string{"on demand", yesNo(r.GetOnDemand())},
+		[2]string{"sample rate", rate},
+		[2]string{"created", c.stamp(r.GetCreateTime().AsTime())},
+		[2]string{"started", started},
+		[2]string{"last event", strconv.FormatUint(r.GetLastSequence(), 10)},
+	)
+}
+
+// stamp is a point in time for people.
+func (c *console) stamp(t time.Time) string { return t.In(c.zone).Format("2006-01-02 15:04:05") }
+
+type roomsCreateCmd struct {
+	apiFlags
+	roomArg
+	Name            string        `placeholder:"TEXT" help:"What people call the room."`
+	MaxParticipants int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
+	MaxDuration     time.Duration `placeholder:"TIME" help:"How long a conference may last, as 90m (0: any time)."`
+	Locked          bool          `help:"Let nobody in until it is unlocked."`
+}
+
+func (cmd *roomsCreateCmd) Run(ctx context.Context, c *console) error {
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		r, err := api.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{
+			RoomId: number(cmd.Room),
+			Room: &confbridgev1.Room{
+				DisplayName: cmd.Name, MaxParticipants: cmd.MaxParticipants,
+				MaxDuration: durationpb.New(cmd.MaxDuration), Locked: cmd.Locked,
+			},
+		})
+		if err != nil {
+			return err
+		}
+		return cmd.print(c.stdout, r, "%s: created", r.GetName())
+	})
+}
+
+type roomsUpdateCmd struct {
+	apiFlags
+	roomArg
+	Name            *string        `placeholder:"TEXT" help:"What people call the room."`
+	MaxParticipants *int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
+	MaxDuration     *time.Duration `placeholder:"TIME" help:"How long a conference may last, as 90m (0: any time)."`
+}
+
+func (cmd *roomsUpdateCmd) Run(ctx context.Context, c *console) error {
+	room, mask := &confbridgev1.Room{}, &fieldmaskpb.FieldMask{}
+	if cmd.Name != nil {
+		room.DisplayName = *cmd.Name
+		mask.Paths = append(mask.Paths, "display_name")
+	}
+	if cmd.MaxParticipants != nil {
+		room.MaxParticipants = *cmd.MaxParticipants
+		mask.Paths = append(mask.Paths, "max_participants")
+	}
+	if cmd.MaxDuration != nil {
+		room.MaxDuration = durationpb.New(*cmd.MaxDuration)
+		mask.Paths = append(mask.Paths, "max_duration")
+	}
+	if len(mask.Paths) == 0 {
+		return usageError{errors.New("nothing to update: give --name, --max-participants or --max-duration")}
+	}
+	return cmd.update(ctx, c, cmd.Room, room, mask, "updated")
+}
+
+// update sets what the mask names and says that it is done.
+func (f apiFlags) update(
+	ctx context.Context, c *console, room string, set *confbridgev1.Room, mask *fieldmaskpb.FieldMask, done string,
+) error {
+	set.Name = roomName(room)
+	return f.call(ctx, func(ctx context.Context, api client) error {
+		r, err := api.rooms.UpdateRoom(ctx, &confbridgev1.UpdateRoomRequest{Room: set, UpdateMask: mask})
+		if err != nil {
+			return err
+		}
+		return f.print(c.stdout, r, "%s: %s", r.GetName(), done)
+	})
+}
+
+type roomsLockCmd struct {
+	apiFlags
+	roomArg
+}
+
+func (cmd *roomsLockCmd) Run(ctx context.Context, c *console) error {
+	return cmd.update(ctx, c, cmd.Room, &confbridgev1.Room{Locked: true}, paths("locked"), "locked")
+}
+
+type roomsUnlockCmd struct {
+	apiFlags
+	roomArg
+}
+
+func (cmd *roomsUnlockCmd) Run(ctx context.Context, c *console) error {
+	return cmd.update(ctx, c, cmd.Room, &confbridgev1.Room{}, paths("locked"), "unlocked")
+}
+
+func paths(p ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: p} }
+
+type roomsEndCmd struct {
+	apiFlags
+	roomArg
+}
+
+func (cmd *roomsEndCmd) Run(ctx context.Context, c *console) error {
+	name := roomName(cmd.Room)
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		resp, err := api.rooms.EndRoom(ctx, &confbridgev1.EndRoomRequest{Name: name})
+		if err != nil {
+			return err
+		}
+		return cmd.print(c.stdout, resp, "%s: ended", name)
+	})
+}
+
+type roomsDeleteCmd struct {
+	apiFlags
+	roomArg
+	Force bool `help:"End the conference first if somebody is in the room."`
+}
+
+func (cmd *roomsDeleteCmd) Run(ctx context.Context, c *console) error {
+	name := roomName(cmd.Room)
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		resp, err := api.rooms.DeleteRoom(ctx, &confbridgev1.DeleteRoomRequest{Name: name, Force: cmd.Force})
+		if err != nil {
+			return err
+		}
+		return cmd.print(c.stdout, resp, "%s: deleted", name)
+	})
+}

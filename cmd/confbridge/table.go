@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// lineWidth is what a table fits into, in characters.
+const lineWidth = 80
+
+// table is rows under a header, aligned and not wider than a line: long texts are cut off with "…".
+type table struct {
+	header []string
+	right  []bool // column is of numbers
+	rows   [][]string
+}
+
+func (t *table) add(cells ...string) {
+	for i := range cells {
+		cells[i] = clean(cells[i])
+	}
+	t.rows = append(t.rows, cells)
+}
+
+func (t *table) print(w io.Writer) error {
+	widths := t.widths()
+	for _, row := range append([][]string{t.header}, t.rows...) {
+		var line strings.Builder
+		for i, cell := range row {
+			if i > 0 {
+				line.WriteString("  ")
+			}
+			cell = cut(cell, widths[i])
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if t.right[i] {
+				line.WriteString(pad + cell)
+			} else {
+				line.WriteString(cell + pad)
+			}
+		}
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line.String(), " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// widths is what each column gets: what it wants, less what the widest must give for all to fit.
+func (t *table) widths() []int {
+	widths := make([]int, len(t.header))
+	total := 2 * (len(t.header) - 1)
+	for i := range widths {
+		widths[i] = utf8.RuneCountInString(t.header[i])
+		for _, row := range t.rows {
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+		}
+		total += widths[i]
+	}
+	for ; total > lineWidth; total-- {
+		widest := 0
+		for i := range widths {
+			if widths[i] > widths[widest] {
+				widest = i
+			}
+		}
+		widths[widest]--
+	}
+	return widths
+}
+
+// cut shortens s to n characters.
+func cut(s string, n int) string {
+	runes := []rune(s)
+	if len(runes) <= n {
+		return s
+	}
+	return string(runes[:max(n-1, 0)]) + "…"
+}
+
+// clean makes a text that came from a telephone safe for a terminal: no control characters, no line breaks.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// fields prints names and values, one pair a line.
+func fields(w io.Writer, pairs ...[2]string) error {
+	wide := 0
+	for _, p := range pairs {
+		wide = max(wide, len(p[0]))
+	}
+	for _, p := range pairs {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-*s  %s", wide, p[0], clean(p[1])), " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// span is a duration in the two largest of its units: 3h4m, 4m10s, 9s.
+func span(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0s"
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

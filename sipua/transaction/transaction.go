@@ -9,6 +9,7 @@
 package transaction
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"time"
@@ -19,16 +20,16 @@ import (
 
 // Errors of this package.
 var (
-	ErrTimeout    = errors.New("no answer in time")                   // timers B, F; and C of RFC 3261 §9.1 after Cancel
-	ErrNoAck      = errors.New("no ACK came")                         // timer H
-	ErrFinalSent  = errors.New("a final response has been sent")      // Respond
-	ErrEnded      = errors.New("transaction has ended")               // Respond, Cancel
-	ErrTransport  = errors.New("transport failed")                    // wraps what the transport said
-	ErrClosed     = errors.New("transaction layer is closed")         // everything after Close
-	ErrTooMany    = errors.New("too many transactions")               // Send
-	ErrNotInvite  = errors.New("only an INVITE can be cancelled")     // Cancel
-	ErrBadRequest = errors.New("request cannot be sent as it is")     // Send
-	ErrProvSent   = errors.New("only final responses may be sent so") // Respond: RFC 4320 §4.1
+	ErrTimeout    = errors.New("no answer in time")                    // timers B, F; 64*T1 after Cancel; a silent TU
+	ErrNoAck      = errors.New("no ACK came")                          // timer H
+	ErrFinalSent  = errors.New("a final response has been sent")       // Respond
+	ErrEnded      = errors.New("transaction has ended")                // Respond, Cancel
+	ErrTransport  = errors.New("transport failed")                     // wraps what the transport said
+	ErrClosed     = errors.New("transaction layer is closed")          // everything after Close
+	ErrTooMany    = errors.New("too many transactions")                // Send
+	ErrNotInvite  = errors.New("only an INVITE can be cancelled")      // Cancel
+	ErrBadRequest = errors.New("request cannot be sent as it is")      // Send
+	ErrNotAllowed = errors.New("response not allowed to a non-INVITE") // Respond: RFC 4320 §4
 )
 
 // Timers are the base times of RFC 3261 §17.1.1.1; 0 means the RFC's value in brackets.
@@ -69,48 +70,27 @@ type Handler interface {
 	// 200; the TU should answer tx with 487 (RFC 3261 §9.2). At most once for each tx. Goroutine: the reader.
 	Cancel(tx *ServerTx, cancel *message.Message)
 	// Ended says that a server transaction is over, once for each: err is nil in the normal case, ErrNoAck when no ACK
-	// came for a non-2xx (timer H), ErrTransport when a response could not be sent. Goroutine: a timer's, the reader's,
-	// or the one that called Respond, after it.
+	// came for a non-2xx (timer H), ErrTransport when a response could not be sent, ErrTimeout when the TU has not
+	// answered a non-INVITE within 64*T1. Goroutine: a timer's, the reader's, or the one that called Respond, before it
+	// returns. It is not called by Close.
 	Ended(tx *ServerTx, err error)
 }
 
-// Layer is all transactions of one bridge. Its methods are safe for concurrent use. It is the transport's Handler.
-type Layer struct{}
-
-// New returns a layer that sends by tp and hands up to tu. Give it to the transport's Start.
-func New(cfg Config, tp Transport, tu Handler) *Layer { return &Layer{} }
-
-// Receive takes one message from the transport, on the goroutine that read it.
-func (l *Layer) Receive(msg *message.Message, from transport.Flow) {}
-
-// Closed takes the end of a connection from the transport: client transactions on it fail.
-func (l *Layer) Closed(f transport.Flow, err error) {}
-
-// Close ends all transactions without a word to the peers and returns after running timers have ended. Close the
-// transport after it.
-func (l *Layer) Close() {}
-
-// Stats returns the counters as of now.
-func (l *Layer) Stats() Stats { return Stats{} }
-
-// Send sends a request in a new client transaction; not for ACK. The topmost Via is added here. Everything else, also
-// a Contact, must be in req, which must not be changed afterwards.
-func (l *Layer) Send(req *message.Message, to transport.Target) (*ClientTx, error) {
-	return nil, ErrClosed
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	c.Timers.T1 = cmp.Or(c.Timers.T1, 500*time.Millisecond)
+	c.Timers.T2 = cmp.Or(c.Timers.T2, 4*time.Second)
+	c.Timers.T4 = cmp.Or(c.Timers.T4, 5*time.Second)
+	c.Timers.D = cmp.Or(c.Timers.D, 32*time.Second)
+	c.Timers.Trying = cmp.Or(c.Timers.Trying, 200*time.Millisecond)
+	c.MaxServer = cmp.Or(c.MaxServer, 20000)
+	c.MaxClient = cmp.Or(c.MaxClient, 20000)
+	c.RetryAfter = cmp.Or(c.RetryAfter, 10*time.Second)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
 }
 
-// SendAck sends an ACK for a 2xx (RFC 3261 §13.2.2.4): outside any transaction, with a Via of its own.
-func (l *Layer) SendAck(ack *message.Message, to transport.Target) error { return ErrClosed }
-
-// Stats counts what has happened since New.
-type Stats struct {
-	Servers, Clients int    // transactions now
-	Retransmissions  uint64 // requests that came again
-	Repeated         uint64 // messages that we sent again
-	Merged           uint64 // 482 sent (RFC 3261 §8.2.2.2)
-	Refused          uint64 // 503 sent because of the bound
-	StrayResponses   uint64 // responses that match nothing
-	StrayCancels     uint64 // CANCELs that match nothing; 481 sent
-	Discarded        uint64 // responses with more than one Via (§8.1.3.3), ACKs that match a non-2xx twice
-	Timeouts         uint64 // timers B, F, H fired
-}
+// life is 64*T1: how long a transaction waits for the peer.
+func (t Timers) life() time.Duration { return 64 * t.T1 }

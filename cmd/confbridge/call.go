@@ -2,10 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/sipua"
+	"github.com/confbridge/confbridge/sipua/phone"
 )
 
 type callCmd struct {
@@ -43,7 +50,134 @@ func (cmd *callCmd) Run(ctx context.Context, c *console) error {
 	return placeCall(ctx, c, cmd)
 }
 
-// placeCall is to be filled.
-func placeCall(context.Context, *console, *callCmd) error {
-	return errors.New("call: not built yet")
+// hangupTimeout bounds how long the BYE's answer is waited for.
+const hangupTimeout = 5 * time.Second
+
+// callReport is what a call came to.
+type callReport struct {
+	URI     string  `json:"uri"`
+	CallID  string  `json:"call_id"`
+	Codec   string  `json:"codec"`
+	Seconds float64 `json:"seconds"`
+	// EndedBy is "us" or "them"; Reason is what they gave for it.
+	EndedBy string `json:"ended_by"`
+	Reason  string `json:"reason,omitempty"`
+	// What was heard, in RTP packets.
+	Received uint64 `json:"packets_received"`
+	Lost     uint64 `json:"packets_lost"`
+	Late     uint64 `json:"packets_late"`
+}
+
+// callFormats are the values of --codec: what is offered, and the rate that sound is played and recorded at.
+var callFormats = map[string]codec.Format{
+	"pcmu": {Name: codec.PCMU, SampleRateHz: 8000},
+	"pcma": {Name: codec.PCMA, SampleRateHz: 8000},
+	"opus": {Name: codec.Opus, SampleRateHz: 48000},
+}
+
+// placeCall calls, talks and listens, hangs up and tells how it went. Everything that can fail without a call is done
+// before it.
+func placeCall(ctx context.Context, c *console, cmd *callCmd) (err error) {
+	rateHz := callFormats[cmd.Codec].SampleRateHz
+	hs := phone.Config{PlayRateHz: rateHz, HeardRateHz: rateHz, Digits: cmd.DTMF}
+	if cmd.Play != "" {
+		if hs.Play, err = phone.LoadWAV(cmd.Play, rateHz); err != nil {
+			return err
+		}
+	}
+	if cmd.Record != "" {
+		rec, err := phone.CreateWAV(cmd.Record, rateHz)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rec.Close()) }()
+		hs.Heard = rec.Write
+	}
+	// Ports other than the bridge's defaults: both may run on one machine.
+	eng, err := media.NewEngine(media.Config{PortMin: 10000, PortMax: 19999})
+	if err != nil {
+		return err
+	}
+	client, err := sipua.NewClient(ctx, sipua.ClientConfig{}, eng)
+	if err != nil {
+		return err
+	}
+	report, err := talk(ctx, client, cmd, hs)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)
+	defer cancel()
+	if err = errors.Join(err, client.Close(closing)); err != nil {
+		return fmt.Errorf("call %s: %w", cmd.URI, err)
+	}
+	return report.print(c, cmd.JSON)
+}
+
+// talk is the call itself, from dialling to hanging up.
+func talk(ctx context.Context, client *sipua.Client, cmd *callCmd, hs phone.Config) (*callReport, error) {
+	call, err := client.Dial(ctx, sipua.DialConfig{URI: cmd.URI, Codecs: []codec.Name{callFormats[cmd.Codec].Name}})
+	if err != nil {
+		return nil, err
+	}
+	defer call.Leg().Close()
+	p, err := phone.New(call.Leg(), hs)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	runErr := talkUntilDone(ctx, cmd.For, call, p)
+
+	report := &callReport{
+		URI: cmd.URI, CallID: call.CallID(), Codec: string(call.Leg().Format().Name), EndedBy: "us",
+		Seconds: time.Since(start).Seconds(),
+	}
+	select {
+	case <-call.Done():
+		report.EndedBy = "them"
+	default:
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)
+	defer cancel()
+	if err := errors.Join(runErr, call.Hangup(closing)); err != nil {
+		return nil, err
+	}
+	for _, r := range call.Reasons() {
+		report.Reason = r.Text
+	}
+	stats := p.Stats()
+	report.Received, report.Lost, report.Late = stats.PacketsReceived, stats.PacketsLost, stats.PacketsLate
+	if report.Received == 0 && report.Seconds > 1 {
+		return nil, errors.New("was answered, but no sound came from there")
+	}
+	return report, nil
+}
+
+// talkUntilDone runs the handset for d, until the other end hangs up, or until ctx is done.
+func talkUntilDone(ctx context.Context, d time.Duration, call *sipua.OutCall, p *phone.Phone) error {
+	talking, stop := context.WithTimeout(ctx, d)
+	var watcher sync.WaitGroup
+	defer watcher.Wait()
+	defer stop()
+	watcher.Go(func() {
+		select {
+		case <-call.Done():
+			stop()
+		case <-talking.Done():
+		}
+	})
+	return p.Run(talking)
+}
+
+func (r *callReport) print(c *console, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(c.stdout).Encode(r)
+	}
+	end := "hung up"
+	if r.EndedBy == "them" {
+		end = "the other end hung up"
+		if r.Reason != "" {
+			end += ": " + r.Reason
+		}
+	}
+	fmt.Fprintf(c.stdout, "%s: %s, %.1f s, heard %d packets, %d lost, %d late; %s\n",
+		r.URI, r.Codec, r.Seconds, r.Received, r.Lost, r.Late, end)
+	return nil
 }

@@ -80,4 +80,4 @@ bench: build ## Go benchmarks, then the load test against the floor; results go 
 .PHONY: demo
 demo: build ## a bridge, three callers with different speech for 15 s, one records demo.wav
 	@$(NEED) test
-	test/demo.sh
+	go run ./test/demo

@@ -53,7 +53,8 @@ func TestRequestsFollowTheRouteSet(t *testing.T) {
 			"sip:alice@192.0.2.1:5070", "sip:p2.example;lr sip:p1.example;lr", "sip:p2.example;lr",
 		},
 		{
-			"a strict router takes the Request-URI", []string{"Record-Route: <sip:p2.example>, <sip:p1.example;lr>"},
+			"a strict router takes the Request-URI",
+			[]string{"Record-Route: <sip:p2.example>, <sip:p1.example;lr>"},
 			"sip:p2.example", "sip:p1.example;lr sip:alice@192.0.2.1:5070", "sip:p2.example",
 		},
 	} {

@@ -1,0 +1,229 @@
+package sipua
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/transport"
+)
+
+func TestACallIsAnsweredJoinsAndLeaves(t *testing.T) {
+	for _, over := range []string{"UDP", "TCP"} {
+		t.Run(over, func(t *testing.T) {
+			b := newBridge(t, nil)
+			w := b.phone(t, over)
+			res := w.call()
+			if res.To.Tag() == "" || len(res.Contact) != 1 || !res.Contact[0].Params.Has("isfocus") {
+				t.Errorf("got %s", res.Bytes())
+			}
+			if got, want := res.Contact[0].URI.String(), "sip:1000@"+w.server; !strings.HasPrefix(got, want) ||
+				strings.Contains(got, "transport=tcp") != (over == "TCP") {
+				t.Errorf("Contact: got %q, want %q over %s", got, want, over)
+			}
+			for _, name := range []string{"Allow", "Supported", "Server"} {
+				if _, ok := res.Header(name); !ok {
+					t.Errorf("there is no %s in\n%s", name, res.Bytes())
+				}
+			}
+			if ct, _ := res.ContentType(); ct != "application/sdp" || !strings.Contains(string(res.Body), "m=audio 31") {
+				t.Errorf("got body %q of type %q", res.Body, ct)
+			}
+			list := b.participants(t, "1000", 1)
+			if list[0].DisplayName != "Alice A." || list[0].Address != "sip:alice@example.org" || list[0].CallID != w.callID {
+				t.Errorf("got %+v", list[0].Caller)
+			}
+			w.hangup()
+			b.participants(t, "1000", 0)
+			if got := b.Calls(); got > 1 {
+				t.Errorf("got %d calls", got)
+			}
+		})
+	}
+}
+
+func TestRequestsOutsideOfDialogs(t *testing.T) {
+	b := newBridge(t, func(c *Config) { c.Domain = "bridge.example" })
+	for _, row := range []struct {
+		name, method, uri string
+		headers           []string
+		body              string
+		status            int
+		header, want      string
+	}{
+		{"OPTIONS", "OPTIONS", "sip:bridge.example", nil, "", 200, "Allow", allow},
+		{"OPTIONS says what SDP it takes", "OPTIONS", "", nil, "", 200, "Accept", "application/sdp"},
+		{"REGISTER", "REGISTER", "", nil, "", 405, "Allow", allow},
+		{"a method nobody knows", "DANCE", "", nil, "", 405, "Allow", allow},
+		{"BYE", "BYE", "", nil, "", 481, "", ""},
+		{"UPDATE", "UPDATE", "", nil, "", 481, "", ""},
+		{"INFO", "INFO", "", nil, "", 481, "", ""},
+		{"an extension is required", "INVITE", "", []string{"Require: 100rel, timer"}, "v", 420, "Unsupported", "100rel, timer"},
+		{"sips without TLS", "INVITE", "sips:1000@bridge.example", nil, "v", 416, "", ""},
+		{"another scheme", "OPTIONS", "http://bridge.example/", nil, "", 416, "", ""},
+		{"another domain", "INVITE", "sip:1000@other.example", nil, "v", 404, "", ""},
+		{"a body of another type", "INVITE", "", []string{"Content-Type: text/plain"}, "hello", 415, "Accept", "application/sdp"},
+		{"a packed body", "INVITE", "", []string{"Content-Encoding: gzip"}, "v", 415, "Accept-Encoding", "identity"},
+		{"a body that is no SDP", "INVITE", "", nil, "hello", 400, "", ""},
+		{"two Contacts", "INVITE", "", []string{"Contact: <sip:a@h>, <sip:b@h>"}, "v", 400, "", ""},
+		{"no user part", "INVITE", "sip:bridge.example", nil, "sdp", 404, "", ""},
+		{"a number that cannot be", "INVITE", "sip:10%2000@bridge.example", nil, "sdp", 404, "", ""},
+		{"Max-Forwards 0 is no matter of ours", "OPTIONS", "", []string{"Max-Forwards: 0"}, "", 200, "", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := b.phone(t, "UDP")
+			w.target = "sip:1000@" + w.server
+			if row.uri != "" {
+				w.target = row.uri
+			}
+			body := row.body
+			if body == "sdp" {
+				body = w.sdp()
+			}
+			w.send(row.method, body, row.headers...)
+			res := w.want(message.Method(row.method), row.status)
+			if got := strings.Join(res.Values(row.header), ", "); row.header != "" && got != row.want {
+				t.Errorf("%s: got %q, want %q", row.header, got, row.want)
+			}
+			if res.To.Tag() == "" {
+				t.Error("there is no To-tag")
+			}
+		})
+	}
+	if got := b.Calls(); got != 0 {
+		t.Errorf("got %d calls, want none", got)
+	}
+}
+
+func TestRoomsRefuseWithAReason(t *testing.T) {
+	b := newBridge(t, nil)
+	ctx := patient(t)
+	for number, s := range map[string]rooms.Settings{"locked": {Locked: true}, "full": {MaxParticipants: 1}} {
+		if _, err := b.rooms.Create(ctx, number, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := b.phone(t, "UDP")
+	first.target = "sip:full@" + first.server
+	first.call()
+	for _, row := range []struct {
+		number string
+		status int
+		text   string
+	}{{"locked", 480, "room is locked"}, {"full", 486, "room is full"}} {
+		w := b.phone(t, "UDP")
+		w.target = "sip:" + row.number + "@" + w.server
+		w.send("INVITE", w.sdp())
+		res := w.want(message.Invite, row.status)
+		if r := res.Reasons(); len(r) != 1 || r[0].Text != row.text {
+			t.Errorf("%s: got %+v, want %q", row.number, r, row.text)
+		}
+		w.send("ACK", "")
+	}
+	first.hangup()
+}
+
+func TestOffersThatCannotBeAnswered(t *testing.T) {
+	b := newBridge(t, nil)
+	for _, row := range []struct {
+		name, from, to string
+		status         int
+		warning        int
+	}{
+		{"codec", "RTP/AVP 0", "RTP/AVP 9 18", 488, 305},
+		{"profile", "RTP/AVP 0", "RTP/SAVP 0", 488, 302},
+		{"IP version", "IN IP4 127.0.0.1", "IN IP6 ::1", 488, 301},
+		{"host name", "IN IP4 127.0.0.1\r\nt", "IN IP4 phone.example\r\nt", 488, 301},
+		{"medium", "m=audio", "m=video", 488, 304},
+		{"multicast", "IN IP4 127.0.0.1\r\nt", "IN IP4 239.1.1.1\r\nt", 488, 330},
+		{"malformed", "c=IN", "c=OUT", 400, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := b.phone(t, "UDP")
+			w.send("INVITE", strings.ReplaceAll(w.sdp(), row.from, row.to))
+			res := w.want(message.Invite, row.status)
+			warnings := res.Warnings()
+			if row.warning != 0 && (len(warnings) != 1 || warnings[0].Code != row.warning) {
+				t.Errorf("got warnings %+v, want %d", warnings, row.warning)
+			}
+			if row.status == 400 && !strings.Contains(res.Reason, "line 4") {
+				t.Errorf("got reason phrase %q, want the line in it", res.Reason)
+			}
+			w.send("ACK", "")
+		})
+	}
+	if got := b.Calls(); got > 1 {
+		t.Errorf("got %d calls", got)
+	}
+}
+
+func TestADrainingBridgeSendsEverybodyAway(t *testing.T) {
+	b := newBridge(t, nil)
+	w, late := b.phone(t, "TCP"), b.phone(t, "UDP")
+	w.call()
+	b.participants(t, "1000", 1)
+	ended := make(chan error, 1)
+	go func() { ended <- b.Shutdown(patient(t)) }()
+	bye := w.wantRequest(message.Bye)
+	if r := bye.Reasons(); len(r) != 1 || r[0].Text != "bridge is shutting down" {
+		t.Errorf("got %+v in\n%s", r, bye.Bytes())
+	}
+	late.send("INVITE", late.sdp())
+	res := late.want(message.Invite, 503)
+	if _, ok := res.Header("Retry-After"); !ok {
+		t.Error("there is no Retry-After")
+	}
+	w.answer(bye, 200)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := b.Listen(t.Context()); !errors.Is(err, ErrShutdown) {
+		t.Errorf("got %v, want ErrShutdown", err)
+	}
+}
+
+func TestAPortInUseIsNamed(t *testing.T) {
+	b := newBridge(t, nil)
+	eng, err := media.NewEngine(media.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Config{Listen: []string{"tcp://" + b.addrs["tcp"]}}, b.rooms, eng)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Listen(t.Context())
+	if !errors.Is(err, transport.ErrAddressUsed) || !strings.Contains(err.Error(), b.addrs["tcp"]) {
+		t.Errorf("got %v, want ErrAddressUsed with the address", err)
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	eng, err := media.NewEngine(media.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = New(Config{MaxCalls: -1, Codecs: nil}, nil, eng)
+	if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "MaxCalls") || !strings.Contains(err.Error(), "rooms") {
+		t.Errorf("got %v, want both faults", err)
+	}
+}
+
+func TestMoreCallsThanAllowed(t *testing.T) {
+	b := newBridge(t, func(c *Config) { c.MaxCalls = 1 })
+	first, second := b.phone(t, "UDP"), b.phone(t, "UDP")
+	first.call()
+	second.send("INVITE", second.sdp())
+	res := second.want(message.Invite, 503)
+	if _, ok := res.Header("Retry-After"); !ok {
+		t.Error("there is no Retry-After")
+	}
+	second.send("ACK", "")
+	first.hangup()
+}

@@ -1,0 +1,273 @@
+package sipua
+
+import (
+	"context"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/transport"
+)
+
+// sent is one message that went out, and when.
+type sent struct {
+	at  time.Duration // since the network was made
+	msg *message.Message
+}
+
+// tape is a network that only writes down what is sent. Its peer is at flow.Remote.
+type tape struct {
+	t     *testing.T
+	start time.Time
+	out   chan sent
+}
+
+func (n *tape) put(data []byte) error {
+	m, err := message.Parse(data)
+	if err != nil {
+		n.t.Errorf("sent %q: %v", data, err)
+		return nil
+	}
+	n.out <- sent{time.Since(n.start), m}
+	return nil
+}
+
+func (n *tape) Open(t transport.Target) (transport.Flow, error) {
+	f := loop(t.Transport)
+	f.Remote = t.Addr
+	return f, nil
+}
+func (n *tape) Send(_ transport.Flow, data []byte) error                   { return n.put(data) }
+func (n *tape) Respond(_ transport.Flow, _ message.Via, data []byte) error { return n.put(data) }
+func (n *tape) LocalIP(netip.Addr) (netip.Addr, error) { return netip.MustParseAddr("127.0.0.1"), nil }
+
+func (n *tape) Stats() transport.Stats { return transport.Stats{} }
+func (n *tape) Close() error           { return nil }
+func (n *tape) Resolve(_ context.Context, u message.URI) (transport.Target, error) {
+	addr, err := netip.ParseAddr(u.Host)
+	return transport.Target{Transport: "UDP", Addr: netip.AddrPortFrom(addr, uint16(u.Port))}, err
+}
+
+// all returns what has been sent up to now.
+func (n *tape) all() []sent {
+	var list []sent
+	for {
+		select {
+		case s := <-n.out:
+			list = append(list, s)
+		default:
+			return list
+		}
+	}
+}
+
+func loop(over string) transport.Flow {
+	return transport.Flow{
+		Transport: over, Local: netip.MustParseAddrPort("127.0.0.1:5060"), Remote: netip.MustParseAddrPort("127.0.0.1:5070"),
+		SentBy: transport.HostPort{Host: "127.0.0.1", Port: 5060}, ID: 1,
+	}
+}
+
+// still is a bridge on a tape, in a synctest bubble.
+type still struct {
+	*tape
+	server *Server
+	rooms  *rooms.Registry
+	over   string
+	toTag  string
+}
+
+func newStill(t *testing.T, over string) *still {
+	t.Helper()
+	eng, err := media.NewEngine(media.Config{PortMin: 32000, PortMax: 32999})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := rooms.NewRegistry(rooms.Config{OnDemand: true})
+	s, err := New(Config{}, reg, eng)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &tape{t: t, start: time.Now(), out: make(chan sent, 1000)}
+	s.open(t.Context(), n)
+	return &still{tape: n, server: s, rooms: reg, over: over}
+}
+
+func (b *still) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := b.server.Shutdown(ctx); err != nil {
+		b.t.Errorf("shutdown: %v", err)
+	}
+	if err := b.rooms.Close(ctx); err != nil {
+		b.t.Errorf("close rooms: %v", err)
+	}
+}
+
+// receive hands a request of the caller to the bridge and waits until everything is at rest.
+func (b *still) receive(method string, seq int, more ...string) {
+	b.t.Helper()
+	to := "<sip:1000@127.0.0.1>"
+	if b.toTag != "" {
+		to += ";tag=" + b.toTag
+	}
+	body := ""
+	if method == "INVITE" {
+		body = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n"
+		more = append(more, "Content-Type: application/sdp")
+	}
+	lines := append([]string{
+		method + " sip:1000@127.0.0.1 SIP/2.0",
+		"Via: SIP/2.0/" + b.over + " 127.0.0.1:5070;branch=z9hG4bK-" + method + strconv.Itoa(seq),
+		"From: <sip:a@127.0.0.1>;tag=a", "To: " + to, "Call-ID: still", "CSeq: " + strconv.Itoa(seq) + " " + method,
+		"Contact: <sip:a@127.0.0.1:5070>",
+	}, more...)
+	m, err := message.Parse([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.server.ep.layer.Receive(m, loop(b.over))
+	synctest.Wait()
+}
+
+// respond answers a request of the bridge.
+func (b *still) respond(req *message.Message, status int) {
+	b.server.ep.layer.Receive(message.NewResponse(req, status, ""), loop(b.over))
+	synctest.Wait()
+}
+
+// seconds are the whole milliseconds at which messages of that kind were sent.
+func times(list []sent, is func(*message.Message) bool) []int64 {
+	var at []int64
+	for _, s := range list {
+		if is(s.msg) {
+			at = append(at, s.at.Milliseconds())
+		}
+	}
+	return at
+}
+
+func isOK(m *message.Message) bool  { return m.StatusCode == 200 && m.CSeq.Method == message.Invite }
+func isBye(m *message.Message) bool { return m.Method == message.Bye }
+
+func equal(a, b []int64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func TestThe2xxIsRepeatedUntilTheACK(t *testing.T) {
+	for _, over := range []string{"UDP", "TCP"} { // RFC 3261 §13.3.1.4: over reliable transports too
+		t.Run(over, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newStill(t, over)
+				b.receive("INVITE", 1)
+				time.Sleep(12 * time.Second)
+				synctest.Wait()
+				list := b.all()
+				if got, want := times(list, isOK), []int64{0, 500, 1500, 3500, 7500, 11500}; !equal(got, want) {
+					t.Errorf("got 200 at %v ms, want %v", got, want)
+				}
+				b.toTag = list[0].msg.To.Tag()
+				b.receive("ACK", 1)
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				if list := b.all(); len(list) != 0 {
+					t.Errorf("sent after the ACK: %s", list[0].msg.Bytes())
+				}
+				b.receive("BYE", 2)
+				b.close()
+			})
+		})
+	}
+}
+
+func TestACallWithoutACKIsEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newStill(t, "UDP")
+		b.receive("INVITE", 1)
+		time.Sleep(31 * time.Second)
+		synctest.Wait()
+		list := b.all()
+		if got := times(list, isBye); len(got) != 0 {
+			t.Errorf("got BYE at %v ms, want none before 64*T1", got)
+		}
+		time.Sleep(1500 * time.Millisecond)
+		synctest.Wait()
+		list = b.all()
+		if got, want := times(list, isBye), []int64{32000, 32500}; !equal(got, want) {
+			t.Fatalf("got BYE at %v ms, want %v", got, want)
+		}
+		for _, s := range list {
+			if isBye(s.msg) {
+				if r := s.msg.Reasons(); len(r) != 1 || r[0].Text != "no ACK" {
+					t.Errorf("got %+v", r)
+				}
+				b.respond(s.msg, 200)
+				break
+			}
+		}
+		if got := b.server.Calls(); got != 0 {
+			t.Errorf("got %d calls, want none", got)
+		}
+		b.close()
+	})
+}
+
+func TestABYEWaitsForTheACK(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newStill(t, "UDP")
+		b.receive("INVITE", 1)
+		b.toTag = b.all()[0].msg.To.Tag()
+		if err := b.rooms.End(t.Context(), "1000", rooms.ReasonEnded); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := times(b.all(), isBye); len(got) != 0 {
+			t.Errorf("got BYE at %v ms, want none before the ACK", got)
+		}
+		b.receive("ACK", 1)
+		list := b.all()
+		if len(list) != 1 || !isBye(list[0].msg) || list[0].msg.Reasons()[0].Text != "conference ended by a moderator" {
+			t.Fatalf("got %v, want one BYE", list)
+		}
+		b.respond(list[0].msg, 200)
+		b.close()
+	})
+}
+
+func TestABYEThatNobodyAnswersIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newStill(t, "UDP")
+		b.receive("INVITE", 1)
+		b.toTag = b.all()[0].msg.To.Tag()
+		b.receive("ACK", 1)
+		if err := b.rooms.End(t.Context(), "1000", rooms.ReasonEnded); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(31 * time.Second)
+		synctest.Wait()
+		if got := times(b.all(), isBye); len(got) < 8 || b.server.Calls() != 1 {
+			t.Errorf("got BYE at %v ms and %d calls", got, b.server.Calls())
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := b.server.Calls(); got != 0 {
+			t.Errorf("got %d calls, want none", got)
+		}
+		b.close()
+	})
+}

@@ -49,6 +49,7 @@ func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error
 		return nil, err
 	}
 	m.applyGain()
+	m.gain.Jump(m.gain.Linear()) // nothing has been heard yet that could click
 	return m, nil
 }
 
@@ -104,9 +105,7 @@ func deathReason(err error) Reason {
 func (m *member) hear(now time.Time) (contributes bool) {
 	frame, sounding := m.up.Pull(now)
 	m.frame = frame
-	if sounding {
-		m.gain.Apply(frame, m.state.mix.rateHz)
-	}
+	m.gain.Apply(frame, m.state.mix.rateHz) // silence too: a ramp that begins there is not to wait for the next word
 	sounding = sounding && !m.gain.Silent()
 	m.watchTalk(sounding)
 	return sounding

@@ -159,6 +159,27 @@ func TestMutingTakesEffectWithinTwoFrames(t *testing.T) {
 	})
 }
 
+func TestMuteSetInSilenceHoldsFromTheFirstSample(t *testing.T) {
+	inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
+		talker, other := newFakeLeg(t, pcmu, 0), newFakeLeg(t, pcmu, 0)
+		p := join(t, g, "1000", "talker", talker)
+		defer p.Leave(ReasonHangup)
+		defer join(t, g, "1000", "other", other).Leave(ReasonHangup)
+		time.Sleep(time.Second)
+		if _, err := g.UpdateParticipant(ctx, "1000", p.ID(), ParticipantPatch{Muted: ptr(true)}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		talker.with(func(l *fakeLeg) { l.toneHz = 1000 })
+		time.Sleep(time.Second)
+		for i, v := range other.lastHeard(2 * time.Second) {
+			if v > 8 || v < -8 {
+				t.Fatalf("sample %d is %d: the muted are heard", i, v)
+			}
+		}
+	})
+}
+
 func TestDeafGainAndListenerRole(t *testing.T) {
 	inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
 		a, b := newFakeLeg(t, pcmu, 1000), newFakeLeg(t, pcmu, 500)

@@ -167,11 +167,14 @@ func (ep *endpoint) remove(c *call) {
 	}
 }
 
-// settled forgets an INVITE that has its final response.
+// settled forgets an INVITE that has its final response, or is about to get it: from then on there may be another.
 func (ep *endpoint) settled(tx *transaction.ServerTx) {
 	ep.mu.Lock()
 	defer ep.mu.Unlock()
-	delete(ep.invites, tx)
+	if c := ep.invites[tx]; c != nil {
+		c.inviting.Store(false)
+		delete(ep.invites, tx)
+	}
 }
 
 func (ep *endpoint) callCount() int {

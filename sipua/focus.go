@@ -72,7 +72,6 @@ func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, o
 	c.giveUp(nil)
 	switch {
 	case c.pending != nil:
-		c.inviting.Store(false)
 		c.loop()
 	case tx.Cancelled() || errors.Is(err, errCancelled):
 		s.ep.reply(tx, 487, "") // RFC 3261 §9.2

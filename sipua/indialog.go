@@ -16,9 +16,6 @@ func (c *call) handle(ev event) {
 		return
 	}
 	req := ev.tx.Request()
-	if req.Method == message.Invite {
-		defer c.inviting.Store(false)
-	}
 	if err := c.d.sequence(req); err != nil {
 		c.ep.reply(ev.tx, 500, "CSeq out of order")
 		return

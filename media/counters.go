@@ -33,22 +33,14 @@ var reasonNames = [reasons]string{
 	reasonNotConfigured: "not_configured",
 }
 
-// counters are written by the leg's owner and read by whoever collects metrics. RTCP counts in rejected only.
+// counters are written by the leg's owner and read by whoever collects metrics. in, inRejected and out are of RTP;
+// rejected is of RTCP too.
 type counters struct {
-	in       atomic.Uint64
-	out      atomic.Uint64
-	outError atomic.Uint64
-	rejected [reasons]atomic.Uint64
-}
-
-func (c *counters) rejectedRTP() uint64 {
-	n := uint64(0)
-	for r := range c.rejected {
-		if reason(r) != reasonRTCP && reason(r) != reasonRTCPSource {
-			n += c.rejected[r].Load()
-		}
-	}
-	return n
+	in         atomic.Uint64
+	inRejected atomic.Uint64
+	out        atomic.Uint64
+	outError   atomic.Uint64
+	rejected   [reasons]atomic.Uint64
 }
 
 // totals is the sum over legs.
@@ -61,7 +53,7 @@ func (t *totals) add(c *counters) {
 	t.in += c.in.Load()
 	t.out += c.out.Load()
 	t.outError += c.outError.Load()
-	t.inRejected += c.rejectedRTP()
+	t.inRejected += c.inRejected.Load()
 	for r := range c.rejected {
 		t.rejected[r] += c.rejected[r].Load()
 	}

@@ -27,7 +27,6 @@ type eventReceiver struct {
 	before   uint64 // of the segments before, clock units
 	clock    int    // Hz
 	updates  int
-	highest  uint16 // newest sequence number
 	at       time.Time
 }
 
@@ -54,23 +53,13 @@ func (e *eventReceiver) packet(h *rtp.Header, payload []byte, clockRateHz int, n
 		e.start, e.duration = h.Timestamp, 0
 	default:
 		e.finish(in)
-		*e = eventReceiver{any: true, event: event, start: h.Timestamp, clock: clockRateHz, highest: h.SequenceNumber}
+		*e = eventReceiver{any: true, event: event, start: h.Timestamp, clock: clockRateHz}
 	}
 	e.at = now
 	e.updates = min(e.updates+1, eventUpdates)
 	e.duration = max(e.duration, duration)
-	if int16(h.SequenceNumber-e.highest) > 0 {
-		e.highest = h.SequenceNumber
-	}
 	if end || e.held() >= longestKey {
 		e.tell(in)
-	}
-}
-
-// audio is called for each packet of sound that is newer than all before: the key was released.
-func (e *eventReceiver) audio(h *rtp.Header, in Inlet) {
-	if e.any && !e.told && int16(h.SequenceNumber-e.highest) > 0 {
-		e.finish(in)
 	}
 }
 
@@ -82,7 +71,8 @@ func (e *eventReceiver) expire(now time.Time, in Inlet) {
 	}
 }
 
-// finish tells a key whose end was lost, if there is enough of it to believe.
+// finish tells a key whose end was lost, if there is enough of it to believe: the next key or sound has come, newer
+// than all before.
 func (e *eventReceiver) finish(in Inlet) {
 	if e.any && !e.told && e.updates >= eventUpdates {
 		e.tell(in)

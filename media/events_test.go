@@ -68,6 +68,16 @@ func TestKeysAreToldOnce(t *testing.T) {
 		{"the same key twice", append(press(3, 1000, 6), press(9, 3000, 6)...), 0, []key{{'6', 80 * time.Millisecond}, {'6', 80 * time.Millisecond}}},
 		{"the same key at once again", append(press(3, 1000, 6), press(9, 1640, 6)...), 0, []key{{'6', 80 * time.Millisecond}, {'6', 80 * time.Millisecond}}},
 		{"a straggler of the key before", append(append(press(3, 1000, 6), press(9, 3000, 7)...), press(3, 1000, 6)[5]), 0, []key{{'6', 80 * time.Millisecond}, {'7', 80 * time.Millisecond}}},
+		{
+			"the end of another key amid one", append(append(press(3, 1000, 6)[:4], press(9, 3000, 7)[:3]...), append(press(3, 1000, 7)[5:], press(9, 3000, 7)[3:]...)...),
+			0,
+			[]key{{'6', 80 * time.Millisecond}, {'7', 80 * time.Millisecond}},
+		},
+		{
+			"another key under the same timestamp", append(press(3, 1000, 6)[:2], append(press(3, 1000, 7)[3:], press(3, 1000, 6)[3:]...)...),
+			0,
+			[]key{{'6', 80 * time.Millisecond}},
+		},
 		{"no key, but a flash", press(3, 1000, 16), time.Second, nil},
 		{
 			"two segments", []dtmf{
@@ -109,6 +119,21 @@ func TestSoundAfterAKeyEndsIt(t *testing.T) {
 	}
 	s.rtp(signalledAddr, 7, 7, 1)
 	if want := []key{{'1', 60 * time.Millisecond}}; !cmp.Equal(want, s.ear.keys) {
+		t.Errorf("got %v, want %v", s.ear.keys, want)
+	}
+}
+
+func TestAnotherSourceHasKeysOfItsOwn(t *testing.T) {
+	s := newScene(t)
+	s.rtp(signalledAddr, 7, 1, 2)
+	for _, ssrc := range []byte{7, 8} {
+		for _, p := range press(3, 1000, 1) {
+			b := p.bytes()
+			b[11] = ssrc
+			s.l.inject(b, signalledAddr, s.now, &s.ear)
+		}
+	}
+	if want := []key{{'1', 80 * time.Millisecond}, {'1', 80 * time.Millisecond}}; !cmp.Equal(want, s.ear.keys) {
 		t.Errorf("got %v, want %v", s.ear.keys, want)
 	}
 }
@@ -240,7 +265,7 @@ func FuzzTelephoneEvent(f *testing.F) {
 			e.packet(&h, []byte{b[6], b[7], b[8], b[8]}, 8000, now, &in)
 			packets++
 			if b[7]&1 != 0 {
-				e.audio(&h, &in)
+				e.finish(&in)
 			}
 			now = now.Add(time.Duration(b[7]) * time.Millisecond)
 			e.expire(now, &in)

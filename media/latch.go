@@ -84,12 +84,12 @@ func (t *latch) refresh(now time.Time) bool {
 	return true
 }
 
-// rest starts the clock of silence anew, after a hold.
+// rest starts the clock of silence anew. It is called all through a hold, so that nobody takes over then.
 func (t *latch) rest(now time.Time) { t.heard = now }
 
 // try counts a valid packet from elsewhere than the true source, or of another SSRC. accepted means that the
 // probation is passed and addr may be fixed.
-func (t *latch) try(from netip.AddrPort, ssrc uint32, sequence uint16, now time.Time, src *source, held bool) reason {
+func (t *latch) try(from netip.AddrPort, ssrc uint32, sequence uint16, now time.Time, src *source) reason {
 	c := t.candidate(from, ssrc)
 	switch {
 	case c.count > 0 && sequence == c.next-1:
@@ -101,7 +101,7 @@ func (t *latch) try(from netip.AddrPort, ssrc uint32, sequence uint16, now time.
 		c.count, c.next = 1, sequence+1
 	}
 	c.at = now
-	need, why := t.probation(from, ssrc, sequence, now, src, held)
+	need, why := t.probation(from, ssrc, sequence, now, src)
 	if need == 0 || c.count < need {
 		return why
 	}
@@ -109,7 +109,7 @@ func (t *latch) try(from netip.AddrPort, ssrc uint32, sequence uint16, now time.
 }
 
 // probation is how many packets in sequence are asked for, 0 if none are enough now; and what to call it until then.
-func (t *latch) probation(from netip.AddrPort, ssrc uint32, sequence uint16, now time.Time, src *source, held bool) (uint8, reason) {
+func (t *latch) probation(from netip.AddrPort, ssrc uint32, sequence uint16, now time.Time, src *source) (uint8, reason) {
 	known := t.addr.IsValid()
 	switch {
 	case known && from == t.addr:
@@ -121,7 +121,7 @@ func (t *latch) probation(from netip.AddrPort, ssrc uint32, sequence uint16, now
 			return 0, reasonSource
 		}
 		return probationOther, reasonProbation
-	case held || now.Sub(t.heard) < silence || now.Sub(t.heardRTCP) < silenceRTCP:
+	case now.Sub(t.heard) < silence || now.Sub(t.heardRTCP) < silenceRTCP:
 		return 0, reasonSource
 	case t.addr == t.signalled && !(ssrc == src.ssrc && sequence-src.max < maxDropout):
 		return 0, reasonSource

@@ -112,7 +112,7 @@ func (l *Leg) aim() {
 }
 
 // Receive drains the sockets without waiting and hands on what is valid, in order of arrival, at most 32 packets a
-// call. now must not go back. It returns ErrTimeout when the peer should be heard and has not been for
+// call. now is from time.Now, not reckoned from an earlier one: its wall clock is compared with the kernel's. It returns ErrTimeout when the peer should be heard and has not been for
 // Config.Timeout, counted from the first call, and ErrClosed. On hold (Stream.Receive false) that clock stands still.
 func (l *Leg) Receive(now time.Time, in Inlet) error {
 	if l.closed {

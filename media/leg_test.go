@@ -409,6 +409,62 @@ func TestConfigureRefuses(t *testing.T) {
 	}
 }
 
+func TestALegThatIsNotConfiguredHearsNothing(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	for seq := range uint16(5) {
+		p.send(p.rtp, packet(7, seq), l.Addr())
+	}
+	p.send(p.rtcp, []byte{0x80, 201, 0, 1, 0, 0, 0, 7}, nextPort(l.Addr()))
+	var e ear
+	until(t, l, start, &e, func() bool { return l.counters.rejected[reasonNotConfigured].Load() == 6 })
+	l.Send(start, []byte{1}, 160)
+	if len(e.audio) != 0 || l.Format() != (codec.Format{}) || l.counters.out.Load() != 0 {
+		t.Errorf("heard %d packets, format %v", len(e.audio), l.Format())
+	}
+}
+
+func TestAtMost32PacketsACall(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	configure(t, l, p.stream())
+	for seq := range uint16(50) {
+		p.send(p.rtp, packet(7, seq), l.Addr())
+	}
+	var e ear
+	before := 0
+	until(t, l, start, &e, func() bool {
+		if len(e.audio)-before > packetsPerReceive {
+			t.Errorf("%d packets in one call", len(e.audio)-before)
+		}
+		before = len(e.audio)
+		return before == 49
+	})
+}
+
+func TestZones(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "::1%lo"), newPeer(t, "::1")
+	configure(t, l, p.stream())
+	l.Send(start, []byte{1}, 160)
+	p.readRTP()
+	for seq := range uint16(2) {
+		p.send(p.rtp, packet(7, seq), l.Addr())
+	}
+	var e ear
+	until(t, l, start, &e, func() bool { return len(e.audio) == 1 })
+	if _, err := l.engine.Open(netip.MustParseAddr("::1%nosuch")); err == nil {
+		t.Error("a zone that does not exist was taken")
+	}
+}
+
+func TestABrokenSocketIsCounted(t *testing.T) {
+	l := bare(newTestEngine(t, Config{}))
+	l.Send(start, []byte{1}, 160)
+	l.report.sentAny = true
+	l.report.bye(l, l.sender.ssrc)
+	if got := l.Stats(); got.SendErrors != 2 || got.PacketsSent != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestAClosedLegSaysSo(t *testing.T) {
 	e := newTestEngine(t, Config{})
 	l, err := e.Open(netip.MustParseAddr("127.0.0.1"))

@@ -15,7 +15,8 @@ func (l *Leg) handle(p arrived, now time.Time, into *parsed, in Inlet) {
 		return
 	}
 	if why := l.handleRTP(p, now, &into.header, in); why != accepted {
-		l.counters.rejected[why].Add(1)
+		l.counters.inRejected.Add(1)
+		l.reject(why)
 		return
 	}
 	l.counters.in.Add(1)
@@ -84,7 +85,7 @@ func (l *Leg) judge(p arrived, h *rtp.Header, now time.Time) (step, reason) {
 		}
 		return s, accepted
 	}
-	why := l.latch.try(p.from, h.SSRC, h.SequenceNumber, now, &l.source, !l.stream.Receive)
+	why := l.latch.try(p.from, h.SSRC, h.SequenceNumber, now, &l.source)
 	if why != accepted {
 		return stepBad, why
 	}
@@ -102,7 +103,7 @@ func (l *Leg) judge(p arrived, h *rtp.Header, now time.Time) (step, reason) {
 // audio hands a packet on. A packet that is late may not bring back the payload type of its time.
 func (l *Leg) audio(p arrived, h *rtp.Header, f codec.Format, payload []byte, samples int, s step, in Inlet) reason {
 	if s != stepOld {
-		l.events.audio(h, in)
+		l.events.finish(in) // the key was released
 		if h.PayloadType != l.lastPT && f != l.format {
 			l.restart = true
 		}

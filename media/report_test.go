@@ -94,6 +94,34 @@ func TestSenderReport(t *testing.T) {
 	}
 }
 
+func TestRTCPThatIsNotRTCP(t *testing.T) {
+	l := bare(newTestEngine(t, Config{}))
+	rr := []byte{0x80, 201, 0, 1, 0, 0, 0, 7}
+	for name, c := range map[string]struct {
+		b    []byte
+		from netip.AddrPort
+		want reason
+	}{
+		"a report":                          {rr, signalledAddr, accepted},
+		"a report by a stranger":            {rr, strangerAddr, reasonRTCPSource},
+		"half a report":                     {rr[:7], signalledAddr, reasonRTCP},
+		"version 1":                         {[]byte{0x40, 201, 0, 1, 0, 0, 0, 7}, signalledAddr, reasonRTCP},
+		"padding in the first":              {[]byte{0xa0, 201, 0, 1, 0, 0, 0, 7}, signalledAddr, reasonRTCP},
+		"no report first":                   {[]byte{0x81, 203, 0, 1, 0, 0, 0, 7}, signalledAddr, reasonRTCP},
+		"no SSRC":                           {[]byte{0x80, 201, 0, 0, 0x80, 201, 0, 0}, signalledAddr, reasonRTCP},
+		"a length too long":                 {[]byte{0x80, 201, 0, 2, 0, 0, 0, 7}, signalledAddr, reasonRTCP},
+		"rubbish behind":                    {append(rr[:8:8], 1, 2, 3, 4), signalledAddr, reasonRTCP},
+		"blocks that are not there":         {[]byte{0x81, 201, 0, 1, 0, 0, 0, 7}, signalledAddr, reasonRTCP},
+		"a sender report without its times": {[]byte{0x80, 200, 0, 1, 0, 0, 0, 7}, signalledAddr, reasonRTCP},
+		"BYE for more than it names":        {append(rr[:8:8], 0x82, 203, 0, 1, 0, 0, 0, 7), signalledAddr, reasonRTCP},
+		"an unknown packet behind":          {append(rr[:8:8], 0x80, 210, 0, 0), signalledAddr, accepted},
+	} {
+		if why := l.handleRTCP(arrived{data: c.b, from: c.from, at: start}, start, new(parsed)); why != c.want {
+			t.Errorf("%s: got %q, want %q", name, reasonNames[why], reasonNames[c.want])
+		}
+	}
+}
+
 func TestNTPTime(t *testing.T) {
 	if got := ntpTime(time.Unix(0, 0)); got != 2208988800<<32 {
 		t.Errorf("got %#x for 1970", got)
@@ -274,6 +302,15 @@ func TestCollision(t *testing.T) {
 	if len(in.audio) != 1 {
 		t.Errorf("%d packets of the peer were heard, want 1", len(in.audio))
 	}
+	// In RTCP it is a collision as well.
+	b, err = rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: renewed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if why := l.handleRTCP(arrived{data: b, from: addrOf(p.rtcp), at: start}, start, new(parsed)); why != reasonLoop || l.sender.ssrc == renewed {
+		t.Errorf("got %q, SSRC changed: %v", reasonNames[why], l.sender.ssrc != renewed)
+	}
+	renewed = l.sender.ssrc
 	// One that sends back what it gets is not heard, and does not make us change again.
 	for seq := range uint16(20) {
 		if why := l.inject(packet(renewed, seq), addrOf(p.rtp), start.Add(time.Duration(seq)*time.Second), &in); why != reasonLoop {

@@ -24,7 +24,7 @@ type Stats struct {
 func (l *Leg) Stats() Stats {
 	s := Stats{
 		PacketsReceived: l.counters.in.Load(), BytesReceived: l.bytesIn,
-		PacketsRejected: l.counters.rejectedRTP(),
+		PacketsRejected: l.counters.inRejected.Load(),
 		PacketsSent:     l.counters.out.Load(), BytesSent: l.bytesOut,
 		SendErrors:  l.counters.outError.Load(),
 		Source:      l.latch.addr,

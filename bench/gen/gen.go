@@ -1,0 +1,187 @@
+// Package gen sends and receives the sound of many telephones from one thread, on time: each of them sends PCMU at
+// 50 packets a second, at a phase of its own within the 20 ms; what comes back is noted with the kernel's time.
+//
+// The thread wakes every half millisecond. A telephone belongs to one of these forty slots, sends in it, and is then
+// asked for what it has received; the time of that does not matter, since the kernel has stamped it.
+package gen
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// PacketTime is what a packet lasts.
+	PacketTime = 20 * time.Millisecond
+	// PacketSamples is the same in samples, and in bytes.
+	PacketSamples = 160
+	slots         = 40
+	slotTime      = PacketTime / slots
+	silence       = 0xff // PCMU's zero (RFC 3551 §4.5.14)
+	headerSize    = 12
+)
+
+// Plan says what is to happen when. Times are Unix nanoseconds.
+type Plan struct {
+	From, To         int64 // packets received in between count
+	ToneFrom, ToneTo int64 // and what is heard in between is kept, of every leg
+	ChirpTo          int64 // from From until then, one of Probes chirps every ChirpEvery packets
+	ChirpEvery       int64
+	Probes           []int
+	Chirp            []byte // one packet's payload
+}
+
+// Chirp is one that was sent.
+type Chirp struct {
+	Leg  int
+	Sent int64 // Unix nanoseconds
+}
+
+// Set is many telephones and the thread that serves them.
+type Set struct {
+	Legs   []*Leg
+	begun  time.Time
+	plan   atomic.Pointer[Plan]
+	stop   atomic.Bool
+	done   chan struct{}
+	chirps []Chirp
+	late   []int32 // how late each slot was begun within the plan, µs
+}
+
+// Open binds the sockets of n telephones. keep of them, evenly spread, remember for as long as last all they hear.
+func Open(n, keep int, last time.Duration) (*Set, error) {
+	s := &Set{done: make(chan struct{}), late: make([]int32, 0, int(last/slotTime)+1), chirps: make([]Chirp, 0, 4096)}
+	port := uint16(40000)
+	for i := range n {
+		sock, err := open(port)
+		if err != nil {
+			return nil, errors.Join(err, s.closeSockets())
+		}
+		port = sock.port + 2
+		packets := int(last/PacketTime) + 100
+		l := &Leg{socket: sock, slot: i * slots / n, ssrc: rand.Uint32(), drift: make([]float32, 0, packets)}
+		if keep > 0 && i%max(n/keep, 1) == 0 {
+			l.Heard = make([]Packet, 0, packets)
+			l.memory = make([]byte, 0, packets*PacketSamples)
+		}
+		s.Legs = append(s.Legs, l)
+	}
+	return s, nil
+}
+
+// Start begins to send, on a thread of its own. Legs join in as they are connected.
+func (s *Set) Start() {
+	s.begun = time.Now()
+	go s.run()
+}
+
+// Follow begins a plan.
+func (s *Set) Follow(p *Plan) { s.plan.Store(p) }
+
+// Stop ends the thread and closes the sockets. After it the legs may be read.
+func (s *Set) Stop() error {
+	s.stop.Store(true)
+	<-s.done
+	return s.closeSockets()
+}
+
+func (s *Set) closeSockets() error {
+	var errs []error
+	for _, l := range s.Legs {
+		errs = append(errs, unix.Close(l.socket.fd))
+	}
+	return errors.Join(errs...)
+}
+
+// Chirps are those sent; to be read after Stop.
+func (s *Set) Chirps() []Chirp { return s.chirps }
+
+// Lateness says how late the slots were begun, in µs, unsorted: the generator's own fault. To be read after Stop.
+func (s *Set) Lateness() []int32 { return s.late }
+
+func (s *Set) run() {
+	defer close(s.done)
+	runtime.LockOSThread()
+	bySlot := make([][]int, slots)
+	for i, l := range s.Legs {
+		bySlot[l.slot] = append(bySlot[l.slot], i)
+	}
+	in := newInbox()
+	var out [headerSize + PacketSamples]byte
+	for n := int64(0); !s.stop.Load(); n++ {
+		due := s.begun.Add(time.Duration(n) * slotTime)
+		sleep(time.Until(due))
+		plan := s.plan.Load()
+		if plan != nil && len(s.late) < cap(s.late) && due.UnixNano() < plan.To {
+			s.late = append(s.late, int32(time.Since(due)/time.Microsecond))
+		}
+		for _, i := range bySlot[n%slots] {
+			l := s.Legs[i]
+			if l.connected.Load() {
+				s.send(i, n/slots, out[:], plan)
+				l.receive(in, plan)
+			}
+		}
+	}
+}
+
+// sleep gives the thread to the kernel for d. A goroutine's sleep would wake through the scheduler, later.
+func sleep(d time.Duration) {
+	if d > 0 {
+		ts := unix.NsecToTimespec(int64(d))
+		unix.Nanosleep(&ts, nil) //nolint:errcheck // woken early by a signal, the next slot makes up for it
+	}
+}
+
+// send sends leg i's packet number n.
+func (s *Set) send(i int, n int64, out []byte, plan *Plan) {
+	l := s.Legs[i]
+	l.header(out, n)
+	payload := out[headerSize:]
+	chirps := false
+	switch {
+	case len(l.Sound) > 0:
+		at := int(n*PacketSamples) % len(l.Sound)
+		copy(payload, l.Sound[at:at+PacketSamples])
+	case plan != nil && s.chirping(i, n, plan):
+		chirps = true
+		copy(payload, plan.Chirp)
+	default:
+		for j := range payload {
+			payload[j] = silence
+		}
+	}
+	if chirps && len(s.chirps) < cap(s.chirps) {
+		s.chirps = append(s.chirps, Chirp{i, time.Now().UnixNano()})
+	}
+	l.Sent++
+	if !l.socket.send(out) {
+		l.Unsent++
+	}
+}
+
+func (s *Set) chirping(leg int, n int64, plan *Plan) bool {
+	if plan.ChirpEvery == 0 || n%plan.ChirpEvery != 0 || len(plan.Probes) == 0 {
+		return false
+	}
+	if now := time.Now().UnixNano(); now < plan.From || now >= plan.ChirpTo {
+		return false
+	}
+	return plan.Probes[int(n/plan.ChirpEvery)%len(plan.Probes)] == leg
+}
+
+// Connect says where leg i's sound goes, and lets it begin.
+func (s *Set) Connect(i int, to netip.AddrPort) error {
+	if err := s.Legs[i].socket.connect(to); err != nil {
+		return fmt.Errorf("leg %d: %w", i, err)
+	}
+	s.Legs[i].connected.Store(true)
+	return nil
+}

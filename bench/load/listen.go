@@ -1,0 +1,130 @@
+package main
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/confbridge/confbridge/bench/gen"
+	"github.com/confbridge/confbridge/bench/sound"
+)
+
+const (
+	findWithin  = 180 * time.Millisecond // a chirp is looked for so long; then comes the next
+	sureChirp   = 0.4                    // normalized correlation
+	toneWithin  = 3.0                    // dB that each talker's tone may differ from how it was said
+	ownToneGoal = -50.0                  // dB, of one's own tone against the others'
+	badShare    = 0.01                   // of packets lost or late
+)
+
+// listen evaluates what all legs have heard.
+func (l *load) listen() {
+	l.countPackets()
+	l.checkTones()
+	l.findChirps()
+	late := slices.Sorted(slices.Values(l.set.Lateness()))
+	if len(late) > 0 {
+		l.run.GeneratorLateMsP99 = float64(late[len(late)*99/100]) / 1000
+		l.run.GeneratorLateMsMax = float64(late[len(late)-1]) / 1000
+	}
+	for _, leg := range l.set.Legs {
+		l.run.GeneratorUnsent += leg.Unsent
+	}
+}
+
+func (l *load) countPackets() {
+	want := int(l.steady / gen.PacketTime)
+	for i, leg := range l.set.Legs {
+		if l.calls[i] == nil {
+			continue // a failed call is counted as such
+		}
+		q := leg.Quality(want)
+		l.run.PacketsIn += q.Received
+		l.run.PacketsLost += q.Lost
+		l.run.PacketsLate += q.Late
+		if float64(q.Lost+q.Late) >= badShare*float64(want) {
+			l.run.BadLegs++
+		}
+	}
+}
+
+// checkTones looks for each talker's tone in what each leg heard in the tone window.
+func (l *load) checkTones() {
+	said := -28.0 // dB: what sound.Say puts in
+	l.run.OwnToneDB = math.Inf(-1)
+	for i, leg := range l.set.Legs {
+		if l.calls[i] == nil {
+			continue
+		}
+		me, talks := l.talker(i)
+		right := len(leg.Tone) > 0
+		heard := sound.Decode(leg.Tone)
+		for k := range min(l.talkers, sound.Tones) {
+			if len(heard) == 0 {
+				break
+			}
+			level := sound.Level(heard, sound.Tone(k)) - said
+			if talks && k == me && l.talkers > 1 {
+				l.run.OwnToneDB = max(l.run.OwnToneDB, level)
+				right = right && level < ownToneGoal
+			} else if !talks || k != me {
+				right = right && math.Abs(level) <= toneWithin
+			}
+		}
+		if !right {
+			l.run.HearWrong++
+		}
+	}
+	if math.IsInf(l.run.OwnToneDB, -1) {
+		l.run.OwnToneDB = -120 // nobody could hear it: JSON has no infinity
+	}
+}
+
+// findChirps measures mouth to ear: for each chirp and each leg that kept all it heard, the time from the sending of
+// the packet that begins with the chirp's first sample, to the arrival of the packet that holds this sample plus
+// where in that packet it lies. Packets are as long on both sides, so this is what the bridge and the loopback add.
+func (l *load) findChirps() {
+	pattern := sound.Decode(sound.Encode(sound.Chirp(gen.PacketSamples)))
+	var delays []float64
+	for _, chirp := range l.set.Chirps() {
+		for i, leg := range l.set.Legs {
+			if i == chirp.Leg || leg.Heard == nil || l.calls[i] == nil || l.room(i) != l.room(chirp.Leg) {
+				continue
+			}
+			if ms, ok := find(leg.Heard, chirp.Sent, pattern); ok {
+				delays = append(delays, ms)
+			} else {
+				l.run.ChirpsMissed++
+			}
+		}
+	}
+	l.run.Chirps = len(delays)
+	if len(delays) > 0 {
+		slices.Sort(delays)
+		l.run.MouthToEarP50 = delays[len(delays)/2]
+		l.run.MouthToEarP95 = delays[len(delays)*95/100]
+		l.run.MouthToEarMax = delays[len(delays)-1]
+	}
+}
+
+// find looks for pattern in what came after a chirp was sent, and returns its delay in ms.
+func find(heard []gen.Packet, sent int64, pattern []float64) (float64, bool) {
+	first, _ := slices.BinarySearchFunc(heard, sent, func(p gen.Packet, t int64) int { return int(p.Arrival - t) })
+	var pcm []float64
+	last := first
+	for last < len(heard) && heard[last].Arrival < sent+int64(findWithin) {
+		pcm = append(pcm, sound.Decode(heard[last].Payload)...)
+		last++
+	}
+	at, sure := sound.Find(pcm, pattern)
+	if sure < sureChirp {
+		return 0, false
+	}
+	for _, p := range heard[first:last] {
+		if at < len(p.Payload) {
+			return float64(p.Arrival-sent)/1e6 + float64(at)*1000/sound.Rate, true
+		}
+		at -= len(p.Payload)
+	}
+	return 0, false
+}

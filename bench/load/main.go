@@ -1,0 +1,100 @@
+// Command load places many real SIP calls to a confbridge, talks and listens in all of them, and reports how they
+// were served and what that cost. It measures the floor (see bench/floor) with the same generator in the same run.
+//
+//	load --server bin/confbridge --floor bin/floor --legs 300 --rooms 1 --talkers 3 --for 20s --rate 100
+//
+// With --target it calls a bridge that runs already; --pid then says which process to watch. What each figure means
+// is written in docs/benchmarks.md.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/confbridge/confbridge/bench/report"
+)
+
+// options is the command line.
+type options struct {
+	name                 string
+	legs, rooms, talkers int
+	steady               time.Duration
+	rate                 float64
+	server, floor        string // binaries
+	target, metrics      string
+	pid                  int
+}
+
+func (o *options) check() error {
+	var errs []error
+	if o.legs < 1 || o.rooms < 1 || o.rooms > o.legs || o.legs > 12000 {
+		errs = append(errs, errors.New("legs: 1 to 12000, and no more rooms than legs"))
+	}
+	if o.talkers < 1 || o.talkers > o.legs/o.rooms {
+		errs = append(errs, errors.New("talkers: 1 to as many as there are in a room"))
+	}
+	if o.steady < 4*time.Second || o.steady > 10*time.Minute {
+		errs = append(errs, errors.New("for: 4s to 10m"))
+	}
+	if o.rate <= 0 {
+		errs = append(errs, errors.New("rate: more than 0"))
+	}
+	if _, err := netip.ParseAddrPort(o.target); (o.server == "") == (err != nil) {
+		errs = append(errs, errors.New("either a server to start or the address of a target, as 127.0.0.1:5060"))
+	}
+	return errors.Join(errs...)
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.name, "name", "load", "what the run is called in the report")
+	flag.IntVar(&o.legs, "legs", 300, "how many calls")
+	flag.IntVar(&o.rooms, "rooms", 1, "into how many rooms")
+	flag.IntVar(&o.talkers, "talkers", 3, "how many talk in each room")
+	flag.DurationVar(&o.steady, "for", 20*time.Second, "how long to measure once all are in")
+	flag.Float64Var(&o.rate, "rate", 100, "calls placed a second")
+	flag.StringVar(&o.server, "server", "", "confbridge to start, on ports of its own")
+	flag.StringVar(&o.floor, "floor", "", "floor to compare with; empty: none")
+	flag.StringVar(&o.target, "target", "", "address of a bridge that runs already")
+	flag.StringVar(&o.metrics, "metrics", "http://127.0.0.1:8080/metrics", "of that bridge")
+	flag.IntVar(&o.pid, "pid", 0, "of that bridge; 0: its CPU and memory are not measured")
+	out := flag.String("out", "", "also write the run as JSON to this file")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := mainRun(ctx, o, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func mainRun(ctx context.Context, o options, out string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	run, err := measure(ctx, o)
+	if err != nil {
+		return err
+	}
+	f := report.File{Runs: []report.Run{*run}}
+	fmt.Print(f.Table())
+	if out == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(run, "", "  ")
+	if err != nil {
+		return fmt.Errorf("result: %w", err)
+	}
+	if err := os.WriteFile(out, append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("result: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+// Package proc reads what /proc says of another process: CPU, memory and sockets. Linux only.
+package proc
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// userHz is the unit of /proc/PID/stat, 100 on every Linux that Go runs on (proc(5), sysconf(_SC_CLK_TCK)).
+const userHz = 100
+
+// CPU is the user and system time that a process has taken so far, all threads together.
+func CPU(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, fmt.Errorf("CPU of %d: %w", pid, err)
+	}
+	// The name, field 2, may hold blanks: count from its closing parenthesis.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("CPU of %d: stat is short", pid)
+	}
+	user, err := strconv.ParseInt(fields[11], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("CPU of %d: %w", pid, err)
+	}
+	system, err := strconv.ParseInt(fields[12], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("CPU of %d: %w", pid, err)
+	}
+	return time.Duration(user+system) * time.Second / userHz, nil
+}
+
+// RSS is the resident memory of a process in bytes.
+func RSS(pid int) (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, fmt.Errorf("memory of %d: %w", pid, err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			var kB int64
+			if _, err := fmt.Sscanf(rest, "%d kB", &kB); err != nil {
+				return 0, fmt.Errorf("memory of %d: %w", pid, err)
+			}
+			return kB << 10, nil
+		}
+	}
+	return 0, fmt.Errorf("memory of %d: no VmRSS", pid)
+}
+
+// UDPSockets is how many UDP sockets a process has open.
+func UDPSockets(pid int) (int, error) {
+	inodes := map[string]bool{}
+	for _, table := range []string{"udp", "udp6"} {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, table))
+		if err != nil {
+			return 0, fmt.Errorf("sockets of %d: %w", pid, err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) > 9 {
+				inodes["socket:["+f[9]+"]"] = true
+			}
+		}
+	}
+	names, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		return 0, fmt.Errorf("sockets of %d: %w", pid, err)
+	}
+	n := 0
+	for _, name := range names {
+		if target, err := os.Readlink(name); err == nil && inodes[target] {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// Machine says on what the figures were taken.
+func Machine() (cpu, kernel string) {
+	cpu, kernel = "unknown", "unknown"
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				cpu = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		kernel = strings.TrimSpace(string(text))
+	}
+	return cpu, kernel
+}

@@ -1,0 +1,99 @@
+// Package report is what the load measured: as JSON, as a table, and against the goals.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// File is one go of the benchmark, as bench/results/NAME.json.
+type File struct {
+	Date   time.Time `json:"date"`
+	Commit string    `json:"commit"` // with "+" where the tree had changes
+	CPU    string    `json:"cpu"`
+	Cores  int       `json:"cores"`
+	Kernel string    `json:"kernel"`
+	Go     string    `json:"go"`
+	Runs   []Run     `json:"runs"`
+}
+
+// Run is what one load of calls showed. A pointer is nil where nothing was measured.
+type Run struct {
+	Name    string  `json:"name"`
+	Legs    int     `json:"legs"`
+	Rooms   int     `json:"rooms"`
+	Talkers int     `json:"talkers"`
+	Rate    float64 `json:"calls_per_second"`
+	Seconds float64 `json:"seconds"` // of the steady window
+	Speech  string  `json:"speech"`  // what made it
+
+	Answered        int      `json:"answered"`
+	Failures        []string `json:"failures,omitempty"` // the first few
+	SetupMsP95      float64  `json:"setup_ms_p95"`       // INVITE to 200
+	Retransmitted   int64    `json:"requests_retransmitted"`
+	Repeated        int64    `json:"responses_repeated"`
+	HangupSeconds   float64  `json:"hangup_seconds"` // all at once, until the last 200 to a BYE
+	SocketsLeft     *int     `json:"sockets_left"`   // UDP sockets of the server more than before
+	ParticipantLeft *int     `json:"participants_left"`
+
+	BadLegs     int     `json:"bad_legs"` // from 1 % of packets lost or late
+	PacketsIn   int     `json:"packets_received"`
+	PacketsLost int     `json:"packets_lost"`
+	PacketsLate int     `json:"packets_late"`
+	HearWrong   int     `json:"hear_wrong"`  // legs that hear somebody they should not, or not all they should
+	OwnToneDB   float64 `json:"own_tone_db"` // the worst: a talker's own tone against the others'
+
+	Chirps        int     `json:"chirps_found"`
+	ChirpsMissed  int     `json:"chirps_missed"`
+	MouthToEarP50 float64 `json:"mouth_to_ear_ms_p50"`
+	MouthToEarP95 float64 `json:"mouth_to_ear_ms_p95"`
+	MouthToEarMax float64 `json:"mouth_to_ear_ms_max"`
+
+	ServerMicros *float64 `json:"server_us_per_leg_second"`
+	FloorMicros  *float64 `json:"floor_us_per_leg_second"`
+	Ratio        *float64 `json:"ratio"`
+	RSSIdle      *int64   `json:"rss_idle_bytes"`
+	RSSPerLeg    *float64 `json:"rss_per_leg_bytes"`
+
+	GeneratorLateMsP99 float64 `json:"generator_late_ms_p99"` // the load's own fault
+	GeneratorLateMsMax float64 `json:"generator_late_ms_max"`
+	GeneratorUnsent    int     `json:"generator_unsent"`
+}
+
+// Write writes f as dir/name.json.
+func (f *File) Write(dir, name string) error {
+	text, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".json"), append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	return nil
+}
+
+// ReadAll reads every file of dir, in order of their dates.
+func ReadAll(dir string) ([]File, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("results: %w", err)
+	}
+	files := make([]File, len(names))
+	for i, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("results: %w", err)
+		}
+		if err := json.Unmarshal(text, &files[i]); err != nil {
+			return nil, fmt.Errorf("results: %s: %w", name, err)
+		}
+	}
+	sortByDate(files)
+	return files, nil
+}

@@ -1,0 +1,153 @@
+// Package sound makes what the load's telephones say, and finds in what they hear what it should tell.
+package sound
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os/exec"
+	"strconv"
+
+	"github.com/zaf/g711"
+)
+
+// Rate is the sampling rate of all sound here, in Hz.
+const Rate = 8000
+
+const speechLevel = 0.08 // RMS of full scale: −22 dB
+
+// text holds sentences of the Harvard lists (IEEE 297-1969), which are phonetically balanced.
+const text = "The birch canoe slid on the smooth planks. Glue the sheet to the dark blue background. " +
+	"It is easy to tell the depth of a well. These days a chicken leg is a rare dish. " +
+	"Rice is often served in round bowls. The juice of lemons makes fine punch."
+
+// Speech returns some seconds of speech, and what made it: espeak-ng where it is installed, else syllables of filtered
+// noise and pulses. Each voice is different.
+func Speech(ctx context.Context, voice int) (pcm []float64, source string, err error) {
+	pcm, err = espeak(ctx, voice)
+	source = "espeak-ng"
+	if errors.Is(err, exec.ErrNotFound) {
+		pcm, source, err = synthetic(voice), "synthetic", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	sum := 0.0
+	for _, x := range pcm {
+		sum += x * x
+	}
+	gain := speechLevel / math.Sqrt(sum/float64(len(pcm)))
+	for i := range pcm {
+		pcm[i] = math.Tanh(pcm[i]*gain*1.5) / 1.5 // peaks stay below −3.5 dB
+	}
+	return pcm, source, nil
+}
+
+func espeak(ctx context.Context, voice int) ([]float64, error) {
+	out, err := exec.CommandContext(ctx, "espeak-ng", "--stdout", "-p", strconv.Itoa(20+voice*17%70),
+		"-s", strconv.Itoa(150+voice*11%40), text).Output()
+	if err != nil {
+		return nil, fmt.Errorf("espeak-ng: %w", err)
+	}
+	// A WAV of 16 bits, mono; its lengths are not filled in when it goes to a pipe.
+	at := bytes.Index(out, []byte("data"))
+	if len(out) < 44 || at < 0 {
+		return nil, errors.New("espeak-ng: no WAV")
+	}
+	rate := int(binary.LittleEndian.Uint32(out[24:]))
+	samples := out[at+8:]
+	pcm := make([]float64, len(samples)/2)
+	for i := range pcm {
+		pcm[i] = float64(int16(binary.LittleEndian.Uint16(samples[2*i:]))) / 32768
+	}
+	return resample(pcm, rate), nil
+}
+
+// resample brings pcm to Rate by a windowed sinc that ends below 3.6 kHz.
+func resample(pcm []float64, rate int) []float64 {
+	const half = 32
+	cutoff := 2 * 3400 / float64(rate)
+	out := make([]float64, len(pcm)*Rate/rate)
+	for i := range out {
+		center := float64(i) * float64(rate) / Rate
+		for j := max(int(center)-half, 0); j < min(int(center)+half, len(pcm)); j++ {
+			x := float64(j) - center
+			w := 0.5 + 0.5*math.Cos(math.Pi*x/(half+1))
+			sinc := 1.0
+			if x != 0 {
+				sinc = math.Sin(math.Pi*cutoff*x) / (math.Pi * cutoff * x)
+			}
+			out[i] += pcm[j] * cutoff * sinc * w
+		}
+	}
+	return out
+}
+
+// synthetic is eight seconds with the rhythm and the spectrum of speech, but no words.
+func synthetic(voice int) []float64 {
+	rnd := rand.New(rand.NewPCG(uint64(voice), 1))
+	pcm := make([]float64, 8*Rate)
+	pitch := Rate / (90 + 25*voice%130)
+	low := 0.0
+	for i := range pcm {
+		syllable := math.Max(0, math.Sin(2*math.Pi*4*float64(i)/Rate+float64(voice)))
+		pause := 1.0
+		if i/Rate%4 == 3 {
+			pause = 0
+		}
+		x := rnd.NormFloat64() * 0.05
+		if i%pitch == 0 {
+			x += 1
+		}
+		low = 0.8*low + x
+		pcm[i] = low * syllable * pause
+	}
+	return pcm
+}
+
+// Tone is the frequency of talker i's tone, in Hz.
+func Tone(i int) float64 { return 1117 + 293*float64(i%8) }
+
+// Tones is how many talkers can have a tone of their own.
+const Tones = 8
+
+const toneLevel = 0.04 // amplitude of full scale: −28 dB
+
+// Say makes what a talker says: speech, cleared of the frequencies of all tones, and the tone i on top; a loop of
+// whole packets as PCMU.
+func Say(speech []float64, i int) []byte {
+	clean := speech
+	for t := range Tones {
+		clean = notch(notch(clean, Tone(t)), Tone(t))
+	}
+	n := len(clean) / Rate * Rate // whole seconds, so that a tone of whole hertz goes on where the loop closes
+	out := make([]byte, n)
+	for j := range out {
+		x := clean[j]
+		if i < Tones {
+			x += toneLevel * math.Sin(2*math.Pi*Tone(i)*float64(j)/Rate)
+		}
+		out[j] = g711.EncodeUlawFrame(int16(32767 * max(min(x, 0.99), -0.99)))
+	}
+	return out
+}
+
+// notch takes 20 Hz around a frequency out (a biquad as in the Audio EQ Cookbook).
+func notch(in []float64, hz float64) []float64 {
+	w := 2 * math.Pi * hz / Rate
+	alpha := math.Sin(w) * 20 / hz / 2
+	a0 := 1 + alpha
+	b0, b1, a2 := 1/a0, -2*math.Cos(w)/a0, (1-alpha)/a0
+	out := make([]float64, len(in))
+	var x1, x2, y1, y2 float64
+	for i, x := range in {
+		y := b0*(x+x2) + b1*(x1-y1) - a2*y2
+		x1, x2, y1, y2 = x, x1, y, y1
+		out[i] = y
+	}
+	return out
+}

@@ -21,6 +21,7 @@ type callCmd struct {
 	Record string        `placeholder:"WAV" help:"Write what is heard into this file."`
 	Codec  string        `placeholder:"NAME" default:"pcmu" enum:"pcmu,pcma,opus" help:"pcmu, pcma or opus (pcmu)."`
 	For    time.Duration `placeholder:"TIME" default:"10s" help:"How long to stay (10s)."`
+	Name   string        `placeholder:"NAME" help:"Who calls; shown in the room."`
 	DTMF   string        `name:"dtmf" placeholder:"KEYS" help:"Keys to press, as 12#."`
 	JSON   bool          `name:"json" help:"Print the result as JSON."`
 }
@@ -113,7 +114,9 @@ func placeCall(ctx context.Context, c *console, cmd *callCmd) (err error) {
 
 // talk is the call itself, from dialling to hanging up.
 func talk(ctx context.Context, client *sipua.Client, cmd *callCmd, hs phone.Config) (*callReport, error) {
-	call, err := client.Dial(ctx, sipua.DialConfig{URI: cmd.URI, Codecs: []codec.Name{callFormats[cmd.Codec].Name}})
+	call, err := client.Dial(ctx, sipua.DialConfig{
+		URI: cmd.URI, DisplayName: cmd.Name, Codecs: []codec.Name{callFormats[cmd.Codec].Name},
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,9 @@ func (cmd *eventsCmd) Run(ctx context.Context, c *console) error {
 
 // tell prints one message on one line.
 func (cmd *eventsCmd) tell(c *console, resp *confbridgev1.WatchRoomResponse) error {
+	if resp.GetContent() == nil {
+		return nil // of a newer bridge
+	}
 	if cmd.JSON {
 		return printJSON(c.stdout, resp, false)
 	}
@@ -60,8 +63,6 @@ func (cmd *eventsCmd) tell(c *console, resp *confbridgev1.WatchRoomResponse) err
 	case *confbridgev1.WatchRoomResponse_Missed:
 		m := content.Missed
 		line = fmt.Sprintf("%6d  to %d were missed", m.GetFromSequence(), m.GetToSequence())
-	default:
-		return nil // of a newer bridge
 	}
 	_, err := fmt.Fprintln(c.stdout, line)
 	return err

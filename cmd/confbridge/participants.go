@@ -64,6 +64,7 @@ func (cmd *participantsListCmd) Run(ctx context.Context, c *console) error {
 
 func participantTable(participants []*confbridgev1.Participant, now time.Time) *table {
 	t := &table{
+		first:  1,
 		header: []string{"ID", "NAME", "ROLE", "STATE", "GAIN", "CODEC", "LOST", "IN FOR"},
 		right:  []bool{false, false, false, false, true, false, true, true},
 	}

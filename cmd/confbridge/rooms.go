@@ -52,6 +52,7 @@ func (cmd *roomsListCmd) Run(ctx context.Context, c *console) error {
 
 func roomTable(rooms []*confbridgev1.Room, now time.Time) *table {
 	t := &table{
+		first:  1,
 		header: []string{"ROOM", "NAME", "PEOPLE", "LIMIT", "LOCKED", "MADE BY", "RUNNING"},
 		right:  []bool{false, false, true, true, false, false, true},
 	}

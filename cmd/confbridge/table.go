@@ -12,10 +12,13 @@ import (
 // lineWidth is what a table fits into, in characters.
 const lineWidth = 80
 
+const minFirst = 10
+
 // table is rows under a header, aligned and not wider than a line: long texts are cut off with "…".
 type table struct {
 	header []string
 	right  []bool // column is of numbers
+	first  int    // column that gives way before all others, until it has minFirst characters left
 	rows   [][]string
 }
 
@@ -49,7 +52,7 @@ func (t *table) print(w io.Writer) error {
 	return nil
 }
 
-// widths is what each column gets: what it wants, less what the widest must give for all to fit.
+// widths is what each column gets: what it wants, less what must be given for all to fit.
 func (t *table) widths() []int {
 	widths := make([]int, len(t.header))
 	total := 2 * (len(t.header) - 1)
@@ -61,13 +64,13 @@ func (t *table) widths() []int {
 		total += widths[i]
 	}
 	for ; total > lineWidth; total-- {
-		widest := 0
+		give := t.first
 		for i := range widths {
-			if widths[i] > widths[widest] {
-				widest = i
+			if widths[t.first] <= minFirst && widths[i] > widths[give] {
+				give = i
 			}
 		}
-		widths[widest]--
+		widths[give]--
 	}
 	return widths
 }

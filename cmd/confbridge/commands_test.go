@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+)
+
+func TestWhatCommandsPrint(t *testing.T) {
+	tests := []struct{ golden, args string }{
+		{"rooms_list.txt", "rooms list"},
+		{"rooms_list.json", "rooms list --json"},
+		{"rooms_show.txt", "rooms show 1000"},
+		{"rooms_show.json", "rooms show 1000 --json"},
+		{"participants_list.txt", "participants list 1000"},
+		{"participants_list.json", "participants list 1000 --json"},
+		{"participants_show.txt", "participants show 1000 k3x9"},
+	}
+	addr := sample().start(t)
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			got := runAt(t.Context(), map[string]string{"CONFBRIDGE_API": addr}, strings.Fields(tt.args)...)
+			if got.code != exitOK || got.stderr != "" {
+				t.Fatalf("got exit %d, %s", got.code, got.stderr)
+			}
+			golden(t, tt.golden, got.stdout)
+			for line := range strings.Lines(got.stdout) {
+				line = strings.TrimSuffix(line, "\n")
+				if strings.HasSuffix(tt.golden, ".txt") && utf8.RuneCountInString(line) > lineWidth {
+					t.Errorf("wider than %d: %s", lineWidth, line)
+				}
+				if strings.ContainsAny(line, "\x1b\x07") {
+					t.Errorf("a control character gets through: %q", line)
+				}
+			}
+		})
+	}
+}
+
+func TestEventsFollowsUntilCtrlC(t *testing.T) {
+	for name, args := range map[string][]string{
+		"events.txt":  {"events", "1000"},
+		"events.json": {"events", "1000", "--json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := sample()
+			ctx, cancel := context.WithTimeout(t.Context(), testWait)
+			defer cancel()
+			const lines = 7 // what the story has, but for what a newer bridge might say
+			out := &lineCounter{want: lines, reached: cancel}
+			var errOut strings.Builder
+			c := &console{
+				program: "confbridge", stdout: out, stderr: &errOut, zone: time.UTC,
+				getenv: func(string) string { return "" }, now: func() time.Time { return noon },
+			}
+			code := c.run(ctx, append(args, "--api", fake.start(t)))
+			if code != exitOK || errOut.String() != "" {
+				t.Errorf("got exit %d, %q", code, errOut.String())
+			}
+			golden(t, name, out.String())
+		})
+	}
+}
+
+// lineCounter calls reached when it has got so many lines.
+type lineCounter struct {
+	strings.Builder
+	want    int
+	reached func()
+}
+
+func (l *lineCounter) Write(p []byte) (int, error) {
+	n, err := l.Builder.Write(p)
+	if strings.Count(l.String(), "\n") >= l.want {
+		l.reached()
+	}
+	return n, err
+}
+
+func TestEventsSaysHowToResume(t *testing.T) {
+	fake := sample()
+	fake.storyEnds = bridgeError(t, codes.Unavailable, "BRIDGE_DRAINING", "bridge is shutting down")
+	got := runAt(t.Context(), nil, "events", "1000", "--after", "40", "--api", fake.start(t))
+	want := "confbridge: bridge is shutting down; resume with --after 47\n"
+	if got.code != exitError || got.stderr != want {
+		t.Errorf("got exit %d, %q; want %q", got.code, got.stderr, want)
+	}
+	req, ok := fake.lastRequest().(*confbridgev1.WatchRoomRequest)
+	if !ok || req.AfterSequence == nil || req.GetAfterSequence() != 40 {
+		t.Errorf("got request %v", req)
+	}
+}
+
+func bridgeError(t *testing.T, code codes.Code, reason, message string) error {
+	t.Helper()
+	st, err := status.New(code, message).WithDetails(&errdetails.ErrorInfo{Reason: reason, Domain: "confbridge"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.Err()
+}
+
+func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
+	const ann = "rooms/1000/participants/k3x9"
+	room := func(set *confbridgev1.Room, mask ...string) proto.Message {
+		set.Name = "rooms/1000"
+		return &confbridgev1.UpdateRoomRequest{Room: set, UpdateMask: paths(mask...)}
+	}
+	participant := func(set *confbridgev1.Participant, mask ...string) proto.Message {
+		set.Name = ann
+		return &confbridgev1.UpdateParticipantRequest{Participant: set, UpdateMask: paths(mask...)}
+	}
+	tests := []struct {
+		args string
+		want proto.Message
+		says string
+	}{
+		{
+			"rooms create 1000 --name Monday --max-participants 8 --max-duration 90m --locked",
+			&confbridgev1.CreateRoomRequest{RoomId: "1000", Room: &confbridgev1.Room{
+				DisplayName: "Monday", MaxParticipants: 8, MaxDuration: durationpb.New(90 * time.Minute), Locked: true,
+			}},
+			"rooms/1000: created",
+		},
+		{
+			"rooms update 1000 --max-duration 1h --name=",
+			room(&confbridgev1.Room{MaxDuration: durationpb.New(time.Hour)}, "display_name", "max_duration"), "rooms/1000: updated",
+		},
+		{
+			"rooms update rooms/1000 --max-participants 0", room(&confbridgev1.Room{}, "max_participants"),
+			"rooms/1000: updated",
+		},
+		{"rooms lock 1000", room(&confbridgev1.Room{Locked: true}, "locked"), "rooms/1000: locked"},
+		{"rooms unlock 1000", room(&confbridgev1.Room{}, "locked"), "rooms/1000: unlocked"},
+		{"rooms end 1000", &confbridgev1.EndRoomRequest{Name: "rooms/1000"}, "rooms/1000: ended"},
+		{"rooms end 1000 --json", &confbridgev1.EndRoomRequest{Name: "rooms/1000"}, "{}"},
+		{"rooms delete 1000", &confbridgev1.DeleteRoomRequest{Name: "rooms/1000"}, "rooms/1000: deleted"},
+		{"rooms delete 1000 --force", &confbridgev1.DeleteRoomRequest{Name: "rooms/1000", Force: true}, "rooms/1000: deleted"},
+		{"participants mute 1000 k3x9", participant(&confbridgev1.Participant{Muted: true}, "muted"), ann + ": muted"},
+		{"participants unmute 1000 k3x9", participant(&confbridgev1.Participant{}, "muted"), ann + ": unmuted"},
+		{"participants deaf 1000 k3x9", participant(&confbridgev1.Participant{Deaf: true}, "deaf"), ann + ": deaf"},
+		{"participants undeaf 1000 k3x9", participant(&confbridgev1.Participant{}, "deaf"), ann + ": hears again"},
+		{
+			"participants gain 1000 k3x9 -6.5", participant(&confbridgev1.Participant{GainDb: -6.5}, "gain_db"),
+			ann + ": gain -6.5 dB",
+		},
+		{"participants gain 1000 k3x9 0", participant(&confbridgev1.Participant{}, "gain_db"), ann + ": gain 0 dB"},
+		{
+			"participants role 1000 k3x9 moderator",
+			participant(&confbridgev1.Participant{Role: confbridgev1.Role_ROLE_MODERATOR}, "role"), ann + ": is a moderator",
+		},
+		{"participants kick 1000 k3x9", &confbridgev1.RemoveParticipantRequest{Name: ann}, ann + ": removed"},
+	}
+	fake := sample()
+	addr := fake.start(t)
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			got := runAt(t.Context(), map[string]string{"CONFBRIDGE_API": addr}, strings.Fields(tt.args)...)
+			if got.code != exitOK || got.stderr != "" || got.stdout != tt.says+"\n" {
+				t.Errorf("got exit %d, %q, %q; want %q", got.code, got.stdout, got.stderr, tt.says)
+			}
+			if diff := cmp.Diff(tt.want, fake.lastRequest(), protocmp.Transform()); diff != "" {
+				t.Errorf("request (-want +got):\n%s", diff)
+			}
+		})
+	}
+	t.Run("a negative gain before a flag", func(t *testing.T) {
+		got := runAt(t.Context(), nil, "participants", "gain", "1000", "k3x9", "-3", "--json", "--api", addr)
+		if got.code != exitOK || !strings.HasPrefix(got.stdout, "{\n") {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
+	tests := []struct{ args, want string }{
+		{"nope", "confbridge: unexpected argument nope (see confbridge --help)\n"},
+		{"rooms show", "confbridge: expected \"<room>\" (see confbridge rooms show --help)\n"},
+		{"rooms list --nope", "confbridge: unknown flag --nope (see confbridge rooms list --help)\n"},
+		{
+			"participants role 1 a king",
+			`confbridge: <role> must be one of "speaker","moderator","listener" but got "king" (see confbridge participants role --help)` + "\n",
+		},
+		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants or --max-duration\n"},
+		{"rooms list --timeout 0s", "confbridge: --timeout: 0s is not a time to wait\n"},
+		{"call 1000", `confbridge: call: "1000" is not of the form sip:1000@127.0.0.1:5060 (see confbridge call --help)` + "\n"},
+		{"call sip:1@a --dtmf 12x", `confbridge: call: --dtmf: "x" is no key; 0 to 9, *, #, A to D are (see confbridge call --help)` + "\n"},
+		{"call sip:1@a --for 0s", "confbridge: call: --for: 0s is not a time to stay (see confbridge call --help)\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			got := runAt(t.Context(), nil, strings.Fields(tt.args)...)
+			if got.code != exitUsage || got.stdout != "" || got.stderr != tt.want {
+				t.Errorf("got exit %d, stdout %q, stderr\n%swant\n%s", got.code, got.stdout, got.stderr, tt.want)
+			}
+		})
+	}
+}
+
+func TestErrorsAreOneClearLine(t *testing.T) {
+	addr := (&failing{err: bridgeError(t, codes.NotFound, "ROOM_NOT_FOUND", "rooms/9: no such room")}).start(t)
+	got := runAt(t.Context(), nil, "rooms", "show", "9", "--api", addr)
+	if got.code != exitError || got.stderr != "confbridge: rooms/9: no such room\n" {
+		t.Errorf("got exit %d, %q", got.code, got.stderr)
+	}
+	addr = (&failing{err: bridgeError(t, codes.InvalidArgument, "INVALID_ARGUMENT", "name: \x1b[31m\nbad")}).start(t)
+	got = runAt(t.Context(), nil, "rooms", "show", "9", "--api", addr)
+	if got.code != exitError || got.stderr != "confbridge: name: \uFFFD[31m\uFFFDbad\n" {
+		t.Errorf("got exit %d, %q", got.code, got.stderr)
+	}
+	addr = (&failing{}).start(t)
+	got = runAt(t.Context(), nil, "participants", "list", "9", "--api", addr)
+	if got.code != exitError || !strings.HasPrefix(got.stderr, "confbridge: "+addr+": the bridge there is of another version:") {
+		t.Errorf("got exit %d, %q", got.code, got.stderr)
+	}
+	addr = (&failing{waits: true}).start(t)
+	got = runAt(t.Context(), nil, "rooms", "show", "9", "--api", addr, "--timeout", "50ms")
+	if got.code != exitError || got.stderr != "confbridge: "+addr+": no answer within 50ms (--timeout)\n" {
+		t.Errorf("got exit %d, %q", got.code, got.stderr)
+	}
+}
+
+func (f *failing) start(t *testing.T) string {
+	t.Helper()
+	return serveFake(t, func(s *grpc.Server) { confbridgev1.RegisterRoomServiceServer(s, f) })
+}
+
+// failing is a bridge whose GetRoom fails, or never answers; it knows no participants.
+type failing struct {
+	confbridgev1.UnimplementedRoomServiceServer
+	err   error
+	waits bool
+}
+
+func (f *failing) GetRoom(ctx context.Context, _ *confbridgev1.GetRoomRequest) (*confbridgev1.Room, error) {
+	if f.waits {
+		<-ctx.Done()
+	}
+	return nil, f.err
+}
+
+func TestABridgeThatIsNotThereIsNamedWithAHint(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range []string{"rooms list", "events 1000"} {
+		got := runAt(t.Context(), map[string]string{"CONFBRIDGE_API": addr}, strings.Fields(args)...)
+		want := "confbridge: " + addr + ": cannot reach the bridge: is `confbridge serve` running there? " +
+			"(--api or CONFBRIDGE_API names another address)\n"
+		if got.code != exitError || got.stderr != want {
+			t.Errorf("%s: got exit %d, %q; want %q", args, got.code, got.stderr, want)
+		}
+	}
+}
+
+func TestHelpNamesEveryCommand(t *testing.T) {
+	for _, args := range [][]string{nil, {"--help"}} {
+		got := runAt(t.Context(), nil, args...)
+		if got.code != exitOK || got.stderr != "" {
+			t.Errorf("%v: got exit %d, %q", args, got.code, got.stderr)
+		}
+		golden(t, "help.txt", got.stdout)
+	}
+}
+
+func TestVersionSaysWhichGo(t *testing.T) {
+	got := runAt(t.Context(), nil, "version")
+	if got.code != exitOK || !strings.HasPrefix(got.stdout, "confbridge ") || !strings.Contains(got.stdout, "go1.") {
+		t.Errorf("got %+v", got)
+	}
+	got = runAt(t.Context(), nil, "version", "--json")
+	if got.code != exitOK || !strings.Contains(got.stdout, `"go": "go1.`) {
+		t.Errorf("got %+v", got)
+	}
+}

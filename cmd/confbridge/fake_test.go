@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// testWait is how long a test waits for what must come; only a failing test waits so long.
+const testWait = 20 * time.Second
+
+// noon is the present of all golden files.
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+func ago(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(noon.Add(-d)) }
+
+// fakeBridge answers with what it was given and keeps the last request.
+type fakeBridge struct {
+	confbridgev1.UnimplementedRoomServiceServer
+	confbridgev1.UnimplementedParticipantServiceServer
+
+	rooms        []*confbridgev1.Room
+	participants []*confbridgev1.Participant
+	story        []*confbridgev1.WatchRoomResponse
+	storyEnds    error // nil: the stream stays open behind the story
+
+	mu   sync.Mutex
+	last proto.Message
+}
+
+func (f *fakeBridge) keep(m proto.Message) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last = m
+}
+
+func (f *fakeBridge) lastRequest() proto.Message {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}
+
+// ListRooms has pages of one room, whatever the client asks for.
+func (f *fakeBridge) ListRooms(_ context.Context, req *confbridgev1.ListRoomsRequest) (*confbridgev1.ListRoomsResponse, error) {
+	i := len(req.GetPageToken())
+	if i >= len(f.rooms) {
+		return &confbridgev1.ListRoomsResponse{}, nil
+	}
+	return &confbridgev1.ListRoomsResponse{Rooms: f.rooms[i : i+1], NextPageToken: strings.Repeat("x", i+1)}, nil
+}
+
+func (f *fakeBridge) GetRoom(_ context.Context, req *confbridgev1.GetRoomRequest) (*confbridgev1.Room, error) {
+	f.keep(req)
+	return f.rooms[0], nil
+}
+
+func (f *fakeBridge) CreateRoom(_ context.Context, req *confbridgev1.CreateRoomRequest) (*confbridgev1.Room, error) {
+	f.keep(req)
+	return f.rooms[0], nil
+}
+
+func (f *fakeBridge) UpdateRoom(_ context.Context, req *confbridgev1.UpdateRoomRequest) (*confbridgev1.Room, error) {
+	f.keep(req)
+	return f.rooms[0], nil
+}
+
+func (f *fakeBridge) DeleteRoom(_ context.Context, req *confbridgev1.DeleteRoomRequest) (*emptypb.Empty, error) {
+	f.keep(req)
+	return &emptypb.Empty{}, nil
+}
+
+func (f *fakeBridge) EndRoom(_ context.Context, req *confbridgev1.EndRoomRequest) (*confbridgev1.EndRoomResponse, error) {
+	f.keep(req)
+	return &confbridgev1.EndRoomResponse{}, nil
+}
+
+func (f *fakeBridge) WatchRoom(
+	req *confbridgev1.WatchRoomRequest, stream grpc.ServerStreamingServer[confbridgev1.WatchRoomResponse],
+) error {
+	f.keep(req)
+	for _, m := range f.story {
+		if err := stream.Send(m); err != nil {
+			return err
+		}
+	}
+	if f.storyEnds != nil {
+		return f.storyEnds
+	}
+	<-stream.Context().Done()
+	return stream.Context().Err()
+}
+
+func (f *fakeBridge) ListParticipants(
+	_ context.Context, req *confbridgev1.ListParticipantsRequest,
+) (*confbridgev1.ListParticipantsResponse, error) {
+	f.keep(req)
+	return &confbridgev1.ListParticipantsResponse{Participants: f.participants}, nil
+}
+
+func (f *fakeBridge) GetParticipant(
+	_ context.Context, req *confbridgev1.GetParticipantRequest,
+) (*confbridgev1.Participant, error) {
+	f.keep(req)
+	return f.participants[0], nil
+}
+
+func (f *fakeBridge) UpdateParticipant(
+	_ context.Context, req *confbridgev1.UpdateParticipantRequest,
+) (*confbridgev1.Participant, error) {
+	f.keep(req)
+	return f.participants[0], nil
+}
+
+func (f *fakeBridge) RemoveParticipant(
+	_ context.Context, req *confbridgev1.RemoveParticipantRequest,
+) (*confbridgev1.RemoveParticipantResponse, error) {
+	f.keep(req)
+	return &confbridgev1.RemoveParticipantResponse{}, nil
+}
+
+func (f *fakeBridge) start(t *testing.T) string {
+	t.Helper()
+	return serveFake(t, func(s *grpc.Server) {
+		confbridgev1.RegisterRoomServiceServer(s, f)
+		confbridgev1.RegisterParticipantServiceServer(s, f)
+	})
+}
+
+// serveFake serves on a loopback port and returns its address.
+func serveFake(t *testing.T, register func(*grpc.Server)) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer(grpc.WaitForHandlers(true))
+	register(server)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	t.Cleanup(func() {
+		server.Stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return ln.Addr().String()
+}
+
+// sample is a bridge with a bit of everything in it.
+func sample() *fakeBridge {
+	ann := &confbridgev1.Participant{
+		Name: "rooms/1000/participants/k3x9", DisplayName: "Ann", Role: confbridgev1.Role_ROLE_MODERATOR, Talking: true,
+		Address: "sip:ann@192.0.2.1", CallId: "a84b4c76e66710", JoinTime: ago(4*time.Minute + 5*time.Second),
+		Format: &confbridgev1.AudioFormat{Codec: "opus", ClockRateHz: 48000, SampleRateHz: 48000},
+		Media: &confbridgev1.MediaStats{
+			PacketsReceived: 12248, PacketsLost: 2, PacketsLate: 1,
+			Concealed: durationpb.New(60 * time.Millisecond), BufferDelay: durationpb.New(12 * time.Millisecond),
+		},
+	}
+	bob := &confbridgev1.Participant{
+		Name: "rooms/1000/participants/p71q", Role: confbridgev1.Role_ROLE_LISTENER, Muted: true, Deaf: true, GainDb: -6.5,
+		Address: "sip:a.very.long.user.name.indeed.and.then.some@telephones.example.com", JoinTime: ago(26 * time.Hour),
+		Format: &confbridgev1.AudioFormat{Codec: "PCMU", ClockRateHz: 8000, SampleRateHz: 8000},
+		Media:  &confbridgev1.MediaStats{},
+	}
+	evil := &confbridgev1.Participant{
+		Name: "rooms/1000/participants/zz", DisplayName: "\x1b[31mred\nalert\x07", Role: confbridgev1.Role_ROLE_SPEAKER,
+		JoinTime: ago(9 * time.Second), GainDb: 3,
+		Format: &confbridgev1.AudioFormat{Codec: "PCMA", ClockRateHz: 8000, SampleRateHz: 8000},
+		Media:  &confbridgev1.MediaStats{PacketsReceived: 90, PacketsLost: 10},
+	}
+	rooms := []*confbridgev1.Room{
+		{
+			Name: "rooms/1000", DisplayName: "Monday", MaxParticipants: 8, MaxDuration: durationpb.New(90 * time.Minute),
+			Locked: true, CreateTime: ago(72 * time.Hour), StartTime: ago(26 * time.Hour), ParticipantCount: 3,
+			SampleRateHz: 48000, LastSequence: 41,
+		},
+		{Name: "rooms/7", OnDemand: true, CreateTime: ago(time.Second), StartTime: ago(time.Second), ParticipantCount: 1},
+		{
+			Name:        "rooms/" + strings.Repeat("1234567890", 6),
+			DisplayName: "Die Besprechung aller Abteilungen über alles Übrige, jeden zweiten Mittwoch", CreateTime: ago(0),
+		},
+	}
+	event := func(n uint64, k confbridgev1.EventKind, p *confbridgev1.Participant) *confbridgev1.Event {
+		at := timestamppb.New(noon.Add(time.Duration(n) * 1234 * time.Millisecond))
+		return &confbridgev1.Event{RoomName: "rooms/1000", Sequence: n, Time: at, Kind: k, Participant: p}
+	}
+	key := event(45, confbridgev1.EventKind_EVENT_KIND_KEY_PRESSED, ann)
+	key.KeyPress = &confbridgev1.KeyPress{Key: "#", Held: durationpb.New(120 * time.Millisecond)}
+	left := event(46, confbridgev1.EventKind_EVENT_KIND_LEFT, ann)
+	left.Reason = confbridgev1.Reason_REASON_MEDIA_TIMEOUT
+	ended := event(47, confbridgev1.EventKind_EVENT_KIND_ENDED, nil)
+	ended.Reason, ended.Room = confbridgev1.Reason_REASON_EMPTY, rooms[0]
+	told := func(e *confbridgev1.Event) *confbridgev1.WatchRoomResponse {
+		return &confbridgev1.WatchRoomResponse{Content: &confbridgev1.WatchRoomResponse_Event{Event: e}}
+	}
+	return &fakeBridge{
+		rooms:        rooms,
+		participants: []*confbridgev1.Participant{ann, bob, evil},
+		story: []*confbridgev1.WatchRoomResponse{
+			{Content: &confbridgev1.WatchRoomResponse_Snapshot{Snapshot: &confbridgev1.RoomSnapshot{
+				Room: rooms[0], Participants: []*confbridgev1.Participant{ann, bob, evil}, Sequence: 41,
+			}}},
+			{}, // what a newer bridge might say
+			{Content: &confbridgev1.WatchRoomResponse_Missed{
+				Missed: &confbridgev1.MissedEvents{FromSequence: 42, ToSequence: 42},
+			}},
+			told(event(43, confbridgev1.EventKind_EVENT_KIND_JOINED, bob)),
+			told(event(44, confbridgev1.EventKind_EVENT_KIND_TALKING_STARTED, evil)),
+			told(key), told(left), told(ended),
+		},
+	}
+}
+
+// result is what a run has left behind.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// runAt runs the program at noon, with these variables in the environment.
+func runAt(ctx context.Context, env map[string]string, args ...string) result {
+	var stdout, stderr bytes.Buffer
+	c := &console{
+		program: "confbridge", stdout: &stdout, stderr: &stderr, getenv: func(name string) string { return env[name] },
+		now: func() time.Time { return noon }, zone: time.UTC,
+	}
+	code := c.run(ctx, args)
+	return result{code: code, stdout: stdout.String(), stderr: stderr.String()}
+}
+
+// golden compares with testdata/name, or writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}

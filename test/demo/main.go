@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,9 +24,6 @@ const (
 	binary     = "bin/confbridge"
 	recording  = "demo.wav"
 	callLength = 15 * time.Second
-	sipAddr    = "127.0.0.1:15060"
-	apiAddr    = "127.0.0.1:15051"
-	httpAddr   = "127.0.0.1:15080"
 	rateHz     = 8000
 	// heardFrom is the correlation from which on a voice counts as heard. Speech that is not there stays below 0.1.
 	heardFrom = 0.25
@@ -51,7 +49,27 @@ func main() {
 	}
 }
 
+// bridge is where the demo's bridge listens: on ports that were free, so that another may run beside it.
+type bridge struct{ sip, api, http string }
+
+func newBridge(ctx context.Context) (b bridge, err error) {
+	var cfg net.ListenConfig
+	for _, addr := range []*string{&b.sip, &b.api, &b.http} {
+		l, err := cfg.Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return b, err
+		}
+		defer l.Close() // all are held until all are known
+		*addr = l.Addr().String()
+	}
+	return b, nil
+}
+
 func demo(ctx context.Context) (err error) {
+	b, err := newBridge(ctx)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "confbridge-demo")
 	if err != nil {
 		return err
@@ -63,17 +81,17 @@ func demo(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	stop, err := startBridge(ctx, dir)
+	stop, err := b.startBridge(ctx, dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	stopEvents, err := followEvents(ctx)
+	stopEvents, err := b.followEvents(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("Three callers meet in room 1000 for %v ...\n\n", callLength)
-	err = callAll(ctx, dir)
+	err = b.callAll(ctx, dir)
 	stopEvents()
 	if err != nil {
 		return err
@@ -93,10 +111,10 @@ func (c caller) speak(ctx context.Context, dir string) error {
 }
 
 // startBridge runs a bridge on ports of its own and returns when it is ready.
-func startBridge(ctx context.Context, dir string) (stop func() error, err error) {
+func (b bridge) startBridge(ctx context.Context, dir string) (stop func() error, err error) {
 	config := filepath.Join(dir, "confbridge.yaml")
 	text := fmt.Sprintf("sip:\n  listen: [\"udp://%s\", \"tcp://%s\"]\napi:\n  grpc: %s\n  http: %s\ndata_dir: %s\nlog: {level: warn}\n",
-		sipAddr, sipAddr, apiAddr, httpAddr, filepath.Join(dir, "data"))
+		b.sip, b.sip, b.api, b.http, filepath.Join(dir, "data"))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -112,7 +130,7 @@ func startBridge(ctx context.Context, dir string) (stop func() error, err error)
 		return cmd.Wait()
 	}
 	for {
-		if ready(ctx) {
+		if b.ready(ctx) {
 			return stop, nil
 		}
 		select {
@@ -123,8 +141,8 @@ func startBridge(ctx context.Context, dir string) (stop func() error, err error)
 	}
 }
 
-func ready(ctx context.Context) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+httpAddr+"/readyz", nil)
+func (b bridge) ready(ctx context.Context) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.http+"/readyz", nil)
 	if err != nil {
 		return false
 	}
@@ -138,8 +156,8 @@ func ready(ctx context.Context) bool {
 }
 
 // followEvents prints the room's events until it is stopped.
-func followEvents(ctx context.Context) (stop func(), err error) {
-	cmd := exec.CommandContext(ctx, binary, "events", "--api", apiAddr, "1000")
+func (b bridge) followEvents(ctx context.Context) (stop func(), err error) {
+	cmd := exec.CommandContext(ctx, binary, "events", "--api", b.api, "1000")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -151,11 +169,11 @@ func followEvents(ctx context.Context) (stop func(), err error) {
 }
 
 // callAll lets the three call, one a second, each saying its piece; the first records.
-func callAll(ctx context.Context, dir string) error {
+func (b bridge) callAll(ctx context.Context, dir string) error {
 	errs := make([]error, len(callers))
 	var all sync.WaitGroup
 	for i, c := range callers {
-		args := []string{"call", "sip:1000@" + sipAddr, "--play", c.file(dir), "--for", (callLength - time.Duration(i)*time.Second).String()}
+		args := []string{"call", "sip:1000@" + b.sip, "--name", c.name, "--play", c.file(dir), "--for", (callLength - time.Duration(i)*time.Second).String()}
 		if i == 0 {
 			args = append(args, "--record", recording)
 		}

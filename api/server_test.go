@@ -63,24 +63,32 @@ func TestReflectionListsTheServices(t *testing.T) {
 		got = append(got, s.GetName())
 	}
 	check("v1", got)
-	alpha, err := reflectionv1alpha.NewServerReflectionClient(b.conn).ServerReflectionInfo(waitContext(t))
+	check("v1alpha", alphaServices(t, b))
+}
+
+// alphaServices asks in the version of reflection that old clients still use.
+//
+//nolint:staticcheck // that it is deprecated is why it is asked
+func alphaServices(t *testing.T, b *bridge) []string {
+	t.Helper()
+	stream, err := reflectionv1alpha.NewServerReflectionClient(b.conn).ServerReflectionInfo(waitContext(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := alpha.Send(&reflectionv1alpha.ServerReflectionRequest{
+	if err := stream.Send(&reflectionv1alpha.ServerReflectionRequest{
 		MessageRequest: &reflectionv1alpha.ServerReflectionRequest_ListServices{},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	alphaResp, err := alpha.Recv()
+	resp, err := stream.Recv()
 	if err != nil {
 		t.Fatal(err)
 	}
-	got = nil
-	for _, s := range alphaResp.GetListServicesResponse().GetService() {
-		got = append(got, s.GetName())
+	var services []string
+	for _, s := range resp.GetListServicesResponse().GetService() {
+		services = append(services, s.GetName())
 	}
-	check("v1alpha", got)
+	return services
 }
 
 func TestShutdownIsBoundedByItsContext(t *testing.T) {

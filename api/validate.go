@@ -46,7 +46,7 @@ func roomFault(room *confbridgev1.Room, path string) string {
 			return "is no valid duration"
 		}
 		if t := d.AsDuration(); t < 0 || t > maxDuration {
-			return fmt.Sprintf("%v is not within 0s to %v", t, time.Duration(maxDuration))
+			return fmt.Sprintf("%v is not within 0s to %v", t, maxDuration)
 		}
 	}
 	return ""

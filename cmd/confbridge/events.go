@@ -36,10 +36,9 @@ func (cmd *eventsCmd) Run(ctx context.Context, c *console) error {
 		}
 	})
 	if ctx.Err() != nil {
-		return nil
-	}
-	if err != nil && last > 0 {
-		return fmt.Errorf("%w; resume with --after %d", err, last)
+		err = nil
+	} else if err != nil && last > 0 {
+		err = fmt.Errorf("%w; resume with --after %d", err, last)
 	}
 	return err
 }

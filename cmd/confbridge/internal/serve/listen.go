@@ -21,7 +21,7 @@ func listen(ctx context.Context, key, addr string) (net.Listener, error) {
 
 // listenError names the address and the key, and says what to do.
 func listenError(key, addr string, err error) error {
-	hint := ""
+	var hint string
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		hint = "another program has it, perhaps another confbridge: end that, or choose another port"

@@ -69,7 +69,7 @@ func TestKeysAreToldOnce(t *testing.T) {
 		{"the same key at once again", append(press(3, 1000, 6), press(9, 1640, 6)...), 0, []key{{'6', 80 * time.Millisecond}, {'6', 80 * time.Millisecond}}},
 		{"a straggler of the key before", append(append(press(3, 1000, 6), press(9, 3000, 7)...), press(3, 1000, 6)[5]), 0, []key{{'6', 80 * time.Millisecond}, {'7', 80 * time.Millisecond}}},
 		{
-			"the end of another key amid one", append(append(press(3, 1000, 6)[:4], press(9, 3000, 7)[:3]...), append(press(3, 1000, 7)[5:], press(9, 3000, 7)[3:]...)...),
+			"the end of another key amid one", append(append(press(3, 1000, 6)[:4], press(9, 3000, 7)[:3]...), append([]dtmf{{8, 1000, 7, true, 6400, false}}, press(9, 3000, 7)[3:]...)...),
 			0,
 			[]key{{'6', 80 * time.Millisecond}, {'7', 80 * time.Millisecond}},
 		},
@@ -226,6 +226,24 @@ func TestPressedKeysAreHeardAsPressed(t *testing.T) {
 	}
 }
 
+func TestHowLongAKeyIsHeld(t *testing.T) {
+	for _, c := range []struct{ asked, want time.Duration }{
+		{0, keyUsual},
+		{time.Millisecond, 40 * time.Millisecond},
+		{-time.Second, 40 * time.Millisecond},
+		{time.Second, time.Second},
+		{time.Hour, 0xffff * time.Second / 8000},
+	} {
+		l := bare(newTestEngine(t, Config{}))
+		if err := l.PressKey('1', c.asked); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.keys.queue[l.keys.head].held; got != c.want {
+			t.Errorf("asked for %v: got %v, want %v", c.asked, got, c.want)
+		}
+	}
+}
+
 func TestPressKeyRefuses(t *testing.T) {
 	l := bare(newTestEngine(t, Config{}))
 	if err := l.PressKey('x', 0); !errors.Is(err, ErrInvalid) {
@@ -239,11 +257,20 @@ func TestPressKeyRefuses(t *testing.T) {
 	if err := l.PressKey('1', 0); !errors.Is(err, ErrKeyQueue) {
 		t.Errorf("got %v, want ErrKeyQueue", err)
 	}
+	l.Send(start, nil, 160)
 	s := l.stream
-	s.Events = nil
-	configure(t, l, s)
+	without := s
+	without.Events = nil
+	configure(t, l, without)
 	if err := l.PressKey('1', 0); !errors.Is(err, ErrNoEvents) {
 		t.Errorf("got %v, want ErrNoEvents", err)
+	}
+	if l.keys.active() || l.keys.now {
+		t.Error("keys wait for a peer that takes none")
+	}
+	configure(t, l, s)
+	if err := l.PressKey('1', 0); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -156,6 +156,27 @@ func TestManyStrangersDoNotPushTheSignalledAddressOut(t *testing.T) {
 	c.is(c.rtp(signalledAddr, 7, 101, 1), accepted)
 }
 
+func TestAFewStrangersDoNotKeepTheSourceBehindANATOut(t *testing.T) {
+	c := newScene(t)
+	for i := range uint16(2) {
+		c.rtp(natAddr, 7, 100+i, 1)
+		for port := range uint16(3) { // out of sequence, so that they latch nothing themselves
+			c.l.inject(packet(66, 7*i), netip.AddrPortFrom(strangerAddr.Addr(), 1000+port), c.now, &c.ear)
+		}
+	}
+	c.is(c.rtp(natAddr, 7, 102, 1), accepted)
+	c.goesTo(natAddr)
+}
+
+func TestProbationBeginsAnewWithAChangedAddress(t *testing.T) {
+	c := newScene(t)
+	c.rtp(strangerAddr, 66, 1, 2)
+	c.s.Remote = newAddr
+	configure(t, c.l, c.s)
+	c.is(c.rtp(strangerAddr, 66, 3, 1), reasonProbation)
+	c.goesTo(newAddr)
+}
+
 func TestAfterFiveSecondsOfSilenceAnotherMayTakeOver(t *testing.T) {
 	c := newScene(t)
 	c.rtp(natAddr, 7, 100, 5)

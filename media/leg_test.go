@@ -423,6 +423,49 @@ func TestALegThatIsNotConfiguredHearsNothing(t *testing.T) {
 	}
 }
 
+// TestLegsOfBothKinds has IPv4 and IPv6 legs take turns with one batch, whose lengths the kernel overwrites.
+func TestLegsOfBothKinds(t *testing.T) {
+	e := newTestEngine(t, Config{})
+	l4, p4 := openLeg(t, e, "127.0.0.1"), newPeer(t, "127.0.0.1")
+	l6, p6 := openLeg(t, e, "::1"), newPeer(t, "::1")
+	configure(t, l4, p4.stream())
+	configure(t, l6, p6.stream())
+	var in4, in6 ear
+	for seq := range uint16(10) {
+		p4.send(p4.rtp, packet(7, seq), l4.Addr())
+		until(t, l4, start, &in4, func() bool { return len(in4.audio) == int(seq) })
+		p6.send(p6.rtp, packet(7, seq), l6.Addr())
+		until(t, l6, start, &in6, func() bool { return len(in6.audio) == int(seq) && l6.latch.candidates[0].count == 1-min(uint8(seq), 1) })
+	}
+	if l4.latch.addr != addrOf(p4.rtp) || l6.latch.addr != addrOf(p6.rtp) {
+		t.Errorf("latched to %v and %v, want %v and %v", l4.latch.addr, l6.latch.addr, addrOf(p4.rtp), addrOf(p6.rtp))
+	}
+}
+
+func TestJitterBeginsAnewWithAnotherClock(t *testing.T) {
+	l := bare(newTestEngine(t, Config{}))
+	var in ear
+	at := start
+	for seq := range uint16(8) {
+		b := packet(7, seq)
+		if seq >= 4 {
+			b[1], b[12] = 111, 31<<3
+		}
+		var h rtp.Header
+		l.handleRTP(arrived{data: b, from: signalledAddr, at: at}, at, &h, &in)
+		// The timestamp of the fourth on counts at 48 kHz, 160 a packet.
+		if at = at.Add(tick); seq >= 4 {
+			at = at.Add(time.Second/300 - tick)
+		}
+	}
+	if len(in.audio) != 7 || in.audio[6].Samples != 960 {
+		t.Fatalf("got %d packets", len(in.audio))
+	}
+	if got := l.Stats().Jitter; got > time.Millisecond {
+		t.Errorf("got jitter %v, want next to none", got)
+	}
+}
+
 func TestAtMost32PacketsACall(t *testing.T) {
 	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
 	configure(t, l, p.stream())

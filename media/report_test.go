@@ -83,11 +83,17 @@ func TestSenderReport(t *testing.T) {
 		t.Errorf("got %v, want one CNAME of 16 characters", packets[1])
 	}
 
-	// Still a sender in the interval after, then only a receiver; nothing was heard since.
-	packets, at = nextReport(t, l, p, at, &in)
-	if _, ok := packets[0].(*rtcp.SenderReport); !ok {
-		t.Errorf("second report: got %v", packets[0])
+	// Another source: nothing is said of the old one's reports any more.
+	for seq := range uint16(8) {
+		l.inject(packet(8, seq), addrOf(p.rtp), at, &in)
 	}
+	packets, at = nextReport(t, l, p, at, &in)
+	if got, ok := packets[0].(*rtcp.SenderReport); !ok || len(got.Reports) != 1 ||
+		got.Reports[0] != (rtcp.ReceptionReport{SSRC: 8, LastSequenceNumber: 7, Jitter: got.Reports[0].Jitter}) {
+		t.Errorf("about another source got %v", packets[0])
+	}
+
+	// No RTP in the last interval nor in the one before: only a receiver, and nothing was heard since.
 	packets, _ = nextReport(t, l, p, at, &in)
 	if rr, ok := packets[0].(*rtcp.ReceiverReport); !ok || len(rr.Reports) != 0 || rr.SSRC != l.sender.ssrc {
 		t.Errorf("third report: got %v, want an empty receiver report", packets[0])
@@ -292,6 +298,9 @@ func TestCollision(t *testing.T) {
 	}
 	l.Send(start, []byte{1}, 160)
 	renewed := p.readRTP().SSRC
+	if l.sender.packets != 1 || l.sender.octets != 1 {
+		t.Errorf("the counts of a new SSRC are %d and %d, want 1 and 1", l.sender.packets, l.sender.octets)
+	}
 	if renewed == old {
 		t.Error("our SSRC is the old one")
 	}

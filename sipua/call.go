@@ -130,9 +130,31 @@ func (c *call) loop() {
 		case res, ok := <-c.again:
 			c.answeredAgain(res, ok)
 		case <-c.ep.ctx.Done():
-			c.over = true
+			c.part()
+			return
 		}
 	}
+}
+
+// part ends the call at once, ACK or not, because everything ends: one BYE, whose answer nobody waits for.
+func (c *call) part() {
+	c.end(byeReason(c.side.leave(rooms.ReasonDraining)))
+	req, next := c.farewellRequest()
+	for _, target := range c.ep.targets(c.ep.ctx, &c.d, next) {
+		_, err := c.ep.layer.Send(req.Clone(), target)
+		if err == nil {
+			return
+		}
+		c.log.Debug("BYE not sent", "err", err)
+	}
+}
+
+// farewellRequest is the BYE that tells why.
+func (c *call) farewellRequest() (req *message.Message, next message.URI) {
+	req, next = c.d.request(message.Bye)
+	req.AddReason(*c.ending)
+	req.Add("User-Agent", c.ep.agent)
+	return req, next
 }
 
 // answeredAgain takes another 2xx to an INVITE of ours (RFC 3261 §13.2.2.4): the same is acknowledged again, that of
@@ -153,7 +175,7 @@ func (c *call) end(why message.Reason) {
 	c.side.leave(rooms.ReasonFailed)
 	if c.ending == nil {
 		c.ending = &why
-		c.log.Info("call is ended", "err", why.Text)
+		c.log.Info("call is ended from here", "err", why.Text)
 	}
 }
 
@@ -260,9 +282,7 @@ func (c *call) apply(a sdp.Agreed) error {
 
 // bye ends the call from our side (RFC 3261 §15.1.1) and waits for the answer. The side has left before it.
 func (c *call) bye() {
-	req, next := c.d.request(message.Bye)
-	req.AddReason(*c.ending)
-	req.Add("User-Agent", c.ep.agent)
+	req, next := c.farewellRequest()
 	for _, target := range c.ep.targets(c.ep.ctx, &c.d, next) {
 		tx, err := c.ep.layer.Send(req.Clone(), target)
 		if err != nil {
@@ -275,8 +295,8 @@ func (c *call) bye() {
 	}
 }
 
-// await waits for a final response, and meanwhile answers what comes in: a BYE that crossed ours with 200, all else
-// with 481.
+// await waits for a final response, and meanwhile answers what comes in: a BYE that crossed ours with 200, and then
+// there is nothing more to wait for; all else with 481.
 func (c *call) await(tx *transaction.ClientTx) error {
 	for {
 		select {
@@ -292,6 +312,7 @@ func (c *call) await(tx *transaction.ClientTx) error {
 			case ev.tx == nil:
 			case ev.tx.Request().Method == message.Bye:
 				c.ep.reply(ev.tx, 200, "")
+				return nil
 			default:
 				c.ep.reply(ev.tx, 481, "")
 			}

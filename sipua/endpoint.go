@@ -210,8 +210,8 @@ func (ep *endpoint) shut(ctx context.Context, stop func(*call)) error {
 		err = fmt.Errorf("%d calls did not end: %w", ep.callCount(), context.Cause(ctx))
 	}
 	ep.cancel(ErrShutdown)
-	ep.layer.Close()
 	<-ended
+	ep.layer.Close()
 	if closeErr := ep.net.Close(); err == nil && closeErr != nil {
 		err = fmt.Errorf("close transports: %w", closeErr)
 	}

@@ -46,6 +46,7 @@ func (c *call) hungUp(tx *transaction.ServerTx) {
 	c.farewell = tx.Request().Reasons()
 	c.side.leave(rooms.ReasonHangup)
 	c.over = true
+	c.log.Info("call is ended by the peer")
 }
 
 // reinvite takes an INVITE in the dialog (RFC 3261 §14.2). If it is refused, everything stays as it was.

@@ -2,6 +2,7 @@ package sipua
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -267,6 +268,23 @@ func TestABYEThatNobodyAnswersIsGivenUp(t *testing.T) {
 		synctest.Wait()
 		if got := b.server.Calls(); got != 0 {
 			t.Errorf("got %d calls, want none", got)
+		}
+		b.close()
+	})
+}
+
+func TestAShutdownWithoutPatienceStillSaysGoodbye(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newStill(t, "UDP")
+		b.receive("INVITE", 1) // no ACK comes
+		b.all()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if err := b.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want DeadlineExceeded", err)
+		}
+		if got, want := times(b.all(), isBye), []int64{2000}; !equal(got, want) {
+			t.Errorf("got BYE at %v ms, want %v", got, want)
 		}
 		b.close()
 	})

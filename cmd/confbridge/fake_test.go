@@ -25,7 +25,15 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asProgram makes the test binary the program itself, for tests of what only a process has: signals.
+const asProgram = "CONFBRIDGE_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // testWait is how long a test waits for what must come; only a failing test waits so long.
 const testWait = 20 * time.Second

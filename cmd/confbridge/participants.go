@@ -161,8 +161,8 @@ func (c *console) showParticipant(p *confbridgev1.Participant) error {
 		[2]string{"packets received", count(m.GetPacketsReceived())},
 		[2]string{"packets lost", count(m.GetPacketsLost())},
 		[2]string{"packets late", count(m.GetPacketsLate())},
-		[2]string{"concealed", m.GetConcealed().AsDuration().String()},
-		[2]string{"buffer delay", m.GetBufferDelay().AsDuration().String()},
+		[2]string{"concealed", m.GetConcealed().AsDuration().Round(time.Millisecond).String()},
+		[2]string{"buffer delay", m.GetBufferDelay().AsDuration().Round(time.Millisecond).String()},
 	)
 }
 

@@ -27,7 +27,7 @@ const (
 	partSIP  = "sip"
 	partGRPC = "grpc"
 	partHTTP = "http"
-	running  = "running" // missing as soon as it drains
+	draining = "draining" // not a part: what stands in their place once Close has begun
 )
 
 // byeTime is how long telephones have to answer their BYE; it leaves the rest of Close's time to the others.
@@ -149,7 +149,7 @@ func (m *Main) Wait(ctx context.Context) error {
 // Close drains the bridge: not ready, no new calls, BYE to everybody, rooms, API. It returns when all goroutines have
 // ended or ctx is done; the error says what has not. Calls that did not answer their BYE are logged and no error.
 func (m *Main) Close(ctx context.Context) error {
-	m.ready.Set(running, false)
+	m.ready.Set(draining, false)
 	m.grpc.SetReady(false)
 	m.rooms.Drain()
 	bye, cancel := context.WithTimeout(ctx, byeTime)

@@ -70,9 +70,13 @@ func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, o
 		err = s.greet(c, tx, offer)
 	}
 	c.giveUp(nil)
-	switch {
-	case c.pending != nil:
+	if c.pending != nil {
 		c.loop()
+		return
+	}
+	c.side.leave(rooms.ReasonFailed)
+	s.ep.remove(c)
+	switch {
 	case tx.Cancelled() || errors.Is(err, errCancelled):
 		s.ep.reply(tx, 487, "") // RFC 3261 §9.2
 	default:

@@ -40,12 +40,13 @@ func (c *call) handle(ev event) {
 	}
 }
 
-// hungUp takes a BYE (RFC 3261 §15.1.2), also before the ACK.
+// hungUp takes a BYE (RFC 3261 §15.1.2), also before the ACK. The seat is free when the caller has the 200.
 func (c *call) hungUp(tx *transaction.ServerTx) {
-	c.ep.reply(tx, 200, "")
 	c.farewell = tx.Request().Reasons()
-	c.side.leave(rooms.ReasonHangup)
 	c.over = true
+	c.side.leave(rooms.ReasonHangup)
+	c.ep.remove(c)
+	c.ep.reply(tx, 200, "")
 	c.log.Info("call is ended by the peer")
 }
 

@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -42,26 +43,22 @@ var errDisabled = fmt.Errorf("%w: its port is 0", ErrNoAudio)
 // pickAudio finds the stream to take. If there is none, the index is −1 and the error is that of the first audio
 // stream that was not simply disabled.
 func pickAudio(desc *pion.SessionDescription, local Local) (int, stream, error) {
-	why := error(ErrNoAudio)
+	var disabled, why error
 	for i, m := range desc.MediaDescriptions {
 		if m.MediaName.Media != "audio" {
 			continue
 		}
 		if m.MediaName.Port.Value == 0 {
-			if why == ErrNoAudio {
-				why = errDisabled
-			}
+			disabled = errDisabled
 			continue
 		}
 		s, err := readStream(desc, m, local.codecs(), local.RTP.Addr())
 		if err == nil {
 			return i, s, nil
 		}
-		if why == ErrNoAudio || why == errDisabled {
-			why = err
-		}
+		why = cmp.Or(why, err)
 	}
-	return -1, stream{}, why
+	return -1, stream{}, cmp.Or(why, disabled, ErrNoAudio)
 }
 
 // refuse answers a stream with port 0 (RFC 3264 §6).

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/pion/rtp"
 )
 
@@ -54,36 +53,6 @@ func TestParse(t *testing.T) {
 	var h rtp.Header
 	if _, why := parse(append(extended(0xbede, 0), 1), &h); why != accepted || h.PayloadType != 8 || h.SequenceNumber != 1 || h.Timestamp != 2 || h.SSRC != 3 {
 		t.Errorf("got header %+v", h)
-	}
-}
-
-func TestPayloadSamples(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		format  codec.Format
-		payload []byte
-		want    int
-		ok      bool
-	}{
-		{"G.711 of 20 ms", pcmu, make([]byte, 160), 160, true},
-		{"G.711 of 120 ms", pcma, make([]byte, 960), 960, true},
-		{"G.711 that is too long", pcma, make([]byte, 961), 0, false},
-		{"G.711 of nothing", pcmu, nil, 0, false},
-		{"Opus of nothing", opus, nil, 0, false},
-		{"Opus SILK 60 ms", opus, []byte{3 << 3}, 2880, true},
-		{"Opus SILK two of 60 ms", opus, []byte{3<<3 | 1}, 5760, true},
-		{"Opus hybrid 20 ms", opus, []byte{15 << 3}, 960, true},
-		{"Opus CELT 2.5 ms", opus, []byte{16 << 3}, 120, true},
-		{"Opus CELT 20 ms", opus, []byte{31 << 3}, 960, true},
-		{"Opus code 3, 6 of 20 ms", opus, []byte{31<<3 | 3, 6}, 5760, true},
-		{"Opus code 3, 7 of 20 ms", opus, []byte{31<<3 | 3, 7}, 0, false},
-		{"Opus code 3 of no frames", opus, []byte{31<<3 | 3, 0}, 0, false},
-		{"Opus code 3 without its count", opus, []byte{31<<3 | 3}, 0, false},
-	} {
-		got, ok := payloadSamples(c.format, c.payload)
-		if ok != c.ok || ok && got != c.want {
-			t.Errorf("%s: got %d, %v; want %d, %v", c.name, got, ok, c.want, c.ok)
-		}
 	}
 }
 

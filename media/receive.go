@@ -41,8 +41,8 @@ func (l *Leg) handleRTP(p arrived, now time.Time, h *rtp.Header, in Inlet) reaso
 	}
 	samples := 0
 	if k&eventKind == 0 {
-		var ok bool
-		if samples, ok = payloadSamples(l.stream.Payloads[k-1].Format, payload); !ok {
+		var err error
+		if samples, err = l.stream.Payloads[k-1].Format.ClockUnits(payload); err != nil {
 			return reasonPayload
 		}
 	} else if len(payload) < eventSize {

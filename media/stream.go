@@ -73,8 +73,8 @@ func (s *Stream) payloadTypes() (*[128]kind, error) {
 		return nil
 	}
 	for i, p := range s.Payloads {
-		if !knownDuration(p.Format) {
-			return nil, fmt.Errorf("payload type %d is %q: %w", p.ReceiveType, p.Format.Name, ErrInvalid)
+		if err := p.Format.Valid(); err != nil {
+			return nil, fmt.Errorf("payload type %d: %w: %w", p.ReceiveType, ErrInvalid, err)
 		}
 		if err := put(p.ReceiveType, p.SendType, p.Format.ClockRateHz, kind(1+i)); err != nil {
 			return nil, err

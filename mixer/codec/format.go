@@ -48,6 +48,19 @@ func (f Format) Valid() error {
 	return nil
 }
 
+// ClockUnits says what payload lasts in units of f's RTP clock, by its outer form alone, without a decoder. The error is
+// ErrPayload where it cannot be of this codec or lasts longer than MaxPacketMilliseconds, ErrFormat for a codec that is
+// not there. It allocates nothing.
+func (f Format) ClockUnits(payload []byte) (int, error) {
+	switch f.Name {
+	case PCMU, PCMA:
+		return g711Samples(payload)
+	case Opus:
+		return opusSamples(payload) // its clock is 48 kHz always
+	}
+	return 0, ErrFormat
+}
+
 // NewDecoder makes the decoder of one stream of format f. The error is ErrFormat, or libopus's own.
 func NewDecoder(f Format) (Decoder, error) {
 	if err := f.Valid(); err != nil {

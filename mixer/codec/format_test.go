@@ -82,3 +82,33 @@ func TestNothingAllocatesAfterConstruction(t *testing.T) {
 		}
 	}
 }
+
+func TestClockUnits(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		format  Format
+		payload []byte
+		want    int
+		ok      bool
+	}{
+		{"G.711 of 20 ms", pcmu, make([]byte, 160), 160, true},
+		{"G.711 of 120 ms", pcma, make([]byte, 960), 960, true},
+		{"G.711 that is too long", pcma, make([]byte, 961), 0, false},
+		{"G.711 of nothing", pcmu, nil, 0, false},
+		{"Opus of nothing", opusAt(16000), nil, 0, false},
+		{"Opus SILK 60 ms", opusAt(16000), []byte{3 << 3, 0}, 2880, true},
+		{"Opus SILK two of 60 ms", opusAt(16000), []byte{3<<3 | 1}, 5760, true},
+		{"Opus hybrid 20 ms", opusAt(16000), []byte{15 << 3}, 960, true},
+		{"Opus CELT 2.5 ms", opusAt(16000), []byte{16 << 3}, 120, true},
+		{"Opus CELT 20 ms", opusAt(16000), []byte{31 << 3}, 960, true},
+		{"Opus code 3, 6 of 20 ms", opusAt(16000), []byte{31<<3 | 3, 6}, 5760, true},
+		{"Opus code 3, 7 of 20 ms", opusAt(16000), []byte{31<<3 | 3, 7}, 0, false},
+		{"Opus code 3 of no frames", opusAt(16000), []byte{31<<3 | 3, 0}, 0, false},
+		{"Opus code 3 without its count", opusAt(16000), []byte{31<<3 | 3}, 0, false},
+	} {
+		got, err := c.format.ClockUnits(c.payload)
+		if ok := err == nil; ok != c.ok || ok && got != c.want {
+			t.Errorf("%s: got %d, %v; want %d, %v", c.name, got, err, c.want, c.ok)
+		}
+	}
+}

@@ -49,7 +49,10 @@ func newG711Decoder(l *law) *g711Decoder {
 	return &g711Decoder{law: l, loss: newConcealer(g711RateHz)}
 }
 
-func (d *g711Decoder) Samples(payload []byte) (int, error) {
+func (d *g711Decoder) Samples(payload []byte) (int, error) { return g711Samples(payload) }
+
+// g711Samples is one sample a byte (RFC 3551 §4.5.14).
+func g711Samples(payload []byte) (int, error) {
 	if len(payload) == 0 {
 		return 0, errG711Empty
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -45,6 +46,9 @@ func (f apiFlags) call(ctx context.Context, do func(ctx context.Context, c clien
 
 // stream is call without a limit of time.
 func (f apiFlags) stream(ctx context.Context, do func(ctx context.Context, c client) error) error {
+	if _, _, err := net.SplitHostPort(f.API); err != nil {
+		return usageError{fmt.Errorf("--api: %q is not an address with a port, like %s", f.API, defaultAPI)}
+	}
 	// The address goes to the dialler as it is: no name service of gRPC's own, no proxy.
 	conn, err := grpc.NewClient("passthrough:///"+f.API,
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())

@@ -24,8 +24,8 @@ type adapt struct {
 	sinceCut, sinceGrowth time.Duration // of sound played
 	lateTS                [2]int64      // the last two packets that others had overtaken; 0 means none
 
-	playedAt    time.Time // when the last packet was heard: its tick and what the tick had before it
-	playedTS    int64     // its timestamp
+	playedAt    time.Duration // when the last packet was heard: its tick and what the tick had before it
+	playedTS    int64         // its timestamp
 	playedDepth time.Duration
 }
 
@@ -41,7 +41,7 @@ func (a *adapt) forget() {
 	a.hold = holdBlocks
 	a.sinceCut, a.sinceGrowth = regretTime, 0
 	a.lateTS = [2]int64{}
-	a.playedAt = time.Time{}
+	a.playedAt = 0
 }
 
 // grew notes that time was inserted.
@@ -54,7 +54,7 @@ func (a *adapt) grew(d time.Duration) {
 }
 
 // played notes a packet that lasts for d, had that slack, and is heard at the time at.
-func (a *adapt) played(at time.Time, ts int64, slack, d time.Duration, samples int) {
+func (a *adapt) played(at time.Duration, ts int64, slack, d time.Duration, samples int) {
 	a.window.add(slack-a.depth, samples)
 	a.playedAt, a.playedTS, a.playedDepth = at, ts, a.depth
 	a.sinceCut += d

@@ -1,6 +1,9 @@
 package jitter
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	defaultMax  = 400 * time.Millisecond
@@ -49,23 +52,23 @@ type Buffer struct {
 
 	// The position in it.
 	state    state
-	tick     time.Time // of the last Next
-	ahead    int64     // what has been given for that tick and after it, clock units
-	merging  bool      // the next Next plays the front at once
-	due      int64     // timestamp that plays next
-	debt     int64     // concealed since the store ran dry, not known yet whether due moves by it
-	run      int64     // concealed since the last packet was played
-	floorSeq int64     // packets up to this one are late
-	floorTS  int64     // packets below are late
-	counting bool      // a packet has been played: from then on gaps are losses
-	countSeq int64     // it
+	tick     time.Duration // of the last Next, since epoch
+	ahead    int64         // what has been given for that tick and after it, clock units
+	merging  bool          // the next Next plays the front at once
+	due      int64         // timestamp that plays next
+	debt     int64         // concealed since the store ran dry, not known yet whether due moves by it
+	run      int64         // concealed since the last packet was played
+	floorSeq int64         // packets up to this one are late
+	floorTS  int64         // packets below are late
+	counting bool          // a packet has been played: from then on gaps are losses
+	countSeq int64         // it
 
 	adapt
 	stats Stats
 }
 
-// New returns an empty buffer. It takes about 12 kB up to 16 kHz and 20 kB above: the payloads of Config.Max at
-// 128 kbit/s, and at 256 kbit/s. Nothing is allocated after it.
+// New returns an empty buffer. It takes about 8 kB up to 16 kHz and 11 kB above: the payloads of 400 ms at 64 kbit/s,
+// and at 128 kbit/s. Nothing is allocated after it.
 func New(cfg Config) *Buffer {
 	if cfg.ClockRateHz <= 0 {
 		cfg.ClockRateHz = 8000
@@ -75,11 +78,11 @@ func New(cfg Config) *Buffer {
 	}
 	b := &Buffer{max: cfg.Max, rate: int64(cfg.ClockRateHz)}
 	b.piece, b.grain = b.units(tickTime), max(b.units(tickTime/8), 1)
-	bytes := 8 << 10
+	chunkBytes := 80 // 10 ms of G.711
 	if cfg.ClockRateHz > 16000 {
-		bytes = 16 << 10
+		chunkBytes = 128
 	}
-	b.store.init(bytes)
+	b.store.init(chunkBytes)
 	b.adapt.init(int(b.units(blockTime)))
 	return b
 }
@@ -95,7 +98,7 @@ func (b *Buffer) time(units int64) time.Duration {
 
 // Put takes a packet in and says what became of it. It copies p.Payload.
 func (b *Buffer) Put(p Packet) Verdict {
-	if p.Samples <= 0 || b.time(int64(p.Samples)) > packetTime || len(p.Payload) > maxPayload {
+	if p.Samples <= 0 || b.time(int64(p.Samples)) > packetTime || len(p.Payload) > maxPayload || p.Samples > math.MaxUint16 {
 		return Invalid
 	}
 	if !b.known {
@@ -127,6 +130,9 @@ func (b *Buffer) Put(p Packet) Verdict {
 // begin takes p as the first packet of a stream.
 func (b *Buffer) begin(p *Packet) {
 	b.known = true
+	if b.epoch.IsZero() {
+		b.epoch = p.Arrival
+	}
 	b.newest, b.newestTS, b.newestAt = int64(p.Sequence)+1<<16, int64(p.Timestamp)+1<<32, p.Arrival
 	b.seen = 0
 	b.suspect = false
@@ -186,15 +192,17 @@ func (b *Buffer) keep(seq, ts int64, p *Packet) Verdict {
 	}
 	b.seen |= 1 << (b.newest - seq)
 	verdict := Stored
-	for b.count > 0 && (b.front().seq <= b.newest-slotCount || b.freed < chunksFor(len(p.Payload))) {
+	chunk, ok := b.room(len(p.Payload))
+	for b.count > 0 && (!ok || b.front().seq <= b.newest-slotCount) {
 		verdict = Overflow
 		if b.front().seq > seq {
 			b.stats.Overflow++
 			return verdict
 		}
 		b.throw(b.front())
+		chunk, ok = b.room(len(p.Payload))
 	}
-	b.put(seq, ts, p)
+	b.put(seq, ts, p, chunk)
 	for b.time(b.back().end()-b.front().ts) > b.max && b.count > 1 {
 		b.throw(b.front())
 		verdict = Overflow
@@ -231,7 +239,7 @@ func (b *Buffer) late(seq, ts int64, arrival time.Time) {
 		b.stats.Lost-- // it came after all
 	}
 	if b.state == playing {
-		b.overtaken(b.playedAt.Add(b.time(ts-b.playedTS)).Sub(arrival), ts, b.max/4)
+		b.overtaken(b.playedAt+b.time(ts-b.playedTS)-arrival.Sub(b.epoch), ts, b.max/4)
 	}
 }
 

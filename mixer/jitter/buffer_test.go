@@ -125,7 +125,7 @@ func TestNothingIsAllocatedAfterNew(t *testing.T) {
 }
 
 func TestABufferIsSmall(t *testing.T) {
-	for rate, limit := range map[int]uint64{8000: 16 << 10, 48000: 25 << 10} {
+	for rate, limit := range map[int]uint64{8000: 9 << 10, 48000: 12 << 10} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		b := jitter.New(jitter.Config{ClockRateHz: rate})

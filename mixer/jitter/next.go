@@ -2,10 +2,14 @@ package jitter
 
 import "time"
 
-// Next says what comes next in the tick whose time is now. It is called until the tick has its 20 ms of sound, or
+// Next says what comes next in the tick whose time is t. It is called until the tick has its 20 ms of sound, or
 // until it is Empty. Packet.Payload is valid until the next call on the Buffer.
-func (b *Buffer) Next(now time.Time) (Packet, Outcome) {
-	if !now.Equal(b.tick) {
+func (b *Buffer) Next(t time.Time) (Packet, Outcome) {
+	if !b.known {
+		return Packet{}, Empty
+	}
+	now := t.Sub(b.epoch)
+	if now != b.tick {
 		b.tick, b.ahead = now, max(b.ahead-b.units(tickTime), 0)
 	}
 	p, what := b.next(now)
@@ -19,7 +23,7 @@ func (b *Buffer) Next(now time.Time) (Packet, Outcome) {
 	return p, what
 }
 
-func (b *Buffer) next(now time.Time) (Packet, Outcome) {
+func (b *Buffer) next(now time.Duration) (Packet, Outcome) {
 	if b.merging && b.count > 0 {
 		b.merging = false
 		return b.play(now), Play
@@ -45,7 +49,7 @@ func (b *Buffer) next(now time.Time) (Packet, Outcome) {
 	default:
 		b.depth -= b.time(gap) // not worth concealing, or the last packet claimed to last longer than it did
 	}
-	if b.short(b.due, holdBlocks*int64(b.window.size)) && now.Sub(f.arrival) < b.max/2 {
+	if b.short(b.due, holdBlocks*int64(b.window.size)) && now-f.arrival < b.max/2 {
 		b.stats.Inserted++
 		b.grew(b.time(b.piece))
 		return conceal(b.piece)
@@ -62,15 +66,15 @@ func (b *Buffer) next(now time.Time) (Packet, Outcome) {
 }
 
 // expire throws out what is too old to be played.
-func (b *Buffer) expire(now time.Time) {
-	for f := b.front(); f != nil && now.Sub(f.arrival) > b.max; f = b.front() {
+func (b *Buffer) expire(now time.Duration) {
+	for f := b.front(); f != nil && now-f.arrival > b.max; f = b.front() {
 		b.throw(f)
 	}
 }
 
 // start begins to play where it is time to, and says whether it is.
-func (b *Buffer) start(now time.Time) bool {
-	if b.state == floating && now.Sub(b.playedAt) > forgetTime {
+func (b *Buffer) start(now time.Duration) bool {
+	if b.state == floating && now-b.playedAt > forgetTime {
 		b.state = fresh
 		b.forget()
 	}
@@ -81,13 +85,13 @@ func (b *Buffer) start(now time.Time) bool {
 	if f == nil {
 		return false
 	}
-	age := now.Sub(f.arrival)
+	age := now - f.arrival
 	if age < b.lead(f) {
 		return false
 	}
 	if b.state == floating {
 		// Where would playing now put the packets that the window remembers?
-		depth := b.playedDepth + b.heard(now).Sub(b.playedAt) - b.time(f.ts-b.playedTS)
+		depth := b.playedDepth + b.heard(now) - b.playedAt - b.time(f.ts-b.playedTS)
 		if least, _ := b.window.min(b.hold); least+depth < startMargin && age < b.max/2 {
 			return false
 		}
@@ -99,7 +103,7 @@ func (b *Buffer) start(now time.Time) bool {
 }
 
 // heard is when what Next returns now is heard.
-func (b *Buffer) heard(now time.Time) time.Time { return now.Add(b.time(b.ahead)) }
+func (b *Buffer) heard(now time.Duration) time.Duration { return now + b.time(b.ahead) }
 
 // lead is how long a packet must have waited that playing begins with: a tick pulls all its 20 ms at once, so the
 // last of several short packets must be there too.
@@ -108,12 +112,12 @@ func (b *Buffer) lead(f *slot) time.Duration {
 }
 
 // skip throws out all packets before the newest that has waited long enough to begin with.
-func (b *Buffer) skip(now time.Time) {
+func (b *Buffer) skip(now time.Duration) {
 	if b.count == 0 {
 		return
 	}
 	for s := b.back().seq; s > b.front().seq; s-- {
-		if sl := b.get(s); sl == nil || now.Sub(sl.arrival) < b.lead(sl) {
+		if sl := b.get(s); sl == nil || now-sl.arrival < b.lead(sl) {
 			continue
 		}
 		for f := b.front(); f.seq < s; f = b.front() {
@@ -165,9 +169,9 @@ func (b *Buffer) bridge(gap int64) (Packet, Outcome) {
 func conceal(units int64) (Packet, Outcome) { return Packet{Samples: int(units)}, Lost }
 
 // play takes the front out.
-func (b *Buffer) play(now time.Time) Packet {
+func (b *Buffer) play(now time.Duration) Packet {
 	f := b.front()
-	slack := max(now.Sub(f.arrival), 0)
+	slack := max(now-f.arrival, 0)
 	b.played(b.heard(now), f.ts, slack, b.time(int64(f.samples)), int(f.samples))
 	if !b.counting {
 		b.stats.Delay = slack

@@ -1,54 +1,63 @@
 package jitter
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 const (
 	slotCount  = 64 // packets held at most, and how far back duplicates are known
-	chunkBytes = 128
+	chunkCount = 64 // pieces of payload memory
 	maxPayload = 1500
 )
 
-// slot is a packet in the store. Sequence and timestamp are extended to 64 bits: they do not wrap.
+// slot is a packet in the store. Sequence and timestamp are extended to 64 bits: they do not wrap. It is kept small:
+// there are many for each leg.
 type slot struct {
 	seq, ts int64
-	arrival time.Time
-	samples int32
-	bytes   int16
-	chunk   int16 // the first of its chunks, or -1
+	arrival time.Duration // since store.epoch
+	samples uint16
+	bytes   uint16
+	chunk   uint8 // the first of its chunks
 	marker  bool
 	used    bool
 }
 
 func (s *slot) end() int64 { return s.ts + int64(s.samples) }
 
-type chunk struct {
-	data [chunkBytes]byte
-	next int16 // -1: the last
-}
-
-// store holds packets by sequence number, within a window of slotCount numbers. Payloads lie in chained chunks of one
-// array, so that many small packets or a few large ones fit in the same memory.
+// store holds packets by sequence number, within a window of slotCount numbers. A payload lies in neighboring chunks of
+// one memory, so that many small packets or a few large ones fit in it, and that it can be lent out as it is.
 type store struct {
 	slots  [slotCount]slot
-	chunks []chunk
-	free   int16 // the first free chunk, or -1
-	freed  int   // how many are free
+	memory []byte // chunkCount chunks
+	size   int    // of a chunk
+	taken  uint64 // bit n: chunk n is in use
 	count  int
 	low    int64 // no packet is stored below
 	high   int64 // nor above
-	out    [maxPayload]byte
+	epoch  time.Time
 }
 
-func (s *store) init(bytes int) {
-	s.chunks = make([]chunk, bytes/chunkBytes)
-	for i := range s.chunks {
-		s.chunks[i].next = int16(i) - 1
+func (s *store) init(chunkBytes int) {
+	s.size = chunkBytes
+	s.memory = make([]byte, chunkCount*chunkBytes)
+}
+
+// run is the bits of the chunks from the first on that a payload needs.
+func (s *store) run(bytes int) uint64 { return 1<<((bytes+s.size-1)/s.size) - 1 }
+
+// room finds chunks for a payload of that size.
+func (s *store) room(bytes int) (first int, ok bool) {
+	need := s.run(bytes)
+	for first <= chunkCount-bits.Len64(need) {
+		clash := s.taken >> first & need
+		if clash == 0 {
+			return first, true
+		}
+		first += bits.Len64(clash)
 	}
-	s.freed = len(s.chunks)
-	s.free = int16(s.freed) - 1
+	return 0, false
 }
-
-func chunksFor(bytes int) int { return (bytes + chunkBytes - 1) / chunkBytes }
 
 // get returns the packet of that number, or nil.
 func (s *store) get(seq int64) *slot {
@@ -82,50 +91,34 @@ func (s *store) back() *slot {
 	}
 }
 
-// put stores a packet. Its slot and chunksFor(len(p.Payload)) chunks must be free.
-func (s *store) put(seq, ts int64, p *Packet) {
-	sl := &s.slots[seq&(slotCount-1)]
-	*sl = slot{
-		seq: seq, ts: ts, arrival: p.Arrival, samples: int32(p.Samples), bytes: int16(len(p.Payload)),
-		chunk: -1, marker: p.Marker, used: true,
+// put stores a packet in chunks that room has found. Its slot must be free.
+func (s *store) put(seq, ts int64, p *Packet, chunk int) {
+	s.slots[seq&(slotCount-1)] = slot{
+		seq: seq, ts: ts, arrival: p.Arrival.Sub(s.epoch), samples: uint16(p.Samples), bytes: uint16(len(p.Payload)),
+		chunk: uint8(chunk), marker: p.Marker, used: true,
 	}
 	if s.count == 0 {
 		s.low, s.high = seq, seq
 	}
 	s.low, s.high = min(s.low, seq), max(s.high, seq)
 	s.count++
-	link := &sl.chunk
-	for rest := p.Payload; len(rest) > 0; {
-		c := &s.chunks[s.free]
-		*link, s.free = s.free, c.next
-		s.freed--
-		rest = rest[copy(c.data[:], rest):]
-		c.next = -1
-		link = &c.next
-	}
+	s.taken |= s.run(len(p.Payload)) << chunk
+	copy(s.memory[chunk*s.size:], p.Payload)
 }
 
-// take copies a packet out and forgets it. The payload is valid until the next take.
+// take hands a packet out and forgets it. The payload is valid until the next put.
 func (s *store) take(sl *slot) Packet {
-	p := Packet{
-		Sequence: uint16(sl.seq), Timestamp: uint32(sl.ts), Samples: int(sl.samples), Marker: sl.marker,
-		Arrival: sl.arrival, Payload: s.out[:sl.bytes],
-	}
-	for rest, i := p.Payload, sl.chunk; i >= 0; i = s.chunks[i].next {
-		rest = rest[copy(rest, s.chunks[i].data[:]):]
-	}
+	from := int(sl.chunk) * s.size
 	s.drop(sl)
-	return p
+	return Packet{
+		Sequence: uint16(sl.seq), Timestamp: uint32(sl.ts), Samples: int(sl.samples), Marker: sl.marker,
+		Arrival: s.epoch.Add(sl.arrival), Payload: s.memory[from : from+int(sl.bytes) : from+int(sl.bytes)],
+	}
 }
 
 // drop forgets a packet.
 func (s *store) drop(sl *slot) {
-	for i := sl.chunk; i >= 0; {
-		next := s.chunks[i].next
-		s.chunks[i].next, s.free = s.free, i
-		s.freed++
-		i = next
-	}
+	s.taken &^= s.run(int(sl.bytes)) << sl.chunk
 	sl.used = false
 	s.count--
 }

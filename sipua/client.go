@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"sync"
 
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/mixer/codec"
@@ -37,6 +38,7 @@ type ClientConfig struct {
 type Client struct {
 	ep     *endpoint
 	engine *media.Engine
+	once   sync.Once // Close
 }
 
 // NewClient opens a client's listeners; ctx bounds the opening only. Close must be called.
@@ -97,9 +99,11 @@ func (c *Client) outside(tx *transaction.ServerTx) {
 }
 
 // Close hangs up every call, waits for their ends as long as ctx lets it, and closes the sockets. All goroutines have
-// ended when it returns.
+// ended when the first Close returns; more do nothing.
 func (c *Client) Close(ctx context.Context) error {
-	return c.ep.shut(ctx, func(call *call) { call.requestStop(rooms.ReasonHangup) })
+	var err error
+	c.once.Do(func() { err = c.ep.shut(ctx, func(call *call) { call.requestStop(rooms.ReasonHangup) }) })
+	return err
 }
 
 // DialConfig is one call to place.
@@ -190,9 +194,11 @@ func (c *Client) place(ctx context.Context, invite *message.Message, target tran
 	if err != nil {
 		return nil, err
 	}
+	heard := false
 	for {
 		select {
 		case res, ok := <-tx.Responses():
+			heard = true
 			switch {
 			case !ok && tx.Err() != nil:
 				return nil, fmt.Errorf("%w: %w", ErrNoAnswer, tx.Err())
@@ -204,19 +210,24 @@ func (c *Client) place(ctx context.Context, invite *message.Message, target tran
 				return c.answered(tx, invite, res, leg, local)
 			}
 		case <-ctx.Done():
-			c.abandon(tx, invite)
+			c.abandon(tx, invite, heard)
 			return nil, context.Cause(ctx)
 		}
 	}
 }
 
-// abandon cancels an INVITE that nobody waits for any more. If it is answered all the same, that call is ended.
-func (c *Client) abandon(tx *transaction.ClientTx, invite *message.Message) {
+// abandon cancels an INVITE that nobody waits for any more. If it is answered all the same, that call is ended. A peer
+// that has not been heard at all is not waited for by Close.
+func (c *Client) abandon(tx *transaction.ClientTx, invite *message.Message, heard bool) {
 	_ = tx.Cancel() // ErrEnded: a final response has just come, and is read below
 	c.ep.mu.Lock()
 	defer c.ep.mu.Unlock()
 	if c.ep.closed {
 		return // the transaction ends with the layer
+	}
+	closing := c.ep.closing
+	if heard {
+		closing = nil
 	}
 	c.ep.wg.Add(1)
 	go func() {
@@ -231,6 +242,8 @@ func (c *Client) abandon(tx *transaction.ClientTx, invite *message.Message) {
 					c.ep.decline(invite, res, tx.Flow())
 					return
 				}
+			case <-closing:
+				return
 			case <-c.ep.ctx.Done():
 				return
 			}

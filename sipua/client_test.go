@@ -40,6 +40,8 @@ type ear struct{ packets int }
 
 func (e *ear) Restart(codec.Format)    {}
 func (e *ear) Audio(jitter.Packet)     { e.packets++ }
+func (e *ear) Absent(uint16) {}
+
 func (e *ear) Key(byte, time.Duration) {}
 
 func TestAClientCallsTheBridge(t *testing.T) {
@@ -369,5 +371,20 @@ func TestAClientTakesNoCalls(t *testing.T) {
 		if res := peer.read(method); res.StatusCode != status {
 			t.Errorf("%s: got %d, want %d", method, res.StatusCode, status)
 		}
+	}
+}
+
+func TestACallToNobodyIsGivenUpAtOnce(t *testing.T) {
+	c, peer := newClient(t), newCallee(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	result := dial(ctx, c, peer.uri())
+	peer.read(message.Invite)
+	cancel()
+	if got := <-result; !errors.Is(got.err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", got.err)
+	}
+	// Nothing was heard of the peer: Close does not wait for its answer.
+	if err := c.Close(patient(t)); err != nil {
+		t.Error(err)
 	}
 }

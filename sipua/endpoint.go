@@ -42,6 +42,8 @@ type endpoint struct {
 	ctx    context.Context // ends when the calls must end at once
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup // the calls' goroutines
+	// closing is closed when shut begins.
+	closing chan struct{}
 
 	mu      sync.Mutex
 	closed  bool // no call is added any more
@@ -53,7 +55,7 @@ type endpoint struct {
 func newEndpoint(ctx context.Context, net network, timers transaction.Timers, log *slog.Logger) *endpoint {
 	ep := &endpoint{
 		net: net, timers: timers, log: log, metrics: newMetrics(), retry: 10,
-		calls: map[dialogID]*call{}, invites: map[*transaction.ServerTx]*call{},
+		closing: make(chan struct{}), calls: map[dialogID]*call{}, invites: map[*transaction.ServerTx]*call{},
 	}
 	if ep.timers.T1 <= 0 {
 		ep.timers.T1 = 500 * time.Millisecond
@@ -186,10 +188,11 @@ func (ep *endpoint) callCount() int {
 func (ep *endpoint) stats() transport.Stats { return ep.net.Stats() }
 
 // shut sends every call away, waits for their ends as long as ctx lets it, and closes everything. No call is added
-// after it has begun.
+// after it has begun. It is called once.
 func (ep *endpoint) shut(ctx context.Context, stop func(*call)) error {
 	ep.mu.Lock()
 	ep.closed = true
+	close(ep.closing)
 	calls := make([]*call, 0, len(ep.calls))
 	for _, c := range ep.calls {
 		calls = append(calls, c)

@@ -1,6 +1,10 @@
 package sipua
 
 import (
+	"bytes"
+	"io"
+	"mime"
+	"mime/multipart"
 	"net/netip"
 	"strings"
 
@@ -75,8 +79,14 @@ func (ep *endpoint) readable(tx *transaction.ServerTx, accept string) (body []by
 	encoding, encoded := req.Header("Content-Encoding")
 	encoded = encoded && !strings.EqualFold(strings.TrimSpace(encoding), "identity")
 	for known := range strings.SplitSeq(accept, ", ") {
-		if contentType == known && !encoded {
+		if encoded {
+			break
+		}
+		if contentType == known {
 			return req.Body, contentType, true
+		}
+		if part := partOf(req, known); part != nil {
+			return part, known, true
 		}
 	}
 	if disposition, _ := req.Header("Content-Disposition"); strings.Contains(strings.ToLower(disposition), "handling=optional") {
@@ -89,6 +99,36 @@ func (ep *endpoint) readable(tx *transaction.ServerTx, accept string) (body []by
 	}
 	ep.respond(tx, res)
 	return nil, "", false
+}
+
+// maxParts is how many parts of a body are looked at.
+const maxParts = 16
+
+// partOf finds the first part of a type in a multipart/mixed body (RFC 5621 §3.1), as trunks send SDP next to ISUP or
+// a location; nil where there is none, or it is packed.
+func partOf(req *message.Message, known string) []byte {
+	contentType, params := req.ContentType()
+	boundary, _ := params.Find("boundary")
+	if contentType != "multipart/mixed" || boundary == "" {
+		return nil
+	}
+	r := multipart.NewReader(bytes.NewReader(req.Body), boundary)
+	for range maxParts {
+		part, err := r.NextRawPart()
+		if err != nil {
+			return nil
+		}
+		mediaType, _, err := mime.ParseMediaType(part.Header.Get("Content-Type"))
+		if err != nil || mediaType != known || part.Header.Get("Content-Transfer-Encoding") == "base64" {
+			continue
+		}
+		body, err := io.ReadAll(part) // at most the message's own length
+		if err != nil || len(body) == 0 {
+			return nil
+		}
+		return body
+	}
+	return nil
 }
 
 // capabilities puts what RFC 3261 §11.2 and §13.3.1.4 want into a response. Supported is there and empty: we have no

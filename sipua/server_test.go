@@ -227,3 +227,22 @@ func TestMoreCallsThanAllowed(t *testing.T) {
 	second.send("ACK", "")
 	first.hangup()
 }
+
+func TestSDPAmongOtherPartsIsFound(t *testing.T) {
+	b := newBridge(t, nil)
+	w := b.phone(t, "UDP")
+	w.send("INVITE", "--x\r\nContent-Type: application/isup;version=itu-t92+\r\n\r\n\x01\x00\r\n--x\r\nContent-Type: application/sdp\r\n\r\n"+
+		w.sdp()+"\r\n--x--\r\n", "Content-Type: multipart/mixed;boundary=x")
+	res := w.want(message.Invite, 200)
+	if !strings.Contains(string(res.Body), " RTP/AVP 0\r\n") {
+		t.Errorf("got %q", res.Body)
+	}
+	w.enter(res)
+	w.send("ACK", "")
+	w.hangup()
+
+	other := b.phone(t, "UDP")
+	other.send("INVITE", "--x\r\nContent-Type: text/plain\r\n\r\nhello\r\n--x--\r\n", "Content-Type: multipart/mixed;boundary=x")
+	other.want(message.Invite, 415)
+	other.send("ACK", "")
+}

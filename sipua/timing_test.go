@@ -289,3 +289,25 @@ func TestAShutdownWithoutPatienceStillSaysGoodbye(t *testing.T) {
 		b.close()
 	})
 }
+
+func TestACallWithoutMediaIsEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newStill(t, "UDP")
+		b.receive("INVITE", 1)
+		b.toTag = b.all()[0].msg.To.Tag()
+		b.receive("ACK", 1)
+		time.Sleep(59 * time.Second)
+		synctest.Wait()
+		if list := b.all(); len(list) != 0 {
+			t.Errorf("sent before the timeout: %s", list[0].msg.Bytes())
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		list := b.all()
+		if len(list) == 0 || !isBye(list[0].msg) || list[0].msg.Reasons()[0].Text != "no media from the caller" {
+			t.Fatalf("got %d messages, want a BYE with its reason", len(list))
+		}
+		b.respond(list[0].msg, 200)
+		b.close()
+	})
+}

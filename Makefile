@@ -67,9 +67,9 @@ vuln: ## govulncheck, where its database can be reached
 
 .PHONY: proto
 proto: ## lint the .proto files, check them against main, and generate their Go code
-	$(PROTO) buf lint
-	internal/tools/proto-breaking.sh
-	$(PROTO) buf generate
+	$(PROTO) buf lint proto
+	proto/breaking.sh
+	$(PROTO) buf generate proto --template proto/buf.gen.yaml
 
 .PHONY: bench
 bench: build ## Go benchmarks, then the load test against the floor; results go to bench/results/

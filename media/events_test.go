@@ -148,6 +148,9 @@ func TestEventsAreNoJitter(t *testing.T) {
 	if got := s.l.source.jitter; got != before.jitter {
 		t.Errorf("jitter went from %d to %d", before.jitter, got)
 	}
+	if got, want := len(s.ear.absent), len(press(3, 1000, 1)); got != want {
+		t.Errorf("%d packets were told to hold no audio, want %d", got, want)
+	}
 }
 
 func TestPressKey(t *testing.T) {

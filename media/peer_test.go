@@ -40,6 +40,7 @@ type ear struct {
 	restarts []codec.Format
 	audio    []jitter.Packet
 	keys     []key
+	absent   []uint16
 	early    bool // audio came before the first restart
 }
 
@@ -51,6 +52,7 @@ func (e *ear) Audio(p jitter.Packet) {
 	e.audio = append(e.audio, p)
 }
 
+func (e *ear) Absent(sequence uint16)             { e.absent = append(e.absent, sequence) }
 func (e *ear) Key(digit byte, held time.Duration) { e.keys = append(e.keys, key{digit, held}) }
 
 func (e *ear) sequences() []uint16 {
@@ -66,6 +68,7 @@ type deaf struct{ packets int }
 
 func (d *deaf) Restart(codec.Format)    {}
 func (d *deaf) Audio(jitter.Packet)     { d.packets++ }
+func (d *deaf) Absent(uint16)           {}
 func (d *deaf) Key(byte, time.Duration) {}
 
 // newTestEngine uses ports outside of those that the kernel gives to others.

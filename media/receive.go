@@ -57,6 +57,9 @@ func (l *Leg) handleRTP(p arrived, now time.Time, h *rtp.Header, in Inlet) reaso
 	}
 	l.alive = now
 	if k&eventKind != 0 {
+		if !l.restart {
+			in.Absent(h.SequenceNumber)
+		}
 		l.events.packet(h, payload, l.stream.Events[k&^eventKind].ClockRateHz, now, in)
 		return accepted
 	}

@@ -36,13 +36,10 @@ type EventPayload struct {
 }
 
 // Inlet takes what a leg receives; the same as rooms.Inlet, see there. Slices are valid during the call only.
-//
-// While the peer sends a key (RFC 4733), its sequence numbers go on and no Audio comes: to a jitter buffer that
-// counts by sequence number this looks like loss, though the timestamps of the audio on either side span the gap.
-// Numbers are not rewritten here, because with reordering there is no telling which to close up.
 type Inlet interface {
 	Restart(f codec.Format)
 	Audio(p jitter.Packet)
+	Absent(sequence uint16)
 	Key(digit byte, held time.Duration)
 }
 

@@ -67,4 +67,5 @@ type discard struct{}
 
 func (discard) Restart(codec.Format)    {}
 func (discard) Audio(jitter.Packet)     {}
+func (discard) Absent(uint16)           {}
 func (discard) Key(byte, time.Duration) {}

@@ -30,6 +30,8 @@ type Inlet interface {
 	Restart(f codec.Format)
 	// Audio is one packet of sound.
 	Audio(p jitter.Packet)
+	// Absent is a packet of the stream that holds no audio, by its RTP sequence number, so that nobody takes it for lost.
+	Absent(sequence uint16)
 	// Key is one key pressed on the telephone: '0' to '9', '*', '#', 'A' to 'D'; told once, when its end is known.
 	Key(digit byte, held time.Duration)
 }

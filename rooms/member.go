@@ -79,6 +79,9 @@ func (m *member) Restart(f codec.Format) {
 // Audio implements Inlet.
 func (m *member) Audio(p jitter.Packet) { m.up.Put(p) }
 
+// Absent implements Inlet.
+func (m *member) Absent(sequence uint16) { m.up.Absent(sequence) }
+
 // Key implements Inlet.
 func (m *member) Key(digit byte, held time.Duration) {
 	m.state.raise(Event{Kind: KindKeyPressed, Key: digit, Held: held, Participant: m.state.describe(m)})

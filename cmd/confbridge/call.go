@@ -120,7 +120,7 @@ func talk(ctx context.Context, client *sipua.Client, cmd *callCmd, hs phone.Conf
 	if err != nil {
 		return nil, err
 	}
-	defer call.Leg().Close()
+	defer func() { _ = call.Leg().Close() }() // sockets of a call that is over
 	p, err := phone.New(call.Leg(), hs)
 	if err != nil {
 		return nil, err

@@ -45,7 +45,8 @@ type Buffer struct {
 	newest   int64     // highest sequence number seen
 	newestTS int64     // its timestamp
 	newestAt time.Time // its arrival
-	seen     uint64    // bit n: newest-n has been put in
+	seen     uint64    // bit n: newest-n has been put in, or is Absent
+	absent   bool      // newest is Absent: newestTS is of one before it
 	suspect  bool      // a packet too far off was seen, with these:
 	badSeq   uint16
 	badTS    uint32
@@ -127,6 +128,24 @@ func (b *Buffer) Put(p Packet) Verdict {
 	return b.keep(seq, ts, &p)
 }
 
+// Absent says that the packet of that sequence number has come and holds no audio: while a key is pressed, RFC 4733
+// events take numbers of the same stream. It is then not a loss. What does not fit the stream is passed over.
+func (b *Buffer) Absent(sequence uint16) {
+	step := int64(int16(sequence - uint16(b.newest)))
+	if !b.known || step > maxDropout || step <= -slotCount {
+		return
+	}
+	seq := b.newest + step
+	if step > 0 {
+		b.seen <<= min(step, slotCount)
+		b.newest, b.absent = seq, true
+	}
+	b.seen |= 1 << (b.newest - seq)
+	if b.count == 0 && seq == b.floorSeq+1 {
+		b.floorSeq = seq // a long press must not outrun what seen remembers
+	}
+}
+
 // begin takes p as the first packet of a stream.
 func (b *Buffer) begin(p *Packet) {
 	b.known = true
@@ -134,7 +153,7 @@ func (b *Buffer) begin(p *Packet) {
 		b.epoch = p.Arrival
 	}
 	b.newest, b.newestTS, b.newestAt = int64(p.Sequence)+1<<16, int64(p.Timestamp)+1<<32, p.Arrival
-	b.seen = 0
+	b.seen, b.absent = 0, false
 	b.suspect = false
 	b.state, b.merging = fresh, false
 	b.due, b.debt, b.run = b.newestTS, 0, 0
@@ -152,7 +171,7 @@ func (b *Buffer) fits(step, ts int64, arrival time.Time) bool {
 	if step == 0 {
 		return true
 	}
-	if (step > 0) != (ts > b.newestTS) {
+	if (step > 0) != (ts > b.newestTS) && !b.absent {
 		return false
 	}
 	off := arrival.Sub(b.newestAt) - b.time(ts-b.newestTS)
@@ -188,7 +207,7 @@ func (b *Buffer) between(seq, ts int64) bool {
 func (b *Buffer) keep(seq, ts int64, p *Packet) Verdict {
 	if seq > b.newest {
 		b.seen <<= min(seq-b.newest, slotCount)
-		b.newest, b.newestTS, b.newestAt = seq, ts, p.Arrival
+		b.newest, b.newestTS, b.newestAt, b.absent = seq, ts, p.Arrival, false
 	}
 	b.seen |= 1 << (b.newest - seq)
 	verdict := Stored

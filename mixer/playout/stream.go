@@ -183,6 +183,9 @@ func (s *Stream) Put(p jitter.Packet) {
 	s.jitter.Put(p)
 }
 
+// Absent says that the packet of that sequence number has come and holds no audio.
+func (s *Stream) Absent(sequence uint16) { s.jitter.Absent(sequence) }
+
 // Stats sums what all buffers since the join have seen.
 func (s *Stream) Stats() Stats {
 	now := s.jitter.Stats()

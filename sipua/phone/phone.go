@@ -158,5 +158,8 @@ func (p *Phone) Restart(f codec.Format) {
 // Audio implements media.Inlet.
 func (p *Phone) Audio(packet jitter.Packet) { p.in.Put(packet) }
 
+// Absent implements media.Inlet.
+func (p *Phone) Absent(sequence uint16) { p.in.Absent(sequence) }
+
 // Key implements media.Inlet: a phone hears no keys.
 func (p *Phone) Key(byte, time.Duration) {}

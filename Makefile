@@ -30,7 +30,7 @@ test: ## install what the tests need, and run them all
 	go test -timeout 10m ./...
 
 .PHONY: check
-check: fmt vet lint layout race fuzz vuln ## all that must hold before a commit lands
+check: fmt vet lint proto-check layout race fuzz vuln ## all that must hold before a commit lands
 
 .PHONY: fmt
 fmt: ## fail where gofumpt would change something
@@ -70,6 +70,14 @@ proto: ## lint the .proto files, check them against main, and generate their Go 
 	$(PROTO) buf lint proto
 	proto/breaking.sh
 	$(PROTO) buf generate proto --template proto/buf.gen.yaml
+
+.PHONY: proto-check
+proto-check: ## as proto, and fail where the generated code is not what is committed
+	$(PROTO) buf lint proto
+	proto/breaking.sh
+	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && \
+	$(PROTO) buf generate proto --template proto/buf.gen.yaml -o "$$out" && \
+	diff -r --brief -x '*.proto' -x '*.yaml' -x '*.sh' "$$out/proto" proto
 
 .PHONY: bench
 bench: build ## Go benchmarks, then the load test against the floor; results go to bench/results/

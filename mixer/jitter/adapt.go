@@ -6,6 +6,7 @@ const (
 	holdBlocks  = 8          // of blockTime: the window that decides about shrinking
 	longBlocks  = blockCount // the same on a path where the delay has just been cut in vain
 	fastBlocks  = 2          // and where the surplus is large
+	calmBlocks  = 3          // a packet that was late all alone is forgiven behind as many
 	fastSurplus = 40 * time.Millisecond
 	fastPace    = 100 * time.Millisecond // from one cut to the next
 	slowPace    = 200 * time.Millisecond
@@ -90,8 +91,16 @@ func (a *adapt) surplus(d time.Duration) bool {
 	if least, ok := a.window.min(fastBlocks); ok && least+a.depth >= d+keepMargin+fastSurplus {
 		return true
 	}
+	if a.sinceCut < slowPace {
+		return false
+	}
+	enough := d + keepMargin - a.depth
 	least, ok := a.window.min(a.hold)
-	return ok && a.sinceCut >= slowPace && least+a.depth >= d+keepMargin
+	if ok && least >= enough {
+		return true
+	}
+	recent, ok := a.window.min(calmBlocks)
+	return ok && a.hold == holdBlocks && recent >= enough && a.window.below(a.hold, enough) <= 1
 }
 
 // cut notes that d is cut out.

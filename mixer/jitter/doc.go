@@ -33,9 +33,10 @@
 // # When it shrinks
 //
 // By Merge, one packet at a time, where the least slack of the window exceeds a packet and 4 ms. The window is the
-// last 2.5 s of sound; 4.5 s on a path that made the delay grow again within 8 s of a cut. Where the surplus is above 40 ms more
-// than that, the last 0.3 to 0.6 s are enough, and a packet is cut every 100 ms: of a stall of 300 ms nothing is
-// left after 3 s. Drift of the clocks shows as slack that grows or vanishes, and is met by the same two rules.
+// last 2.5 s of sound; a single bad moment in it is forgiven after 1 s. On a path that made the delay grow again within
+// 8 s of a cut, the window is 4.5 s and forgives nothing. Where the surplus is 40 ms larger than needed, the last 0.3
+// to 0.6 s are enough, and a packet is cut every 100 ms: of a stall of 300 ms nothing is left after 3 s. Drift of the
+// clocks shows as slack that grows or vanishes, and is met by the same rules.
 //
 // # What it throws out
 //

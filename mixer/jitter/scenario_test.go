@@ -220,7 +220,7 @@ func TestALoneOutlierLeavesNoDelay(t *testing.T) {
 		}
 		return []time.Duration{t}
 	}}.run(t, 10*time.Second)
-	if _, most := r.delays(8500*ms, time.Hour); most > 24*ms {
+	if _, most := r.delays(6600*ms, time.Hour); most > 24*ms {
 		t.Errorf("got delay %v, %+v", most, r.stats)
 	}
 	if r.lost != 20*ms || len(r.played) < 499 {

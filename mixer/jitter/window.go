@@ -45,3 +45,14 @@ func (w *window) min(n int) (least time.Duration, ok bool) {
 	}
 	return least, w.blocks >= n
 }
+
+// below counts the blocks among the newest n whose least is less than v.
+func (w *window) below(n int, v time.Duration) int {
+	count := 0
+	for i := range min(n, w.blocks) {
+		if w.least[(w.now-i+blockCount)%blockCount] < v {
+			count++
+		}
+	}
+	return count
+}

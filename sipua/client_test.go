@@ -38,9 +38,9 @@ func newClient(t *testing.T) *Client {
 
 type ear struct{ packets int }
 
-func (e *ear) Restart(codec.Format)    {}
-func (e *ear) Audio(jitter.Packet)     { e.packets++ }
-func (e *ear) Absent(uint16) {}
+func (e *ear) Restart(codec.Format) {}
+func (e *ear) Audio(jitter.Packet)  { e.packets++ }
+func (e *ear) Absent(uint16)        {}
 
 func (e *ear) Key(byte, time.Duration) {}
 

@@ -48,7 +48,11 @@ func (s *Server) invite(tx *transaction.ServerTx) {
 	if !ok {
 		return
 	}
-	c := newCall(s.ep, answered(req, tx.ToTag(), tx.Flow()), req.RequestURI.User)
+	user := req.RequestURI.User
+	if user == "" {
+		user = message.EscapeUser(req.RequestURI.UserText()) // of a tel URI
+	}
+	c := newCall(s.ep, answered(req, tx.ToTag(), tx.Flow()), user)
 	c.focus = true
 	c.inviting.Store(true)
 	ctx, giveUp := context.WithCancelCause(s.ep.ctx)

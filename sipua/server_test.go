@@ -246,3 +246,15 @@ func TestSDPAmongOtherPartsIsFound(t *testing.T) {
 	other.want(message.Invite, 415)
 	other.send("ACK", "")
 }
+
+func TestATelURIIsARoomsNumber(t *testing.T) {
+	b := newBridge(t, func(c *Config) { c.Domain = "bridge.example" })
+	w := b.phone(t, "UDP")
+	w.target = "tel:+1-201-555-0123"
+	res := w.call()
+	if got := res.Contact[0].URI.User; got != "+12015550123" {
+		t.Errorf("got Contact %v", res.Contact[0].URI)
+	}
+	b.participants(t, "+12015550123", 1)
+	w.hangup()
+}

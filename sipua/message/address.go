@@ -87,7 +87,8 @@ func (sc *scanner) display(a *Address) (bracket bool, err error) {
 		}
 		return true, nil
 	}
-	// Tokens and white space up to '<'. Octets above 127 are taken too: many telephones leave the quotes away.
+	// Tokens and white space up to '<'. All that cannot be misread is taken too: many telephones leave the quotes away
+	// from "Müller" and "Anna (home)".
 	for j := sc.i; j < len(sc.s); j++ {
 		switch b := sc.s[j]; {
 		case b == '<':
@@ -96,7 +97,7 @@ func (sc *scanner) display(a *Address) (bracket bool, err error) {
 			return true, nil
 		case b == ':':
 			return false, nil // that was a scheme
-		case b != ' ' && b != '\t' && b < 0x80 && class[b]&isToken == 0:
+		case b != ' ' && b != '\t' && b < 0x80 && class[b]&isPlain == 0: // one of `,;">\`, or a control character
 			return false, bad("display name with special characters and no quotes")
 		}
 	}

@@ -176,7 +176,7 @@ func (u *URI) appendParams(b []byte) []byte {
 		b = appendEscaped(b, u.Params[i].Name, isURIParam)
 		if v := u.Params[i].Value; v != "" {
 			b = append(b, '=')
-			b = appendEscaped(b, v, isURIParam)
+			b = appendEscaped(b, v, isURIValue)
 		}
 	}
 	return b

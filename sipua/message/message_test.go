@@ -180,6 +180,21 @@ func TestHeaderAccess(t *testing.T) {
 	}
 }
 
+func TestWhatTelephonesDoWrongButClearlyIsTaken(t *testing.T) {
+	for in, want := range map[string]string{
+		`Anna (home) @work <sip:a@b>;tag=1`:      `"Anna (home) @work" <sip:a@b>;tag=1`,
+		"M\xfcller <sip:a@b>":                    "\"M\xfcller\" <sip:a@b>",
+		`<sip:*6#@b;line=YWJj==;ob>;tag=a/b@c=`:  `<sip:*6#@b;line=YWJj==;ob>;tag=a/b@c=`,
+		`sip:a@b_c.example.com:5060;tag=1`:       `<sip:a@b_c.example.com:5060>;tag=1`,
+		`<sip:a@b>;+sip.instance="<urn:uuid:1>"`: `<sip:a@b>;+sip.instance="<urn:uuid:1>"`,
+	} {
+		a, err := ParseAddress(in)
+		if err != nil || a.String() != want {
+			t.Errorf("%s: got %s, %v; want %s", in, a, err, want)
+		}
+	}
+}
+
 func TestEscapeUserAndUserTextAreInverse(t *testing.T) {
 	for _, text := range []string{"1000", "a b", "#31#", "sips:x@y", "äö\x00", "+49", "50%"} {
 		u := URI{Scheme: "sip", User: EscapeUser(text), Host: "h"}

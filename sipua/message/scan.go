@@ -6,6 +6,7 @@ const (
 	isUser                   // user: unreserved, user-unreserved; and "#", which telephones leave as it is
 	isPassword               // password: unreserved, "&=+$,"
 	isURIParam               // paramchar: unreserved, param-unreserved
+	isURIValue               // pvalue: paramchar; and "=", which stands at the end of much that is base64
 	isURIHeader              // headers as a whole: unreserved, hnv-unreserved, "&", "="
 	isHost                   // host name: letters, digits, "-", ".", and "_", which many use
 	isPlain                  // a header parameter's unquoted value: all that is visible but `;,"<>\`
@@ -30,6 +31,7 @@ func makeClasses() (c [256]uint16) {
 	mark(isUser, unreserved+"&=+$,;?/#")
 	mark(isPassword, unreserved+"&=+$,")
 	mark(isURIParam, unreserved+"[]/:&+$")
+	mark(isURIValue, unreserved+"[]/:&+$=")
 	mark(isURIHeader, unreserved+"[]/?:+$&=")
 	mark(isHost, alnum+"-._")
 	mark(isUnreserved, unreserved)

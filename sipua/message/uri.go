@@ -178,7 +178,7 @@ func uriParams(s string) (Params, error) {
 		var one string
 		one, s, more = strings.Cut(s, ";")
 		name, value, _ := strings.Cut(one, "=")
-		if name == "" || !allEscaped(name, isURIParam) || !allEscaped(value, isURIParam) {
+		if name == "" || !allEscaped(name, isURIParam) || !allEscaped(value, isURIValue) {
 			return nil, bad("malformed parameter in URI")
 		}
 		if len(out) == MaxParams {

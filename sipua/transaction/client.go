@@ -72,12 +72,11 @@ func (l *Layer) prepare(req *message.Message, to transport.Target, branch string
 	if flow.Reliable() || len(p.data) <= maxDatagram {
 		return p, nil
 	}
-	tcp, err := l.tp.Open(transport.Target{Transport: "TCP", Addr: to.Addr})
-	if err != nil {
-		return p, nil // no TCP here: a large datagram is better than nothing
+	// Where there is no TCP a large datagram is better than nothing.
+	if tcp, err := l.tp.Open(transport.Target{Transport: "TCP", Addr: to.Addr}); err == nil {
+		p.flow, p.fallback = tcp, &to
+		p.req, p.data = address(req, tcp, branch)
 	}
-	p.flow, p.fallback = tcp, &to
-	p.req, p.data = address(req, tcp, branch)
 	return p, nil
 }
 

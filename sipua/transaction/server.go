@@ -50,6 +50,8 @@ func (t *ServerTx) start() {
 	defer t.mu.Unlock()
 	now, timers := time.Now(), t.l.cfg.Timers
 	switch {
+	case t.state == terminated: // Close was quicker
+		return
 	case t.invite && timers.Trying < 0:
 		t.last = message.NewResponse(t.req, 100, "").Bytes()
 		_ = t.transmit(t.last) // if it fails, so will the next

@@ -14,6 +14,9 @@ import (
 	"github.com/confbridge/confbridge/sipua/message"
 )
 
+// closeTimeout is how long Close waits for a peer to take what is queued for it.
+const closeTimeout = time.Second
+
 // conn is one connection. Two goroutines: run dials (where the connection is ours), reads and hands up; write writes.
 type conn struct {
 	m       *Manager
@@ -44,13 +47,12 @@ func newConn(m *Manager, kind stream, f Flow) *conn {
 
 // run is the connection's goroutine, from dialling to the last word to the handler.
 func (c *conn) run() {
-	if c.nc == nil {
-		if err := c.dial(); err != nil {
-			c.end(err)
-		}
-	}
-	if c.nc != nil {
+	if err := c.open(); err != nil {
+		c.end(err)
+	} else {
 		c.active.Store(time.Now().UnixNano())
+		stop := context.AfterFunc(c.m.ctx, c.hurry)
+		defer stop()
 		var writer sync.WaitGroup
 		writer.Go(c.write)
 		c.read()
@@ -61,11 +63,23 @@ func (c *conn) run() {
 	c.m.handler.Closed(c.flow, c.err)
 }
 
-func (c *conn) dial() error {
+// open dials, where the connection is ours, and greets.
+func (c *conn) open() error {
 	ctx, cancel := context.WithTimeout(c.m.ctx, c.m.cfg.DialTimeout)
 	defer cancel()
-	nc, err := c.kind.dial(ctx, c.flow.Remote)
+	if c.nc == nil {
+		nc, err := c.kind.dial(ctx, c.flow.Remote)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.flow, err)
+		}
+		c.nc = nc
+	}
+	if c.kind.greet == nil {
+		return nil
+	}
+	nc, err := c.kind.greet(ctx, c.nc, c.inbound)
 	if err != nil {
+		_ = c.nc.Close()
 		return fmt.Errorf("%s: %w", c.flow, err)
 	}
 	c.nc = nc
@@ -135,6 +149,9 @@ func (c *conn) write() {
 
 func (c *conn) writeOne(data []byte) bool {
 	_ = c.nc.SetWriteDeadline(time.Now().Add(c.m.cfg.WriteTimeout))
+	if c.m.ctx.Err() != nil {
+		c.hurry()
+	}
 	if _, err := c.nc.Write(data); err != nil {
 		c.m.count.sendErrors.Add(1)
 		c.end(fmt.Errorf("%s: %w", c.flow, err))
@@ -145,11 +162,16 @@ func (c *conn) writeOne(data []byte) bool {
 	return true
 }
 
+// hurry ends a write that the peer does not take soon: the manager is closing.
+func (c *conn) hurry() {
+	_ = c.nc.SetWriteDeadline(time.Now().Add(min(closeTimeout, c.m.cfg.WriteTimeout)))
+}
+
 // read hands up messages until the connection ends; when it returns, done is closed.
 func (c *conn) read() {
-	f := framer{src: c}
+	in := c.kind.frames(c)
 	for {
-		data, err := f.next()
+		data, err := in.next()
 		c.reading = false
 		var fault *frameError
 		switch {

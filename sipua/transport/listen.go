@@ -16,7 +16,7 @@ import (
 
 // listen opens one URL of Config.Listen.
 func (m *Manager) listen(ctx context.Context, url string) error {
-	name, addr, err := parseListen(url)
+	name, addr, err := m.parseListen(url)
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (m *Manager) listen(ctx context.Context, url string) error {
 }
 
 // parseListen reads "udp://0.0.0.0:5060". An empty host is all IPv4 addresses; no port is the transport's default.
-func parseListen(url string) (name string, addr netip.AddrPort, err error) {
+func (m *Manager) parseListen(url string) (name string, addr netip.AddrPort, err error) {
 	wrong := func(why string) (string, netip.AddrPort, error) {
 		return "", netip.AddrPort{}, fmt.Errorf("%w: listen %q: %s", ErrConfig, url, why)
 	}
@@ -41,7 +41,7 @@ func parseListen(url string) (name string, addr netip.AddrPort, err error) {
 	if !ok {
 		return wrong("want a form such as udp://0.0.0.0:5060")
 	}
-	if _, known := streamByName(name); !known && name != "UDP" {
+	if _, known := m.stream(name); !known && name != "UDP" {
 		return wrong("unknown transport " + strconv.Quote(scheme))
 	}
 	host, port, err := net.SplitHostPort(rest)

@@ -58,7 +58,7 @@ func (m *Manager) Start(h Handler) {
 }
 
 // Close closes every listener and connection and returns after all goroutines have ended. What is queued on a
-// connection is written first, where the peer takes it within the write timeout.
+// connection is written first, where the peer takes it within a second.
 func (m *Manager) Close() error {
 	m.mu.Lock()
 	m.closed = true
@@ -138,12 +138,12 @@ func (m *Manager) Respond(f Flow, via message.Via, data []byte) error {
 		}
 		return m.Send(again, data)
 	}
-	// What is in "received" is where the packet came from: Receive has seen to that, so Remote has it.
+	// What is in "received" is where the packet came from: Receive has seen to that, so Remote has it. maddr counts
+	// where it is what it was made for, a multicast group; else anybody could point our responses at anybody.
 	to := sentBy
-	if maddr, ok := via.Params.Find("maddr"); ok {
-		if ip, err := netip.ParseAddr(maddr); err == nil {
-			to = netip.AddrPortFrom(ip, uint16(port))
-		}
+	maddr, _ := via.Params.Find("maddr")
+	if group, err := netip.ParseAddr(maddr); err == nil && group.IsMulticast() {
+		to = netip.AddrPortFrom(group, uint16(port))
 	} else if _, ok := via.RPort(); ok {
 		to = f.Remote
 	}
@@ -163,13 +163,6 @@ func (m *Manager) sendUDP(f Flow, to netip.AddrPort, data []byte) error {
 		}
 	}
 	return fmt.Errorf("%s: %w", f, ErrFlowGone)
-}
-
-// isClosed says whether Close has begun.
-func (m *Manager) isClosed() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.closed
 }
 
 // id returns a new number for a socket or connection.

@@ -9,21 +9,35 @@ import (
 	"time"
 )
 
-// stream is one connection-oriented transport: how it listens and how it dials. Another one (TLS, WS, SCTP) is a file
-// with such a value and a line in streamByName; one that keeps message borders by itself also gets a framer of its own.
+// stream is one connection-oriented transport. Another one (TLS, WS, SCTP) is a file that makes such a value, and a line
+// in Manager.stream. One Write is one message, so a transport that frames by itself does it in its net.Conn.
 type stream struct {
-	name   string
+	name string
+	// listen opens a listener whose Accept waits for no peer: what must be talked over first is greet's.
 	listen func(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
 	dial   func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
+	// greet makes a new connection ready (a TLS or WebSocket handshake), on that connection's goroutine and within
+	// DialTimeout; it returns what to read and write instead. nil where there is nothing to do.
+	greet func(ctx context.Context, nc net.Conn, inbound bool) (net.Conn, error)
+	// frames cuts what is read into messages.
+	frames func(src octets) messages
 }
 
-func streamByName(name string) (stream, bool) {
+// messages is a stream cut into messages. next returns one, good until the next call; nil is a keepalive that wants
+// CR LF in answer. The error is a *frameError, or the source's.
+type messages interface {
+	next() ([]byte, error)
+}
+
+// stream returns a transport by its name.
+func (m *Manager) stream(name string) (stream, bool) {
 	if name == "TCP" {
 		return tcp(), true
 	}
 	return stream{}, false
 }
 
+// tcp is SIP over TCP (RFC 3261 §18).
 func tcp() stream {
 	return stream{
 		name: "TCP",
@@ -35,6 +49,7 @@ func tcp() stream {
 			var d net.Dialer
 			return d.DialContext(ctx, network("tcp", to.Addr()), to.String())
 		},
+		frames: func(src octets) messages { return &framer{src: src} },
 	}
 }
 
@@ -47,7 +62,7 @@ type streamListener struct {
 }
 
 func (m *Manager) listenStream(ctx context.Context, name string, addr netip.AddrPort) error {
-	kind, _ := streamByName(name)
+	kind, _ := m.stream(name)
 	ln, err := kind.listen(ctx, addr)
 	if err != nil {
 		return err

@@ -171,6 +171,14 @@ func TestResponsesGoWhereRFC3261Section18_2_2Says(t *testing.T) {
 			t.Errorf("got\n%s", got)
 		}
 	})
+	t.Run("not to a stranger that maddr names", func(t *testing.T) {
+		c := call(t, udp)
+		c.say("%s\n", options("UDP 10.9.9.9:5099;rport;maddr=192.0.2.66;branch=z9hG4bK1", 1))
+		respond(e.next(t))
+		if got := c.hear(); !strings.HasPrefix(got, "SIP/2.0 200 OK\r\n") {
+			t.Errorf("got\n%s", got)
+		}
+	})
 	t.Run("without rport to the port in sent-by", func(t *testing.T) {
 		pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
 		if err != nil {

@@ -2,8 +2,11 @@ package sipua
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"testing"
 
+	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua/message"
 )
@@ -21,7 +24,7 @@ func TestACancelledCallHasOneTagAndNoTrace(t *testing.T) {
 	for _, over := range []string{"UDP", "TCP"} {
 		t.Run(over, func(t *testing.T) {
 			slow := slowRooms{asked: make(chan struct{}, 1)}
-			b := newBridgeWith(t, func(*rooms.Registry) Rooms { return slow }, nil)
+			b := newBridgeWith(t, media.Config{PortMin: 31000, PortMax: 31999}, func(*rooms.Registry) Rooms { return slow }, nil)
 			w := b.phone(t, over)
 			w.send("INVITE", w.sdp())
 			<-slow.asked
@@ -65,7 +68,7 @@ func (r openRooms) Admit(ctx context.Context, number string, c rooms.Caller) (*r
 
 func TestAnINVITEWhileAnotherIsAnsweredIsPutOff(t *testing.T) {
 	admitted := make(chan *rooms.Participant, 1)
-	b := newBridgeWith(t, func(g *rooms.Registry) Rooms { return openRooms{g, admitted} }, nil)
+	b := newBridgeWith(t, media.Config{PortMin: 31000, PortMax: 31999}, func(g *rooms.Registry) Rooms { return openRooms{g, admitted} }, nil)
 	w := b.phone(t, "TCP")
 	w.call()
 	b.participants(t, "1000", 1)
@@ -91,4 +94,55 @@ func TestAnINVITEWhileAnotherIsAnsweredIsPutOff(t *testing.T) {
 	w.send("ACK", "")
 	w.seq++
 	w.hangup()
+}
+
+func TestACallThatIsBeingSetUpIsRefusedByAShutdown(t *testing.T) {
+	slow := slowRooms{asked: make(chan struct{}, 1)}
+	b := newBridgeWith(t, media.Config{}, func(*rooms.Registry) Rooms { return slow }, nil)
+	w := b.phone(t, "TCP")
+	w.send("INVITE", w.sdp())
+	<-slow.asked
+	if err := b.Shutdown(patient(t)); err != nil {
+		t.Error(err)
+	}
+	w.want(message.Invite, 503)
+}
+
+func TestNothingIsLeftOfManyCallsThatEndAtOnce(t *testing.T) {
+	const calls = 20
+	b := newBridgeWith(t, media.Config{PortMin: 17400, PortMax: 17400 + 2*calls - 1}, nil, nil)
+	c := newClient(t)
+	uri := DialConfig{URI: "sip:1000@" + b.addrs["udp"]}
+	for round := range 2 {
+		outs := make(chan *OutCall, calls)
+		var wg sync.WaitGroup
+		for range calls {
+			wg.Go(func() {
+				out, err := c.Dial(patient(t), uri)
+				if err != nil {
+					t.Errorf("round %d: %v", round, err)
+					return
+				}
+				outs <- out
+			})
+		}
+		wg.Wait()
+		close(outs)
+		b.participants(t, "1000", calls)
+		var refused *StatusError
+		if _, err := c.Dial(patient(t), uri); !errors.As(err, &refused) || refused.Status != 503 {
+			t.Errorf("got %v, want 503: every port is taken", err)
+		}
+		for out := range outs {
+			wg.Go(func() {
+				if err := errors.Join(out.Hangup(patient(t)), out.Leg().Close()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := b.Calls(); got != 0 {
+			t.Errorf("got %d calls, want none", got)
+		}
+	}
 }

@@ -154,7 +154,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if ep == nil || ended {
 		return nil
 	}
-	return ep.shut(ctx, func(c *call) { c.requestStop(rooms.ReasonDraining) })
+	return ep.shut(ctx, func(c *call) {
+		c.giveUp(ErrShutdown) // one that still waits for its seat gets 503
+		c.requestStop(rooms.ReasonDraining)
+	})
 }
 
 func url(t transport.Target) string {

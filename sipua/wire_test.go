@@ -39,13 +39,13 @@ type bridge struct {
 
 func newBridge(t *testing.T, change func(*Config)) *bridge {
 	t.Helper()
-	return newBridgeWith(t, nil, change)
+	return newBridgeWith(t, media.Config{PortMin: 31000, PortMax: 31999}, nil, change)
 }
 
 // newBridgeWith puts front between the server and the rooms, where it is given.
-func newBridgeWith(t *testing.T, front func(*rooms.Registry) Rooms, change func(*Config)) *bridge {
+func newBridgeWith(t *testing.T, ports media.Config, front func(*rooms.Registry) Rooms, change func(*Config)) *bridge {
 	t.Helper()
-	eng, err := media.NewEngine(media.Config{PortMin: 31000, PortMax: 31999})
+	eng, err := media.NewEngine(ports)
 	if err != nil {
 		t.Fatal(err)
 	}

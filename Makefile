@@ -77,7 +77,7 @@ proto-check: ## as proto, and fail where the generated code is not what is commi
 	proto/breaking.sh
 	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && \
 	$(PROTO) buf generate proto --template proto/buf.gen.yaml -o "$$out" && \
-	diff -r --brief -x '*.proto' -x '*.yaml' -x '*.sh' "$$out/proto" proto
+	diff -r --brief -x '*.proto' -x '*.yaml' -x '*.sh' -x doc.go "$$out/proto" proto
 
 .PHONY: bench
 bench: build ## Go benchmarks, then the load test against the floor; results go to bench/results/

@@ -297,3 +297,36 @@ func BenchmarkHops(b *testing.B) {
 		})
 	}
 }
+
+func TestErrorsOfValuesWrapSentinels(t *testing.T) {
+	for in, want := range map[string]error{
+		"":                  ErrSyntax,
+		"<sip:a@b":          ErrSyntax,
+		`"x" sip:a@b`:       ErrSyntax,
+		"<sip:a@b> x":       ErrSyntax,
+		"<sip:a@b>;":        ErrSyntax,
+		"<sip:a@b>;tag=":    ErrSyntax,
+		`<sip:a@b>;tag="x`:  ErrSyntax,
+		"<sip:@b>":          ErrSyntax,
+		"<sip:a@>":          ErrSyntax,
+		"<sip:a@b:0>":       ErrSyntax,
+		"<sip:a@b:x>":       ErrSyntax,
+		"<sip:a@[::1]x>":    ErrSyntax,
+		"<sip:a@[1.2.3.4]>": ErrSyntax,
+		"<sip:a@b;>":        ErrSyntax,
+		"<sip:a@b?>":        ErrSyntax,
+		"<sip:a@b@c>":       ErrSyntax,
+		"<tel:>":            ErrSyntax,
+		"<tel:12x>":         ErrSyntax,
+		"<1sip:a@b>":        ErrSyntax,
+		"<urn:>":            ErrSyntax,
+		"<sip:" + strings.Repeat("a", 9000) + ">": ErrLineTooLong,
+	} {
+		if a, err := ParseAddress(in); !errors.Is(err, want) {
+			t.Errorf("%.40q: got %v, %v; want %v", in, a, err, want)
+		}
+	}
+	if _, err := ParseURI(strings.Repeat("a", MaxLineBytes+1)); !errors.Is(err, ErrLineTooLong) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -273,6 +273,9 @@ func (c *call) apply(a sdp.Agreed) error {
 	ctx, cancel := context.WithTimeout(c.ep.ctx, applyTime)
 	defer cancel()
 	next := stream(a, c.stream)
+	if c.focus {
+		next = quiet(next, c.stream)
+	}
 	if err := c.side.apply(ctx, next); err != nil {
 		return err
 	}

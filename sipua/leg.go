@@ -46,3 +46,13 @@ func stream(a sdp.Agreed, before media.Stream) media.Stream {
 	}
 	return s
 }
+
+// quiet keeps a caller who has put the conference on hold out of it: its music would be everybody's, and where it sends
+// none, silence must not end the call. Hold is taken from a change only: who never wanted to hear anything is a source
+// (RFC 3264 §8.4, RFC 6337 §5.3).
+func quiet(next, before media.Stream) media.Stream {
+	if !next.Send && next.Receive && before.Payloads != nil {
+		next.Receive = before.Receive && !before.Send
+	}
+	return next
+}

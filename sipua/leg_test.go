@@ -79,3 +79,26 @@ func TestWhatIsAgreedBecomesAStream(t *testing.T) {
 		t.Errorf("ended (-want +got):\n%s", diff)
 	}
 }
+
+func TestACallerOnHoldIsNotHeard(t *testing.T) {
+	with := func(send, receive bool) media.Stream {
+		return media.Stream{Send: send, Receive: receive, Payloads: []media.Payload{{Format: pcmu}}}
+	}
+	for _, row := range []struct {
+		name         string
+		before, next media.Stream
+		want         bool
+	}{
+		{"talking goes on", with(true, true), with(true, true), true},
+		{"talking is put on hold", with(true, true), with(false, true), false},
+		{"hold goes on", with(false, false), with(false, true), false},
+		{"hold ends", with(false, false), with(true, true), true},
+		{"a source from the start", media.Stream{}, with(false, true), true},
+		{"a source goes on", with(false, true), with(false, true), true},
+		{"a listener becomes a source", with(true, false), with(false, true), false},
+	} {
+		if got := quiet(row.next, row.before); got.Receive != row.want || got.Send != row.next.Send {
+			t.Errorf("%s: got send %v receive %v, want receive %v", row.name, got.Send, got.Receive, row.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package sipua
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -82,6 +83,8 @@ type still struct {
 	rooms  *rooms.Registry
 	over   string
 	toTag  string
+	// direction is that of the offers; empty means sendrecv.
+	direction string
 }
 
 func newStill(t *testing.T, over string) *still {
@@ -120,7 +123,8 @@ func (b *still) receive(method string, seq int, more ...string) {
 	}
 	body := ""
 	if method == "INVITE" {
-		body = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n"
+		body = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=" +
+			cmp.Or(b.direction, "sendrecv") + "\r\n"
 		more = append(more, "Content-Type: application/sdp")
 	}
 	lines := append([]string{
@@ -308,6 +312,37 @@ func TestACallWithoutMediaIsEnded(t *testing.T) {
 			t.Fatalf("got %d messages, want a BYE with its reason", len(list))
 		}
 		b.respond(list[0].msg, 200)
+		b.close()
+	})
+}
+
+func TestACallOnHoldWithoutMusicIsNotEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newStill(t, "UDP")
+		b.receive("INVITE", 1)
+		b.toTag = b.all()[0].msg.To.Tag()
+		b.receive("ACK", 1)
+		b.direction = "sendonly"
+		b.receive("INVITE", 2)
+		if list := b.all(); len(list) != 1 || !strings.Contains(string(list[0].msg.Body), "a=recvonly") {
+			t.Fatalf("got %d messages, want a 200 with recvonly", len(list))
+		}
+		b.receive("ACK", 2)
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if list := b.all(); len(list) != 0 {
+			t.Errorf("sent on hold: %s", list[0].msg.Bytes())
+		}
+		b.direction = ""
+		b.receive("INVITE", 3)
+		b.receive("ACK", 3)
+		b.all()
+		time.Sleep(62 * time.Second) // off hold, silence counts again
+		synctest.Wait()
+		if list := b.all(); len(list) == 0 || !isBye(list[0].msg) {
+			t.Errorf("got %d messages, want a BYE", len(list))
+		}
+		b.receive("BYE", 4)
 		b.close()
 	})
 }

@@ -151,6 +151,11 @@ func (l *Layer) dropClient(t *ClientTx, f transport.Flow) {
 	if l.clients[t.key] == t {
 		delete(l.clients, t.key)
 	}
+	l.leaveFlowLocked(t, f)
+}
+
+// leaveFlowLocked makes the end of a flow no business of t's.
+func (l *Layer) leaveFlowLocked(t *ClientTx, f transport.Flow) {
 	if set := l.byFlow[f.ID]; set != nil {
 		if delete(set, t); len(set) == 0 {
 			delete(l.byFlow, f.ID)
@@ -387,9 +392,9 @@ func (t *ClientTx) end(err error) {
 // lost is told that the connection has ended. A request that has had no response fails; one that went to TCP only for
 // its size is sent over UDP then (RFC 3261 §18.1.1). With a provisional response the final one may still come, on a new
 // connection to our listener (RFC 3261 §18.2.2).
-func (t *ClientTx) lost(err error) {
+func (t *ClientTx) lost(f transport.Flow, err error) {
 	t.mu.Lock()
-	if t.state != trying {
+	if t.state != trying || t.flow != f { // it may have left the flow already
 		t.mu.Unlock()
 		return
 	}
@@ -413,6 +418,9 @@ func (t *ClientTx) fallBack(err error) error {
 	if err != nil {
 		return err
 	}
+	t.l.mu.Lock()
+	t.l.leaveFlowLocked(t, t.flow)
+	t.l.mu.Unlock()
 	bare := *t.req
 	bare.Via = bare.Via[1:]
 	t.flow = flow

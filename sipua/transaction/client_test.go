@@ -186,6 +186,22 @@ func TestClientTransport(t *testing.T) {
 		r.at(700*ms, func() { r.answer(tx, 404, "x") })
 		r.until(40*time.Second, "0s -> INVITE TCP", "100ms -> INVITE", "600ms -> INVITE", "700ms -> ACK", "700ms response 404 x", "700ms closed: <nil>")
 	})
+	bubble(t, "if that fails at once too, and the connection's end is told only then", func(t *testing.T, r *rig) {
+		r.cutTCP = true
+		tx, err := r.l.Send(long(), transport.Target{Transport: "UDP", Addr: peer})
+		if err != nil || tx.Flow().Reliable() {
+			t.Fatal(err)
+		}
+		r.l.mu.Lock()
+		if len(r.l.byFlow) != 0 {
+			t.Error("it still hangs on the connection")
+		}
+		r.l.mu.Unlock()
+		r.follow(tx)
+		r.at(100*ms, func() { tx.lost(flow("TCP"), errWire) })
+		r.at(200*ms, func() { r.answer(tx, 404, "x") })
+		r.until(40*time.Second, "0s -> INVITE", "200ms -> ACK", "200ms response 404 x", "200ms closed: <nil>")
+	})
 	bubble(t, "without TCP it goes as a large datagram", func(t *testing.T, r *rig) {
 		r.noTCP = true
 		tx, err := r.l.Send(long(), transport.Target{Transport: "UDP", Addr: peer})

@@ -76,7 +76,7 @@ func (l *Layer) Closed(f transport.Flow, err error) {
 	delete(l.byFlow, f.ID)
 	l.mu.Unlock()
 	for _, t := range list {
-		t.lost(err)
+		t.lost(f, err)
 	}
 }
 

@@ -33,7 +33,8 @@ type rig struct {
 	sent     []*message.Message
 	flows    []transport.Flow
 	cut      bool // Send and Respond fail
-	noTCP    bool
+	cutTCP   bool // Send and Respond fail on TCP
+	noTCP    bool // Open fails for TCP
 	requests []*ServerTx
 	onReq    func(*ServerTx)
 }
@@ -78,7 +79,7 @@ func (r *rig) Send(f transport.Flow, data []byte) error {
 		return nil
 	}
 	r.mu.Lock()
-	if r.cut {
+	if r.cut || r.cutTCP && f.Reliable() {
 		r.mu.Unlock()
 		return errWire
 	}

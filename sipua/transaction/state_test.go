@@ -166,7 +166,7 @@ func TestClientTransitions(t *testing.T) {
 					for _, e := range strings.Fields(c.before + " " + c.event) {
 						switch e {
 						case "lost":
-							tx.lost(errWire)
+							tx.lost(tx.Flow(), errWire)
 						case "cut", "W", "T":
 							serverEvent(r, nil, e)
 						default:

@@ -54,6 +54,7 @@ type Buffer struct {
 	// The position in it.
 	state    state
 	tick     time.Duration // of the last Next, since epoch
+	grid     time.Duration // when that tick should have been
 	ahead    int64         // what has been given for that tick and after it, clock units
 	merging  bool          // the next Next plays the front at once
 	due      int64         // timestamp that plays next

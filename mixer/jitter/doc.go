@@ -12,6 +12,9 @@
 //	pulled         |     |     |     |     |     |
 //	               <-20->
 //
+// A tick may be late by chance. What its packets waited for that does not count: slack is taken from the grid that the
+// earliest of the ticks stand on, or packets would be missing when the next tick is on time.
+//
 // Slack is delay, so the aim is the least that is still enough: each packet of the last seconds should have had
 // some. Sound is cut and stretched by whole packets only; inside a packet nothing is touched.
 //

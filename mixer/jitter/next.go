@@ -5,13 +5,14 @@ import "time"
 // Next says what comes next in the tick whose time is t. It is called until the tick has its 20 ms of sound, or
 // until it is Empty. Packet.Payload is valid until the next call on the Buffer.
 func (b *Buffer) Next(t time.Time) (Packet, Outcome) {
-	if !b.known {
-		return Packet{}, Empty
+	if b.epoch.IsZero() {
+		b.epoch = t
 	}
-	now := t.Sub(b.epoch)
-	if now != b.tick {
-		b.tick, b.ahead = now, max(b.ahead-b.units(tickTime), 0)
+	if now := t.Sub(b.epoch); now != b.tick {
+		b.ahead = max(b.ahead-b.units(tickTime), 0)
+		b.onGrid(now)
 	}
+	now := b.grid
 	p, what := b.next(now)
 	switch what {
 	case Play, Lost:
@@ -29,7 +30,7 @@ func (b *Buffer) next(now time.Duration) (Packet, Outcome) {
 		return b.play(now), Play
 	}
 	b.merging = false
-	b.expire(now)
+	b.expire()
 	if b.state != playing && !b.start(now) {
 		return Packet{}, Empty
 	}
@@ -65,9 +66,22 @@ func (b *Buffer) next(now time.Duration) (Packet, Outcome) {
 	return b.play(now), Play
 }
 
+// onGrid moves the grid to the tick at now. Slack counts from the grid: a tick that is late by chance must not pass
+// for delay, or the next one that is on time finds its packet missing. Ticks are late but never early, so the grid
+// follows an earlier one at once and a later one slowly.
+func (b *Buffer) onGrid(now time.Duration) {
+	b.tick = now
+	b.grid += tickTime
+	if late := now - b.grid; late < 0 || late >= tickTime {
+		b.grid = now
+	} else {
+		b.grid += late / 64
+	}
+}
+
 // expire throws out what is too old to be played.
-func (b *Buffer) expire(now time.Duration) {
-	for f := b.front(); f != nil && now-f.arrival > b.max; f = b.front() {
+func (b *Buffer) expire() {
+	for f := b.front(); f != nil && b.tick-f.arrival > b.max; f = b.front() {
 		b.throw(f)
 	}
 }
@@ -171,13 +185,13 @@ func conceal(units int64) (Packet, Outcome) { return Packet{Samples: int(units)}
 // play takes the front out.
 func (b *Buffer) play(now time.Duration) Packet {
 	f := b.front()
-	slack := max(now-f.arrival, 0)
+	slack := max(now-f.arrival, -tickTime)
 	b.played(b.heard(now), f.ts, slack, b.time(int64(f.samples)), int(f.samples))
 	if !b.counting {
-		b.stats.Delay = slack
+		b.stats.Delay = max(slack, 0)
 		b.counting, b.countSeq, b.floorSeq = true, f.seq, f.seq-1
 	}
-	b.stats.Delay += (slack - b.stats.Delay) / 8
+	b.stats.Delay += (max(slack, 0) - b.stats.Delay) / 8
 	b.pass(f)
 	b.due, b.run = f.end(), 0
 	b.piece = min(int64(f.samples)/b.grain*b.grain, b.units(tickTime))

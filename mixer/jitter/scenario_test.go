@@ -25,6 +25,7 @@ type path struct {
 	// arrives tells when packet i, sent at t after the first, comes; more than one time means duplicates, none loss.
 	arrives func(i int, t time.Duration) []time.Duration
 	silent  func(t time.Duration) bool // the sender sends nothing then
+	tardy   func() time.Duration       // how late a tick is; nil means never
 }
 
 // played is one packet that came out.
@@ -86,7 +87,11 @@ func (p path) run(t *testing.T, d time.Duration) result {
 	b := jitter.New(jitter.Config{ClockRateHz: p.rate, Max: p.max})
 	var r result
 	fifo := 0
-	for now := time.Duration(0); now < d; now += 20 * ms {
+	for due := time.Duration(0); due < d; due += 20 * ms {
+		now := due
+		if p.tardy != nil {
+			now += p.tardy()
+		}
 		for len(in) > 0 && in[0].at <= now {
 			b.Put(in[0].pkt)
 			in = in[1:]
@@ -158,6 +163,19 @@ func TestACleanPathAddsLessThanATickAndTheMargin(t *testing.T) {
 	t.Logf("p50 %v, p95 %v, most %v", p50, p95, all[len(all)-1])
 	if p50 > 13*ms || p95 > 23*ms || all[len(all)-1] > 26*ms {
 		t.Errorf("got p50 %v, p95 %v, most %v", p50, p95, all[len(all)-1])
+	}
+}
+
+func TestLateTicksAreNotTakenForDelay(t *testing.T) {
+	for phase := time.Duration(0); phase < 20*ms; phase += ms / 2 {
+		rnd := rand.New(rand.NewPCG(uint64(phase), 1))
+		r := path{phase: 200*ms + phase, tardy: func() time.Duration { return time.Duration(rnd.IntN(int(6 * ms))) }}.run(t, 10*time.Second)
+		if r.lost > 0 || r.stats.Inserted > 0 || r.stats.Cut > 1 {
+			t.Errorf("phase %v: concealed %v, %+v", phase, r.lost, r.stats)
+		}
+		if _, most := r.delays(0, time.Hour); most > 31*ms {
+			t.Errorf("phase %v: delay %v", phase, most)
+		}
 	}
 }
 

@@ -109,8 +109,10 @@ func (p *peer) receive(buf []byte) {
 }
 
 func (p *peer) send(buf []byte) {
-	if p.known {
-		unix.RawSyscall6(unix.SYS_SENDTO, uintptr(p.fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0,
-			uintptr(unsafe.Pointer(&p.address)), unsafe.Sizeof(p.address))
+	if !p.known {
+		return
 	}
+	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(p.fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0,
+		uintptr(unsafe.Pointer(&p.address)), unsafe.Sizeof(p.address))
+	p.known = errno == 0 // nobody there any more
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/confbridge/confbridge/bench/proc"
 )
 
 const (
@@ -109,6 +111,7 @@ func (s *Set) Lateness() []int32 { return s.late }
 func (s *Set) run() {
 	defer close(s.done)
 	runtime.LockOSThread()
+	proc.Prefer()
 	bySlot := make([][]int, slots)
 	for i, l := range s.Legs {
 		bySlot[l.slot] = append(bySlot[l.slot], i)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -50,7 +51,6 @@ func (l *load) countPackets() {
 
 // checkTones looks for each talker's tone in what each leg heard in the tone window.
 func (l *load) checkTones() {
-	said := -28.0 // dB: what sound.Say puts in
 	l.run.OwnToneDB = math.Inf(-1)
 	for i, leg := range l.set.Legs {
 		if l.calls[i] == nil {
@@ -58,17 +58,23 @@ func (l *load) checkTones() {
 		}
 		me, talks := l.talker(i)
 		right := len(leg.Tone) > 0
+		if !right {
+			l.noteHearing("leg %d heard nothing", i)
+		}
 		heard := sound.Decode(leg.Tone)
 		for k := range min(l.talkers, sound.Tones) {
 			if len(heard) == 0 {
 				break
 			}
-			level := sound.Level(heard, sound.Tone(k)) - said
-			if talks && k == me && l.talkers > 1 {
+			level := sound.Level(heard, sound.Tone(k)) - sound.ToneDB
+			good := math.Abs(level) <= toneWithin
+			if talks && k == me {
+				good = l.talkers == 1 || level < ownToneGoal
 				l.run.OwnToneDB = max(l.run.OwnToneDB, level)
-				right = right && level < ownToneGoal
-			} else if !talks || k != me {
-				right = right && math.Abs(level) <= toneWithin
+			}
+			if !good {
+				right = false
+				l.noteHearing("leg %d (talker %v) hears talker %d at %+.1f dB", i, talks, k, level)
 			}
 		}
 		if !right {
@@ -77,6 +83,13 @@ func (l *load) checkTones() {
 	}
 	if math.IsInf(l.run.OwnToneDB, -1) {
 		l.run.OwnToneDB = -120 // nobody could hear it: JSON has no infinity
+	}
+}
+
+// noteHearing notes what a leg hears wrong; the first few are reported.
+func (l *load) noteHearing(format string, args ...any) {
+	if len(l.run.HearNotes) < 5 {
+		l.run.HearNotes = append(l.run.HearNotes, fmt.Sprintf(format, args...))
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 )
 
 const (
+	idleTime   = 2 * time.Second // before the first call
 	settle     = 3 * time.Second // after the last call is in, until the window begins
 	toneWindow = 2 * time.Second // at its end; nobody chirps then
 	chirpEvery = 10              // packets
@@ -40,11 +41,13 @@ type load struct {
 	mu     sync.Mutex // guards run.Failures while calls are placed and ended
 }
 
-// measure does one run: first the floor, then the bridge.
+// measure does one run: first the floor, then the bridge. It takes its thread for itself: the bridge and the floor
+// inherit the precedence that it has.
 func measure(ctx context.Context, o options) (*report.Run, error) {
+	runtime.LockOSThread()
 	l := &load{options: o, calls: make([]*uac.Call, o.legs), setup: make([]time.Duration, o.legs)}
 	l.run = report.Run{
-		Name: o.name, Legs: o.legs, Rooms: o.rooms, Talkers: o.talkers, Rate: o.rate, Seconds: o.steady.Seconds(),
+		Nice: proc.Prefer(), Name: o.name, Legs: o.legs, Rooms: o.rooms, Talkers: o.talkers, Rate: o.rate, Seconds: o.steady.Seconds(),
 	}
 	if o.floor != "" {
 		micros, err := measureFloor(ctx, o)
@@ -66,7 +69,7 @@ func measure(ctx context.Context, o options) (*report.Run, error) {
 
 // measureFloor reads what bare sockets cost, in µs of CPU per leg and second.
 func measureFloor(ctx context.Context, o options) (micros float64, err error) {
-	f, err := startFloor(o.floor, o.legs)
+	f, err := startFloor(ctx, o.floor, o.legs)
 	if err != nil {
 		return 0, err
 	}
@@ -138,6 +141,13 @@ func (l *load) measureBridge(ctx context.Context) (err error) {
 
 // talk places the calls, watches the steady window, and hangs up.
 func (l *load) talk(ctx context.Context) error {
+	if l.bridge.pid != 0 {
+		micros, err := cpuDuring(ctx, l.bridge.pid, idleTime, 1)
+		if err != nil {
+			return err
+		}
+		l.run.IdleMicros = &micros
+	}
 	rssIdle, socketsIdle, err := l.size()
 	if err != nil {
 		return err

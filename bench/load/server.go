@@ -20,15 +20,15 @@ import (
 
 // The ports of a bridge that the load starts itself: not the usual ones, where another may be running.
 const (
-	sipAddress  = "127.0.0.1:15060"
-	grpcAddress = "127.0.0.1:15051"
-	httpAddress = "127.0.0.1:18080"
+	sipAddress  = "127.0.0.1:10560"
+	grpcAddress = "127.0.0.1:10551"
+	httpAddress = "127.0.0.1:10580"
 )
 
 const serverConfig = `sip:
   listen: ["udp://` + sipAddress + `"]
 media:
-  ports: 16000-39999
+  ports: 12000-39999
 api:
   grpc: ` + grpcAddress + `
   http: ` + httpAddress + `
@@ -59,7 +59,8 @@ func startBridge(ctx context.Context, o options) (*bridge, error) {
 	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, filepath.Join(dir, "data")), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("server: %w", err), b.stop())
 	}
-	b.cmd = exec.Command(o.server, "serve", "--config", file)
+	b.cmd = exec.CommandContext(ctx, o.server, "serve", "--config", file)
+	b.cmd.Cancel = func() error { return b.cmd.Process.Signal(syscall.SIGTERM) }
 	b.cmd.Stderr = os.Stderr
 	if err := b.cmd.Start(); err != nil {
 		b.cmd = nil
@@ -90,12 +91,12 @@ func (b *bridge) awaitReady(ctx context.Context) error {
 // stop drains a server that startBridge has started. Its end within 6 s, and with exit code 0, is part of the test.
 func (b *bridge) stop() error {
 	if b.dir != "" {
-		defer os.RemoveAll(b.dir) //nolint:errcheck // a temporary directory
+		defer os.RemoveAll(b.dir)
 	}
 	if b.cmd == nil {
 		return nil
 	}
-	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("server: %w", err)
 	}
 	hang := time.AfterFunc(6*time.Second, func() { b.cmd.Process.Kill() }) //nolint:errcheck // it may have ended just now
@@ -153,8 +154,8 @@ type floorProcess struct {
 	ports []uint16
 }
 
-func startFloor(binary string, legs int) (*floorProcess, error) {
-	f := &floorProcess{cmd: exec.Command(binary, "--legs", strconv.Itoa(legs))}
+func startFloor(ctx context.Context, binary string, legs int) (*floorProcess, error) {
+	f := &floorProcess{cmd: exec.CommandContext(ctx, binary, "--legs", strconv.Itoa(legs))}
 	f.cmd.Stderr = os.Stderr
 	in, err := f.cmd.StdinPipe()
 	if err != nil {

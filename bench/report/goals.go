@@ -14,7 +14,7 @@ const (
 )
 
 // Missed says what is wrong with a run, one line each; none means that all goals are met. The figures for speed and
-// memory are asked for where a run has as many legs as the goals name.
+// memory are asked for where a run is the one that the goals name.
 func (r *Run) Missed() []string {
 	var missed []string
 	miss := func(bad bool, format string, args ...any) {
@@ -25,11 +25,11 @@ func (r *Run) Missed() []string {
 	miss(r.Answered < r.Legs, "%d of %d calls failed: %v", r.Legs-r.Answered, r.Legs, r.Failures)
 	miss(r.Retransmitted+r.Repeated > 0, "%d requests and %d responses were sent again", r.Retransmitted, r.Repeated)
 	miss(r.BadLegs > 0, "%d bad legs", r.BadLegs)
-	miss(r.HearWrong > 0, "%d legs hear wrong", r.HearWrong)
+	miss(r.HearWrong > 0, "%d legs hear wrong: %v", r.HearWrong, r.HearNotes)
 	miss(r.OwnToneDB > goalOwnToneDB, "own tone at %.1f dB, goal %.0f", r.OwnToneDB, goalOwnToneDB)
 	miss(r.SocketsLeft != nil && *r.SocketsLeft > 0, "%d sockets left over", deref(r.SocketsLeft))
 	miss(r.ParticipantLeft != nil && *r.ParticipantLeft > 0, "%d participants left over", deref(r.ParticipantLeft))
-	if r.Legs != goalLegs {
+	if r.Legs != goalLegs || r.Rooms != 1 {
 		return missed
 	}
 	all := r.Chirps + r.ChirpsMissed

@@ -29,6 +29,7 @@ type Run struct {
 	Rate    float64 `json:"calls_per_second"`
 	Seconds float64 `json:"seconds"` // of the steady window
 	Speech  string  `json:"speech"`  // what made it
+	Nice    int     `json:"nice"`    // of the load, the bridge and the floor
 
 	Answered        int      `json:"answered"`
 	Failures        []string `json:"failures,omitempty"` // the first few
@@ -46,6 +47,8 @@ type Run struct {
 	HearWrong   int     `json:"hear_wrong"`  // legs that hear somebody they should not, or not all they should
 	OwnToneDB   float64 `json:"own_tone_db"` // the worst: a talker's own tone against the others'
 
+	HearNotes []string `json:"hear_notes,omitempty"` // the first few legs that hear wrong
+
 	Chirps        int     `json:"chirps_found"`
 	ChirpsMissed  int     `json:"chirps_missed"`
 	MouthToEarP50 float64 `json:"mouth_to_ear_ms_p50"`
@@ -55,6 +58,7 @@ type Run struct {
 	ServerMicros *float64 `json:"server_us_per_leg_second"`
 	FloorMicros  *float64 `json:"floor_us_per_leg_second"`
 	Ratio        *float64 `json:"ratio"`
+	IdleMicros   *float64 `json:"server_idle_us_per_second"` // before the first call
 	RSSIdle      *int64   `json:"rss_idle_bytes"`
 	RSSPerLeg    *float64 `json:"rss_per_leg_bytes"`
 

@@ -36,6 +36,7 @@ var rows = []struct {
 	{"server CPU, µs per leg and second", func(r *Run) string { return optional(r.ServerMicros, "%.0f", 1) }},
 	{"floor CPU, µs per leg and second", func(r *Run) string { return optional(r.FloorMicros, "%.0f", 1) }},
 	{"ratio", func(r *Run) string { return optional(r.Ratio, "%.2f", 1) }},
+	{"server CPU before the calls, µs per second", func(r *Run) string { return optional(r.IdleMicros, "%.0f", 1) }},
 	{"memory per leg, kB", func(r *Run) string { return optional(r.RSSPerLeg, "%.1f", 1e-3) }},
 	{"all hang up, s", func(r *Run) string { return fmt.Sprintf("%.2f", r.HangupSeconds) }},
 	{"sockets, participants left over", func(r *Run) string { return optionalInt(r.SocketsLeft) + ", " + optionalInt(r.ParticipantLeft) }},

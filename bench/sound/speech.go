@@ -18,7 +18,7 @@ import (
 // Rate is the sampling rate of all sound here, in Hz.
 const Rate = 8000
 
-const speechLevel = 0.08 // RMS of full scale: −22 dB
+const speechLevel = 0.05 // RMS of full scale: −26 dB
 
 // text holds sentences of the Harvard lists (IEEE 297-1969), which are phonetically balanced.
 const text = "The birch canoe slid on the smooth planks. Glue the sheet to the dark blue background. " +
@@ -115,7 +115,8 @@ func Tone(i int) float64 { return 1117 + 293*float64(i%8) }
 // Tones is how many talkers can have a tone of their own.
 const Tones = 8
 
-const toneLevel = 0.04 // amplitude of full scale: −28 dB
+// ToneDB is how loud a talker's tone is, in dB of full scale.
+const ToneDB = -24.0
 
 // Say makes what a talker says: speech, cleared of the frequencies of all tones, and the tone i on top; a loop of
 // whole packets as PCMU.
@@ -124,12 +125,13 @@ func Say(speech []float64, i int) []byte {
 	for t := range Tones {
 		clean = notch(notch(clean, Tone(t)), Tone(t))
 	}
+	amplitude := math.Pow(10, ToneDB/20)
 	n := len(clean) / Rate * Rate // whole seconds, so that a tone of whole hertz goes on where the loop closes
 	out := make([]byte, n)
 	for j := range out {
 		x := clean[j]
 		if i < Tones {
-			x += toneLevel * math.Sin(2*math.Pi*Tone(i)*float64(j)/Rate)
+			x += amplitude * math.Sin(2*math.Pi*Tone(i)*float64(j)/Rate)
 		}
 		out[j] = g711.EncodeUlawFrame(int16(32767 * max(min(x, 0.99), -0.99)))
 	}

@@ -211,18 +211,52 @@ func TestWatchEnds(t *testing.T) {
 	})
 }
 
+func TestWhoIsMutedStopsTalkingAtOnce(t *testing.T) {
+	inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
+		p := join(t, g, "1000", "Ann", newFakeLeg(t, pcmu, 600))
+		defer p.Leave(ReasonHangup)
+		time.Sleep(500 * time.Millisecond)
+		if _, err := g.UpdateParticipant(ctx, "1000", p.ID(), ParticipantPatch{Muted: ptr(true)}); err != nil {
+			t.Fatal(err)
+		}
+		muted := time.Now()
+		w, err := g.Watch(ctx, "1000", ptr(uint64(2)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := w.Next(ctx); err != nil || e.Kind != KindMuted {
+			t.Errorf("event %+v, %v, want muted", e, err)
+		}
+		e, err := w.Next(ctx)
+		if err != nil || e.Kind != KindTalkingStopped || e.Time.Sub(muted) > 2*frameDuration {
+			t.Errorf("event %+v, %v, want talking stopped within two frames", e, err)
+		}
+	})
+}
+
 func TestIdleLogsAreBounded(t *testing.T) {
 	inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
 		first, err := g.Watch(ctx, "0", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		inUse, err := g.Watch(ctx, "in use", nil)
+		if !errors.Is(err, ErrNoRoom) {
+			t.Errorf("Watch of no number: %v, want ErrNoRoom", err)
+		}
+		if inUse, err = g.Watch(ctx, "in-use", nil); err != nil {
+			t.Fatal(err)
+		}
+		defer join(t, g, "in-use", "Ann", newFakeLeg(t, pcmu, 0)).Leave(ReasonHangup)
 		for i := range 2 * maxIdleLogs {
 			if _, err := g.Watch(ctx, fmt.Sprint(i+1), nil); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if len(g.logs) != maxIdleLogs || len(g.idle) != maxIdleLogs || slices.Contains(g.idle, "0") {
+		if e, err := inUse.Next(ctx); err != nil || e.Kind != KindJoined {
+			t.Errorf("the log of a room that is open: %v, %v", e.Kind, err)
+		}
+		if len(g.logs) != maxIdleLogs+1 || len(g.idle) != maxIdleLogs || slices.Contains(g.idle, "0") {
 			t.Errorf("%d logs, %d idle, want %d of each and the oldest gone", len(g.logs), len(g.idle), maxIdleLogs)
 		}
 		if _, err := first.Next(ctx); !errors.Is(err, ErrClosed) {

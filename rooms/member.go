@@ -148,18 +148,16 @@ func (s *state) patch(m *member, p ParticipantPatch) error {
 		return err
 	}
 	before := s.describe(m)
-	before.Media = MediaStats{}
 	set(&m.caller.DisplayName, p.DisplayName)
 	set(&m.caller.Role, p.Role)
 	set(&m.muted, p.Muted)
 	set(&m.deaf, p.Deaf)
 	set(&m.gainDB, p.GainDB)
 	m.applyGain()
-	if p.Deaf != nil {
+	if m.deaf != before.Deaf {
 		s.regroup()
 	}
 	after := s.describe(m)
-	after.Media = MediaStats{}
 	if after.Muted != before.Muted {
 		kind := KindUnmuted
 		if after.Muted {

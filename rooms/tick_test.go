@@ -3,6 +3,9 @@ package rooms
 import (
 	"testing"
 	"time"
+
+	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/mixer/measure"
 )
 
 func newTestState(t testing.TB) *state {
@@ -115,3 +118,70 @@ func TestListenersShareOneEncode(t *testing.T) {
 		t.Error("who has been silent for long still has an encode of its own")
 	}
 }
+
+// countingEncoder counts what it encodes.
+type countingEncoder struct {
+	codec.Encoder
+	n int
+}
+
+func (e *countingEncoder) Encode(dst []byte, pcm []int16) (int, error) {
+	e.n++
+	return e.Encoder.Encode(dst, pcm)
+}
+
+func TestOneEncodeATickForAllWhoListen(t *testing.T) {
+	s := newTestState(t)
+	for range 10 {
+		seat(t, s, newFakeLeg(t, pcmu, 0))
+	}
+	seat(t, s, newFakeLeg(t, pcmu, 700))
+	count := &countingEncoder{Encoder: s.mix.groups[0].out.encoder}
+	s.mix.groups[0].out.encoder = count
+	now := time.Now()
+	for range 20 {
+		now = now.Add(frameDuration)
+		s.tick(now)
+	}
+	if count.n != 20 {
+		t.Errorf("%d encodes in 20 ticks for 10 listeners, want 20", count.n)
+	}
+}
+
+// TestTurningTalkerIsNotHeardAsAClick lets a listener in a room of 48 kHz, whose mix is being limited, begin to talk: what
+// it hears comes from another limiter and another resampler from then on, and must go on as it was.
+func TestTurningTalkerIsNotHeardAsAClick(t *testing.T) {
+	s := newTestState(t)
+	for range 4 {
+		leg := newFakeLeg(t, opus, 300)
+		leg.amp = 20000
+		seat(t, s, leg)
+	}
+	leg := newFakeLeg(t, pcmu, 0)
+	seat(t, s, leg)
+	now := time.Now()
+	tick := func(n int) {
+		for range n {
+			now = now.Add(frameDuration)
+			s.tick(now)
+		}
+	}
+	tick(100)
+	leg.toneHz, leg.amp = 1000, 300
+	tick(100)
+	heard := leg.lastHeard(2500 * time.Millisecond) // 25 ticks before it, 100 after it
+	steepest := 0
+	for i := 1; i < len(heard); i++ {
+		steepest = max(steepest, abs(int(heard[i])-int(heard[i-1])))
+	}
+	// A tone of 300 Hz at full scale rises by 7,700 a sample at most, and μ-law's steps there are 1,024.
+	if limit := 9000; steepest > limit {
+		t.Errorf("a step of %d in what the listener hears, want at most %d", steepest, limit)
+	}
+	before, after := measure.RMSDBFS(heard[:4000]), measure.RMSDBFS(heard[4000:4800])
+	if after-before > 0.5 || before-after > 0.5 {
+		t.Errorf("the level goes from %.1f to %.1f dBFS, want no jump", before, after)
+	}
+}
+
+func abs(v int) int { return max(v, -v) }

@@ -6,9 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +15,7 @@ import (
 
 	"github.com/confbridge/confbridge/mixer/measure"
 	"github.com/confbridge/confbridge/sipua/phone"
+	"github.com/confbridge/confbridge/test/bridge"
 )
 
 const (
@@ -49,27 +47,7 @@ func main() {
 	}
 }
 
-// bridge is where the demo's bridge listens: on ports that were free, so that another may run beside it.
-type bridge struct{ sip, api, http string }
-
-func newBridge(ctx context.Context) (b bridge, err error) {
-	var cfg net.ListenConfig
-	for _, addr := range []*string{&b.sip, &b.api, &b.http} {
-		l, err := cfg.Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return b, err
-		}
-		defer l.Close() // all are held until all are known
-		*addr = l.Addr().String()
-	}
-	return b, nil
-}
-
 func demo(ctx context.Context) (err error) {
-	b, err := newBridge(ctx)
-	if err != nil {
-		return err
-	}
 	dir, err := os.MkdirTemp("", "confbridge-demo")
 	if err != nil {
 		return err
@@ -81,17 +59,21 @@ func demo(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	stop, err := b.startBridge(ctx, dir)
+	b, err := bridge.Start(ctx, bridge.Config{Binary: binary, Dir: dir})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
-	stopEvents, err := b.followEvents(ctx)
+	defer func() {
+		log, stopErr := b.Stop()
+		fmt.Fprint(os.Stderr, log)
+		err = errors.Join(err, stopErr)
+	}()
+	stopEvents, err := followEvents(ctx, b)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("Three callers meet in room 1000 for %v ...\n\n", callLength)
-	err = b.callAll(ctx, dir)
+	err = callAll(ctx, b, dir)
 	stopEvents()
 	if err != nil {
 		return err
@@ -110,54 +92,9 @@ func (c caller) speak(ctx context.Context, dir string) error {
 	return nil
 }
 
-// startBridge runs a bridge on ports of its own and returns when it is ready.
-func (b bridge) startBridge(ctx context.Context, dir string) (stop func() error, err error) {
-	config := filepath.Join(dir, "confbridge.yaml")
-	text := fmt.Sprintf("sip:\n  listen: [\"udp://%s\", \"tcp://%s\"]\napi:\n  grpc: %s\n  http: %s\ndata_dir: %s\nlog: {level: warn}\n",
-		b.sip, b.sip, b.api, b.http, filepath.Join(dir, "data"))
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, binary, "serve", "--config", config)
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	stop = func() error {
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			return err
-		}
-		return cmd.Wait()
-	}
-	for {
-		if b.ready(ctx) {
-			return stop, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(errors.New("the bridge did not become ready"), stop())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-func (b bridge) ready(ctx context.Context) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.http+"/readyz", nil)
-	if err != nil {
-		return false
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode == http.StatusOK
-}
-
 // followEvents prints the room's events until it is stopped.
-func (b bridge) followEvents(ctx context.Context) (stop func(), err error) {
-	cmd := exec.CommandContext(ctx, binary, "events", "--api", b.api, "1000")
+func followEvents(ctx context.Context, b *bridge.Bridge) (stop func(), err error) {
+	cmd := exec.CommandContext(ctx, binary, "events", "--api", b.GRPC, "1000")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -169,11 +106,11 @@ func (b bridge) followEvents(ctx context.Context) (stop func(), err error) {
 }
 
 // callAll lets the three call, one a second, each saying its piece; the first records.
-func (b bridge) callAll(ctx context.Context, dir string) error {
+func callAll(ctx context.Context, b *bridge.Bridge, dir string) error {
 	errs := make([]error, len(callers))
 	var all sync.WaitGroup
 	for i, c := range callers {
-		args := []string{"call", "sip:1000@" + b.sip, "--name", c.name, "--play", c.file(dir), "--for", (callLength - time.Duration(i)*time.Second).String()}
+		args := []string{"call", "sip:1000@" + b.UDP, "--name", c.name, "--play", c.file(dir), "--for", (callLength - time.Duration(i)*time.Second).String()}
 		if i == 0 {
 			args = append(args, "--record", recording)
 		}

@@ -1,0 +1,49 @@
+package test
+
+import (
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/confbridge/confbridge/sipua/phone"
+	"github.com/confbridge/confbridge/test/bridge"
+)
+
+// Callers of both IP versions meet in one room.
+func TestIPv6(t *testing.T) {
+	t.Parallel()
+	if probe, err := net.ListenPacket("udp6", "[::1]:0"); err != nil {
+		t.Skipf("the kernel has no IPv6: %v", err)
+	} else {
+		probe.Close()
+	}
+	all := speakers(t)
+	six := startBridge(t, bridge.Config{Listen: []string{"udp://127.0.0.1:0", "tcp://[::1]:0"}})
+	dir := t.TempDir()
+	var calls sync.WaitGroup
+	for i, uri := range []string{"sip:1000@" + six.UDP, "sip:1000@" + six.TCP + ";transport=tcp"} {
+		calls.Go(func() {
+			six.must(t, "call", uri, "--play", all[i].file, "--record", recording(dir, i), "--for", "7s")
+		})
+	}
+	calls.Wait()
+	for i := range 2 {
+		heard, err := phone.LoadWAV(recording(dir, i), 8000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkHeard(t, []string{"IPv4", "IPv6"}[i], heard, i, 1-i)
+	}
+}
+
+// SIP over UDP on IPv6: the responses find their way back, and the sound too.
+func TestIPv6OverUDP(t *testing.T) {
+	t.Parallel()
+	if probe, err := net.ListenPacket("udp6", "[::1]:0"); err != nil {
+		t.Skipf("the kernel has no IPv6: %v", err)
+	} else {
+		probe.Close()
+	}
+	b := startBridge(t, bridge.Config{Listen: []string{"udp://[::1]:0"}})
+	b.must(t, "call", "sip:1000@"+b.UDP, "--for", "1500ms") // fails where no sound comes
+}

@@ -1,0 +1,178 @@
+package test
+
+import (
+	"context"
+	"encoding/csv"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/confbridge/confbridge/mixer/codec"
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+	"github.com/confbridge/confbridge/test/bridge"
+)
+
+// sippMedia keeps the media ports of the SIPps that run side by side apart. They do not listen on them.
+var sippMedia atomic.Int64
+
+// sipp runs SIPp against the bridge and returns the last line of its statistics, by column.
+func (b *running) sipp(t *testing.T, addr string, args ...string) map[string]string {
+	t.Helper()
+	sipp := have(t, "sipp")
+	dir := t.TempDir()
+	stats, errors := filepath.Join(dir, "stats.csv"), filepath.Join(dir, "errors.log")
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, sipp, append([]string{
+		addr, "-s", "1000", "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(freePort(t)),
+		"-mp", strconv.FormatInt(16000+sippMedia.Add(1)%200*10, 10), "-nostdin", "-timeout", "40s", "-recv_timeout", "15000",
+		"-trace_stat", "-stf", stats, "-fd", "1", "-trace_err", "-error_file", errors,
+	}, args...)...)
+	cmd.Dir = dir
+	r := finish(t, cmd)
+	if said, _ := os.ReadFile(errors); r.code != 0 {
+		t.Errorf("sipp %s: exit %d\n%s", strings.Join(args, " "), r.code, said)
+	}
+	return lastStats(t, stats)
+}
+
+// freePort is a port of 127.0.0.1 that is free for UDP and TCP.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		tcp.Close()
+		if err == nil {
+			udp.Close()
+			return tcp.Addr().(*net.TCPAddr).Port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
+}
+
+func lastStats(t *testing.T, file string) map[string]string {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.Comma, r.FieldsPerRecord, r.LazyQuotes = ';', -1, true
+	rows, err := r.ReadAll()
+	if err != nil || len(rows) < 2 {
+		t.Fatalf("statistics of SIPp: %d lines, %v", len(rows), err)
+	}
+	last := map[string]string{}
+	for i, name := range rows[0] {
+		if i < len(rows[len(rows)-1]) {
+			last[name] = rows[len(rows)-1][i]
+		}
+	}
+	return last
+}
+
+// wantStats compares columns of SIPp's statistics.
+func wantStats(t *testing.T, stats map[string]string, want map[string]string) {
+	t.Helper()
+	for name, value := range want {
+		if got, ok := stats[name]; !ok || got != value {
+			t.Errorf("SIPp: %s = %q, want %s", name, got, value)
+		}
+	}
+}
+
+func TestTwoHundredCallsOfSIPp(t *testing.T) {
+	t.Parallel()
+	for _, transport := range []string{"u1", "t1"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			b := startBridge(t, bridge.Config{})
+			addr := b.UDP
+			if transport == "t1" {
+				addr = b.TCP
+			}
+			stats := b.sipp(t, addr, "-sn", "uac", "-m", "200", "-r", "50", "-d", "3000", "-t", transport)
+			wantStats(t, stats, map[string]string{
+				"TotalCallCreated": "200", "SuccessfulCall(C)": "200", "FailedCall(C)": "0", "Retransmissions(C)": "0",
+				"OutOfCallMsgs(C)": "0", "FatalErrors(C)": "0",
+			})
+			if n, _ := b.metric(t, "confbridge_sip_signalling_total", `what="repeated"`); n != 0 {
+				t.Errorf("the bridge sent %v messages again", n)
+			}
+			if n, _ := b.metric(t, "confbridge_sip_requests_total", `method="INVITE"`, `code="200"`); n != 200 {
+				t.Errorf("%v INVITEs were answered with 200, want 200", n)
+			}
+			b.present(t, "1000", 0)
+		})
+	}
+}
+
+// Scenarios of our own: test/sipp/NAME.xml says what each checks. Each is run over UDP and over TCP.
+func TestScenariosOfSIPp(t *testing.T) {
+	t.Parallel()
+	open := startBridge(t, bridge.Config{})
+	closed := startBridge(t, bridge.Config{Closed: true})
+	full := startBridge(t, bridge.Config{})
+	if _, err := full.rooms.CreateRoom(t.Context(), &confbridgev1.CreateRoomRequest{
+		RoomId: "1000", Room: &confbridgev1.Room{MaxParticipants: 1},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	invite(t, newClient(t), "sip:1000@"+full.UDP, codec.PCMU, nil)
+	used := map[string]bool{}
+	for _, row := range []struct {
+		name string
+		b    *running
+	}{
+		{"late_offer", open},
+		{"late_offer_no_answer", open},
+		{"hold", open},
+		{"no_codec", open},
+		{"no_audio", open},
+		{"unknown_method", open},
+		{"require", open},
+		{"options", open},
+		{"wrong_tag", open},
+		{"update", open},
+		{"info", open},
+		{"not_found", closed},
+		{"full", full},
+	} {
+		used[row.name+".xml"] = true
+		for _, transport := range []string{"u1", "t1"} {
+			t.Run(row.name+" "+transport, func(t *testing.T) {
+				t.Parallel()
+				scenario, err := filepath.Abs(filepath.Join("sipp", row.name+".xml"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				addr := row.b.UDP
+				if transport == "t1" {
+					addr = row.b.TCP
+				}
+				stats := row.b.sipp(t, addr, "-sf", scenario, "-m", "1", "-t", transport)
+				wantStats(t, stats, map[string]string{"SuccessfulCall(C)": "1", "FailedCall(C)": "0", "Retransmissions(C)": "0"})
+			})
+		}
+	}
+	files, err := filepath.Glob("sipp/*.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !used[filepath.Base(f)] {
+			t.Errorf("%s is run by nobody", f)
+		}
+	}
+}

@@ -148,7 +148,7 @@ func jittered(seed uint64, most time.Duration) func(int, time.Duration) []time.D
 func TestACleanPathAddsLessThanATickAndTheMargin(t *testing.T) {
 	var all []time.Duration
 	for phase := time.Duration(0); phase < 20*ms; phase += ms / 4 {
-		for _, noise := range []time.Duration{0, ms, 2 * ms} {
+		for _, noise := range []time.Duration{0, ms / 2, ms * 3 / 2} {
 			r := path{phase: phase, arrives: jittered(uint64(phase), noise)}.run(t, 20*time.Second)
 			if r.lost != 0 || r.empty > 0 || r.stats.Late != 0 || r.stats.Overflow > 1 || r.stats.Cut > 1 {
 				t.Errorf("phase %v, noise %v: concealed %v, %d ticks silent, %+v", phase, noise, r.lost, r.empty, r.stats)

@@ -1,0 +1,149 @@
+package gen
+
+import (
+	"encoding/binary"
+	"math"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func rtp(n int) []byte {
+	b := make([]byte, headerSize+PacketSamples)
+	b[0] = 2 << 6
+	binary.BigEndian.PutUint16(b[2:], uint16(n))
+	binary.BigEndian.PutUint32(b[4:], uint32(n)*PacketSamples)
+	b[headerSize] = byte(n)
+	return b
+}
+
+func TestQuality(t *testing.T) {
+	at := func(n int) int64 { return int64(n) * int64(PacketTime) }
+	for _, tt := range []struct {
+		name string
+		come func(seq int) []int64 // arrivals of that packet
+		want Quality
+	}{
+		{"all come in time", func(n int) []int64 { return []int64{at(n)} }, Quality{Received: 100}},
+		{"constant delay is not lateness", func(n int) []int64 { return []int64{at(n + 40)} }, Quality{Received: 100}},
+		{"one in ten is lost", func(n int) []int64 {
+			if n%10 == 5 {
+				return nil
+			}
+			return []int64{at(n)}
+		}, Quality{Received: 90, Lost: 10}},
+		{"the rest is lost", func(n int) []int64 {
+			if n >= 50 {
+				return nil
+			}
+			return []int64{at(n)}
+		}, Quality{Received: 50, Lost: 48}},
+		{"one in ten is late by 21 ms", func(n int) []int64 {
+			if n%10 == 5 {
+				return []int64{at(n) + 21e6}
+			}
+			return []int64{at(n)}
+		}, Quality{Received: 100, Late: 10}},
+		{"repetitions do not make up for losses", func(n int) []int64 {
+			if n%10 == 5 {
+				return nil
+			}
+			return []int64{at(n), at(n) + 1}
+		}, Quality{Received: 90, Lost: 10}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := &Leg{drift: make([]float32, 0, 300)}
+			for n := range 100 {
+				for _, arrival := range tt.come(n) {
+					l.take(rtp(65500+n), arrival, &Plan{})
+				}
+			}
+			if got := l.Quality(100); got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestNothingHeardIsAllLost(t *testing.T) {
+	if got := (&Leg{}).Quality(100); got != (Quality{Lost: 100}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestWhatIsNoPCMUIsIgnored(t *testing.T) {
+	l := &Leg{drift: make([]float32, 0, 10)}
+	for _, b := range [][]byte{nil, {2 << 6}, rtp(1)[:headerSize], append([]byte{2 << 6, 200}, make([]byte, 30)...)} {
+		l.take(b, 1, &Plan{})
+	}
+	if l.heard {
+		t.Error("something was heard")
+	}
+}
+
+// TestLegsTalkToAnEcho lets four legs send to one socket that sends all of it back.
+func TestLegsTalkToAnEcho(t *testing.T) {
+	echo, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 2000)
+		for {
+			n, from, err := echo.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			if _, err := echo.WriteToUDPAddrPort(buf[:n], from); err != nil {
+				return
+			}
+		}
+	}()
+	s, err := Open(4, 4, 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Legs[0].Sound = make([]byte, PacketSamples*50)
+	s.Follow(&Plan{
+		From: 0, To: math.MaxInt64, ChirpTo: math.MaxInt64, ChirpEvery: 1, Probes: []int{1}, Chirp: make([]byte, PacketSamples),
+	})
+	s.Start()
+	to := netip.MustParseAddrPort(echo.LocalAddr().String())
+	for i := range s.Legs {
+		if err := s.Connect(i, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(500 * time.Millisecond) // real sockets and a real thread: there is no bubble for them
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	echo.Close()
+	<-done
+	if len(s.Chirps()) == 0 {
+		t.Error("nobody chirped")
+	}
+	for i, l := range s.Legs {
+		if l.Sent == 0 || len(l.Heard) == 0 {
+			t.Fatalf("leg %d sent %d packets and heard %d", i, l.Sent, len(l.Heard))
+		}
+		p := l.Heard[0]
+		want := byte(silence)
+		if i < 2 {
+			want = 0
+		}
+		if len(p.Payload) != PacketSamples || p.Payload[0] != want {
+			t.Errorf("leg %d heard %d bytes that begin with %#x, want %#x", i, len(p.Payload), p.Payload[0], want)
+		}
+		if age := time.Since(time.Unix(0, p.Arrival)); age < 0 || age > time.Minute {
+			t.Errorf("leg %d: a packet arrived %v ago", i, age)
+		}
+	}
+}

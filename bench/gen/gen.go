@@ -133,6 +133,9 @@ func (s *Set) run() {
 			}
 		}
 	}
+	for _, l := range s.Legs { // what is there still
+		l.receive(in, s.plan.Load())
+	}
 }
 
 // sleep gives the thread to the kernel for d. A goroutine's sleep would wake through the scheduler, later.

@@ -92,10 +92,11 @@ func TestLegsTalkToAnEcho(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
+	done, enough := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		buf := make([]byte, 2000)
+		count, full := map[netip.AddrPort]int{}, 0
 		for {
 			n, from, err := echo.ReadFromUDPAddrPort(buf)
 			if err != nil {
@@ -103,6 +104,11 @@ func TestLegsTalkToAnEcho(t *testing.T) {
 			}
 			if _, err := echo.WriteToUDPAddrPort(buf[:n], from); err != nil {
 				return
+			}
+			if count[from]++; count[from] == 3 {
+				if full++; full == 4 {
+					close(enough)
+				}
 			}
 		}
 	}()
@@ -121,7 +127,7 @@ func TestLegsTalkToAnEcho(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(500 * time.Millisecond) // real sockets and a real thread: there is no bubble for them
+	<-enough
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}

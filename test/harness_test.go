@@ -147,6 +147,14 @@ func (b *running) must(t *testing.T, args ...string) string {
 	return r.stdout
 }
 
+// expect is must for goroutines that are not the test's own.
+func (b *running) expect(t *testing.T, args ...string) {
+	t.Helper()
+	if r := b.run(t, args...); r.code != 0 {
+		t.Errorf("confbridge %s: exit %d: %s%s", strings.Join(args, " "), r.code, r.stdout, r.stderr)
+	}
+}
+
 // finish runs a command to its end.
 func finish(t *testing.T, cmd *exec.Cmd) ran {
 	t.Helper()

@@ -23,12 +23,12 @@ func TestIPv6(t *testing.T) {
 	var calls sync.WaitGroup
 	for i, uri := range []string{"sip:1000@" + six.UDP, "sip:1000@" + six.TCP + ";transport=tcp"} {
 		calls.Go(func() {
-			six.must(t, "call", uri, "--play", all[i].file, "--record", recording(dir, i), "--for", "7s")
+			six.expect(t, "call", uri, "--play", all[i].file, "--record", recording(dir, 1000, i), "--for", "7s")
 		})
 	}
 	calls.Wait()
 	for i := range 2 {
-		heard, err := phone.LoadWAV(recording(dir, i), 8000)
+		heard, err := phone.LoadWAV(recording(dir, 1000, i), 8000)
 		if err != nil {
 			t.Fatal(err)
 		}

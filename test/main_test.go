@@ -21,15 +21,20 @@ var program, workDir string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 // sideBySide is how many tests run at once where -parallel does not say: they wait for real time, not for the processor.
-const sideBySide = "6"
+func sideBySide() string {
+	if raceEnabled {
+		return "3"
+	}
+	return "6"
+}
 
 func run(m *testing.M) int {
 	flag.Parse()
 	asked := false
 	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
-	err := error(nil)
+	var err error
 	if !asked {
-		err = flag.Set("test.parallel", sideBySide)
+		err = flag.Set("test.parallel", sideBySide())
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

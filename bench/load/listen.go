@@ -66,9 +66,10 @@ func (l *load) checkTones() {
 			if len(heard) == 0 {
 				break
 			}
-			level := sound.Level(heard, sound.Tone(k)) - sound.ToneDB
+			own := talks && k == me
+			level := toneLevel(heard, sound.Tone(k), own) - sound.ToneDB
 			good := math.Abs(level) <= toneWithin
-			if talks && k == me {
+			if own {
 				good = l.talkers == 1 || level < ownToneGoal
 				l.run.OwnToneDB = max(l.run.OwnToneDB, level)
 			}
@@ -84,6 +85,21 @@ func (l *load) checkTones() {
 	if math.IsInf(l.run.OwnToneDB, -1) {
 		l.run.OwnToneDB = -120 // nobody could hear it: JSON has no infinity
 	}
+}
+
+// toneLevel is how loud a tone is over all the time; or, where it should be there, in most of it: where a jitter buffer
+// has cut or concealed a packet, the tone goes on in another phase, and would partly cancel itself.
+func toneLevel(heard []float64, hz float64, own bool) float64 {
+	if own {
+		return sound.Level(heard, hz)
+	}
+	const parts = 5
+	var levels []float64
+	for part := range slices.Chunk(heard, len(heard)/parts) {
+		levels = append(levels, sound.Level(part, hz))
+	}
+	slices.Sort(levels)
+	return levels[len(levels)/2]
 }
 
 // noteHearing notes what a leg hears wrong; the first few are reported.

@@ -64,6 +64,7 @@ type Run struct {
 
 	GeneratorLateMsP99 float64 `json:"generator_late_ms_p99"` // the load's own fault
 	GeneratorLateMsMax float64 `json:"generator_late_ms_max"`
+	Attempts           int     `json:"attempts,omitempty"` // of which the one shown was the least disturbed
 	GeneratorUnsent    int     `json:"generator_unsent"`
 }
 

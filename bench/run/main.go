@@ -31,6 +31,11 @@ var runs = []struct {
 	{"200 calls at 100/s", "--legs 200 --rooms 1 --talkers 3 --for 5s --rate 100", false},
 }
 
+const (
+	attempts    = 3
+	disturbedMs = 3.0
+)
+
 func main() {
 	server := flag.String("server", "bin/confbridge", "the bridge to measure")
 	name := flag.String("name", "", "of the file in bench/results; empty: date and commit")
@@ -65,20 +70,12 @@ func run(ctx context.Context, server, name, page string) ([]string, error) {
 	var missed []string
 	for _, r := range runs {
 		fmt.Printf("%s …\n", r.name)
-		out := filepath.Join(dir, "run.json")
-		args := append(strings.Fields(r.args), "--name", r.name, "--server", server, "--out", out)
+		args := append(strings.Fields(r.args), "--name", r.name, "--server", server)
 		if r.floor {
 			args = append(args, "--floor", filepath.Join(dir, "floor"))
 		}
-		if err := command(ctx, filepath.Join(dir, "load"), args...); err != nil {
-			return missed, fmt.Errorf("%s: %w", r.name, err)
-		}
-		text, err := os.ReadFile(out)
+		got, err := measure(ctx, dir, args)
 		if err != nil {
-			return missed, fmt.Errorf("%s: %w", r.name, err)
-		}
-		var got report.Run
-		if err := json.Unmarshal(text, &got); err != nil {
 			return missed, fmt.Errorf("%s: %w", r.name, err)
 		}
 		f.Runs = append(f.Runs, got)
@@ -97,6 +94,34 @@ func run(ctx context.Context, server, name, page string) ([]string, error) {
 	}
 	files, err := report.ReadAll(results)
 	return missed, errors.Join(err, report.Render(page, files))
+}
+
+// measure lets the load go through one run, and again where the load itself was late: then the machine was busy with
+// something else, and what was measured says little of the bridge. The least disturbed run counts.
+func measure(ctx context.Context, dir string, args []string) (best report.Run, err error) {
+	out := filepath.Join(dir, "run.json")
+	for attempt := 1; attempt <= attempts; attempt++ {
+		if err := command(ctx, filepath.Join(dir, "load"), append(args, "--out", out)...); err != nil {
+			return best, err
+		}
+		text, err := os.ReadFile(out)
+		if err != nil {
+			return best, fmt.Errorf("result: %w", err)
+		}
+		var got report.Run
+		if err := json.Unmarshal(text, &got); err != nil {
+			return best, fmt.Errorf("result: %w", err)
+		}
+		if attempt == 1 || got.GeneratorLateMsP99 < best.GeneratorLateMsP99 {
+			best = got
+		}
+		best.Attempts = attempt
+		if best.GeneratorLateMsP99 <= disturbedMs {
+			break
+		}
+		fmt.Printf("  the load was late by %.1f ms (p99): the machine is busy otherwise\n", got.GeneratorLateMsP99)
+	}
+	return best, nil
 }
 
 // header says what is measured, and on what.

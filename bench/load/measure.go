@@ -245,8 +245,14 @@ func (l *load) follow(from time.Time) {
 		ChirpTo: to.Add(-toneWindow - 500*time.Millisecond).UnixNano(), ChirpEvery: chirpEvery,
 		Chirp: sound.Encode(sound.Chirp(gen.PacketSamples)),
 	}
-	for i := range l.legs {
-		if _, ok := l.talker(i); !ok && l.calls[i] != nil {
+	heard := map[int]bool{} // rooms that somebody listens in for chirps
+	for i, leg := range l.set.Legs {
+		heard[l.room(i)] = heard[l.room(i)] || leg.Heard != nil
+	}
+	for i, leg := range l.set.Legs {
+		_, talks := l.talker(i)
+		alone := l.rooms > 1 && leg.Heard != nil // in a small room it may be the only one that would hear itself
+		if !talks && !alone && heard[l.room(i)] && l.calls[i] != nil {
 			l.plan.Probes = append(l.plan.Probes, i)
 		}
 	}

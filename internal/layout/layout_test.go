@@ -3,7 +3,9 @@
 package layout
 
 import (
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +66,35 @@ func TestImportsRunDown(t *testing.T) {
 	}
 	if seen < 5 {
 		t.Errorf("go list named %d packages of ours; the test looked at nothing", seen)
+	}
+}
+
+// tableRow is a line of ARCHITECTURE.md's table of packages: "| `rooms` | ...", or "| `bench/` | ..." for a whole tree.
+var tableRow = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\|")
+
+func TestArchitectureNamesEveryPackageAndNoOther(t *testing.T) {
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "list", module+"...").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	var rows []string
+	for _, m := range tableRow.FindAllStringSubmatch(string(text), -1) {
+		rows = append(rows, m[1])
+		if _, err := os.Stat("../../" + m[1]); err != nil {
+			t.Errorf("ARCHITECTURE.md has a line for %s: %v", m[1], err)
+		}
+	}
+	for _, path := range strings.Fields(string(out)) {
+		name := strings.TrimPrefix(path, module)
+		if !slices.ContainsFunc(rows, func(row string) bool {
+			return row == name || strings.HasSuffix(row, "/") && strings.HasPrefix(name+"/", row)
+		}) {
+			t.Errorf("ARCHITECTURE.md has no line for %s", name)
+		}
 	}
 }
 

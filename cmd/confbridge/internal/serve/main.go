@@ -1,5 +1,5 @@
 // Package serve is the running bridge: it makes the parts, opens them from the rooms up to the telephones, and closes
-// them the other way round. The program and the end-to-end tests run the same Main.
+// the other way round.
 package serve
 
 import (

@@ -117,7 +117,7 @@ func (r *Resampler) rewarm(src []int16) {
 	if len(src) == 0 {
 		return
 	}
-	old := [resamplerKeep]int16(r.work[:resamplerKeep])
+	old := r.kept
 	// at is the old input i samples from the seam; from 0 on, the new one stands in.
 	at := func(i int) float64 {
 		if i < 0 {
@@ -128,7 +128,7 @@ func (r *Resampler) rewarm(src []int16) {
 	for j := 1; j <= resamplerKeep; j++ {
 		where := -float64(j) * float64(r.doneFromHz) / float64(r.fromHz)
 		i := int(math.Floor(where))
-		r.work[resamplerKeep-j] = roundToInt16(float32(catmullRom(at(i-1), at(i), at(i+1), at(i+2), where-float64(i))))
+		r.kept[resamplerKeep-j] = roundToInt16(float32(catmullRom(at(i-1), at(i), at(i+1), at(i+2), where-float64(i))))
 	}
 }
 

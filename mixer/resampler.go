@@ -14,9 +14,12 @@ type Resampler struct {
 	// What the last frame was made with; other rates than now mean that a change is to be smoothed.
 	doneFromHz, doneToHz int
 
-	// The last 4.5 ms of input, at doneFromHz, stand before the frame that is worked on.
-	work [resamplerKeep + MaxFrameSamples]int16
+	kept [resamplerKeep]int16 // the newest input, at doneFromHz: 4.5 ms at 48 kHz, more at lower rates
 }
+
+// workArea is what is filtered: what was kept of the input before a frame, then the frame. It lives on the stack for one
+// call: a leg has two resamplers, and most of them only pass sound on.
+type workArea [resamplerKeep + MaxFrameSamples]int16
 
 const (
 	resamplerTaps  = 24                                   // a phase
@@ -84,35 +87,56 @@ func (r *Resampler) Process(dst, src []int16) int {
 // frame is Process for at most MaxFrameSamples.
 func (r *Resampler) frame(dst, src []int16) int {
 	changed := r.doneFromHz != 0 && (r.doneFromHz != r.fromHz || r.doneToHz != r.toHz)
-	if changed && r.doneFromHz != r.fromHz {
-		r.rewarm(src)
+	if changed || r.fromHz != r.toHz {
+		dst = dst[:len(src)/r.down*r.up]
+		r.convert(dst, src, changed)
+	} else {
+		dst = dst[:len(src)]
+		copy(dst, src)
 	}
-	dst = dst[:len(src)/r.down*r.up]
-	copy(r.work[resamplerKeep:], src)
-	r.filter(dst, resamplerKeep)
-	if changed {
-		r.goOver(dst)
-	}
+	r.keep(src) // dst may be src: then it is unchanged
 	r.doneFromHz, r.doneToHz = r.fromHz, r.toHz
-	copy(r.work[:resamplerKeep], r.work[len(src):])
 	return len(dst)
 }
 
-// filter writes the samples of dst that belong to the input from r.work[first] on.
-func (r *Resampler) filter(dst []int16, first int) {
+// convert filters src into dst, and smoothes a change of rates.
+func (r *Resampler) convert(dst, src []int16, changed bool) {
+	if changed && r.doneFromHz != r.fromHz {
+		r.rewarm(src)
+	}
+	var work workArea
+	copy(work[:], r.kept[:])
+	copy(work[resamplerKeep:], src)
+	r.filter(dst, &work, resamplerKeep)
+	if changed {
+		r.goOver(dst, &work)
+	}
+}
+
+// keep remembers the end of the input for the next frame.
+func (r *Resampler) keep(src []int16) {
+	if n := len(src); n < resamplerKeep {
+		copy(r.kept[:], r.kept[n:])
+	}
+	tail := src[max(len(src)-resamplerKeep, 0):]
+	copy(r.kept[resamplerKeep-len(tail):], tail)
+}
+
+// filter writes the samples of dst that belong to the input from work[first] on.
+func (r *Resampler) filter(dst []int16, work *workArea, first int) {
 	switch {
 	case r.up > 1:
-		upsample(dst, r.work[first-resamplerTaps+1:], r.up)
+		upsample(dst, work[first-resamplerTaps+1:], r.up)
 	case r.down > 1:
-		downsample(dst, r.work[first-resamplerTaps*r.down:], r.down)
+		downsample(dst, work[first-resamplerTaps*r.down:], r.down)
 	default:
-		copy(dst, r.work[first:])
+		copy(dst, work[first:])
 	}
 }
 
 // goOver fades from the old delay to the new one. The old output is the new one read at another time: later where
 // the delay has grown, and the frame holds it; earlier where it has shrunk, and it is made from what was kept.
-func (r *Resampler) goOver(dst []int16) {
+func (r *Resampler) goOver(dst []int16, work *workArea) {
 	later := delayAt(r.toHz, r.fromHz, r.toHz) - delayAt(r.toHz, r.doneFromHz, r.doneToHz)
 	length := r.toHz * retuneMS / 1000
 	switch {
@@ -124,7 +148,7 @@ func (r *Resampler) goOver(dst []int16) {
 	case later < 0:
 		var spare [resamplerDelay * 6]int16
 		early := spare[:-later]
-		r.filter(early, resamplerKeep-len(early)*r.fromHz/r.toHz)
+		r.filter(early, work, resamplerKeep-len(early)*r.fromHz/r.toHz)
 		length = min(length, len(dst))
 		for i := length - 1; i >= 0; i-- {
 			old := early[min(i, len(early)-1)]

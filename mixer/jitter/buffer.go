@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// MaxMerge is the longest packet that is cut out by a Merge. Delay behind longer ones comes down in the pauses.
+const MaxMerge = 60 * time.Millisecond
+
 const (
 	defaultMax  = 400 * time.Millisecond
 	tickTime    = 20 * time.Millisecond   // the grid on which Next is called, and the piece that is concealed at once

@@ -56,7 +56,7 @@ func (b *Buffer) next(now time.Duration) (Packet, Outcome) {
 		return conceal(b.piece)
 	}
 	d := b.time(int64(f.samples))
-	if next := b.get(f.seq + 1); next != nil && next.ts == f.end() && next.samples == f.samples && b.surplus(d) {
+	if next := b.get(f.seq + 1); next != nil && next.ts == f.end() && next.samples == f.samples && d <= MaxMerge && b.surplus(d) {
 		p := b.play(now)
 		b.cut(d)
 		b.stats.Cut++

@@ -21,7 +21,6 @@ type Stream struct {
 	jitter  *jitter.Buffer
 
 	queue []int16 // decoded and not yet played, at format.SampleRateHz; cap is the longest packet and a frame
-	merge []int16 // the packet that is being cross-faded into the next; while one is cut out
 
 	resampler mixer.Resampler
 	rateHz    int     // of frame
@@ -59,7 +58,6 @@ func (s *Stream) Prepare(f codec.Format) error {
 	s.jitter = jitter.New(jitter.Config{ClockRateHz: f.ClockRateHz})
 	longest := f.SampleRateHz * codec.MaxPacketMilliseconds / 1000
 	s.queue = make([]int16, 0, longest+mixer.FrameSamples(f.SampleRateHz))
-	s.merge = make([]int16, 0, longest)
 	return nil
 }
 
@@ -129,22 +127,21 @@ func (s *Stream) play(p jitter.Packet) {
 	s.queue = s.queue[:len(s.queue)+n]
 }
 
-// playMerged plays p and the packet behind it in the time of one: how the buffer takes delay out without a click.
+// playMerged plays p and the packet behind it in the time of one: how the buffer takes delay out without a click. Both
+// are decoded onto the queue, which has room for two of the longest that are merged, and laid over each other there.
 func (s *Stream) playMerged(now time.Time, p jitter.Packet) {
 	start := len(s.queue)
 	s.play(p)
-	s.merge = append(s.merge[:0], s.queue[start:]...)
-	s.queue = s.queue[:start]
+	middle := len(s.queue)
 	next, outcome := s.jitter.Next(now)
 	if outcome != jitter.Play {
-		s.queue = append(s.queue, s.merge...)
 		return
 	}
 	s.play(next)
-	if n := min(len(s.queue)-start, len(s.merge)); n > 0 {
-		tail := s.queue[start : start+n]
-		mixer.Crossfade(tail, s.merge[:n], tail)
-	}
+	first, second := s.queue[start:middle], s.queue[middle:]
+	n := min(len(first), len(second))
+	mixer.Crossfade(second[:n], first[:n], second[:n])
+	s.queue = s.queue[:start+copy(s.queue[start:], second)]
 }
 
 // conceal puts made-up sound in place of samples clock units.

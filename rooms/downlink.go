@@ -6,7 +6,7 @@ import (
 )
 
 // maxPayload is the longest payload that is sent for one frame, in bytes.
-const maxPayload = 1275 // RFC 6716 §3.2.1
+const maxPayload = codec.MaxPayloadBytes
 
 // ownEncodeTicks is how long a member keeps an encode of its own after it was last heard (5 s): changing over between
 // two encoders of a codec with memory is audible, so it is not done in the pauses of speech.

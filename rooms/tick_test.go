@@ -68,6 +68,29 @@ func TestTickDoesNotAllocate(t *testing.T) {
 	}
 }
 
+func TestAllWhoBeginToTalkAtOnceCostNoAllocation(t *testing.T) {
+	s := newTestState(t)
+	const members = 50
+	for i := range members {
+		seat(t, s, loopLeg{newFakeLeg(t, pcmu, toneHz(i%8))})
+	}
+	reserved := cap(s.pending)
+	now := time.Now()
+	for range 10 { // none is published: all of it must fit
+		now = now.Add(frameDuration)
+		s.tick(now)
+	}
+	if got := len(s.pending); got != members {
+		t.Errorf("%d of %d began to talk", got, members)
+	}
+	for range 30 {
+		s.members[0].Key('1', frameDuration)
+	}
+	if cap(s.pending) != reserved {
+		t.Errorf("the events had to grow from %d to %d", reserved, cap(s.pending))
+	}
+}
+
 func TestClockCatchesUpAtMostThreeFrames(t *testing.T) {
 	start := time.Now()
 	for _, row := range []struct {

@@ -13,7 +13,7 @@ NEED     := internal/tools/need.sh
 
 .PHONY: help
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## build bin/confbridge
@@ -66,13 +66,13 @@ vuln: ## govulncheck, where its database can be reached
 	@internal/tools/vuln.sh
 
 .PHONY: proto
-proto: ## lint the .proto files, check them against main, and generate their Go code
+proto: ## lint and compare the .proto files, generate their Go code
 	$(PROTO) buf lint proto
 	proto/breaking.sh
 	$(PROTO) buf generate proto --template proto/buf.gen.yaml
 
 .PHONY: proto-check
-proto-check: ## as proto, and fail where the generated code is not what is committed
+proto-check: ## as proto; fail where the Go code is not the committed one
 	$(PROTO) buf lint proto
 	proto/breaking.sh
 	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && \
@@ -80,12 +80,12 @@ proto-check: ## as proto, and fail where the generated code is not what is commi
 	diff -r --brief -x '*.proto' -x '*.yaml' -x '*.sh' -x doc.go "$$out/proto" proto
 
 .PHONY: bench
-bench: build ## Go benchmarks, then the load test against the floor; results go to bench/results/
+bench: build ## Go benchmarks, then the load test; to bench/results/
 	@$(NEED) bench
 	go test -run '^$$' -bench . -benchtime 200ms ./mixer/... ./media/... ./rooms/... ./sipua/...
 	go run ./bench/run
 
 .PHONY: demo
-demo: build ## a bridge, three callers with different speech for 15 s, one records demo.wav
+demo: build ## three callers talk for 15 s, one records demo.wav
 	@$(NEED) test
 	go run ./test/demo

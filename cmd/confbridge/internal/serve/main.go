@@ -1,5 +1,5 @@
 // Package serve is the running bridge: it makes the parts, opens them from the rooms up to the telephones, and closes
-// the other way round.
+// them the other way round.
 package serve
 
 import (

@@ -107,7 +107,7 @@ func placeCall(ctx context.Context, c *console, cmd *callCmd) (err error) {
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)
 	defer cancel()
 	if err = errors.Join(err, client.Close(closing)); err != nil {
-		return fmt.Errorf("call %s: %w", cmd.URI, err)
+		return err
 	}
 	return report.print(c, cmd.JSON)
 }
@@ -118,9 +118,18 @@ func talk(ctx context.Context, client *sipua.Client, cmd *callCmd, hs phone.Conf
 		URI: cmd.URI, DisplayName: cmd.Name, Codecs: []codec.Name{callFormats[cmd.Codec].Name},
 	})
 	if err != nil {
-		return nil, err
+		return nil, err // it names the call
 	}
 	defer func() { _ = call.Leg().Close() }() // sockets of a call that is over
+	report, err := converse(ctx, cmd, hs, call)
+	if err != nil {
+		return nil, fmt.Errorf("call %q: %w", cmd.URI, err)
+	}
+	return report, nil
+}
+
+// converse is the call from its answer on.
+func converse(ctx context.Context, cmd *callCmd, hs phone.Config, call *sipua.OutCall) (*callReport, error) {
 	p, err := phone.New(call.Leg(), hs)
 	if err != nil {
 		return nil, err

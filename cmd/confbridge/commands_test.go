@@ -238,6 +238,14 @@ func TestErrorsAreOneClearLine(t *testing.T) {
 	}
 }
 
+func TestAFailedCallIsNamedOnce(t *testing.T) {
+	uri := "sip:1000@" + closedPort(t) + ";transport=tcp"
+	got := runAt(t.Context(), nil, "call", uri, "--for", "1s")
+	if got.code != exitError || got.stdout != "" || strings.Count(got.stderr, uri) != 1 {
+		t.Errorf("got exit %d, %q%q, want %q once", got.code, got.stdout, got.stderr, uri)
+	}
+}
+
 func (f *failing) start(t *testing.T) string {
 	t.Helper()
 	return serveFake(t, func(s *grpc.Server) { confbridgev1.RegisterRoomServiceServer(s, f) })
@@ -258,14 +266,7 @@ func (f *failing) GetRoom(ctx context.Context, _ *confbridgev1.GetRoomRequest) (
 }
 
 func TestABridgeThatIsNotThereIsNamedWithAHint(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
+	addr := closedPort(t)
 	for _, args := range []string{"rooms list", "events 1000"} {
 		got := runAt(t.Context(), map[string]string{"CONFBRIDGE_API": addr}, strings.Fields(args)...)
 		want := "confbridge: " + addr + ": cannot reach the bridge: is `confbridge serve` running there? " +
@@ -274,6 +275,19 @@ func TestABridgeThatIsNotThereIsNamedWithAHint(t *testing.T) {
 			t.Errorf("%s: got exit %d, %q; want %q", args, got.code, got.stderr, want)
 		}
 	}
+}
+
+// closedPort is a TCP address that nobody listens on.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return ln.Addr().String()
 }
 
 func TestHelpNamesEveryCommand(t *testing.T) {

@@ -39,7 +39,13 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		}},
 		{"a section that is text", "media: fast\n", []string{"c.yaml:1:8: media: is text, not keys with values"}},
 		{"a list instead of everything", "- a\n", []string{"c.yaml:1:1: is a list, not keys with values"}},
-		{"a number where text belongs", "api:\n  grpc: 50051\n", []string{"c.yaml:2:9: api.grpc: is a number, not text"}},
+		{"a number where an address belongs", "api:\n  grpc: 50051\n", []string{
+			`c.yaml:2:9: api.grpc: "50051" is not an address with a port, like 127.0.0.1:8080`,
+		}},
+		{"a number where a duration belongs", "media:\n  timeout: 60\n", []string{
+			`c.yaml:2:12: media.timeout: "60" is not a duration, like 30s or 5m`,
+		}},
+		{"true where text belongs", "log:\n  level: true\n", []string{"c.yaml:2:10: log.level: is true or false, not text"}},
 		{"text where a list belongs", "sip:\n  listen: udp://0.0.0.0:5060\n", []string{
 			"c.yaml:2:11: sip.listen: is text, not a list",
 		}},
@@ -77,6 +83,9 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		}},
 		{"ports that end even", "media:\n  ports: 20000-20002\n", []string{
 			"c.yaml:2:10: media.ports: 20000-20002 ends with an even port, which lacks its odd neighbour",
+		}},
+		{"ports the wrong way round", "media:\n  ports: 29999-20000\n", []string{
+			"c.yaml:2:10: media.ports: 29999-20000 ends before it begins",
 		}},
 		{"ports that are too few", "media:\n  ports: 20000-20000\n", []string{
 			"c.yaml:2:10: media.ports: 20000-20000 is too small: a call takes two ports, one even and the next",

@@ -174,7 +174,10 @@ func parsePorts(s string) (PortRange, error) {
 	if first < 1024 || last > 65535 {
 		faults = append(faults, fmt.Errorf("%v is not within 1024-65535", r))
 	}
-	if last <= first {
+	switch {
+	case last < first:
+		return r, fmt.Errorf("%v ends before it begins", r)
+	case last == first:
 		faults = append(faults, fmt.Errorf("%v is too small: a call takes two ports, one even and the next", r))
 	}
 	if first%2 != 0 {

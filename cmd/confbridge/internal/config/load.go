@@ -263,9 +263,11 @@ func (l *loader) defaults() {
 	}
 }
 
-// textOf is a scalar that YAML reads as a string.
+// textOf is a scalar that YAML reads as a string, or as a number: the key can say better what it wants instead.
 func textOf(node ast.Node) (string, bool) {
 	switch n := node.(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+		return n.GetToken().Value, true
 	case *ast.StringNode:
 		return n.Value, true
 	case *ast.LiteralNode:

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -40,7 +39,7 @@ func TestWhatCommandsPrint(t *testing.T) {
 			golden(t, tt.golden, got.stdout)
 			for line := range strings.Lines(got.stdout) {
 				line = strings.TrimSuffix(line, "\n")
-				if strings.HasSuffix(tt.golden, ".txt") && utf8.RuneCountInString(line) > lineWidth {
+				if strings.HasSuffix(tt.golden, ".txt") && columns(line) > lineWidth {
 					t.Errorf("wider than %d: %s", lineWidth, line)
 				}
 				if strings.ContainsAny(line, "\x1b\x07") {

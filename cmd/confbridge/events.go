@@ -58,7 +58,8 @@ func (cmd *eventsCmd) tell(c *console, resp *confbridgev1.WatchRoomResponse) err
 	case *confbridgev1.WatchRoomResponse_Event:
 		e := content.Event
 		at := e.GetTime().AsTime().In(c.zone).Format("15:04:05.000")
-		line = strings.TrimRight(fmt.Sprintf("%6d  %s  %-15s  %s", e.GetSequence(), at, kind(e), detail(e)), " ")
+		head := fmt.Sprintf("%6d  %s  %-15s  ", e.GetSequence(), at, kind(e))
+		line = strings.TrimRight(head+detail(e, lineWidth-columns(head)), " ")
 	case *confbridgev1.WatchRoomResponse_Missed:
 		m := content.Missed
 		line = fmt.Sprintf("%6d  to %d were missed", m.GetFromSequence(), m.GetToSequence())
@@ -67,8 +68,11 @@ func (cmd *eventsCmd) tell(c *console, resp *confbridgev1.WatchRoomResponse) err
 	return err
 }
 
-// maxName is how much of a name an event's line has room for.
-const maxName = 30
+// How much of a name a line has room for, in columns.
+const (
+	maxName = 30
+	minName = 8
+)
 
 func snapshotLine(s *confbridgev1.RoomSnapshot) string {
 	if s.GetRoom() == nil {
@@ -83,13 +87,13 @@ func snapshotLine(s *confbridgev1.RoomSnapshot) string {
 		if i == 0 {
 			sep = ": "
 		}
-		line += sep + person(p)
+		line += sep + person(p, maxName)
 	}
 	return cut(line, lineWidth)
 }
 
-func person(p *confbridgev1.Participant) string {
-	return fmt.Sprintf("%s (%s)", cut(clean(called(p)), maxName), id(p.GetName()))
+func person(p *confbridgev1.Participant, room int) string {
+	return fmt.Sprintf("%s (%s)", cut(clean(called(p)), room), id(p.GetName()))
 }
 
 // kind is the event's kind in words.
@@ -101,14 +105,12 @@ func words(enum, prefix string) string {
 	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(enum, prefix), "_", " "))
 }
 
-// detail is who and what.
-func detail(e *confbridgev1.Event) string {
+// detail is who and what, within so many columns: the name gives way.
+func detail(e *confbridgev1.Event, room int) string {
 	var parts []string
-	if p := e.GetParticipant(); p != nil {
-		parts = append(parts, person(p))
-		if e.GetKind() == confbridgev1.EventKind_EVENT_KIND_JOINED {
-			parts = append(parts, codecOf(p))
-		}
+	p := e.GetParticipant()
+	if p != nil && e.GetKind() == confbridgev1.EventKind_EVENT_KIND_JOINED {
+		parts = append(parts, codecOf(p))
 	}
 	if e.GetReason() != confbridgev1.Reason_REASON_UNSPECIFIED {
 		parts = append(parts, words(e.GetReason().String(), "REASON_"))
@@ -116,5 +118,13 @@ func detail(e *confbridgev1.Event) string {
 	if k := e.GetKeyPress(); k != nil {
 		parts = append(parts, fmt.Sprintf("%s for %v", clean(k.GetKey()), k.GetHeld().AsDuration()))
 	}
-	return strings.Join(parts, "  ")
+	what := strings.Join(parts, "  ")
+	if p == nil {
+		return what
+	}
+	if what != "" {
+		what = "  " + what
+	}
+	room -= columns(person(p, 0)) + columns(what) - 1 // less the "…" that is left of no name
+	return person(p, min(max(room, minName), maxName)) + what
 }

@@ -6,10 +6,11 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
+
+	"golang.org/x/text/width"
 )
 
-// lineWidth is what a table fits into, in characters.
+// lineWidth is what a line fits into, in columns of a terminal.
 const lineWidth = 80
 
 const minFirst = 10
@@ -18,7 +19,7 @@ const minFirst = 10
 type table struct {
 	header []string
 	right  []bool // column is of numbers
-	first  int    // column that gives way before all others, until it has minFirst characters left
+	first  int    // column that gives way before all others, until it has minFirst columns left
 	rows   [][]string
 }
 
@@ -38,7 +39,7 @@ func (t *table) print(w io.Writer) error {
 				line.WriteString("  ")
 			}
 			cell = cut(cell, widths[i])
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			pad := strings.Repeat(" ", widths[i]-columns(cell))
 			if t.right[i] {
 				line.WriteString(pad + cell)
 			} else {
@@ -57,9 +58,9 @@ func (t *table) widths() []int {
 	widths := make([]int, len(t.header))
 	total := 2 * (len(t.header) - 1)
 	for i := range widths {
-		widths[i] = utf8.RuneCountInString(t.header[i])
+		widths[i] = columns(t.header[i])
 		for _, row := range t.rows {
-			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+			widths[i] = max(widths[i], columns(row[i]))
 		}
 		total += widths[i]
 	}
@@ -75,13 +76,39 @@ func (t *table) widths() []int {
 	return widths
 }
 
-// cut shortens s to n characters.
+// cut shortens s to n columns.
 func cut(s string, n int) string {
-	runes := []rune(s)
-	if len(runes) <= n {
+	if columns(s) <= n {
 		return s
 	}
-	return string(runes[:max(n-1, 0)]) + "…"
+	taken := 1 // by the "…"
+	for i, r := range s {
+		if taken += columnsOf(r); taken > n {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
+// columns is how wide a terminal writes s.
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		n += columnsOf(r)
+	}
+	return n
+}
+
+// columnsOf is 2 for the characters of East Asia and emoji, and 0 for an accent that goes onto the one before it.
+func columnsOf(r rune) int {
+	if unicode.In(r, unicode.Mn, unicode.Me) {
+		return 0
+	}
+	switch width.LookupRune(r).Kind() {
+	case width.EastAsianWide, width.EastAsianFullwidth:
+		return 2
+	}
+	return 1
 }
 
 // clean makes a text that came from a telephone safe for a terminal: no control characters, no line breaks.

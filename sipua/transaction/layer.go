@@ -195,7 +195,7 @@ func (l *Layer) addServerLocked(t *ServerTx) bool {
 // overload answers without a transaction (RFC 3261 §8.2.7, §21.5.4).
 func (l *Layer) overload(t *ServerTx) {
 	l.count.refused.Add(1)
-	res := t.Response(503, "")
+	res := message.NewResponse(t.req, 503, "").WithStatelessTag()
 	res.Add("Retry-After", strconv.Itoa(int(l.cfg.RetryAfter/time.Second)))
 	if err := l.tp.Respond(t.flow, t.req.Via[0], res.Bytes()); err != nil {
 		l.cfg.Log.Debug("503 not sent", "remote", t.flow.Remote, "err", err)

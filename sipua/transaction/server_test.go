@@ -271,12 +271,17 @@ func TestBoundsAndEnd(t *testing.T) {
 		if v, _ := r.last().Header("Retry-After"); v != "10" || r.last().StatusCode != 503 || r.last().To.Tag() == "" {
 			t.Errorf("got\n%s", r.last().Bytes())
 		}
+		tag, again := r.last().To.Tag(), request(message.Invite, fmt.Sprint(b1, 2))
+		again.CallID = "c2"
+		if r.receive("UDP", again); r.last().To.Tag() != tag {
+			t.Errorf("a repeat got tag %q, want %q", r.last().To.Tag(), tag)
+		}
 		tx := r.send(message.Invite, "UDP")
 		if _, err := r.l.Send(request(message.Options, ""), transport.Target{Transport: "UDP", Addr: peer}); !errors.Is(err, ErrTooMany) {
 			t.Errorf("got %v, want ErrTooMany", err)
 		}
-		r.until(0, "0s request INVITE", "0s request INVITE", "0s -> 503 INVITE", "0s -> INVITE")
-		if s := r.l.Stats(); s.Refused != 1 || s.Servers != 2 || s.Clients != 1 {
+		r.until(0, "0s request INVITE", "0s request INVITE", "0s -> 503 INVITE", "0s -> 503 INVITE", "0s -> INVITE")
+		if s := r.l.Stats(); s.Refused != 2 || s.Servers != 2 || s.Clients != 1 {
 			t.Errorf("got %+v", s)
 		}
 		r.l.Close()

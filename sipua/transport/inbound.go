@@ -37,7 +37,7 @@ func (m *Manager) refuse(msg *message.Message, status int, reason string, f Flow
 		return
 	}
 	stamp(&msg.Via[0], f.Remote)
-	res := message.NewResponse(msg, status, reason)
+	res := message.NewResponse(msg, status, reason).WithStatelessTag()
 	if err := m.Respond(f, msg.Via[0], res.Bytes()); err != nil {
 		m.cfg.Log.Debug("malformed SIP request not answered", "remote", f.Remote, "err", err)
 		return

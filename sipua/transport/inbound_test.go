@@ -127,7 +127,7 @@ func TestMalformedRequestsGetA400ThatSaysWhy(t *testing.T) {
 			t.Errorf("got\n%s", got)
 		}
 		c.say("%sl: 0\n\n", strings.Replace(options(via, 1), "SIP/2.0\n", "SIP/7.0\n", 1))
-		if got := c.hear(); !strings.HasPrefix(got, "SIP/2.0 505 Version Not Supported\r\n") {
+		if got := c.hear(); !strings.HasPrefix(got, "SIP/2.0 505 Version Not Supported\r\n") || !strings.Contains(got, "\r\nTo: <sip:x@bridge>;tag=") {
 			t.Errorf("got\n%s", got)
 		}
 		c.say("%sl: 0\n\n", strings.ReplaceAll(strings.Replace(options(via, 1), "To:", "Tx:", 1), "OPTIONS", "ACK")) // never answered

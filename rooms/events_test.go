@@ -240,11 +240,11 @@ func TestIdleLogsAreBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		inUse, err := g.Watch(ctx, "in use", nil)
-		if !errors.Is(err, ErrNoRoom) {
+		if _, err := g.Watch(ctx, "in use", nil); !errors.Is(err, ErrNoRoom) {
 			t.Errorf("Watch of no number: %v, want ErrNoRoom", err)
 		}
-		if inUse, err = g.Watch(ctx, "in-use", nil); err != nil {
+		inUse, err := g.Watch(ctx, "in-use", nil)
+		if err != nil {
 			t.Fatal(err)
 		}
 		defer join(t, g, "in-use", "Ann", newFakeLeg(t, pcmu, 0)).Leave(ReasonHangup)

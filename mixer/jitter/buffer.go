@@ -10,15 +10,15 @@ const MaxMerge = 60 * time.Millisecond
 
 const (
 	defaultMax  = 400 * time.Millisecond
-	tickTime    = 20 * time.Millisecond   // the grid on which Next is called, and the piece that is concealed at once
-	startMargin = 1500 * time.Microsecond // what the first packet waits at least
-	keepMargin  = 4 * time.Millisecond    // what shrinking leaves at least
-	concealTime = 80 * time.Millisecond   // after that: silence
-	packetTime  = 120 * time.Millisecond  // the longest packet
-	forgetTime  = 10 * time.Second        // a pause after which nothing is known of the path any more
-	jumpTime    = time.Second             // a packet that is early or late by more must be confirmed
-	maxDropout  = 512                     // sequence numbers, forward (RFC 3550 §A.1)
-	maxMisorder = 100                     // and backward
+	tickTime    = 20 * time.Millisecond  // the grid on which Next is called, and the piece that is concealed at once
+	startMargin = time.Millisecond       // what the first packet waits at least
+	keepMargin  = 4 * time.Millisecond   // what shrinking leaves at least
+	concealTime = 80 * time.Millisecond  // after that: silence
+	packetTime  = 120 * time.Millisecond // the longest packet
+	forgetTime  = 10 * time.Second       // a pause after which nothing is known of the path any more
+	jumpTime    = time.Second            // a packet that is early or late by more must be confirmed
+	maxDropout  = 512                    // sequence numbers, forward (RFC 3550 §A.1)
+	maxMisorder = 100                    // and backward
 )
 
 // Config is how a Buffer behaves.

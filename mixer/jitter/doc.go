@@ -20,7 +20,7 @@
 //
 // # When it starts
 //
-// At the first pull at which the packet has waited 1.5 ms, so a clean path has 1.5 to 21.5 ms of slack, by chance of the
+// At the first pull at which the packet has waited 1 ms, so a clean path has 1 to 21 ms of slack, by chance of the
 // phase, and jitter as small as that does no harm. If packets have queued up before the first pull, it starts with
 // the newest: a backlog is no reason for delay. When it starts again after a silence, it remembers the path: it waits
 // until the worst packet of the window would have had its slack too. After 10 s of silence it remembers nothing.

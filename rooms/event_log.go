@@ -47,6 +47,13 @@ func (l *eventLog) sequence() uint64 {
 	return l.last
 }
 
+// size is how many events are kept.
+func (l *eventLog) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.ring)
+}
+
 // holds says whether a watcher that has seen everything up to after can go on from there.
 func (l *eventLog) holds(after uint64) bool {
 	l.mu.Lock()

@@ -264,3 +264,25 @@ func TestIdleLogsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+func TestIdleEventsAreBounded(t *testing.T) {
+	inBubble(t, Config{OnDemand: true, EventsKept: 1 << 14, EmptyGrace: time.Millisecond}, func(ctx context.Context, t *testing.T, g *Registry) {
+		for room := range 8 {
+			p := join(t, g, fmt.Sprint(room), "Ann", newFakeLeg(t, pcmu, 0))
+			for range maxIdleEvents / 4 {
+				if err := p.Key(ctx, '1', 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.Leave(ReasonHangup)
+			time.Sleep(time.Second) // the room closes
+		}
+		events := 0
+		for _, l := range g.logs {
+			events += l.size()
+		}
+		if events > maxIdleEvents || g.logs["7"] == nil || g.logs["0"] != nil {
+			t.Errorf("%d events kept of rooms that are gone, want at most %d, and the newest rooms'", events, maxIdleEvents)
+		}
+	})
+}

@@ -32,8 +32,10 @@ type Config struct {
 const (
 	defaultEmptyGrace = 10 * time.Second
 	defaultEventsKept = 4096
-	// maxIdleLogs bounds the event logs of numbers that are no room (any more).
-	maxIdleLogs = 1024
+	// Bounds of the event logs of numbers that are no room (any more): how many, and how many events in all of them, some
+	// 400 bytes each.
+	maxIdleLogs   = 1024
+	maxIdleEvents = 1 << 16
 	// maxNumber bounds a room number in bytes.
 	maxNumber = 64
 )
@@ -368,10 +370,17 @@ func (g *Registry) logLocked(number string) *eventLog {
 	return l
 }
 
-// dropIdleLogs keeps their number bounded; who watches one that goes is told by ErrClosed. g.mu is held.
+// dropIdleLogs keeps them within their bounds, dropping those that have been idle longest; who watches one that goes is
+// told by ErrClosed. g.mu is held.
 func (g *Registry) dropIdleLogs() {
-	for len(g.idle) > maxIdleLogs {
-		g.logs[g.idle[0]].close()
+	events := 0
+	for _, number := range g.idle {
+		events += g.logs[number].size()
+	}
+	for len(g.idle) > maxIdleLogs || events > maxIdleEvents && len(g.idle) > 1 {
+		log := g.logs[g.idle[0]]
+		events -= log.size()
+		log.close()
 		delete(g.logs, g.idle[0])
 		g.idle = g.idle[1:]
 	}

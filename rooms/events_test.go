@@ -277,6 +277,8 @@ func TestIdleEventsAreBounded(t *testing.T) {
 			p.Leave(ReasonHangup)
 			time.Sleep(time.Second) // the room closes
 		}
+		g.mu.Lock()
+		defer g.mu.Unlock()
 		events := 0
 		for _, l := range g.logs {
 			events += l.size()

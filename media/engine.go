@@ -24,7 +24,8 @@ const (
 // Config is how legs are made. The zero value works: ports 20000 to 29999, a timeout of 60 s.
 type Config struct {
 	PortMin, PortMax int
-	// Timeout is how long a leg that should receive may hear nothing before it is dead; 0 means 60 s.
+	// Timeout is how long a leg that should receive may hear nothing, neither RTP nor RTCP, before it is dead; 0 means
+	// 60 s.
 	Timeout time.Duration
 	// Log takes what nobody is told otherwise; nil discards it.
 	Log *slog.Logger

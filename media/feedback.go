@@ -27,6 +27,7 @@ func (l *Leg) handleRTCP(p arrived, now time.Time, into *parsed) reason {
 	l.report.measure(len(p.data))
 	if ssrc == l.source.ssrc {
 		l.latch.heardRTCP = now
+		l.alive = now // who is muted may send reports and nothing else
 	}
 	why := accepted
 	for rest := p.data; len(rest) >= rtcpHeaderSize; {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/google/go-cmp/cmp"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 )
 
@@ -140,6 +141,23 @@ func TestTimeout(t *testing.T) {
 	}
 	if err := at(2*time.Hour + 2*time.Second); !until2() || !errors.Is(err, ErrTimeout) {
 		t.Errorf("after garbage got %v, want ErrTimeout", err)
+	}
+}
+
+func TestReportsKeepALegAlive(t *testing.T) {
+	c := newScene(t)
+	c.rtp(signalledAddr, 7, 1, 3)
+	report, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 7}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 { // muted for ten timeouts, but there
+		c.wait(time.Hour - time.Second)
+		c.l.handleRTCP(arrived{data: report, from: nextPort(signalledAddr), at: c.now}, c.now, new(parsed))
+	}
+	c.wait(time.Hour)
+	if err := c.l.Receive(c.now.Add(time.Second), &c.ear); !errors.Is(err, ErrTimeout) {
+		t.Errorf("an hour after the last report got %v, want ErrTimeout", err)
 	}
 }
 

@@ -45,7 +45,6 @@ func (cmd *serveCmd) Run(ctx context.Context, c *console) error {
 		c.greet(cfg, m.Addrs())
 		log.Info("ready", "sip", m.Addrs().SIP, "grpc", m.Addrs().GRPC, "http", m.Addrs().HTTP)
 		err = m.Wait(ctx)
-		log.Info("draining")
 	}
 	// ctx is done by now: going down has a time of its own.
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)

@@ -152,6 +152,7 @@ func (m *Main) Close(ctx context.Context) error {
 	m.ready.Set(draining, false)
 	m.grpc.SetReady(false)
 	m.rooms.Drain()
+	m.log.Info("draining") // and it is: who reads this may count on it
 	bye, cancel := context.WithTimeout(ctx, byeTime)
 	defer cancel()
 	if err := m.sip.Shutdown(bye); err != nil {

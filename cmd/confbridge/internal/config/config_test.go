@@ -111,6 +111,9 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"a data_dir below a file", "data_dir: " + file + "/data\n", []string{
 			`c.yaml:1:11: data_dir: "` + file + `/data" cannot be used: stat ` + file + `/data: not a directory`,
 		}},
+		{"a data_dir that nobody can make", "data_dir: /proc/nope/data\n", []string{
+			`c.yaml:1:11: data_dir: "/proc/nope/data" cannot be written: /proc: no such file or directory`,
+		}},
 		{"a data_dir that is empty", "data_dir: \"\"\n", []string{"c.yaml:1:11: data_dir: is empty: name a folder"}},
 		{"the same listener twice", "sip:\n  listen:\n    - udp://0.0.0.0:5060\n    - udp://127.0.0.1:5060\n", []string{
 			"c.yaml:4:7: sip.listen[1]: udp 127.0.0.1:5060 is wanted by both sip.listen[0] and sip.listen[1]",

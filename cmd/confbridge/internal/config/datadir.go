@@ -6,11 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"golang.org/x/sys/unix"
 )
 
-// checkWritable says whether dir is a folder to write in, or could be made. It makes nothing.
+// checkWritable says whether dir is a folder to write in, or could be made. It tries, and
+// leaves nothing behind.
 func checkWritable(dir string) error {
 	if dir == "" {
 		return errors.New("is empty: name a folder")
@@ -31,9 +30,13 @@ func checkWritable(dir string) error {
 		if !info.IsDir() {
 			return fmt.Errorf("%q cannot be used: %s is not a folder", dir, path)
 		}
-		if err := unix.Access(path, unix.W_OK|unix.X_OK); err != nil {
+		probe, err := os.MkdirTemp(path, ".confbridge-probe-")
+		if err != nil { // asking for permission is not enough: root has it in /proc
+			if cause, ok := errors.AsType[*fs.PathError](err); ok {
+				err = cause.Err // not the probe's name
+			}
 			return fmt.Errorf("%q cannot be written: %s: %w", dir, path, err)
 		}
-		return nil
+		return os.Remove(probe)
 	}
 }

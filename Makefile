@@ -6,7 +6,8 @@ SHELL := /bin/bash
 export GOFLAGS := -tags=nolibopusfile $(GOFLAGS)
 export CGO_ENABLED := 1
 
-FOR      ?= 10s                     # how long each fuzz target runs
+# how long each fuzz target runs
+FOR      ?= 10s
 LINT     := go tool -modfile=internal/tools/lint/go.mod
 PROTO    := go tool -modfile=internal/tools/go.mod
 NEED     := internal/tools/need.sh
@@ -52,9 +53,10 @@ layout: ## the import table of ARCHITECTURE.md
 	go test ./internal/layout
 
 .PHONY: race
-race: ## all tests under the race detector
+race: ## all tests under the race detector; end to end, the busiest
 	@$(NEED) build test
-	go test -race -timeout 15m ./...
+	go test -race -timeout 15m $$(go list ./... | grep -v '/test$$')
+	go test -race -timeout 15m -run 'Storm|Story|Hold|Drain' ./test
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FOR=10s

@@ -27,20 +27,24 @@ type member struct {
 	caller Caller
 	leg    Leg
 	joined time.Time
+	format codec.Format // of the leg's sending side
+	dead   error        // what Receive returned
 
 	muted, deaf bool
 	gainDB      float64
+	voice       voice    // what it says
+	down        downlink // what it hears
+}
+
+// voice is the way of a member's sound to the mix.
+type voice struct {
+	stream      playout.Stream
+	frame       []int16 // this tick's 20 ms from stream, at the room's rate, with gain applied
+	contributes bool    // to this tick's mix
+	gain        mixer.Gain
+	vad         mixer.VAD
 	talking     bool
 	ticks       uint64
-	contributes bool  // to this tick's mix
-	dead        error // what Receive returned
-
-	format codec.Format // of the leg's sending side
-	up     playout.Stream
-	frame  []int16 // this tick's 20 ms from up, at the room's rate, with gain applied
-	down   downlink
-	gain   mixer.Gain
-	vad    mixer.VAD
 }
 
 func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error) {
@@ -49,7 +53,7 @@ func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error
 		return nil, err
 	}
 	m.applyGain()
-	m.gain.Jump(m.gain.Linear()) // nothing has been heard yet that could click
+	m.voice.gain.Jump(m.voice.gain.Linear()) // nothing has been heard yet that could click
 	return m, nil
 }
 
@@ -59,7 +63,7 @@ func (m *member) setFormat(f codec.Format) error {
 	if err != nil {
 		return fmt.Errorf("send %s: %w", f.Name, err)
 	}
-	if err := m.up.Prepare(f); err != nil {
+	if err := m.voice.stream.Prepare(f); err != nil {
 		return fmt.Errorf("receive %s: %w", f.Name, err)
 	}
 	m.format = f
@@ -69,18 +73,18 @@ func (m *member) setFormat(f codec.Format) error {
 
 // Restart implements Inlet. A format that was not prepared costs an allocation in the tick: once a change of codec.
 func (m *member) Restart(f codec.Format) {
-	if err := m.up.Restart(f); err != nil {
+	if err := m.voice.stream.Restart(f); err != nil {
 		m.dead = err
 		return
 	}
-	m.up.Tune(m.state.mix.rateHz)
+	m.voice.stream.Tune(m.state.mix.rateHz)
 }
 
 // Audio implements Inlet.
-func (m *member) Audio(p jitter.Packet) { m.up.Put(p) }
+func (m *member) Audio(p jitter.Packet) { m.voice.stream.Put(p) }
 
 // Absent implements Inlet.
-func (m *member) Absent(sequence uint16) { m.up.Absent(sequence) }
+func (m *member) Absent(sequence uint16) { m.voice.stream.Absent(sequence) }
 
 // Key implements Inlet.
 func (m *member) Key(digit byte, held time.Duration) {
@@ -90,10 +94,10 @@ func (m *member) Key(digit byte, held time.Duration) {
 // applyGain sets what the gain stage goes to; it ramps there within the next frame.
 func (m *member) applyGain() {
 	if m.muted || m.caller.Role == RoleListener {
-		m.gain.Set(0)
+		m.voice.gain.Set(0)
 		return
 	}
-	m.gain.SetDB(m.gainDB)
+	m.voice.gain.SetDB(m.gainDB)
 }
 
 // deathReason tells why a leg that died did.
@@ -106,19 +110,19 @@ func deathReason(err error) Reason {
 
 // hear pulls the member's next 20 ms into frame and says whether they add to the mix.
 func (m *member) hear(now time.Time) (contributes bool) {
-	frame, sounding := m.up.Pull(now)
-	m.frame = frame
-	m.gain.Apply(frame, m.state.mix.rateHz) // silence too: a ramp that begins there is not to wait for the next word
-	sounding = sounding && !m.gain.Silent()
+	frame, sounding := m.voice.stream.Pull(now)
+	m.voice.frame = frame
+	m.voice.gain.Apply(frame, m.state.mix.rateHz) // silence too: a ramp that begins there is not to wait for the next word
+	sounding = sounding && !m.voice.gain.Silent()
 	m.watchTalk(sounding)
 	return sounding
 }
 
 // measureDelay notes once a second what the jitter buffer adds.
 func (m *member) measureDelay() {
-	m.ticks++
-	if m.ticks%uint64(framesPerSecond) == 0 {
-		m.state.metrics.bufferDelay.observe(m.up.Stats().BufferDelay)
+	m.voice.ticks++
+	if m.voice.ticks%uint64(framesPerSecond) == 0 {
+		m.state.metrics.bufferDelay.observe(m.voice.stream.Stats().BufferDelay)
 	}
 }
 
@@ -126,15 +130,15 @@ func (m *member) measureDelay() {
 func (m *member) watchTalk(sounding bool) {
 	var talking bool
 	if sounding {
-		talking = m.vad.Observe(m.frame, m.state.mix.rateHz)
+		talking = m.voice.vad.Observe(m.voice.frame, m.state.mix.rateHz)
 	} else {
-		talking = m.vad.Silence()
+		talking = m.voice.vad.Silence()
 	}
 	talking = talking && !m.muted && m.caller.Role != RoleListener
-	if talking == m.talking {
+	if talking == m.voice.talking {
 		return
 	}
-	m.talking = talking
+	m.voice.talking = talking
 	kind := KindTalkingStopped
 	if talking {
 		kind = KindTalkingStarted

@@ -38,7 +38,7 @@ func (s *state) retune() {
 		}
 	}
 	for _, m := range s.members {
-		m.up.Tune(rate)
+		m.voice.stream.Tune(rate)
 		m.down.own.resampler.Retune(rate, m.format.SampleRateHz)
 	}
 	s.regroup()
@@ -82,7 +82,7 @@ func (x *mixdown) group(key groupKey) *group {
 // runDue ticks as many times as frames are due and lets those go whose legs have died.
 func (s *state) runDue() {
 	now := time.Now()
-	ticks, skipped := s.clock.due(now)
+	ticks, skipped := s.timers.clock.due(now)
 	for range ticks {
 		s.tick(now)
 	}
@@ -92,7 +92,7 @@ func (s *state) runDue() {
 	s.metrics.lateTicks.Add(uint64(skipped))
 	s.letDeadGo()
 	if len(s.members) > 0 {
-		s.clock.rearm(time.Now())
+		s.timers.clock.rearm(time.Now())
 	}
 }
 
@@ -116,10 +116,10 @@ func (s *state) tick(now time.Time) {
 		if err := m.leg.Receive(now, m); err != nil {
 			m.dead = err
 		}
-		m.contributes = m.hear(now)
+		m.voice.contributes = m.hear(now)
 		m.measureDelay()
-		if m.contributes {
-			s.mix.bus.Add(m.frame)
+		if m.voice.contributes {
+			s.mix.bus.Add(m.voice.frame)
 		}
 	}
 	for _, m := range s.members {
@@ -145,7 +145,7 @@ func (x *mixdown) payloadFor(m *member) []byte {
 	switch {
 	case m.deaf:
 		d.ownTicks = 0
-	case m.contributes:
+	case m.voice.contributes:
 		if d.ownTicks == 0 {
 			d.leaveGroup(x)
 		}
@@ -156,8 +156,8 @@ func (x *mixdown) payloadFor(m *member) []byte {
 	if d.ownTicks == 0 {
 		return x.groupPayload(d.group)
 	}
-	if m.contributes {
-		x.bus.MixWithout(x.own, m.frame, &d.limiter)
+	if m.voice.contributes {
+		x.bus.MixWithout(x.own, m.voice.frame, &d.limiter)
 	} else {
 		x.bus.MixAll(x.own, &d.limiter)
 	}

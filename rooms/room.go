@@ -52,11 +52,11 @@ func (r *room) run(set Settings, onDemand bool) {
 		select {
 		case op := <-r.ops:
 			op(s)
-		case <-s.clock.timer.C:
+		case <-s.timers.clock.timer.C:
 			s.runDue()
-		case <-s.grace.C:
+		case <-s.timers.grace.C:
 			s.closed = len(s.seats) == 0 && s.onDemand
-		case <-s.limit.C:
+		case <-s.timers.limit.C:
 			s.end(ReasonMaxDuration)
 		}
 		s.publish()

@@ -21,7 +21,12 @@ type state struct {
 	mix     mixdown
 	pending []Event // raised in the tick, published after it
 
-	clock clock
+	timers timers
+}
+
+// timers is what wakes a room by itself.
+type timers struct {
+	clock clock       // the next tick is due
 	grace *time.Timer // an empty on-demand room closes
 	limit *time.Timer // the conference has lasted its maximum
 }
@@ -29,35 +34,35 @@ type state struct {
 func newState(r *room, set Settings, onDemand bool) *state {
 	return &state{
 		room: r, metrics: r.registry.metrics, set: set, onDemand: onDemand, created: time.Now(),
-		clock: clock{timer: newStoppedTimer()}, grace: newStoppedTimer(), limit: newStoppedTimer(),
+		timers: timers{clock: clock{timer: newStoppedTimer()}, grace: newStoppedTimer(), limit: newStoppedTimer()},
 	}
 }
 
 func (s *state) stopTimers() {
-	s.clock.timer.Stop()
-	s.grace.Stop()
-	s.limit.Stop()
+	s.timers.clock.timer.Stop()
+	s.timers.grace.Stop()
+	s.timers.limit.Stop()
 }
 
 // armGrace starts the countdown of an on-demand room that nobody is in.
 func (s *state) armGrace() {
 	if s.onDemand && len(s.seats) == 0 {
-		s.grace.Reset(s.room.registry.cfg.EmptyGrace)
+		s.timers.grace.Reset(s.room.registry.cfg.EmptyGrace)
 	}
 }
 
 // armLimit sets the alarm for the conference's end, counted from its start.
 func (s *state) armLimit() {
-	s.limit.Stop()
+	s.timers.limit.Stop()
 	if s.set.MaxDuration > 0 && !s.started.IsZero() {
-		s.limit.Reset(max(time.Until(s.started.Add(s.set.MaxDuration)), 0))
+		s.timers.limit.Reset(max(time.Until(s.started.Add(s.set.MaxDuration)), 0))
 	}
 }
 
 // makeLasting turns an on-demand room into one that stays.
 func (s *state) makeLasting(set Settings) {
 	s.onDemand = false
-	s.grace.Stop()
+	s.timers.grace.Stop()
 	s.changeSettings(set)
 }
 
@@ -72,7 +77,7 @@ func (s *state) admit(p *Participant) error {
 		return fmt.Errorf("%d of %d seats taken: %w", len(s.seats), s.set.MaxParticipants, ErrFull)
 	}
 	s.seats = append(s.seats, p)
-	s.grace.Stop()
+	s.timers.grace.Stop()
 	return nil
 }
 
@@ -91,7 +96,7 @@ func (s *state) join(p *Participant, leg Leg) error {
 	}
 	if len(s.members) == 0 {
 		s.started = now
-		s.clock.restart(now)
+		s.timers.clock.restart(now)
 		s.armLimit()
 	}
 	s.members = append(s.members, m)
@@ -151,8 +156,8 @@ func (s *state) letGo(p *Participant, why Reason) {
 
 // unseat takes a member out of the mix and tells of it; the last one out ends the conference.
 func (s *state) unseat(m *member, why Reason) {
-	if m.talking {
-		m.talking = false
+	if m.voice.talking {
+		m.voice.talking = false
 		s.raise(Event{Kind: KindTalkingStopped, Participant: s.describe(m)})
 	}
 	s.raise(Event{Kind: KindLeft, Reason: why, Participant: s.describe(m)})
@@ -165,8 +170,8 @@ func (s *state) unseat(m *member, why Reason) {
 	if len(s.members) > 0 {
 		return
 	}
-	s.clock.timer.Stop()
-	s.limit.Stop()
+	s.timers.clock.timer.Stop()
+	s.timers.limit.Stop()
 	s.started = time.Time{}
 	if why == ReasonHangup || why == ReasonRemoved || why == ReasonMediaTimeout || why == ReasonFailed {
 		why = ReasonEmpty
@@ -261,6 +266,6 @@ func (s *state) snapshot() Snapshot {
 func (s *state) describe(m *member) ParticipantInfo {
 	return ParticipantInfo{
 		ID: m.p.id, Room: s.room.number, Caller: m.caller, Muted: m.muted, Deaf: m.deaf, GainDB: m.gainDB,
-		Talking: m.talking, Joined: m.joined, Format: m.format, Media: m.up.Stats(),
+		Talking: m.voice.talking, Joined: m.joined, Format: m.format, Media: m.voice.stream.Stats(),
 	}
 }

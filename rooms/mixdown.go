@@ -81,7 +81,7 @@ func (x *mixdown) group(key groupKey) *group {
 
 // runDue ticks as many times as frames are due and lets those go whose legs have died.
 func (s *state) runDue() {
-	now := time.Now()
+	now := s.timers.clock.wait(time.Now())
 	ticks, skipped := s.timers.clock.due(now)
 	for range ticks {
 		s.tick(now)
@@ -91,8 +91,11 @@ func (s *state) runDue() {
 	}
 	s.metrics.lateTicks.Add(uint64(skipped))
 	s.letDeadGo()
-	if len(s.members) > 0 {
-		s.timers.clock.rearm(time.Now())
+	switch n := len(s.members); {
+	case n >= preciseFrom:
+		s.timers.clock.rearm(time.Now(), wakeEarly)
+	case n > 0:
+		s.timers.clock.rearm(time.Now(), 0)
 	}
 }
 

@@ -117,6 +117,26 @@ func TestClockCatchesUpAtMostThreeFrames(t *testing.T) {
 	}
 }
 
+func TestWaitNeverTicksEarly(t *testing.T) {
+	c := clock{timer: newStoppedTimer()}
+	for range 20 {
+		now := time.Now()
+		c.restart(now.Add(-frameDuration + wakeEarly/2)) // the timer came half a millisecond early
+		if got := c.wait(now); got.Before(c.next()) {
+			t.Errorf("woke %v too early", c.next().Sub(got))
+		}
+		if ticks, _ := c.due(c.wait(now)); ticks < 1 {
+			t.Errorf("%d frames due after the wait, want 1 or more", ticks)
+		}
+	}
+	now := time.Now()
+	c.restart(now)
+	if got := c.wait(now); !got.Equal(now) {
+		t.Error("waited for a frame that is not due soon: operations would wait with it")
+	}
+	c.timer.Stop()
+}
+
 func TestListenersShareOneEncode(t *testing.T) {
 	s := newTestState(t)
 	talker := seat(t, s, newFakeLeg(t, pcmu, 700))

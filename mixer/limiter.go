@@ -25,9 +25,6 @@ const (
 	limiterRelease = 0.001  // below this reduction the gain is 1 again
 )
 
-// CopyFrom makes l go on where other stands. It is the same as *l = *other.
-func (l *Limiter) CopyFrom(other *Limiter) { *l = *other }
-
 // GainDown is the present reduction, 0 for none to almost 1: linear, 1 minus the gain.
 func (l *Limiter) GainDown() float64 { return float64(l.reduction) }
 

@@ -180,7 +180,7 @@ func TestLegThatTurnsTalkerGoesOnAtTheSharedLevel(t *testing.T) {
 		sum[i] = int32(90000 * math.Sin(2*math.Pi*200*float64(i)/rate))
 	}
 	before := limited(&shared, sum[:n], n)
-	own.CopyFrom(&shared)
+	own = shared
 	after := limited(&own, sum[n:], n)
 	if got, limit := largestStep(append(before[n-1:], after...)), sineSlope(200, 33000, rate); got > limit {
 		t.Errorf("largest step: got %d, want at most %d", got, limit)

@@ -126,7 +126,7 @@ func (s *state) tick(now time.Time) {
 		}
 	}
 	for _, m := range s.members {
-		m.leg.Send(now, s.mix.payloadFor(m), m.format.ClockRateHz/framesPerSecond)
+		m.leg.Send(now, s.mix.payloadFor(m), mixer.FrameSamples(m.format.ClockRateHz))
 	}
 }
 

@@ -145,7 +145,7 @@ func (p *Phone) speak(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	p.leg.Send(now, p.payload[:n], p.leg.Format().ClockRateHz*int(mixer.FrameDuration/time.Millisecond)/1000)
+	p.leg.Send(now, p.payload[:n], mixer.FrameSamples(p.leg.Format().ClockRateHz))
 	return nil
 }
 

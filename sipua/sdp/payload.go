@@ -123,21 +123,25 @@ func (a *attributes) format(n uint8) (f format, isEvent, ok bool) {
 	}
 	name, rest, _ := strings.Cut(text, "/")
 	clock, channels, _ := strings.Cut(rest, "/")
-	f.payloadType = n
-	switch {
-	case strings.EqualFold(name, "opus") && clock == "48000":
-		f.format = codec.Format{Name: codec.Opus, ClockRateHz: 48000, SampleRateHz: opusRate(a.fmtp[n])}
-	case strings.EqualFold(name, "PCMU") && clock == "8000" && (channels == "" || channels == "1"):
-		f.format = codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}
-	case strings.EqualFold(name, "PCMA") && clock == "8000" && (channels == "" || channels == "1"):
-		f.format = codec.Format{Name: codec.PCMA, ClockRateHz: 8000, SampleRateHz: 8000}
-	case strings.EqualFold(name, telephoneEvent) && (clock == "8000" || clock == "48000"):
-		f.format.ClockRateHz, _ = strconv.Atoi(clock)
-		isEvent = true
-	default:
+	clockHz, _ := strconv.Atoi(clock)
+	if strconv.Itoa(clockHz) != clock {
 		return format{}, false, false
 	}
-	return f, isEvent, true
+	f.payloadType = n
+	if strings.EqualFold(name, telephoneEvent) && (clockHz == 8000 || clockHz == 48000) {
+		f.format.ClockRateHz = clockHz
+		return f, true, true
+	}
+	f.format, ok = codec.Lookup(name, clockHz)
+	if f.format.Name == codec.Opus {
+		f.format.SampleRateHz = opusRate(a.fmtp[n])
+	} else if channels != "" && channels != "1" {
+		ok = false
+	}
+	if !ok {
+		return format{}, false, false
+	}
+	return f, false, true
 }
 
 // opusRate is the highest of our rates that the peer plays: maxplaybackrate of RFC 7587 §6.1, 48000 without it.

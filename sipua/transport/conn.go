@@ -159,6 +159,7 @@ func (c *conn) writeOne(data []byte) bool {
 	}
 	c.active.Store(time.Now().UnixNano())
 	c.m.count.sentStream.Add(1)
+	c.m.tap(true, c.flow, data)
 	return true
 }
 

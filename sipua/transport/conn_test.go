@@ -113,7 +113,7 @@ func TestRequestsReuseConnections(t *testing.T) {
 		t.Errorf("connections are not reused: %v", flows)
 	}
 	// A request the other way takes the connection that is there.
-	back, err := b.Open(Target{"TCP", in.flow.Remote})
+	back, err := b.Open(Target{Transport: "TCP", Addr: in.flow.Remote})
 	if err != nil || back != in.flow {
 		t.Errorf("got %v, %v; want %v", back, err, in.flow)
 	}
@@ -127,7 +127,7 @@ func TestConnectionsThatCannotBeOpenedAreTold(t *testing.T) {
 	}
 	nobody := addrPort(ln.Addr())
 	_ = ln.Close()
-	f, err := m.Open(Target{"TCP", nobody})
+	f, err := m.Open(Target{Transport: "TCP", Addr: nobody})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,10 +143,10 @@ func TestConnectionsThatCannotBeOpenedAreTold(t *testing.T) {
 	if err := m.Send(f, []byte("x")); !errors.Is(err, ErrFlowGone) {
 		t.Errorf("got %v, want ErrFlowGone", err)
 	}
-	if _, err := m.Open(Target{"UDP", nobody}); !errors.Is(err, ErrNoListener) {
+	if _, err := m.Open(Target{Transport: "UDP", Addr: nobody}); !errors.Is(err, ErrNoListener) {
 		t.Errorf("got %v, want ErrNoListener", err)
 	}
-	if _, err := m.Open(Target{"TCP", netip.MustParseAddrPort("[::1]:9")}); !errors.Is(err, ErrNoListener) {
+	if _, err := m.Open(Target{Transport: "TCP", Addr: netip.MustParseAddrPort("[::1]:9")}); !errors.Is(err, ErrNoListener) {
 		t.Errorf("got %v, want ErrNoListener", err)
 	}
 }

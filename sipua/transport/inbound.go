@@ -4,12 +4,14 @@ import (
 	"errors"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/confbridge/confbridge/sipua/message"
 )
 
 // receive parses one message, fills in its topmost Via and hands it up, on the goroutine that read it.
 func (m *Manager) receive(data []byte, f Flow) {
+	m.tap(false, f, data)
 	msg, err := message.Parse(data)
 	if err != nil {
 		var pe *message.ParseError
@@ -59,5 +61,12 @@ func stamp(v *message.Via, from netip.AddrPort) {
 	}
 	if rport {
 		v.Params = v.Params.With("rport", strconv.Itoa(int(from.Port())))
+	}
+}
+
+// tap shows a message to whoever looks on.
+func (m *Manager) tap(sent bool, f Flow, data []byte) {
+	if m.cfg.Tap != nil {
+		m.cfg.Tap.Message(time.Now(), sent, f, data)
 	}
 }

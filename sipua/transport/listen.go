@@ -151,7 +151,7 @@ func (m *Manager) Resolve(ctx context.Context, u message.URI) (Target, error) {
 		port = message.DefaultPort(name)
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return Target{name, netip.AddrPortFrom(ip.Unmap(), uint16(port))}, nil
+		return Target{Transport: name, Addr: netip.AddrPortFrom(ip.Unmap(), uint16(port))}, nil
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
@@ -160,7 +160,7 @@ func (m *Manager) Resolve(ctx context.Context, u message.URI) (Target, error) {
 	for _, ip := range ips {
 		for _, l := range m.addrs {
 			if l.Transport == name && l.Addr.Addr().Is4() == ip.Unmap().Is4() {
-				return Target{name, netip.AddrPortFrom(ip.Unmap(), uint16(port))}, nil
+				return Target{Transport: name, Addr: netip.AddrPortFrom(ip.Unmap(), uint16(port))}, nil
 			}
 		}
 	}

@@ -16,7 +16,7 @@ func TestSocketsOnAllAddressesAnswerFromTheOneAsked(t *testing.T) {
 	port := m.Addrs()[0].Addr.Port()
 	for _, ip := range []string{"127.0.0.1", "127.0.0.2"} { // all of 127/8 is ours on Linux
 		to := netip.AddrPortFrom(netip.MustParseAddr(ip), port)
-		c := call(t, Target{"UDP", to})
+		c := call(t, Target{Transport: "UDP", Addr: to})
 		c.say("%s\n", options("UDP 10.0.0.1;rport;branch=z9hG4bK1", 1))
 		r := e.next(t)
 		if r.flow.Local != to || r.flow.SentBy.Host != ip {
@@ -33,11 +33,11 @@ func TestSocketsOnAllAddressesAnswerFromTheOneAsked(t *testing.T) {
 	if err != nil || ip.String() != "127.0.0.1" {
 		t.Errorf("LocalIP: got %v, %v", ip, err)
 	}
-	f, err := m.Open(Target{"UDP", netip.MustParseAddrPort("127.0.0.1:9")})
+	f, err := m.Open(Target{Transport: "UDP", Addr: netip.MustParseAddrPort("127.0.0.1:9")})
 	if err != nil || f.SentBy != (HostPort{"127.0.0.1", int(port)}) || f.Reliable() {
 		t.Errorf("Open: got %+v, %v", f, err)
 	}
-	f, err = m.Open(Target{"TCP", netip.MustParseAddrPort("127.0.0.1:" + strconv.Itoa(int(m.Addrs()[1].Addr.Port())))})
+	f, err = m.Open(Target{Transport: "TCP", Addr: netip.MustParseAddrPort("127.0.0.1:" + strconv.Itoa(int(m.Addrs()[1].Addr.Port())))})
 	if err != nil || f.SentBy.Host != "127.0.0.1" || !f.Reliable() {
 		t.Errorf("Open: got %+v, %v", f, err)
 	}
@@ -51,7 +51,7 @@ func TestIPv6(t *testing.T) {
 	}
 	m, e := open(t, listenOn("udp://[::]:0 tcp://[::1]:0"))
 	for _, l := range m.Addrs() {
-		c := call(t, Target{l.Transport, netip.AddrPortFrom(netip.IPv6Loopback(), l.Addr.Port())})
+		c := call(t, Target{Transport: l.Transport, Addr: netip.AddrPortFrom(netip.IPv6Loopback(), l.Addr.Port())})
 		c.say("%sl: 0\n\n", options(l.Transport+" [2001:db8::9];rport;branch=z9hG4bK1", 1))
 		r := e.next(t)
 		if r.flow.SentBy.Host != "::1" || r.msg.Via[0].Received() != "::1" {

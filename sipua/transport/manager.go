@@ -159,7 +159,12 @@ func (m *Manager) flowAlive(f Flow) bool {
 func (m *Manager) sendUDP(f Flow, to netip.AddrPort, data []byte) error {
 	for _, u := range m.udp {
 		if u.id == f.ID {
-			return u.send(f.Local.Addr(), to, data)
+			err := u.send(f.Local.Addr(), to, data)
+			if err == nil {
+				f.Remote = to
+				m.tap(true, f, data)
+			}
+			return err
 		}
 	}
 	return fmt.Errorf("%s: %w", f, ErrFlowGone)

@@ -69,7 +69,7 @@ func (m *Manager) listenStream(ctx context.Context, name string, addr netip.Addr
 	}
 	l := &streamListener{m: m, kind: kind, ln: ln, addr: addrPort(ln.Addr())}
 	m.streams = append(m.streams, l)
-	m.addrs = append(m.addrs, Target{name, l.addr})
+	m.addrs = append(m.addrs, Target{Transport: name, Addr: l.addr})
 	return nil
 }
 
@@ -158,7 +158,7 @@ func (m *Manager) addLocked(c *conn) {
 	m.nextID++
 	c.flow.ID = m.nextID
 	m.conns[c.flow.ID] = c
-	m.byTarget[Target{c.flow.Transport, c.flow.Remote}] = c
+	m.byTarget[Target{Transport: c.flow.Transport, Addr: c.flow.Remote}] = c
 	m.wg.Go(c.run)
 }
 
@@ -167,7 +167,7 @@ func (m *Manager) forget(c *conn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.conns, c.flow.ID)
-	if t := (Target{c.flow.Transport, c.flow.Remote}); m.byTarget[t] == c {
+	if t := (Target{Transport: c.flow.Transport, Addr: c.flow.Remote}); m.byTarget[t] == c {
 		delete(m.byTarget, t)
 	}
 	if from := c.flow.Remote.Addr(); c.inbound {

@@ -46,7 +46,14 @@ type Config struct {
 	WriteTimeout      time.Duration // one write (5 s)
 	DialTimeout       time.Duration // opening a connection (5 s)
 	WriteQueue        int           // messages that wait to be written to one connection (128)
+	Tap               Tap           // sees every message; nil: nobody does
 	Log               *slog.Logger  // nil discards
+}
+
+// Tap sees the messages that pass, as they are on the wire; also those that do not parse. Received ones come on the goroutine that
+// read them, sent ones on the one that gave them to the kernel. It must not block, and data is only lent.
+type Tap interface {
+	Message(at time.Time, sent bool, f Flow, data []byte)
 }
 
 // Handler takes what comes in. Both methods run on the goroutine that reads the connection or socket (Closed of a
@@ -82,8 +89,11 @@ func (f Flow) String() string { return f.Transport + " " + f.Remote.String() }
 
 // Target is where a request is to go. It is comparable.
 type Target struct {
-	Transport string // UDP, TCP
+	Transport string // UDP, TCP, TLS, WS, WSS, SCTP
 	Addr      netip.AddrPort
+	// Name is the domain that was asked for: over TLS and WSS the server must prove to be it (RFC 5922 §7.2). Empty elsewhere, and
+	// where the URI had an address.
+	Name string
 }
 
 // String is the target as a URL.

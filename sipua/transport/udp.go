@@ -35,7 +35,7 @@ func (m *Manager) listenUDP(ctx context.Context, addr netip.AddrPort) error {
 		}
 	}
 	m.udp = append(m.udp, u)
-	m.addrs = append(m.addrs, Target{"UDP", u.addr})
+	m.addrs = append(m.addrs, Target{Transport: "UDP", Addr: u.addr})
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -23,7 +24,9 @@ type conn struct {
 	kind    stream
 	flow    Flow
 	inbound bool
-	nc      net.Conn // of an outbound connection set by run, before write starts
+	target  Target         // what we have dialled, with its name
+	bind    netip.AddrPort // the local end to dial from; invalid: any
+	nc      net.Conn       // of an outbound connection set by run, before write starts
 
 	queue    chan []byte
 	draining chan struct{} // closed: write what is queued, then end
@@ -68,7 +71,7 @@ func (c *conn) open() error {
 	ctx, cancel := context.WithTimeout(c.m.ctx, c.m.cfg.DialTimeout)
 	defer cancel()
 	if c.nc == nil {
-		nc, err := c.kind.dial(ctx, c.flow.Remote)
+		nc, err := c.kind.dial(ctx, c.bind, c.flow.Remote)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.flow, err)
 		}
@@ -77,7 +80,7 @@ func (c *conn) open() error {
 	if c.kind.greet == nil {
 		return nil
 	}
-	nc, err := c.kind.greet(ctx, c.nc, c.inbound)
+	nc, err := c.kind.greet(ctx, c.nc, c.target, c.inbound)
 	if err != nil {
 		_ = c.nc.Close()
 		return fmt.Errorf("%s: %w", c.flow, err)
@@ -170,7 +173,7 @@ func (c *conn) hurry() {
 
 // read hands up messages until the connection ends; when it returns, done is closed.
 func (c *conn) read() {
-	in := c.kind.frames(c)
+	in := c.kind.frames(c.nc, c)
 	for {
 		data, err := in.next()
 		c.reading = false

@@ -170,3 +170,27 @@ func contentLength(head []byte) (n int, reason string) {
 func isContentLength(name []byte) bool {
 	return len(name) == 1 && name[0]|0x20 == 'l' || bytes.EqualFold(name, []byte("Content-Length"))
 }
+
+// wholes takes each Read for one message, as of transports that keep messages apart by themselves.
+type wholes struct {
+	src octets
+	buf []byte
+}
+
+// next returns what one Read gave; line ends alone are a keepalive, which such a transport has no answer for.
+func (w *wholes) next() ([]byte, error) {
+	if w.buf == nil {
+		w.buf = make([]byte, message.MaxMessageBytes+1)
+	}
+	for {
+		n, err := w.src.readOctets(w.buf, false)
+		switch {
+		case n == 0:
+			return nil, err
+		case n > message.MaxMessageBytes:
+			return nil, &frameError{513, "Message Too Large", w.buf[:n]}
+		case !blank(w.buf[:n]):
+			return w.buf[:n], nil
+		}
+	}
+}

@@ -14,7 +14,25 @@ import (
 	"github.com/confbridge/confbridge/sipua/message"
 )
 
-// listen opens one URL of Config.Listen.
+// listenAll opens all listeners.
+func (m *Manager) listenAll(ctx context.Context) (err error) {
+	if m.shown, err = parseShown(m.cfg.Advertise, m.cfg.External); err != nil {
+		return err
+	}
+	for _, l := range m.cfg.listeners() {
+		s, err := parseShown(l.Advertise, l.External)
+		if err == nil {
+			err = m.listen(ctx, l.URL)
+		}
+		if err != nil {
+			return err
+		}
+		m.shownAt = append(m.shownAt, s)
+	}
+	return nil
+}
+
+// listen opens one URL.
 func (m *Manager) listen(ctx context.Context, url string) error {
 	name, addr, err := m.parseListen(url)
 	if err != nil {
@@ -118,13 +136,10 @@ func probe(ctx context.Context, peer netip.Addr) (netip.Addr, error) {
 	return addrPort(c.LocalAddr()).Addr(), nil
 }
 
-// addrPort is the address of a UDP or TCP socket; IPv4 is never in its IPv6 form.
+// addrPort is the address of a socket; IPv4 is never in its IPv6 form.
 func addrPort(a net.Addr) netip.AddrPort {
 	var ap netip.AddrPort
-	switch a := a.(type) {
-	case *net.UDPAddr:
-		ap = a.AddrPort()
-	case *net.TCPAddr:
+	if a, ok := a.(interface{ AddrPort() netip.AddrPort }); ok { // *net.UDPAddr, *net.TCPAddr, and who does as they do
 		ap = a.AddrPort()
 	}
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())

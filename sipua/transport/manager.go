@@ -14,6 +14,8 @@ type Manager struct {
 	cfg     Config
 	handler Handler // set once, by Start
 	addrs   []Target
+	shownAt []shown // what is advertised of each of addrs
+	shown   shown   // of connections that we open without a listener of their transport
 	udp     []*udpSocket
 	streams []*streamListener
 	count   counters
@@ -37,11 +39,9 @@ func Listen(ctx context.Context, cfg Config) (*Manager, error) {
 		conns: make(map[uint64]*conn), byTarget: make(map[Target]*conn), bySource: make(map[netip.Addr]int),
 	}
 	m.ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	for _, url := range cfg.Listen {
-		if err := m.listen(ctx, url); err != nil {
-			_ = m.Close()
-			return nil, err
-		}
+	if err := m.listenAll(ctx); err != nil {
+		_ = m.Close()
+		return nil, err
 	}
 	return m, nil
 }
@@ -81,7 +81,7 @@ func (m *Manager) Close() error {
 	return nil
 }
 
-// Addrs are the listeners' bound addresses, in the order of Config.Listen.
+// Addrs are the listeners' bound addresses, in the order of Config.Listen, then of Config.Listeners.
 func (m *Manager) Addrs() []Target { return append([]Target(nil), m.addrs...) }
 
 // Open returns the flow that a request to t takes: the UDP socket, or a connection that is there, or a new one. It
@@ -176,12 +176,4 @@ func (m *Manager) id() uint64 {
 	defer m.mu.Unlock()
 	m.nextID++
 	return m.nextID
-}
-
-// sentBy is where peers of a local address find us.
-func (m *Manager) sentBy(local netip.AddrPort) HostPort {
-	if m.cfg.Advertise != "" {
-		return HostPort{m.cfg.Advertise, int(local.Port())}
-	}
-	return HostPort{local.Addr().WithZone("").String(), int(local.Port())}
 }

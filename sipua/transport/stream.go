@@ -9,18 +9,28 @@ import (
 	"time"
 )
 
-// stream is one connection-oriented transport. Another one (TLS, WS, SCTP) is a file that makes such a value, and a line
-// in Manager.stream. One Write is one message, so a transport that frames by itself does it in its net.Conn.
+// stream is one connection-oriented transport. Another one is a file that makes such a value, and a line in
+// Manager.stream. One Write on a connection is one whole message.
 type stream struct {
 	name string
+	// named says that greet makes the server prove to be Target.Name, so that connections are kept apart by it.
+	named bool
 	// listen opens a listener whose Accept waits for no peer: what must be talked over first is greet's.
 	listen func(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
-	dial   func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
+	// dial opens a connection, from the local address and port if that is valid: it is what we have told the peer.
+	dial func(ctx context.Context, local, to netip.AddrPort) (net.Conn, error)
 	// greet makes a new connection ready (a TLS or WebSocket handshake), on that connection's goroutine and within
-	// DialTimeout; it returns what to read and write instead. nil where there is nothing to do.
-	greet func(ctx context.Context, nc net.Conn, inbound bool) (net.Conn, error)
-	// frames cuts what is read into messages.
-	frames func(src octets) messages
+	// DialTimeout; it returns what to read and write instead. to.Name is who must be there, where we have dialled. nil where
+	// there is nothing to do. It closes nothing. A net.Conn that is an identified tells who the peer has proved to be.
+	greet func(ctx context.Context, nc net.Conn, to Target, inbound bool) (net.Conn, error)
+	// frames cuts what is read into messages: by Content-Length (framer), or where one Read is one message (wholes). nc is
+	// what greet returned. It must read by src alone, which keeps the deadlines.
+	frames func(nc net.Conn, src octets) messages
+}
+
+// identified is a connection whose peer has proved who it is, as TLS's.
+type identified interface {
+	peerNames() []string
 }
 
 // messages is a stream cut into messages. next returns one, good until the next call; nil is a keepalive that wants
@@ -31,7 +41,8 @@ type messages interface {
 
 // stream returns a transport by its name.
 func (m *Manager) stream(name string) (stream, bool) {
-	if name == "TCP" {
+	switch name {
+	case "TCP":
 		return tcp(), true
 	}
 	return stream{}, false
@@ -40,17 +51,24 @@ func (m *Manager) stream(name string) (stream, bool) {
 // tcp is SIP over TCP (RFC 3261 §18).
 func tcp() stream {
 	return stream{
-		name: "TCP",
-		listen: func(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
-			var lc net.ListenConfig
-			return lc.Listen(ctx, network("tcp", addr.Addr()), addr.String())
-		},
-		dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, network("tcp", to.Addr()), to.String())
-		},
-		frames: func(src octets) messages { return &framer{src: src} },
+		name:   "TCP",
+		listen: listenTCP,
+		dial:   dialTCP,
+		frames: func(_ net.Conn, src octets) messages { return &framer{src: src} },
 	}
+}
+
+func listenTCP(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
+	var lc net.ListenConfig
+	return lc.Listen(ctx, network("tcp", addr.Addr()), addr.String())
+}
+
+func dialTCP(ctx context.Context, local, to netip.AddrPort) (net.Conn, error) {
+	var d net.Dialer
+	if local.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(local)
+	}
+	return d.DialContext(ctx, network("tcp", to.Addr()), to.String())
 }
 
 // streamListener is one listener of a stream transport.
@@ -91,7 +109,7 @@ func (l *streamListener) accept() {
 // accepted starts a connection that a peer has opened, or closes it where there are too many.
 func (m *Manager) accepted(kind stream, nc net.Conn) {
 	local, remote := addrPort(nc.LocalAddr()), addrPort(nc.RemoteAddr())
-	c := newConn(m, kind, Flow{Transport: kind.name, Local: local, Remote: remote, SentBy: m.sentBy(local)})
+	c := newConn(m, kind, Flow{Transport: kind.name, Local: local, Remote: remote, SentBy: m.sentBy(kind.name, local, remote.Addr())})
 	c.nc, c.inbound = nc, true
 	m.mu.Lock()
 	from := remote.Addr()
@@ -137,7 +155,7 @@ func (m *Manager) connect(t Target) (*conn, error) {
 		}
 	}
 	at := netip.AddrPortFrom(local, listener.addr.Port())
-	c = newConn(m, listener.kind, Flow{Transport: t.Transport, Local: at, Remote: t.Addr, SentBy: m.sentBy(at)})
+	c = newConn(m, listener.kind, Flow{Transport: t.Transport, Local: at, Remote: t.Addr, SentBy: m.sentBy(t.Transport, at, t.Addr.Addr())})
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch other := m.byTarget[t]; {

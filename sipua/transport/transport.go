@@ -36,8 +36,13 @@ var (
 type Config struct {
 	// Listen has URLs such as "udp://0.0.0.0:5060", "tcp://[::]:5060"; port 0 takes a free one.
 	Listen []string
-	// Advertise is the host put into Via and Contact; empty: the local address that the peer is reached from.
+	// Listeners has more of them, each with what is advertised of it.
+	Listeners []Listener
+	// Advertise is the host, or host:port, put into Via and Contact; empty: the local address that the peer is reached from.
 	Advertise string
+	// External says to which peers Advertise is shown, the others being shown the local address: prefixes such as
+	// "203.0.113.0/24", or "!10.0.0.0/8" for all but these; the longest that has the peer's address decides. Empty: everybody.
+	External []string
 	// Limits on streams; 0 means the default in brackets.
 	MaxConns          int           // connections in all (4096)
 	MaxConnsPerSource int           // connections from one IP address (64)
@@ -98,6 +103,24 @@ type Target struct {
 
 // String is the target as a URL.
 func (t Target) String() string { return strings.ToLower(t.Transport) + "://" + t.Addr.String() }
+
+// listeners are all listeners, with what they advertise.
+func (c Config) listeners() []Listener {
+	var all []Listener
+	for _, url := range c.Listen {
+		all = append(all, Listener{URL: url, Advertise: c.Advertise, External: c.External})
+	}
+	for _, l := range c.Listeners {
+		if l.Advertise == "" {
+			l.Advertise = c.Advertise
+		}
+		if len(l.External) == 0 {
+			l.External = c.External
+		}
+		all = append(all, l)
+	}
+	return all
+}
 
 // withDefaults fills in what is zero.
 func (c Config) withDefaults() Config {

@@ -71,7 +71,7 @@ func (m *Manager) udpFor(peer netip.Addr) (*udpSocket, netip.Addr, error) {
 
 func (u *udpSocket) flow(local netip.Addr, remote netip.AddrPort) Flow {
 	at := netip.AddrPortFrom(local, u.addr.Port())
-	return Flow{Transport: "UDP", Local: at, Remote: remote, SentBy: u.m.sentBy(at), ID: u.id}
+	return Flow{Transport: "UDP", Local: at, Remote: remote, SentBy: u.m.sentBy("UDP", at, remote.Addr()), ID: u.id}
 }
 
 // read is the socket's goroutine.

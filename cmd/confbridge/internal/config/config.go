@@ -5,7 +5,6 @@ package config
 import (
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"time"
 )
 
@@ -18,23 +17,6 @@ type Config struct {
 	DataDir string
 	Log     Log
 }
-
-// SIP is where telephones reach the bridge.
-type SIP struct {
-	Listen []Listener
-	// Advertise is the host put into Contact and SDP; empty means the address that the call came in on.
-	Advertise string
-	// Domain is the host that request URIs must name; empty means any.
-	Domain string
-}
-
-// Listener is one transport address, as "udp://0.0.0.0:5060". Port 0 takes any free one.
-type Listener struct {
-	Transport string // "udp" or "tcp"
-	Addr      netip.AddrPort
-}
-
-func (l Listener) String() string { return l.Transport + "://" + l.Addr.String() }
 
 // Media is how sound travels.
 type Media struct {
@@ -70,10 +52,7 @@ type Log struct {
 // Default is the configuration without a file.
 func Default() Config {
 	return Config{
-		SIP: SIP{Listen: []Listener{
-			{Transport: "udp", Addr: netip.MustParseAddrPort("0.0.0.0:5060")},
-			{Transport: "tcp", Addr: netip.MustParseAddrPort("0.0.0.0:5060")},
-		}},
+		SIP:     defaultSIP(),
 		Media:   Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute},
 		Rooms:   Rooms{OnDemand: true, EmptyGrace: 10 * time.Second},
 		API:     API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},

@@ -2,16 +2,18 @@ package config
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-var compareAddrs = cmpopts.EquateComparable(Listener{})
+var compareAddrs = cmpopts.EquateComparable(Listener{}, netip.Prefix{})
 
 func noEnv(string) string { return "" }
 
@@ -32,7 +34,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, api, data_dir, log",
 		}},
 		{"an unknown key in a section", "sip:\n  listn: []\n", []string{
-			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, domain",
+			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, trunks",
 		}},
 		{"a key that stands twice", "log:\n  level: info\n  level: warn\n", []string{
 			"c.yaml:3:3: log.level: stands here for the second time",
@@ -57,11 +59,8 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"an address without a scheme", "sip:\n  listen: [\"0.0.0.0:5060\"]\n", []string{
 			`c.yaml:2:12: sip.listen[0]: "0.0.0.0:5060" is not of the form udp://0.0.0.0:5060`,
 		}},
-		{"a transport that is still to come", "sip:\n  listen: [\"tls://0.0.0.0:5061\"]\n", []string{
-			"c.yaml:2:12: sip.listen[0]: tls:// cannot be served yet; udp:// and tcp:// can",
-		}},
 		{"a transport that is none", "sip:\n  listen: [\"http://0.0.0.0:5061\"]\n", []string{
-			`c.yaml:2:12: sip.listen[0]: "http" is no SIP transport; udp:// and tcp:// are`,
+			`c.yaml:2:12: sip.listen[0]: no such SIP transport: "http" is not one of udp, tcp, tls, ws, wss, sctp, sctp+udp`,
 		}},
 		{"an address without a port", "sip:\n  listen: [\"udp://0.0.0.0\"]\n", []string{
 			`c.yaml:2:12: sip.listen[0]: "0.0.0.0" is not an IP address with a port, like 0.0.0.0:5060 or [::]:5060`,
@@ -130,8 +129,47 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"a SIP port among the media ports", "sip:\n  listen: [\"udp://127.0.0.1:25060\"]\n", []string{
 			"c.yaml:2:12: sip.listen[0]: port 25060 of sip.listen[0] lies in media.ports, 20000-29999",
 		}},
-		{"media ports around the API", "media:\n  ports: 50000-50099\n", []string{
-			"c.yaml:2:10: media.ports: port 50051 of api.grpc lies in media.ports, 50000-50099",
+		{"media ports around SCTP over UDP", "media:\n  ports: 9000-9999\nsip: {listen: [\"sctp+udp://0.0.0.0:9899\"]}\n", []string{
+			"c.yaml:3:16: sip.listen[0]: port 9899 of sip.listen[0] lies in media.ports, 9000-9999",
+		}},
+		{"TLS and TCP on one port", "sip:\n  listen: [\"tcp://0.0.0.0:5060\", {url: \"tls://127.0.0.1:5060\"}]\n", []string{
+			"c.yaml:2:34: sip.listen[1]: tcp 127.0.0.1:5060 is wanted by both sip.listen[0] and sip.listen[1]",
+		}},
+		{"a listener without its URL", "sip:\n  listen: [{advertise: a.example}]\n", []string{
+			"c.yaml:2:12: sip.listen[0].url: is missing",
+		}},
+		{"a certificate without its key", "sip:\n  tls: {certificate: config_test.go}\n", []string{
+			"c.yaml:2:22: sip.tls: certificate and key belong together",
+		}},
+		{"a certificate that is not there", "sip:\n  tls: {certificate: none.pem, key: none.pem}\n", []string{
+			`c.yaml:2:22: sip.tls.certificate: "none.pem" cannot be read: no such file or directory`,
+			`c.yaml:2:37: sip.tls.key: "none.pem" cannot be read: no such file or directory`,
+		}},
+		{"a network that is none", "sip:\n  external_networks: [10.0.0.0/33]\n", []string{
+			`c.yaml:2:23: sip.external_networks[0]: "10.0.0.0/33" is not a network, like 192.0.2.0/24, nor an address`,
+		}},
+		{"trunks that are no list", "sip:\n  trunks: {name: a}\n", []string{"c.yaml:2:11: sip.trunks: is keys with values, not a list"}},
+		{"a trunk that is text", "sip:\n  trunks: [carrier]\n", []string{"c.yaml:2:12: sip.trunks[0]: is text, not keys with values"}},
+		{"faults inside of trunks", "sip:\n  trunks:\n    - name: a b\n      networks: [x]\n    - calls: 0\n      nope: 1\n", []string{
+			`c.yaml:3:13: sip.trunks[0].name: "a b" is not 1 to 63 letters, digits, - _ and dots`,
+			`c.yaml:4:18: sip.trunks[0].networks[0]: "x" is not a network, like 192.0.2.0/24, nor an address`,
+			"c.yaml:5:12: sip.trunks[1].name: is missing",
+			`c.yaml:5:14: sip.trunks[1].calls: "0" is not a number from 1 to 100000`,
+			"c.yaml:6:7: sip.trunks[1].nope: no such key; there are name, networks, tls_names, users, trusted, rooms, " +
+				"number_from, rewrite, calls, calls_per_second, codecs, register, ping",
+		}},
+		{"two trunks of one name", "sip:\n  trunks: [{name: a}, {name: a}]\n", []string{
+			`c.yaml:2:23: sip.trunks[1]: there is another trunk of the name "a"`,
+		}},
+		{"a user without a password", "sip:\n  trunks: [{name: a, users: {bob: \"\"}}]\n", []string{
+			"c.yaml:2:35: sip.trunks[0].users.bob: has no password",
+		}},
+		{"a secret that the environment lacks", "sip:\n  trunks: [{name: a, users: {bob: env:NOBODY}}]\n", []string{
+			"c.yaml:2:35: sip.trunks[0].users.bob: the environment variable NOBODY is empty or not set",
+			"c.yaml:2:35: sip.trunks[0].users.bob: has no password",
+		}},
+		{"a registration without its registrar", "sip:\n  trunks: [{name: a, register: {user: x}}]\n", []string{
+			"c.yaml:2:12: sip.trunks[0].register.registrar: is missing",
 		}},
 		{"text that is no YAML", "sip: [\n", []string{"c.yaml:1:6: no valid YAML: sequence end token ']' not found"}},
 		{"a second document", "log: {level: warn}\n---\nlog: {level: info}\n", []string{
@@ -233,6 +271,94 @@ func TestFormatIsReadAsItWas(t *testing.T) {
 	}
 }
 
+// trunksYAML has every key of a trunk.
+const trunksYAML = `sip:
+  listen: [{url: "tls://0.0.0.0:5061", advertise: sip.example.com}, "udp://0.0.0.0:5060"]
+  tls: {clients: request}
+  external_networks: [192.0.2.0/24, "2001:db8::1"]
+  origins: ["https://a.example"]
+  ring: 2s
+  session_expires: 10m
+  anonymous: reject
+  realm: example.com
+  trunks:
+    - name: carrier
+      networks: [203.0.113.0/24]
+      tls_names: [sip.carrier.example]
+      trusted: true
+      rooms: ["1000", "2*"]
+      number_from: diversion
+      rewrite: ["+49301234* -> *"]
+      calls: 100
+      calls_per_second: 2.5
+      codecs: [PCMA, opus]
+      register: {registrar: "sip:carrier.example", address: "sip:bridge@carrier.example", user: bridge, password: "env:SECRET",
+        contact: b, expires: 10m, proxy: "sip:proxy.carrier.example;lr"}
+      ping: {uri: "sip:carrier.example", interval: 30s}
+    - name: phones
+      users: {alice: one, bob: "env:SECRET"}
+`
+
+func TestTrunksAreRead(t *testing.T) {
+	got, err := Parse("c.yaml", []byte(trunksYAML), env(map[string]string{"SECRET": "two"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix := netip.MustParsePrefix
+	want := SIP{
+		Listen: []Listener{
+			{Transport: "tls", Addr: netip.MustParseAddrPort("0.0.0.0:5061"), Advertise: "sip.example.com"},
+			{Transport: "udp", Addr: netip.MustParseAddrPort("0.0.0.0:5060")},
+		},
+		ExternalNetworks: []netip.Prefix{prefix("192.0.2.0/24"), prefix("2001:db8::1/128")},
+		TLS:              TLS{Clients: "request"},
+		Origins:          []string{"https://a.example"},
+		Ring:             2 * time.Second, SessionExpires: 10 * time.Minute, Anonymous: "reject", Realm: "example.com",
+		Trunks: []Trunk{{
+			Name: "carrier", Networks: []netip.Prefix{prefix("203.0.113.0/24")}, TLSNames: []string{"sip.carrier.example"}, Trusted: true,
+			Rooms: []string{"1000", "2*"}, NumberFrom: "diversion", Rewrite: []string{"+49301234* -> *"}, Calls: 100, CallsPerSecond: 2.5,
+			Codecs: []string{"PCMA", "opus"},
+			Register: Register{
+				Registrar: "sip:carrier.example", Address: "sip:bridge@carrier.example", User: "bridge", Password: "two", Contact: "b",
+				Expires: 10 * time.Minute, Proxy: "sip:proxy.carrier.example;lr",
+			},
+			Ping: Ping{URI: "sip:carrier.example", Interval: 30 * time.Second},
+		}, {
+			Name: "phones", Users: []User{{"alice", "one"}, {"bob", "two"}},
+		}},
+	}
+	if diff := cmp.Diff(want, got.SIP, compareAddrs); diff != "" {
+		t.Errorf("sip (-want +got):\n%s", diff)
+	}
+}
+
+func TestFormatOfTrunksShowsNoSecret(t *testing.T) {
+	want, err := Parse("c.yaml", []byte(trunksYAML), env(map[string]string{"SECRET": "two"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := Format(want)
+	got, err := Parse("", []byte(text), noEnv)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	for _, trunk := range want.SIP.Trunks {
+		for i := range trunk.Users {
+			trunk.Users[i].Password = "(set)"
+		}
+	}
+	want.SIP.Trunks[0].Register.Password = "(set)"
+	if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
+		t.Errorf("(-want +got):\n%s\n%s", diff, text)
+	}
+}
+
+func TestTCPPortsMayLieAmongTheMediaPorts(t *testing.T) {
+	if _, err := Parse("c.yaml", []byte("media:\n  ports: 50000-50099\nsip: {listen: [\"tcp://0.0.0.0:50060\"]}\n"), noEnv); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAFileThatIsNotThere(t *testing.T) {
 	_, err := Load("/nowhere/c.yaml", noEnv)
 	if err == nil || err.Error() != "/nowhere/c.yaml: no such file or directory" {
@@ -243,6 +369,8 @@ func TestAFileThatIsNotThere(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(Format(Default())))
 	f.Add([]byte("sip: {listen: [a, 1, null]}\nmedia:\n  ports: 1-2\n"))
+	f.Add([]byte(trunksYAML))
+	f.Add([]byte("sip: {trunks: [{users: [a], name: {b: c}}, 1, [2]], listen: [{url: 1}, {}]}"))
 	f.Add([]byte("a: &x [*x]\n<<: *x\n? [a]\n: b\n"))
 	f.Add([]byte("log: !!str {level: |\n  info\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {

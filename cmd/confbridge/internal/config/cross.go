@@ -8,7 +8,7 @@ import (
 // endpoint is one address that the bridge listens on.
 type endpoint struct {
 	key     string
-	network string // "udp" or "tcp"
+	network string // "udp", "tcp" or "sctp"
 	addr    netip.AddrPort
 	at      place // without a source: a default
 }
@@ -23,7 +23,7 @@ func (l *loader) cross() {
 				break
 			}
 		}
-		if l.cfg.Media.Ports.contains(int(e.addr.Port())) {
+		if e.network == "udp" && l.cfg.Media.Ports.contains(int(e.addr.Port())) {
 			l.blame(e, l.places["media.ports"], "media.ports", "port %d of %s lies in media.ports, %v",
 				e.addr.Port(), e.key, l.cfg.Media.Ports)
 		}
@@ -42,7 +42,7 @@ func (l *loader) blame(e endpoint, other place, otherKey, format string, args ..
 func (l *loader) endpoints() []endpoint {
 	var all []endpoint
 	for i, lis := range l.cfg.SIP.Listen {
-		e := endpoint{key: "sip.listen", network: lis.Transport, addr: lis.Addr}
+		e := endpoint{key: "sip.listen", network: lis.network(), addr: lis.Addr}
 		if len(l.listeners) > 0 {
 			e.key, e.at = l.listeners[i].path, l.listeners[i].at
 		}

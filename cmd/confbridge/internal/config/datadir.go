@@ -40,3 +40,18 @@ func checkWritable(dir string) error {
 		return os.Remove(probe)
 	}
 }
+
+// checkReadable says whether a file can be read; an empty name is no file and no fault.
+func checkReadable(name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		if cause, ok := errors.AsType[*fs.PathError](err); ok {
+			err = cause.Err
+		}
+		return fmt.Errorf("%q cannot be read: %w", name, err)
+	}
+	return f.Close()
+}

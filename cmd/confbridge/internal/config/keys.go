@@ -19,7 +19,9 @@ type shape uint8
 const (
 	text shape = iota
 	flag
-	list
+	list    // of texts; of mappings too where add and fields are set
+	records // a list of mappings; none is a list too
+	table   // a mapping whose keys are the user's own
 )
 
 // key is one setting: where it stands, how it is read and how it is written.
@@ -27,31 +29,26 @@ type key struct {
 	path  string
 	env   string // overrides the file; empty where nothing does
 	shape shape
+	empty bool // a list may be empty
 	// set reads a text; of a list, each entry in turn, after clear.
 	set   func(c *Config, s string) error
 	clear func(c *Config)
 	get   func(c *Config) string // as YAML
+	// add makes room for a mapping in a list, and fields are its keys; their paths begin with at.
+	add    func(c *Config)
+	fields func(at string) []key
+	// put reads one entry of a table.
+	put func(c *Config, name, s string) error
+	// needed says that a mapping in a list must have the key; secret that its value may be "env:NAME".
+	needed, secret bool
 }
+
+// listenKey is the one list whose entries cross looks at.
+const listenKey = "sip.listen"
 
 // keys are all settings, in the order in which they are written.
 func keys() []key {
-	return []key{
-		{
-			path: "sip.listen", env: "CONFBRIDGE_SIP_LISTEN", shape: list,
-			clear: func(c *Config) { c.SIP.Listen = nil },
-			set:   addListener,
-			get:   func(c *Config) string { return listYAML(c.SIP.Listen) },
-		},
-		{
-			path: "sip.advertise", env: "CONFBRIDGE_SIP_ADVERTISE",
-			set: func(c *Config, s string) error { c.SIP.Advertise = s; return checkHost(s) },
-			get: func(c *Config) string { return strconv.Quote(c.SIP.Advertise) },
-		},
-		{
-			path: "sip.domain",
-			set:  func(c *Config, s string) error { c.SIP.Domain = s; return checkHost(s) },
-			get:  func(c *Config) string { return strconv.Quote(c.SIP.Domain) },
-		},
+	return append(sipKeys(), []key{
 		{
 			path: "media.ports", env: "CONFBRIDGE_MEDIA_PORTS",
 			set: func(c *Config, s string) (err error) { c.Media.Ports, err = parsePorts(s); return err },
@@ -103,33 +100,7 @@ func keys() []key {
 			set:  func(c *Config, s string) error { c.Log.Format = s; return oneOf(s, "text", "json") },
 			get:  func(c *Config) string { return c.Log.Format },
 		},
-	}
-}
-
-// maxListeners bounds sip.listen.
-const maxListeners = 16
-
-func addListener(c *Config, s string) error {
-	transport, addr, ok := strings.Cut(s, "://")
-	if !ok {
-		return fmt.Errorf("%q is not of the form udp://0.0.0.0:5060", s)
-	}
-	switch transport {
-	case "udp", "tcp":
-	case "tls", "ws", "wss", "sctp":
-		return fmt.Errorf("%s:// cannot be served yet; udp:// and tcp:// can", transport)
-	default:
-		return fmt.Errorf("%q is no SIP transport; udp:// and tcp:// are", transport)
-	}
-	a, err := netip.ParseAddrPort(addr)
-	if err != nil {
-		return fmt.Errorf("%q is not an IP address with a port, like 0.0.0.0:5060 or [::]:5060", addr)
-	}
-	if len(c.SIP.Listen) == maxListeners {
-		return fmt.Errorf("more than %d listeners", maxListeners)
-	}
-	c.SIP.Listen = append(c.SIP.Listen, Listener{Transport: transport, Addr: a})
-	return nil
+	}...)
 }
 
 // hostName is RFC 1123 §2.1.
@@ -213,14 +184,6 @@ func oneOf(s string, allowed ...string) error {
 		return nil
 	}
 	return fmt.Errorf("%q is not one of %s", s, strings.Join(allowed, ", "))
-}
-
-func listYAML(all []Listener) string {
-	quoted := make([]string, len(all))
-	for i, l := range all {
-		quoted[i] = strconv.Quote(l.String())
-	}
-	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 // durationYAML is 1m0s as 1m.

@@ -50,11 +50,12 @@ func read(name string) ([]byte, error) {
 
 // Parse is Load of a file's content.
 func Parse(name string, data []byte, getenv func(string) string) (Config, error) {
-	l := &loader{source: name, cfg: Default(), places: map[string]place{}, seen: map[string]bool{}}
+	l := &loader{source: name, getenv: getenv, cfg: Default(), places: map[string]place{}, seen: map[string]bool{}}
 	l.file(data)
-	l.environment(getenv)
+	l.environment()
 	l.defaults()
 	l.cross()
+	l.crossTrunks()
 	if len(l.faults) > 0 {
 		l.faults.sort()
 		return Config{}, l.faults
@@ -77,6 +78,7 @@ type origin struct {
 // loader reads one configuration.
 type loader struct {
 	source string
+	getenv func(string) string
 	cfg    Config
 	faults Faults
 	places map[string]place // of each value that was read, by its key's path
@@ -170,8 +172,10 @@ func (l *loader) value(k key, e *ast.MappingValueNode) {
 	}
 	l.places[k.path] = at
 	switch k.shape {
-	case list:
+	case list, records:
 		l.entries(k, e.Value, at)
+	case table:
+		l.table(k, e.Value, at)
 	case flag:
 		b, ok := e.Value.(*ast.BoolNode)
 		if !ok {
@@ -195,30 +199,108 @@ func (l *loader) entries(k key, node ast.Node, at place) {
 		l.fault(at, k.path, "is %s, not a list", describe(node))
 		return
 	}
-	if len(seq.Values) == 0 {
+	if len(seq.Values) == 0 && !k.empty && k.shape == list {
 		l.fault(at, k.path, "is an empty list")
 	}
 	l.reset(k)
 	for i, v := range seq.Values {
-		path, at := fmt.Sprintf("%s[%d]", k.path, i), l.at(v.GetToken())
-		s, ok := textOf(v)
-		if !ok {
-			l.fault(at, path, "is %s, not text", describe(v))
-			continue
+		l.item(k, fmt.Sprintf("%s[%d]", k.path, i), v)
+	}
+}
+
+// item reads one entry of a list.
+func (l *loader) item(k key, path string, node ast.Node) {
+	at := l.at(node.GetToken())
+	_, one := node.(*ast.MappingValueNode)
+	_, many := node.(*ast.MappingNode)
+	switch s, ok := textOf(node); {
+	case k.add != nil && (one || many):
+		k.add(&l.cfg)
+		l.noteListener(k, path, at)
+		l.places[path] = at
+		fields := k.fields(path)
+		l.section(path+".", node, fields)
+		for _, f := range fields {
+			if f.needed && !l.seen[f.path] {
+				l.fault(at, f.path, "is missing")
+			}
 		}
+	case k.shape == records:
+		l.fault(at, path, "is %s, not keys with values", describe(node))
+	case !ok:
+		l.fault(at, path, "is %s, not text", describe(node))
+	default:
 		l.set(k, path, s, at)
 	}
 }
 
-func (l *loader) set(k key, path, s string, at place) {
-	before := len(l.cfg.SIP.Listen)
-	if err := k.set(&l.cfg, s); err != nil {
-		for _, line := range strings.Split(err.Error(), "\n") {
-			l.fault(at, path, "%s", line)
-		}
+// table reads a mapping whose keys are names of the user's own.
+func (l *loader) table(k key, node ast.Node, at place) {
+	var entries []*ast.MappingValueNode
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		entries = n.Values
+	case *ast.MappingValueNode:
+		entries = []*ast.MappingValueNode{n}
+	default:
+		l.fault(at, k.path, "is %s, not names with values", describe(node))
 		return
 	}
-	if len(l.cfg.SIP.Listen) > before {
+	for _, e := range entries {
+		name := e.Key.GetToken().Value
+		path, at := k.path+"."+name, l.at(e.Value.GetToken())
+		s, ok := textOf(e.Value)
+		switch {
+		case l.seen[path]:
+			l.fault(l.at(e.Key.GetToken()), path, "stands here for the second time")
+		case !ok:
+			l.fault(at, path, "is %s, not text", describe(e.Value))
+		default:
+			if k.secret {
+				s = l.secret(s, path, at)
+			}
+			l.report(k.put(&l.cfg, name, s), path, at)
+		}
+		l.seen[path] = true
+	}
+}
+
+func (l *loader) set(k key, path, s string, at place) {
+	if k.secret {
+		s = l.secret(s, path, at)
+	}
+	if l.report(k.set(&l.cfg, s), path, at) {
+		l.noteListener(k, path, at)
+	}
+}
+
+// report notes each line of an error as a fault, and says whether there was none.
+func (l *loader) report(err error, path string, at place) bool {
+	if err == nil {
+		return true
+	}
+	for _, line := range strings.Split(err.Error(), "\n") {
+		l.fault(at, path, "%s", line)
+	}
+	return false
+}
+
+// secret is a text, or what the environment variable holds that it names as "env:NAME".
+func (l *loader) secret(s, path string, at place) string {
+	name, named := strings.CutPrefix(s, "env:")
+	if !named {
+		return s
+	}
+	value := l.getenv(name)
+	if value == "" {
+		l.fault(at, path, "the environment variable %s is empty or not set", name)
+	}
+	return value
+}
+
+// noteListener remembers where an entry of sip.listen stands.
+func (l *loader) noteListener(k key, path string, at place) {
+	if k.path == listenKey {
 		l.listeners = append(l.listeners, origin{path: path, at: at})
 	}
 }
@@ -226,15 +308,17 @@ func (l *loader) set(k key, path, s string, at place) {
 // reset empties a list before the first entry that replaces it.
 func (l *loader) reset(k key) {
 	k.clear(&l.cfg)
-	l.listeners = nil
+	if k.path == listenKey {
+		l.listeners = nil
+	}
 }
 
 // environment lets variables override the file.
-func (l *loader) environment(getenv func(string) string) {
+func (l *loader) environment() {
 	for _, k := range keys() {
 		s := ""
 		if k.env != "" {
-			s = getenv(k.env)
+			s = l.getenv(k.env)
 		}
 		if s == "" {
 			continue

@@ -1,0 +1,248 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// SIP is where telephones reach the bridge, and who may call.
+type SIP struct {
+	Listen []Listener
+	// Advertise is the host put into Contact and SDP; empty means the address that the call came in on.
+	Advertise string
+	// ExternalNetworks are those whose peers are told Advertise; nil means all but loopback and private ones.
+	ExternalNetworks []netip.Prefix
+	// Domain is the host that request URIs must name; empty means any.
+	Domain string
+	TLS    TLS
+	// Origins are the web origins that WebSockets are taken from, besides the bridge's own host.
+	Origins []string
+	// Ring is how long a caller hears ringing before the answer; 0 means not at all.
+	Ring time.Duration
+	// SessionExpires is how often a call must show that it stands (RFC 4028).
+	SessionExpires time.Duration
+	// Anonymous says what becomes of calls that come from no trunk: auto, allow, challenge or reject.
+	Anonymous string
+	// Realm is what digest passwords belong to; empty means "confbridge".
+	Realm  string
+	Trunks []Trunk
+}
+
+// TLS is the bridge's certificate and whom it trusts.
+type TLS struct {
+	// Certificate and Key are PEM files; both empty: one is made in data_dir when tls:// or wss:// is listened on.
+	Certificate, Key string
+	// CA is a PEM file of the authorities that peers' certificates must come from; empty: the system's.
+	CA string
+	// Clients says whether callers must have a certificate: none, request or require.
+	Clients string
+}
+
+// Listener is one transport address, as "udp://0.0.0.0:5060". Port 0 takes any free one.
+type Listener struct {
+	Transport string // udp, tcp, tls, ws, wss, sctp or sctp+udp
+	Addr      netip.AddrPort
+	Advertise string // host for Contact and SDP of this listener alone; empty: SIP.Advertise
+}
+
+func (l Listener) String() string { return l.Transport + "://" + l.Addr.String() }
+
+// network is what the port is taken of.
+func (l Listener) network() string {
+	switch l.Transport {
+	case "udp", "sctp+udp":
+		return "udp"
+	case "sctp":
+		return "sctp"
+	}
+	return "tcp"
+}
+
+func defaultSIP() SIP {
+	return SIP{
+		Listen: []Listener{
+			{Transport: "udp", Addr: netip.MustParseAddrPort("0.0.0.0:5060")},
+			{Transport: "tcp", Addr: netip.MustParseAddrPort("0.0.0.0:5060")},
+		},
+		TLS:            TLS{Clients: "none"},
+		SessionExpires: 30 * time.Minute,
+		Anonymous:      "auto",
+		Realm:          "confbridge",
+	}
+}
+
+// sipKeys are the settings of sip.
+func sipKeys() []key {
+	return []key{
+		{
+			path: listenKey, env: "CONFBRIDGE_SIP_LISTEN", shape: list,
+			clear:  func(c *Config) { c.SIP.Listen = nil },
+			set:    addListener,
+			add:    func(c *Config) { c.SIP.Listen = append(c.SIP.Listen, Listener{}) },
+			fields: listenerKeys,
+			get:    func(c *Config) string { return listenersYAML(c.SIP.Listen) },
+		},
+		{
+			path: "sip.advertise", env: "CONFBRIDGE_SIP_ADVERTISE",
+			set: func(c *Config, s string) error { c.SIP.Advertise = s; return checkHost(s) },
+			get: func(c *Config) string { return strconv.Quote(c.SIP.Advertise) },
+		},
+		{
+			path: "sip.external_networks", shape: list, empty: true,
+			clear: func(c *Config) { c.SIP.ExternalNetworks = nil },
+			set:   func(c *Config, s string) error { return addPrefix(&c.SIP.ExternalNetworks, s) },
+			get:   func(c *Config) string { return quotedList(c.SIP.ExternalNetworks, netip.Prefix.String) },
+		},
+		{
+			path: "sip.domain",
+			set:  func(c *Config, s string) error { c.SIP.Domain = s; return checkHost(s) },
+			get:  func(c *Config) string { return strconv.Quote(c.SIP.Domain) },
+		},
+		fileKey("sip.tls.certificate", func(c *Config) *string { return &c.SIP.TLS.Certificate }),
+		fileKey("sip.tls.key", func(c *Config) *string { return &c.SIP.TLS.Key }),
+		fileKey("sip.tls.ca", func(c *Config) *string { return &c.SIP.TLS.CA }),
+		{
+			path: "sip.tls.clients",
+			set:  func(c *Config, s string) error { c.SIP.TLS.Clients = s; return oneOf(s, "none", "request", "require") },
+			get:  func(c *Config) string { return c.SIP.TLS.Clients },
+		},
+		{
+			path: "sip.origins", shape: list, empty: true,
+			clear: func(c *Config) { c.SIP.Origins = nil },
+			set:   func(c *Config, s string) error { c.SIP.Origins = append(c.SIP.Origins, s); return nil },
+			get:   func(c *Config) string { return quotedList(c.SIP.Origins, strings.Clone) },
+		},
+		{
+			path: "sip.ring",
+			set: func(c *Config, s string) (err error) {
+				c.SIP.Ring, err = parseDuration(s, 0, 2*time.Minute)
+				return err
+			},
+			get: func(c *Config) string { return durationYAML(c.SIP.Ring) },
+		},
+		{
+			path: "sip.session_expires",
+			set: func(c *Config, s string) (err error) {
+				c.SIP.SessionExpires, err = parseDuration(s, 90*time.Second, 24*time.Hour)
+				return err
+			},
+			get: func(c *Config) string { return durationYAML(c.SIP.SessionExpires) },
+		},
+		{
+			path: "sip.anonymous", env: "CONFBRIDGE_SIP_ANONYMOUS",
+			set: func(c *Config, s string) error {
+				c.SIP.Anonymous = s
+				return oneOf(s, "auto", "allow", "challenge", "reject")
+			},
+			get: func(c *Config) string { return c.SIP.Anonymous },
+		},
+		{
+			path: "sip.realm",
+			set:  func(c *Config, s string) error { c.SIP.Realm = s; return checkRealm(s) },
+			get:  func(c *Config) string { return strconv.Quote(c.SIP.Realm) },
+		},
+		recordKey("sip.trunks", func(c *Config) *[]Trunk { return &c.SIP.Trunks }, trunkFields()),
+	}
+}
+
+// maxListeners bounds sip.listen.
+const maxListeners = 16
+
+// transports are the schemes of sip.listen.
+var transports = []string{"udp", "tcp", "tls", "ws", "wss", "sctp", "sctp+udp"}
+
+func addListener(c *Config, s string) error {
+	l, err := parseListener(s)
+	if err != nil {
+		return err
+	}
+	if len(c.SIP.Listen) == maxListeners {
+		return fmt.Errorf("more than %d listeners", maxListeners)
+	}
+	c.SIP.Listen = append(c.SIP.Listen, l)
+	return nil
+}
+
+func parseListener(s string) (Listener, error) {
+	transport, addr, ok := strings.Cut(s, "://")
+	if !ok {
+		return Listener{}, fmt.Errorf("%q is not of the form udp://0.0.0.0:5060", s)
+	}
+	if err := oneOf(transport, transports...); err != nil {
+		return Listener{}, fmt.Errorf("no such SIP transport: %w", err)
+	}
+	a, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return Listener{}, fmt.Errorf("%q is not an IP address with a port, like 0.0.0.0:5060 or [::]:5060", addr)
+	}
+	return Listener{Transport: transport, Addr: a}, nil
+}
+
+// listenerKeys are the keys of a listener that is a mapping; it is the last one.
+func listenerKeys(at string) []key {
+	last := func(c *Config) *Listener { return &c.SIP.Listen[len(c.SIP.Listen)-1] }
+	return []key{
+		{
+			path: at + ".url", needed: true,
+			set: func(c *Config, s string) error {
+				l, err := parseListener(s)
+				last(c).Transport, last(c).Addr = l.Transport, l.Addr
+				return err
+			},
+		},
+		{
+			path: at + ".advertise",
+			set:  func(c *Config, s string) error { last(c).Advertise = s; return checkHost(s) },
+		},
+	}
+}
+
+func listenersYAML(all []Listener) string {
+	entries := make([]string, len(all))
+	for i, l := range all {
+		entries[i] = strconv.Quote(l.String())
+		if l.Advertise != "" {
+			entries[i] = fmt.Sprintf("{url: %q, advertise: %q}", l, l.Advertise)
+		}
+	}
+	return "[" + strings.Join(entries, ", ") + "]"
+}
+
+// fileKey is a key that names a file, which must be there.
+func fileKey(path string, at func(*Config) *string) key {
+	return key{
+		path: path,
+		set:  func(c *Config, s string) error { *at(c) = s; return checkReadable(s) },
+		get:  func(c *Config) string { return strconv.Quote(*at(c)) },
+	}
+}
+
+// maxPrefixes bounds a list of networks.
+const maxPrefixes = 256
+
+// addPrefix takes a network, or an address alone.
+func addPrefix(to *[]netip.Prefix, s string) error {
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		addr, err := netip.ParseAddr(s)
+		if err != nil {
+			return fmt.Errorf("%q is not a network, like 192.0.2.0/24, nor an address", s)
+		}
+		p = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if len(*to) == maxPrefixes {
+		return fmt.Errorf("more than %d networks", maxPrefixes)
+	}
+	*to = append(*to, p.Masked())
+	return nil
+}
+
+func checkRealm(s string) error {
+	if s == "" || len(s) > 128 || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == '"' || r == '\\' }) {
+		return fmt.Errorf("%q is not 1 to 128 characters without quotes", s)
+	}
+	return nil
+}

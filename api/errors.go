@@ -34,6 +34,7 @@ var translations = []struct {
 }{
 	{rooms.ErrNoParticipant, codes.NotFound, "PARTICIPANT_NOT_FOUND", aboutRequest},
 	{rooms.ErrNoRoom, codes.NotFound, "ROOM_NOT_FOUND", aboutRoom},
+	{errNoTrunk, codes.NotFound, "TRUNK_NOT_FOUND", aboutRequest},
 	{rooms.ErrRoomExists, codes.AlreadyExists, "ROOM_EXISTS", aboutRoom},
 	{rooms.ErrOccupied, codes.FailedPrecondition, "ROOM_OCCUPIED", aboutRoom},
 	{rooms.ErrLocked, codes.FailedPrecondition, "ROOM_LOCKED", aboutRoom},
@@ -46,6 +47,9 @@ var translations = []struct {
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", aboutRequest},
 	{context.Canceled, codes.Canceled, "CANCELED", aboutRequest},
 }
+
+// errNoTrunk says that the configuration names no such trunk.
+var errNoTrunk = errors.New("no such trunk")
 
 // violations are the fields of a request that cannot be; it is an ErrInvalid.
 type violations []*errdetails.BadRequest_FieldViolation

@@ -37,6 +37,7 @@ type bridge struct {
 	conn         *grpc.ClientConn
 	rooms        confbridgev1.RoomServiceClient
 	participants confbridgev1.ParticipantServiceClient
+	trunks       confbridgev1.TrunkServiceClient
 }
 
 func newBridge(t *testing.T, cfg rooms.Config) *bridge {
@@ -46,7 +47,7 @@ func newBridge(t *testing.T, cfg rooms.Config) *bridge {
 		t.Fatal(err)
 	}
 	b := &bridge{reg: rooms.NewRegistry(cfg)}
-	b.server = New(Config{}, b.reg)
+	b.server = New(Config{Trunks: someTrunks{}}, b.reg)
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(ln) }()
 	b.conn, err = grpc.NewClient("passthrough:///"+ln.Addr().String(),
@@ -56,6 +57,7 @@ func newBridge(t *testing.T, cfg rooms.Config) *bridge {
 	}
 	b.rooms = confbridgev1.NewRoomServiceClient(b.conn)
 	b.participants = confbridgev1.NewParticipantServiceClient(b.conn)
+	b.trunks = confbridgev1.NewTrunkServiceClient(b.conn)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), testWait)
 		defer cancel()

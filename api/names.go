@@ -7,10 +7,11 @@ import (
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
 
-// Resource names (AIP-122): rooms/{number} and rooms/{number}/participants/{id}.
+// Resource names (AIP-122): rooms/{number}, rooms/{number}/participants/{id} and trunks/{name}.
 const (
 	roomsCollection        = "rooms"
 	participantsCollection = "participants"
+	trunksCollection       = "trunks"
 	maxNumber              = 64 // bytes of a room's number
 	maxParticipantID       = 64 // bytes
 	maxEchoed              = 80 // bytes of a client's string that an error message repeats
@@ -40,6 +41,15 @@ func parseParticipantName(field, name string) (number, id string, err error) {
 			fmt.Sprintf("%s is not the name of a participant, like rooms/1000/participants/a1", quote(name)))
 	}
 	return parts[1], parts[3], nil
+}
+
+// parseTrunkName takes the trunk's own name out of its resource name, which came in the field so called.
+func parseTrunkName(field, name string) (trunk string, err error) {
+	trunk, ok := strings.CutPrefix(name, trunksCollection+"/")
+	if !ok || !validNumber(trunk) {
+		return "", violated(field, fmt.Sprintf("%s is not the name of a trunk, like trunks/carrier", quote(name)))
+	}
+	return trunk, nil
 }
 
 // validNumber is the grammar of room numbers, as rooms.Registry.Create has it.
@@ -91,6 +101,9 @@ func resourceOf(req any, what about) string {
 		}
 		return participantName(number, id)
 	}
+	if _, err := parseTrunkName("", name); err == nil {
+		return name
+	}
 	if _, err := parseRoomName("", name); err != nil {
 		return ""
 	}
@@ -130,6 +143,9 @@ func resourceField(req any) string {
 func resourceType(name string) string {
 	if strings.Contains(name, "/"+participantsCollection+"/") {
 		return "confbridge.v1.Participant"
+	}
+	if strings.HasPrefix(name, trunksCollection+"/") {
+		return "confbridge.v1.Trunk"
 	}
 	return "confbridge.v1.Room"
 }

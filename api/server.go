@@ -37,11 +37,13 @@ const (
 
 // Config is how the gRPC server behaves. The zero value works.
 type Config struct {
+	// Trunks is what the TrunkService shows; nil: there are none.
+	Trunks Trunks
 	// Log takes what no client is told: internal errors. nil discards it.
 	Log *slog.Logger
 }
 
-// Server is the gRPC server: RoomService, ParticipantService, reflection (v1 and v1alpha) and grpc.health.v1. Its
+// Server is the gRPC server: RoomService, ParticipantService, TrunkService, reflection (v1 and v1alpha) and grpc.health.v1. Its
 // methods are safe for concurrent use.
 type Server struct {
 	grpc     *grpc.Server
@@ -72,6 +74,7 @@ func New(cfg Config, reg *rooms.Registry) *Server {
 	)
 	confbridgev1.RegisterRoomServiceServer(s.grpc, &roomService{rooms: reg})
 	confbridgev1.RegisterParticipantServiceServer(s.grpc, &participantService{rooms: reg})
+	confbridgev1.RegisterTrunkServiceServer(s.grpc, &trunkService{trunks: cfg.Trunks})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.SetReady(false)
@@ -86,6 +89,7 @@ func (s *Server) SetReady(ready bool) {
 	}
 	for _, service := range []string{
 		"", confbridgev1.RoomService_ServiceDesc.ServiceName, confbridgev1.ParticipantService_ServiceDesc.ServiceName,
+		confbridgev1.TrunkService_ServiceDesc.ServiceName,
 	} {
 		s.health.SetServingStatus(service, status)
 	}

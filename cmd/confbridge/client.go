@@ -32,6 +32,7 @@ type apiFlags struct {
 type client struct {
 	rooms        confbridgev1.RoomServiceClient
 	participants confbridgev1.ParticipantServiceClient
+	trunks       confbridgev1.TrunkServiceClient
 }
 
 // call connects, runs do within the time allowed, and puts its error in people's words.
@@ -58,6 +59,7 @@ func (f apiFlags) stream(ctx context.Context, do func(ctx context.Context, c cli
 	err = do(ctx, client{
 		rooms:        confbridgev1.NewRoomServiceClient(conn),
 		participants: confbridgev1.NewParticipantServiceClient(conn),
+		trunks:       confbridgev1.NewTrunkServiceClient(conn),
 	})
 	return errors.Join(f.explain(err), conn.Close())
 }

@@ -28,6 +28,9 @@ func TestWhatCommandsPrint(t *testing.T) {
 		{"participants_list.txt", "participants list 1000"},
 		{"participants_list.json", "participants list 1000 --json"},
 		{"participants_show.txt", "participants show 1000 k3x9"},
+		{"trunks_list.txt", "trunks"},
+		{"trunks_list.json", "trunks list --json"},
+		{"trunks_show.txt", "trunks show carrier"},
 	}
 	addr := sample().start(t)
 	for _, tt := range tests {

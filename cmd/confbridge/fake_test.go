@@ -47,6 +47,7 @@ func ago(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(noon.A
 type fakeBridge struct {
 	confbridgev1.UnimplementedRoomServiceServer
 	confbridgev1.UnimplementedParticipantServiceServer
+	confbridgev1.UnimplementedTrunkServiceServer
 
 	rooms        []*confbridgev1.Room
 	participants []*confbridgev1.Participant
@@ -147,11 +148,28 @@ func (f *fakeBridge) RemoveParticipant(
 	return &confbridgev1.RemoveParticipantResponse{}, nil
 }
 
+// ListTrunks has pages of one trunk.
+func (f *fakeBridge) ListTrunks(_ context.Context, req *confbridgev1.ListTrunksRequest) (*confbridgev1.ListTrunksResponse, error) {
+	trunks := sampleTrunks()
+	i := len(req.GetPageToken())
+	resp := &confbridgev1.ListTrunksResponse{Trunks: trunks[i : i+1]}
+	if i+1 < len(trunks) {
+		resp.NextPageToken = strings.Repeat("x", i+1)
+	}
+	return resp, nil
+}
+
+func (f *fakeBridge) GetTrunk(_ context.Context, req *confbridgev1.GetTrunkRequest) (*confbridgev1.Trunk, error) {
+	f.keep(req)
+	return sampleTrunks()[0], nil
+}
+
 func (f *fakeBridge) start(t *testing.T) string {
 	t.Helper()
 	return serveFake(t, func(s *grpc.Server) {
 		confbridgev1.RegisterRoomServiceServer(s, f)
 		confbridgev1.RegisterParticipantServiceServer(s, f)
+		confbridgev1.RegisterTrunkServiceServer(s, f)
 	})
 }
 
@@ -173,6 +191,36 @@ func serveFake(t *testing.T, register func(*grpc.Server)) string {
 		}
 	})
 	return ln.Addr().String()
+}
+
+// sampleTrunks has one in each state.
+func sampleTrunks() []*confbridgev1.Trunk {
+	return []*confbridgev1.Trunk{
+		{
+			Name: "trunks/carrier", Calls: 12, MaxCalls: 100, CallsTotal: 4711, RefusedTotal: 3,
+			Registration: &confbridgev1.Registration{
+				State: confbridgev1.Registration_STATE_REGISTERED, Registrar: "sip:carrier.example", Address: "sip:bridge@carrier.example",
+				Target: "udp://192.0.2.1:5060", ChangeTime: ago(3 * time.Hour), ExpireTime: ago(-8 * time.Minute), NextAttemptTime: ago(-7 * time.Minute),
+			},
+			Reachability: &confbridgev1.Reachability{
+				State: confbridgev1.Reachability_STATE_UP, Uri: "sip:carrier.example", ChangeTime: ago(26 * time.Hour),
+				RoundTrip: durationpb.New(12345 * time.Microsecond),
+			},
+		},
+		{
+			Name: "trunks/branch", Calls: 1, CallsTotal: 7,
+			Registration: &confbridgev1.Registration{
+				State: confbridgev1.Registration_STATE_FAILED, ChangeTime: ago(40 * time.Second), Error: "SIP 403 Forbidden: \x1b[31mno such user here at all",
+			},
+			Reachability: &confbridgev1.Reachability{State: confbridgev1.Reachability_STATE_DOWN, ChangeTime: ago(90 * time.Second), Error: "no answer in time"},
+		},
+		{
+			Name:         "trunks/new",
+			Registration: &confbridgev1.Registration{State: confbridgev1.Registration_STATE_REGISTERING},
+			Reachability: &confbridgev1.Reachability{State: confbridgev1.Reachability_STATE_UNKNOWN},
+		},
+		{Name: "trunks/phones", Calls: 2},
+	}
 }
 
 // sample is a bridge with a bit of everything in it.

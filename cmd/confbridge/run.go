@@ -30,6 +30,7 @@ type commands struct {
 	Rooms        roomsCmd        `cmd:"" help:"Show and steer rooms."`
 	Participants participantsCmd `cmd:"" help:"Show and steer who is in a room."`
 	Events       eventsCmd       `cmd:"" help:"Follow what happens in a room, one event a line, until Ctrl-C."`
+	Trunks       trunksCmd       `cmd:"" help:"Show the trunks, their registrations and whether they answer."`
 	Call         callCmd         `cmd:"" help:"Place a SIP call, to try a bridge."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }

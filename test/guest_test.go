@@ -104,6 +104,20 @@ func (g *guest) sound() []int16 {
 	return append([]int16(nil), g.heard...)
 }
 
+// forget drops what was heard so far.
+func (g *guest) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.heard = nil
+}
+
+// hearsTone says whether the last half second heard has a tone in it.
+func (g *guest) hearsTone(hz float64) bool {
+	const samples = 4000
+	pcm := g.sound()
+	return len(pcm) >= samples && toneLevel(pcm[len(pcm)-samples:], hz, samples) > -40
+}
+
 // since are the packets that arrived after a moment.
 func (g *guest) since(at time.Time) []arrived {
 	g.mu.Lock()

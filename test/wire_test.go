@@ -33,6 +33,12 @@ func (b *running) openWire(t *testing.T, network string) *wire {
 	if network == "tcp" {
 		addr = b.TCP
 	}
+	return dialWire(t, network, addr)
+}
+
+// dialWire connects to whoever is at addr.
+func dialWire(t *testing.T, network, addr string) *wire {
+	t.Helper()
 	conn, err := net.Dial(network, addr)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/sdp"
 	"github.com/confbridge/confbridge/sipua/transaction"
+	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
 var (
@@ -53,8 +54,9 @@ type call struct {
 	log  *slog.Logger
 	user string // of our Contact
 	// focus says that our Contact is that of a conference (RFC 4579 §5.1).
-	focus bool
-	side  side
+	focus    bool
+	admitted *trunk.Call // of a call that came in: its trunk's line
+	side     side
 
 	inbox    chan event
 	inviting atomic.Bool             // an INVITE is in the inbox or being worked on
@@ -191,6 +193,7 @@ func (c *call) close() {
 			}
 		default:
 			c.side.leave(rooms.ReasonFailed)
+			c.admitted.End()
 			c.ep.wg.Done()
 			return
 		}

@@ -11,11 +11,16 @@ import (
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/sdp"
 	"github.com/confbridge/confbridge/sipua/transaction"
+	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
 // outside takes the requests that are in no dialog (RFC 3261 §8.2), in the order of checks of that section. It runs
 // on the goroutine that reads.
 func (s *Server) outside(tx *transaction.ServerTx) {
+	who, ok := s.identify(tx)
+	if !ok {
+		return
+	}
 	req := tx.Request()
 	switch req.Method {
 	case message.Invite, message.Options:
@@ -33,12 +38,12 @@ func (s *Server) outside(tx *transaction.ServerTx) {
 	case req.Method == message.Options:
 		s.ep.options(tx)
 	default:
-		s.invite(tx)
+		s.invite(tx, who)
 	}
 }
 
 // invite starts a call for a new INVITE.
-func (s *Server) invite(tx *transaction.ServerTx) {
+func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 	req := tx.Request()
 	if len(req.Contact) != 1 { // RFC 3261 §8.1.1.8
 		s.ep.reply(tx, 400, "INVITE must have one Contact")
@@ -48,17 +53,25 @@ func (s *Server) invite(tx *transaction.ServerTx) {
 	if !ok {
 		return
 	}
+	admitted, ok := s.admit(tx, who)
+	if !ok {
+		return
+	}
 	user := req.RequestURI.User
 	if user == "" {
 		user = message.EscapeUser(req.RequestURI.UserText()) // of a tel URI
 	}
 	c := newCall(s.ep, answered(req, tx.ToTag(), tx.Flow()), user)
-	c.focus = true
+	c.focus, c.admitted = true, admitted
+	if admitted.Trunk != "" {
+		c.log = c.log.With("trunk", admitted.Trunk)
+	}
 	c.inviting.Store(true)
 	ctx, giveUp := context.WithCancelCause(s.ep.ctx)
 	c.giveUp = giveUp
 	if err := s.ep.add(c, tx); err != nil {
 		giveUp(err)
+		admitted.End()
 		s.ep.replyLater(tx, 503, "")
 		return
 	}
@@ -92,11 +105,10 @@ func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, o
 // seatCaller gets the caller a seat in the room and a leg. Either is given back by seat.leave, which close calls.
 func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transaction.ServerTx) error {
 	c.side = noSide{}
-	req := tx.Request()
 	ctx, cancel := context.WithTimeout(ctx, setupTime)
 	defer cancel()
-	p, err := s.rooms.Admit(ctx, req.RequestURI.UserText(), rooms.Caller{
-		DisplayName: req.From.Display, Address: req.From.URI.String(), CallID: req.CallID,
+	p, err := s.rooms.Admit(ctx, c.admitted.Number, rooms.Caller{
+		DisplayName: c.admitted.DisplayName, Address: c.admitted.Address, CallID: tx.Request().CallID,
 	})
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -106,7 +118,7 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 	}
 	seat.participant = p
 	c.side = seat
-	c.log = c.log.With("room", req.RequestURI.UserText(), "participant", p.ID())
+	c.log = c.log.With("room", c.admitted.Number, "participant", p.ID())
 	bind, shown, err := s.ep.addresses(tx.Flow())
 	if err != nil {
 		return err
@@ -115,7 +127,7 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 		return fmt.Errorf("open leg: %w", err)
 	}
 	c.local = sdp.Local{
-		RTP: netip.AddrPortFrom(shown, seat.leg.Addr().Port()), Codecs: s.cfg.Codecs, SessionID: rand.Uint64() >> 2,
+		RTP: netip.AddrPortFrom(shown, seat.leg.Addr().Port()), Codecs: s.codecs(c.admitted), SessionID: rand.Uint64() >> 2,
 	}
 	return nil
 }

@@ -32,6 +32,8 @@ var (
 	callsDesc = prometheus.NewDesc("confbridge_sip_calls", "Calls, from INVITE to the end of BYE.", nil, nil)
 	transDesc = prometheus.NewDesc("confbridge_sip_transactions", "SIP transactions alive.", []string{"side"}, nil)
 	connsDesc = prometheus.NewDesc("confbridge_sip_connections", "SIP connections open.", nil, nil)
+	linesDesc = prometheus.NewDesc("confbridge_trunk_calls", "Calls of a trunk; anonymous: from nobody's.", []string{"trunk"}, nil)
+	authDesc  = prometheus.NewDesc("confbridge_sip_auth_failures_total", "Requests of callers that were not let in, by reason.", []string{"reason"}, nil)
 	sigDesc   = prometheus.NewDesc("confbridge_sip_signalling_total",
 		"What befell SIP messages: retransmitted (received again), repeated (sent again), merged (482), refused (503 for want of room), "+
 			"malformed, queue_full, send_error.", []string{"what"}, nil)
@@ -40,7 +42,7 @@ var (
 // Describe and Collect make Server a prometheus.Collector.
 func (s *Server) Describe(ch chan<- *prometheus.Desc) {
 	s.metrics.requests.Describe(ch)
-	for _, d := range []*prometheus.Desc{callsDesc, transDesc, connsDesc, sigDesc} {
+	for _, d := range []*prometheus.Desc{callsDesc, transDesc, connsDesc, linesDesc, authDesc, sigDesc} {
 		ch <- d
 	}
 }
@@ -58,6 +60,12 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
 	}
 	gauge(callsDesc, ep.callCount())
+	for _, t := range s.book.States() {
+		gauge(linesDesc, t.Calls, t.Name)
+	}
+	for why, n := range s.book.Failures() {
+		ch <- prometheus.MustNewConstMetric(authDesc, prometheus.CounterValue, float64(n), string(why))
+	}
 	tx, tp := ep.layer.Stats(), ep.stats()
 	gauge(transDesc, tx.Servers, "server")
 	gauge(transDesc, tx.Clients, "client")

@@ -23,6 +23,7 @@ import (
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua/transaction"
 	"github.com/confbridge/confbridge/sipua/transport"
+	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
 // Config is how a server behaves. The zero value works: UDP and TCP on port 5060 of all IPv4 addresses.
@@ -42,6 +43,8 @@ type Config struct {
 	Timers transaction.Timers
 	// MaxCalls is how many calls there may be at once; beyond it INVITEs get 503. 0 means 10000.
 	MaxCalls int
+	// Trunks is who may call; the zero value lets in who calls from a private network.
+	Trunks trunk.Config
 	// Transport has the limits of connections; its Listen, Advertise and Log are not looked at.
 	Transport transport.Config
 	// Log takes what nobody is told otherwise; nil discards it.
@@ -54,6 +57,7 @@ type Server struct {
 	cfg      Config
 	rooms    Rooms
 	engine   *media.Engine
+	book     *trunk.Book
 	metrics  metrics
 	draining atomic.Bool
 
@@ -77,6 +81,10 @@ func New(cfg Config, reg Rooms, eng *media.Engine) (*Server, error) {
 			faults = append(faults, fmt.Errorf("%w: codec %q", ErrConfig, c))
 		}
 	}
+	book, err := newBook(cfg)
+	if err != nil {
+		faults = append(faults, err)
+	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
@@ -92,7 +100,7 @@ func New(cfg Config, reg Rooms, eng *media.Engine) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: cfg, rooms: reg, engine: eng, metrics: newMetrics()}, nil
+	return &Server{cfg: cfg, rooms: reg, engine: eng, book: book, metrics: newMetrics()}, nil
 }
 
 // Listen opens all listeners, or none, and answers from then on until Shutdown; ctx bounds the opening only. The error

@@ -11,6 +11,7 @@ import (
 	"github.com/confbridge/confbridge/sipua/sdp"
 	"github.com/confbridge/confbridge/sipua/transaction"
 	"github.com/confbridge/confbridge/sipua/transport"
+	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
 // refusal is how an error is told to a caller.
@@ -52,6 +53,15 @@ var refusals = []struct {
 	{sdp.ErrTransport, refusal{status: 488, warning: 302, text: "Incompatible transport protocol"}},
 	{sdp.ErrAddress, refusal{status: 488, warning: 301, text: "Incompatible network address formats"}},
 	{sdp.ErrMulticast, refusal{status: 488, warning: 330, text: "Multicast not available"}},
+
+	{trunk.ErrUnauthorized, refusal{status: 401}},
+	{trunk.ErrURI, refusal{status: 400}},
+	{trunk.ErrForbidden, refusal{status: 403}},
+	{trunk.ErrBlocked, refusal{status: 403}},
+	{trunk.ErrNoNumber, refusal{status: 404}},
+	{trunk.ErrLimit, refusal{status: 486, cause: 34, text: "no line of the trunk is free"}},
+	{trunk.ErrRate, refusal{status: 503, cause: 42, text: "too many calls per second", retry: true}},
+	{trunk.ErrConfig, refusal{status: 500}},
 
 	{transaction.ErrTimeout, refusal{status: 408}},
 	{ErrShutdown, refusal{status: 503, cause: 41, text: "bridge is draining", retry: true}},

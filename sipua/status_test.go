@@ -14,6 +14,7 @@ import (
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/sdp"
+	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
 // sentinels finds the names of all exported Err variables of a package's source.
@@ -63,6 +64,12 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 			"ErrNoAudio": {sdp.ErrNoAudio, 488}, "ErrNoCodec": {sdp.ErrNoCodec, 488},
 			"ErrTransport": {sdp.ErrTransport, 488}, "ErrAddress": {sdp.ErrAddress, 488},
 			"ErrMulticast": {sdp.ErrMulticast, 488},
+		},
+		"trunk": {
+			"ErrUnauthorized": {trunk.ErrUnauthorized, 401}, "ErrURI": {trunk.ErrURI, 400},
+			"ErrForbidden": {trunk.ErrForbidden, 403}, "ErrBlocked": {trunk.ErrBlocked, 403},
+			"ErrNoNumber": {trunk.ErrNoNumber, 404}, "ErrLimit": {trunk.ErrLimit, 486},
+			"ErrRate": {trunk.ErrRate, 503}, "ErrConfig": {trunk.ErrConfig, 500},
 		},
 	}
 	inTable := func(err error) bool {

@@ -1,0 +1,132 @@
+package trunk
+
+import (
+	"sync"
+	"time"
+
+	"github.com/confbridge/confbridge/sipua/message"
+)
+
+// Call is an INVITE that was let in. End must be called when the call is over.
+type Call struct {
+	// Trunk is the trunk's name, empty for anonymous callers.
+	Trunk string
+	// Number is the room's, after rewriting.
+	Number string
+	// DisplayName and Address are what others are shown of the caller.
+	DisplayName, Address string
+	// Codecs are those that are spoken with the trunk; nil: the server's. The slice is the Config's: not to be written.
+	Codecs []string
+
+	end func()
+}
+
+// End gives the trunk its line back. It may be called more than once, and of a nil Call.
+func (c *Call) End() {
+	if c != nil {
+		c.end()
+	}
+}
+
+// Admit lets a caller's INVITE in, or fails with ErrNoNumber, ErrLimit or ErrRate.
+func (b *Book) Admit(c Caller, req *message.Message) (*Call, error) {
+	e := c.entry
+	if e == nil {
+		e = b.guests
+	}
+	number, ok := rewrite(e.Rewrite, dialled(req, e.NumberFrom))
+	if !ok || !matchesAny(e.Rooms, number) {
+		e.line.refuse()
+		return nil, ErrNoNumber
+	}
+	if err := e.line.take(e.Terms, b.cfg.Now()); err != nil {
+		return nil, err
+	}
+	call := &Call{Trunk: c.Trunk(), Number: number, Codecs: e.Codecs, end: sync.OnceFunc(e.line.release)}
+	call.DisplayName, call.Address = shown(req, e.Trusted)
+	return call, nil
+}
+
+// Who wants not to be known is shown like this (RFC 3323 §4.1.1.3).
+const (
+	anonymousName    = "Anonymous"
+	anonymousAddress = "sip:anonymous@anonymous.invalid"
+)
+
+// shown is what others are shown of a caller: what a trusted trunk asserts (RFC 3325 §5), else what From says; and neither
+// where the caller does not want it ("id" of RFC 3325 §9.3, "user" of RFC 3323 §4.2). P-Preferred-Identity is for proxies
+// and not looked at.
+func shown(req *message.Message, trusted bool) (name, address string) {
+	if req.HasPrivacy("id", "user") {
+		return anonymousName, anonymousAddress
+	}
+	if trusted {
+		for _, a := range req.AssertedIdentities() {
+			if address == "" {
+				address = a.URI.String()
+			}
+			if name == "" {
+				name = a.Display
+			}
+		}
+	}
+	if address == "" {
+		return req.From.Display, req.From.URI.String()
+	}
+	return name, address
+}
+
+// line counts a trunk's calls.
+type line struct {
+	mu      sync.Mutex
+	calls   int
+	total   uint64
+	refused uint64
+	tokens  float64 // calls that may come at once
+	filled  time.Time
+}
+
+// take takes a line for a new call.
+func (l *line) take(t Terms, now time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.MaxCalls > 0 && l.calls >= t.MaxCalls {
+		l.refused++
+		return ErrLimit
+	}
+	if t.CallsPerSecond > 0 && !l.token(t.CallsPerSecond, now) {
+		l.refused++
+		return ErrRate
+	}
+	l.calls++
+	l.total++
+	return nil
+}
+
+// token takes one from the bucket, which holds what comes in a second, and one at least.
+func (l *line) token(rate float64, now time.Time) bool {
+	size := max(rate, 1)
+	if l.filled.IsZero() {
+		l.tokens = size
+	} else if d := now.Sub(l.filled); d > 0 {
+		l.tokens = min(size, l.tokens+rate*d.Seconds())
+	}
+	l.filled = now
+	if l.tokens < 1 {
+		return false
+	}
+	l.tokens--
+	return true
+}
+
+func (l *line) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls--
+}
+
+func (l *line) refuse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused++
+}

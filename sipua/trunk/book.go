@@ -144,7 +144,7 @@ func (b *Book) refuse(source netip.Addr, p proof, now time.Time) error {
 // neighbours are strangers.
 func (b *Book) policy(a netip.Addr) Policy {
 	switch {
-	case b.cfg.Anonymous != PrivateOnly:
+	case b.cfg.Anonymous != PrivateOnly && b.cfg.Anonymous != auto:
 		return b.cfg.Anonymous
 	case a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast():
 		return Allow

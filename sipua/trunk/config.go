@@ -45,10 +45,11 @@ type Policy string
 // Policies. With Reject a 401 is still what callers get where a trunk has users and no Networks and TLSNames: nobody could
 // show who they are otherwise.
 const (
-	PrivateOnly Policy = ""          // Allow from loopback, RFC 1918, RFC 4193 and link-local addresses, Challenge from all others
+	PrivateOnly Policy = ""          // "auto" means it too: Allow from loopback, RFC 1918, RFC 4193 and link-local addresses, Challenge from all others
 	Allow       Policy = "allow"     // let in
 	Challenge   Policy = "challenge" // 401
 	Reject      Policy = "reject"    // 403
+	auto        Policy = "auto"      // PrivateOnly
 )
 
 // Algorithm is a hash of RFC 8760 §2.2.
@@ -152,7 +153,7 @@ func (f *faults) add(ok bool, format string, args ...any) {
 func (c Config) Validate() error {
 	var f faults
 	c = c.withDefaults()
-	f.add(oneOf(c.Anonymous, PrivateOnly, Allow, Challenge, Reject), "anonymous %q: not allow, challenge or reject", c.Anonymous)
+	f.add(oneOf(c.Anonymous, PrivateOnly, auto, Allow, Challenge, Reject), "anonymous %q: not allow, challenge or reject", c.Anonymous)
 	f.add(plain(c.Realm), "realm %q: not printable ASCII without quotes and backslashes", c.Realm)
 	f.add(len(c.Algorithms) > 0, "no algorithm")
 	for i, a := range c.Algorithms {

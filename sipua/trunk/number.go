@@ -2,6 +2,7 @@ package trunk
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/confbridge/confbridge/sipua/message"
@@ -16,7 +17,8 @@ const (
 
 // Rule rewrites a number. Either the whole number becomes To, or Strip bytes are taken from its front and Add is put there:
 // {Match: "+49301234*", Strip: 9} makes 1000 of +493012341000; {Match: "00*", Strip: 2, Add: "+"} makes an E.164 number of an
-// international one; {Match: "+49301234…1000", To: "1000"}.
+// international one; {Match: "+49301234…1000", To: "1000"}. In To a star stands for what the star of Match, which must be the only
+// one, stands for: {Match: "+49301234*", To: "*"} does what the first example does.
 type Rule struct {
 	// Match is a pattern for the whole number: "*", "…" and "..." stand for any characters or none, "?" for one.
 	Match string
@@ -25,7 +27,21 @@ type Rule struct {
 	To    string
 }
 
+// ParseRule reads "MATCH -> TO" (or "MATCH → TO"), as "+49301234* -> *". The error wraps ErrConfig.
+func ParseRule(text string) (Rule, error) {
+	from, to, ok := strings.Cut(strings.Replace(text, "→", "->", 1), "->")
+	r := Rule{Match: strings.TrimSpace(from), To: strings.TrimSpace(to)}
+	if !ok || r.To == "" {
+		return Rule{}, fmt.Errorf("%w: rule %q is not MATCH -> TO", ErrConfig, text)
+	}
+	if err := r.check(); err != nil {
+		return Rule{}, fmt.Errorf("%w: rule %q: %w", ErrConfig, text, err)
+	}
+	return r, nil
+}
+
 func (r Rule) check() error {
+	match, to := stars.Replace(r.Match), stars.Replace(r.To)
 	switch {
 	case r.Match == "" || len(r.Match) > maxPattern:
 		return errors.New("the pattern is empty or too long")
@@ -33,16 +49,23 @@ func (r Rule) check() error {
 		return errors.New("more is stripped or added than a number can have")
 	case r.To != "" && (r.Strip != 0 || r.Add != ""):
 		return errors.New("to goes without strip and add")
+	case strings.Count(to, "*") > 1 || strings.Contains(to, "*") && strings.Count(match, "*") != 1:
+		return errors.New("a star of to needs exactly one of the pattern")
 	}
 	return nil
 }
 
 // apply rewrites a number that matches.
 func (r Rule) apply(number string) string {
-	if r.To != "" {
+	if r.To == "" {
+		return r.Add + number[min(r.Strip, len(number)):]
+	}
+	front, back, found := strings.Cut(stars.Replace(r.To), "*")
+	if !found {
 		return r.To
 	}
-	return r.Add + number[min(r.Strip, len(number)):]
+	before, after, _ := strings.Cut(stars.Replace(r.Match), "*")
+	return front + number[len(before):len(number)-len(after)] + back
 }
 
 // rewrite applies the first rule that matches. It is false where nothing, or too much, is left.

@@ -50,7 +50,7 @@ func Listen(ctx context.Context, cfg Config) (*Manager, error) {
 func (m *Manager) Start(h Handler) {
 	m.handler = h
 	for _, u := range m.udp {
-		m.wg.Go(u.read)
+		u.start()
 	}
 	for _, l := range m.streams {
 		m.wg.Go(l.accept)
@@ -75,7 +75,7 @@ func (m *Manager) Close() error {
 		_ = l.ln.Close()
 	}
 	for _, u := range m.udp {
-		_ = u.pc.Close()
+		u.close()
 	}
 	m.wg.Wait()
 	return nil

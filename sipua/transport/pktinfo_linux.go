@@ -1,33 +1,12 @@
 package transport
 
 import (
-	"net"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
 )
 
-// tellDestination makes the kernel add to each packet the address that it was sent to (ip(7), ipv6(7)).
-func tellDestination(pc *net.UDPConn, v4 bool) error {
-	raw, err := pc.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var opt error
-	err = raw.Control(func(fd uintptr) {
-		if v4 {
-			opt = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
-		} else {
-			opt = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	return opt
-}
-
-// destination reads what tellDestination had added: of IPv4 the interface's own address, also for a broadcast.
+// destination reads the address that a datagram was sent to: of IPv4 the interface's own address, also for a broadcast.
 func destination(oob []byte) (netip.Addr, bool) {
 	for len(oob) > 0 {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(oob)

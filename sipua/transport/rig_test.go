@@ -28,11 +28,18 @@ type received struct {
 type ear struct {
 	in     chan received
 	closed chan error
+	failed chan Flow // what Closed tells of UDP
 }
 
 func (e *ear) Receive(m *message.Message, f Flow) { e.in <- received{m, f} }
 
-func (e *ear) Closed(_ Flow, err error) {
+func (e *ear) Closed(f Flow, err error) {
+	if !f.Reliable() {
+		select {
+		case e.failed <- f:
+		default:
+		}
+	}
 	select {
 	case e.closed <- err:
 	default:

@@ -15,13 +15,14 @@ type Stats struct {
 	Connections              int    // open now
 	QueueFull                uint64 // messages dropped because a peer did not read
 	SendErrors               uint64 // messages that could not be sent
+	Unreachable              uint64 // ICMP errors that say that datagrams of ours do not arrive
 	Timeouts                 uint64 // connections closed for idleness or a message that did not end
 }
 
 // counters are the living Stats.
 type counters struct {
 	receivedUDP, receivedStream, sentUDP, sentStream, malformed, answered400, keepalives atomic.Uint64
-	accepted, refused, opened, queueFull, sendErrors, timeouts                           atomic.Uint64
+	accepted, refused, opened, queueFull, sendErrors, unreachable, timeouts              atomic.Uint64
 }
 
 // Stats returns the counters as of now.
@@ -35,6 +36,6 @@ func (m *Manager) Stats() Stats {
 		SentUDP: c.sentUDP.Load(), SentTCP: c.sentStream.Load(),
 		Malformed: c.malformed.Load(), Answered400: c.answered400.Load(), Keepalives: c.keepalives.Load(),
 		Accepted: c.accepted.Load(), Refused: c.refused.Load(), Opened: c.opened.Load(), Connections: open,
-		QueueFull: c.queueFull.Load(), SendErrors: c.sendErrors.Load(), Timeouts: c.timeouts.Load(),
+		QueueFull: c.queueFull.Load(), SendErrors: c.sendErrors.Load(), Unreachable: c.unreachable.Load(), Timeouts: c.timeouts.Load(),
 	}
 }

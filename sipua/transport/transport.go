@@ -3,10 +3,11 @@
 // and reuses connections for requests. Nothing it does waits for a peer: a datagram goes to the kernel, a stream has a
 // bounded queue and a writer of its own.
 //
-// Goroutines: one reader for each UDP socket; for each TCP listener one that accepts; for each TCP connection one that
+// Goroutines: one reader for each UDP socket, of which a listener has one for each processor; for each TCP listener one that accepts; for each TCP connection one that
 // reads and one that writes (and dials first, if we open it). [Manager.Close] returns after all of them.
 //
-// Order: all messages of one connection or UDP socket are handed up one after another by the goroutine that reads it.
+// Order: all messages of one connection, and over UDP of one source, are handed up one after another by the goroutine that
+// reads it.
 package transport
 
 import (
@@ -51,6 +52,7 @@ type Config struct {
 	WriteTimeout      time.Duration // one write (5 s)
 	DialTimeout       time.Duration // opening a connection (5 s)
 	WriteQueue        int           // messages that wait to be written to one connection (128)
+	UDPReaders        int           // sockets of each UDP listener, each with a reader (one a processor, at most 8)
 	Tap               Tap           // sees every message; nil: nobody does
 	Log               *slog.Logger  // nil discards
 }
@@ -66,7 +68,9 @@ type Tap interface {
 type Handler interface {
 	// Receive takes one message that parsed and whose topmost Via has received and rport filled in. It is the handler's.
 	Receive(msg *message.Message, from Flow)
-	// Closed says that a connection has ended and that nothing queued on it will be sent any more. Not for UDP.
+	// Closed says that a connection has ended and that nothing queued on it will be sent any more. Over UDP it says that
+	// datagrams to f.Remote do not arrive: an ICMP error has come (RFC 3261 §18.4); f has no Local and no SentBy then. Such an
+	// error is easy to forge for who knows both ends' addresses: believe it only of a peer that has not been heard of.
 	Closed(f Flow, err error)
 }
 

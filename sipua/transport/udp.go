@@ -6,37 +6,118 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
+	"syscall"
 	"time"
 )
 
-// udpSocket is one UDP listener. Requests and responses go out by it too, so that they come from the port that peers
-// know (RFC 3581 §4).
+// maxReaders bounds the sockets of one UDP listener, whatever the machine has.
+const maxReaders = 8
+
+// udpSocket is one UDP listener. It has as many sockets on its one port as there are processors, each with a goroutine
+// that reads it: the kernel chooses by the pair of addresses, so all datagrams of one source come to the same and stay in
+// their order. Requests and responses go out by them too, so that they come from the port that peers know (RFC 3581 §4).
 type udpSocket struct {
 	m    *Manager
 	id   uint64
-	pc   *net.UDPConn
+	pcs  []*net.UDPConn
 	addr netip.AddrPort // bound
 	any  bool           // bound to all addresses: the kernel says for each packet which one it came to
 }
 
 func (m *Manager) listenUDP(ctx context.Context, addr netip.AddrPort) error {
-	var lc net.ListenConfig
-	p, err := lc.ListenPacket(ctx, network("udp", addr.Addr()), addr.String())
-	if err != nil {
+	u := &udpSocket{m: m, id: m.id(), any: addr.Addr().IsUnspecified()}
+	if err := u.open(ctx, addr, m.cfg.UDPReaders); err != nil {
+		u.close()
 		return err
-	}
-	u := &udpSocket{m: m, id: m.id(), pc: p.(*net.UDPConn), any: addr.Addr().IsUnspecified()}
-	u.addr = addrPort(u.pc.LocalAddr())
-	_ = u.pc.SetReadBuffer(1 << 20) // as much of it as the system allows
-	if u.any {
-		if err := tellDestination(u.pc, addr.Addr().Is4()); err != nil {
-			_ = p.Close()
-			return err
-		}
 	}
 	m.udp = append(m.udp, u)
 	m.addrs = append(m.addrs, Target{Transport: "UDP", Addr: u.addr})
 	return nil
+}
+
+// open binds the sockets. The first is bound without sharing its port, so that a port that another program has is an error
+// even if that is a bridge as well; the others share it afterwards.
+func (u *udpSocket) open(ctx context.Context, addr netip.AddrPort, readers int) error {
+	first, err := listenPacket(ctx, addr, nil)
+	if err != nil {
+		return err
+	}
+	u.pcs = append(u.pcs, first)
+	u.addr = addrPort(first.LocalAddr())
+	if readers = bounded(readers); readers > 1 {
+		if err := control(first, sharePort); err != nil {
+			return err
+		}
+	}
+	for len(u.pcs) < readers {
+		pc, err := listenPacket(ctx, u.addr, sharePort)
+		if err != nil {
+			return err
+		}
+		u.pcs = append(u.pcs, pc)
+	}
+	for _, pc := range u.pcs {
+		_ = pc.SetReadBuffer(1 << 20) // as much of it as the system allows
+		if err := prepareUDP(pc, addr.Addr().Is4(), u.any); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bounded is how many readers a listener has.
+func bounded(readers int) int {
+	if readers <= 0 {
+		readers = runtime.GOMAXPROCS(0)
+	}
+	if !canShare {
+		readers = 1
+	}
+	return min(readers, maxReaders)
+}
+
+// listenPacket opens a socket; option is applied before it is bound.
+func listenPacket(ctx context.Context, addr netip.AddrPort, option func(fd int) error) (*net.UDPConn, error) {
+	var lc net.ListenConfig
+	if option != nil {
+		lc.Control = func(_, _ string, raw syscall.RawConn) error { return onDescriptor(raw, option) }
+	}
+	p, err := lc.ListenPacket(ctx, network("udp", addr.Addr()), addr.String())
+	if err != nil {
+		return nil, err
+	}
+	return p.(*net.UDPConn), nil
+}
+
+// control applies a socket option.
+func control(pc *net.UDPConn, option func(fd int) error) error {
+	raw, err := pc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return onDescriptor(raw, option)
+}
+
+func onDescriptor(raw syscall.RawConn, option func(fd int) error) error {
+	var failed error
+	if err := raw.Control(func(fd uintptr) { failed = option(int(fd)) }); err != nil {
+		return err
+	}
+	return failed
+}
+
+func (u *udpSocket) close() {
+	for _, pc := range u.pcs {
+		_ = pc.Close()
+	}
+}
+
+// start starts the readers.
+func (u *udpSocket) start() {
+	for _, pc := range u.pcs {
+		u.m.wg.Go(func() { u.read(pc) })
+	}
 }
 
 // udpFor chooses the socket for a peer and the local address it goes out from: the socket on that very address, else
@@ -74,31 +155,25 @@ func (u *udpSocket) flow(local netip.Addr, remote netip.AddrPort) Flow {
 	return Flow{Transport: "UDP", Local: at, Remote: remote, SentBy: u.m.sentBy("UDP", at, remote.Addr()), ID: u.id}
 }
 
-// read is the socket's goroutine.
-func (u *udpSocket) read() {
-	buf := make([]byte, 65536)
-	oob := make([]byte, 128)
-	for {
-		n, oobn, _, from, err := u.pc.ReadMsgUDPAddrPort(buf, oob)
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) || !u.m.pause(50*time.Millisecond) {
-				return
-			}
-			u.m.cfg.Log.Warn("SIP socket cannot be read", "local", u.addr, "err", err)
-			continue
-		}
-		local := u.addr.Addr()
-		if u.any {
-			if dst, ok := destination(oob[:oobn]); ok {
-				local = dst
-			}
-		}
-		if blank(buf[:n]) { // RFC 5626 §3.5.1 has no answer to these over UDP
-			u.m.count.keepalives.Add(1)
-			continue
-		}
-		u.m.receive(buf[:n], u.flow(local, netip.AddrPortFrom(from.Addr().Unmap(), from.Port())))
+// receive takes one datagram, on the goroutine that read it; data is only lent.
+func (u *udpSocket) receive(data []byte, local netip.Addr, from netip.AddrPort) {
+	if blank(data) { // RFC 5626 §3.5.1 has no answer to these over UDP
+		u.m.count.keepalives.Add(1)
+		return
 	}
+	if !local.IsValid() {
+		local = u.addr.Addr()
+	}
+	u.m.receive(data, u.flow(local, netip.AddrPortFrom(from.Addr().Unmap(), from.Port())))
+}
+
+// failing says whether a socket that cannot be read is to be read again: not after Close.
+func (u *udpSocket) failing(err error) bool {
+	if errors.Is(err, net.ErrClosed) || !u.m.pause(50*time.Millisecond) {
+		return false
+	}
+	u.m.cfg.Log.Warn("SIP socket cannot be read", "local", u.addr, "err", err)
+	return true
 }
 
 // blank says whether a datagram has nothing but line ends, or NUL as some telephones send to keep a NAT open.
@@ -111,13 +186,20 @@ func blank(data []byte) bool {
 	return true
 }
 
-// send sends one datagram from the local address given, if the socket has several.
+// send sends one datagram from the local address given, if the socket has several. All for one peer leave by the same
+// socket.
 func (u *udpSocket) send(local netip.Addr, to netip.AddrPort, data []byte) error {
 	var oob []byte
 	if u.any && local.IsValid() && !local.IsUnspecified() {
 		oob = source(local)
 	}
-	if _, _, err := u.pc.WriteMsgUDPAddrPort(data, oob, to); err != nil {
+	pc := u.pcs[int(to.Port())%len(u.pcs)]
+	_, _, err := pc.WriteMsgUDPAddrPort(data, oob, to)
+	for tries := 0; tries < 3 && unreachable(err); tries++ {
+		// It may be about an earlier datagram to somebody else, whose ICMP error the reader tells (udp(7)): once told it is gone.
+		_, _, err = pc.WriteMsgUDPAddrPort(data, oob, to)
+	}
+	if err != nil {
 		u.m.count.sendErrors.Add(1)
 		if errors.Is(err, net.ErrClosed) {
 			err = ErrClosed

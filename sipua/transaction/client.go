@@ -136,13 +136,17 @@ func (l *Layer) addClient(t *ClientTx, f transport.Flow) error {
 		return ErrTooMany
 	}
 	l.clients[t.key] = t
-	if f.Reliable() {
-		if l.byFlow[f.ID] == nil {
-			l.byFlow[f.ID] = make(map[*ClientTx]struct{})
-		}
-		l.byFlow[f.ID][t] = struct{}{}
-	}
+	l.joinFlowLocked(t, f)
 	return nil
+}
+
+// joinFlowLocked makes the end of a flow t's business.
+func (l *Layer) joinFlowLocked(t *ClientTx, f transport.Flow) {
+	w := wayOf(f)
+	if l.byFlow[w] == nil {
+		l.byFlow[w] = make(map[*ClientTx]struct{})
+	}
+	l.byFlow[w][t] = struct{}{}
 }
 
 func (l *Layer) dropClient(t *ClientTx, f transport.Flow) {
@@ -156,9 +160,9 @@ func (l *Layer) dropClient(t *ClientTx, f transport.Flow) {
 
 // leaveFlowLocked makes the end of a flow no business of t's.
 func (l *Layer) leaveFlowLocked(t *ClientTx, f transport.Flow) {
-	if set := l.byFlow[f.ID]; set != nil {
+	if set := l.byFlow[wayOf(f)]; set != nil {
 		if delete(set, t); len(set) == 0 {
-			delete(l.byFlow, f.ID)
+			delete(l.byFlow, wayOf(f))
 		}
 	}
 }
@@ -263,6 +267,11 @@ func (l *Layer) response(res *message.Message) {
 		return
 	}
 	t.mu.Lock()
+	if v := t.req.Via[0]; v.SentBy() != res.Via[0].SentBy() { // RFC 3261 §18.1.2
+		t.mu.Unlock()
+		l.count.misdirected.Add(1)
+		return
+	}
 	before := t.state
 	if t.invite {
 		t.inviteResponse(res)
@@ -389,12 +398,12 @@ func (t *ClientTx) end(err error) {
 	t.clock.set(time.Now())
 }
 
-// lost is told that the connection has ended. A request that has had no response fails; one that went to TCP only for
+// lost is told that the connection has ended, or that datagrams do not arrive. A request that has had no response fails; one that went to TCP only for
 // its size is sent over UDP then (RFC 3261 §18.1.1). With a provisional response the final one may still come, on a new
 // connection to our listener (RFC 3261 §18.2.2).
 func (t *ClientTx) lost(f transport.Flow, err error) {
 	t.mu.Lock()
-	if t.state != trying || t.flow != f { // it may have left the flow already
+	if t.state != trying || wayOf(t.flow) != wayOf(f) { // it may have left the flow already
 		t.mu.Unlock()
 		return
 	}
@@ -420,6 +429,9 @@ func (t *ClientTx) fallBack(err error) error {
 	}
 	t.l.mu.Lock()
 	t.l.leaveFlowLocked(t, t.flow)
+	if t.l.clients[t.key] == t {
+		t.l.joinFlowLocked(t, flow)
+	}
 	t.l.mu.Unlock()
 	bare := *t.req
 	bare.Via = bare.Via[1:]

@@ -193,7 +193,7 @@ func TestClientTransport(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.l.mu.Lock()
-		if len(r.l.byFlow) != 0 {
+		if r.l.byFlow[way{conn: 7}] != nil {
 			t.Error("it still hangs on the connection")
 		}
 		r.l.mu.Unlock()

@@ -2,11 +2,12 @@ package transaction
 
 import (
 	"crypto/rand"
+	"hash/maphash"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/transport"
@@ -33,27 +34,46 @@ type mergeKey struct {
 
 // Layer is all transactions of one bridge. Its methods are safe for concurrent use. It is the transport's Handler.
 type Layer struct {
-	cfg   Config
-	tp    Transport
-	tu    Handler
-	count counters
-	wg    sync.WaitGroup // timers that run now
+	cfg Config
+	tp  Transport
+	tu  Handler
+	// dialogs is the TU, if it can tell which dialogs there are.
+	dialogs Dialogs
+	count   counters
+	wg      sync.WaitGroup // timers that run now
+	refused refused
 
 	mu      sync.Mutex // guards the tables; never held while anything else is called
 	closed  bool
 	servers map[key]*ServerTx
 	merge   map[mergeKey]*ServerTx
 	clients map[key]*ClientTx
-	byFlow  map[uint64]map[*ClientTx]struct{} // on connections only
+	byFlow  map[way]map[*ClientTx]struct{}
+}
+
+// way is what fails for several transactions at once: a connection, or the datagrams to one peer.
+type way struct {
+	conn uint64
+	peer netip.AddrPort
+}
+
+func wayOf(f transport.Flow) way {
+	if f.Reliable() {
+		return way{conn: f.ID}
+	}
+	return way{peer: f.Remote}
 }
 
 // New returns a layer that sends by tp and hands up to tu. Give it to the transport's Start.
 func New(cfg Config, tp Transport, tu Handler) *Layer {
-	return &Layer{
+	l := &Layer{
 		cfg: cfg.withDefaults(), tp: tp, tu: tu,
 		servers: make(map[key]*ServerTx), merge: make(map[mergeKey]*ServerTx),
-		clients: make(map[key]*ClientTx), byFlow: make(map[uint64]map[*ClientTx]struct{}),
+		clients: make(map[key]*ClientTx), byFlow: make(map[way]map[*ClientTx]struct{}),
 	}
+	l.refused.seed = maphash.MakeSeed()
+	l.dialogs, _ = tu.(Dialogs)
+	return l
 }
 
 // Receive takes one message from the transport, on the goroutine that read it.
@@ -65,15 +85,14 @@ func (l *Layer) Receive(msg *message.Message, from transport.Flow) {
 	}
 }
 
-// Closed takes the end of a connection from the transport: client transactions on it that have had no response fail, or
-// go on over UDP where they had left it for their size.
+// Closed takes the end of a connection from the transport, or that datagrams do not arrive at a peer (RFC 3261 §8.1.3.1, §18.4):
+// client transactions that go there and have had no response fail, or go on over UDP where they had left it for their size.
 func (l *Layer) Closed(f transport.Flow, err error) {
 	l.mu.Lock()
-	list := make([]*ClientTx, 0, len(l.byFlow[f.ID]))
-	for t := range l.byFlow[f.ID] {
+	list := make([]*ClientTx, 0, len(l.byFlow[wayOf(f)]))
+	for t := range l.byFlow[wayOf(f)] {
 		list = append(list, t)
 	}
-	delete(l.byFlow, f.ID)
 	l.mu.Unlock()
 	for _, t := range list {
 		t.lost(f, err)
@@ -153,24 +172,34 @@ func (l *Layer) request(req *message.Message, from transport.Flow) {
 
 // newRequest makes a server transaction for a request that the TU has not seen.
 func (l *Layer) newRequest(k key, req *message.Message, from transport.Flow) {
-	t := newServerTx(l, k, req, from)
-	mk := mergeKey{req.From.Tag(), req.CallID, req.CSeq}
-	l.mu.Lock()
-	if other := l.servers[k]; other != nil { // it came on two sockets at once
-		l.mu.Unlock()
-		other.again()
-		return
-	}
-	if req.To.Tag() == "" && mk.fromTag != "" {
-		if t.silent = l.merge[mk] != nil; !t.silent {
-			t.mk = mk
+	room, held := l.cfg.MaxServer, false
+	if !l.inDialog(req) {
+		room -= room / 4 // the rest is for calls that stand
+		if l.cfg.Gate != nil {
+			if !l.admit(k, req, from) {
+				return
+			}
+			held = req.Method == message.Invite
 		}
 	}
-	ok := l.addServerLocked(t)
+	t := newServerTx(l, k, req, from)
+	t.held.Store(held)
+	l.mu.Lock()
+	other := l.servers[t.key]
+	if other == nil && req.To.Tag() == "" && t.id.fromTag != "" {
+		t.silent = l.merge[t.id] != nil
+		t.unique = !t.silent
+	}
+	ok := other == nil && l.addServerLocked(t, room)
 	l.mu.Unlock()
 	switch {
+	case other != nil: // it came on two sockets at once
+		t.release()
+		other.again()
 	case !ok:
-		l.overload(t)
+		t.release()
+		l.count.refused.Add(1)
+		l.unavailable(k, req, from, l.cfg.RetryAfter)
 	case t.silent: // RFC 3261 §8.2.2.2
 		l.count.merged.Add(1)
 		_ = t.Reply(482, "")
@@ -180,51 +209,50 @@ func (l *Layer) newRequest(k key, req *message.Message, from transport.Flow) {
 	}
 }
 
+// inDialog says whether a request is in a dialog; where the TU can be asked, in one that there is.
+func (l *Layer) inDialog(req *message.Message) bool {
+	return req.To.Tag() != "" && (l.dialogs == nil || l.dialogs.InDialog(req))
+}
+
 // addServerLocked puts a transaction into the table and says whether there was room.
-func (l *Layer) addServerLocked(t *ServerTx) bool {
-	if l.closed || len(l.servers) >= l.cfg.MaxServer {
+func (l *Layer) addServerLocked(t *ServerTx, room int) bool {
+	if l.closed || len(l.servers) >= room {
 		return false
 	}
 	l.servers[t.key] = t
-	if t.mk != (mergeKey{}) {
-		l.merge[t.mk] = t
+	if t.unique {
+		l.merge[t.id] = t
 	}
 	return true
 }
 
-// overload answers without a transaction (RFC 3261 §8.2.7, §21.5.4).
-func (l *Layer) overload(t *ServerTx) {
-	l.count.refused.Add(1)
-	res := message.NewResponse(t.req, 503, "").WithStatelessTag()
-	res.Add("Retry-After", strconv.Itoa(int(l.cfg.RetryAfter/time.Second)))
-	if err := l.tp.Respond(t.flow, t.req.Via[0], res.Bytes()); err != nil {
-		l.cfg.Log.Debug("503 not sent", "remote", t.flow.Remote, "err", err)
-	}
-}
-
-// cancelRequest answers a CANCEL, in a transaction of its own, and tells the TU (RFC 3261 §9.2).
+// cancelRequest answers a CANCEL and tells the TU (RFC 3261 §9.2). One that matches nothing is answered without a transaction:
+// its INVITE may have been refused without one too, or may come behind it.
 func (l *Layer) cancelRequest(k key, req *message.Message, from transport.Flow) {
-	t := newServerTx(l, k, req, from)
-	t.silent = true
-	k.method = message.Invite
+	ki := k
+	ki.method = message.Invite
 	l.mu.Lock()
-	invite := l.servers[k]
-	if invite != nil {
-		t.toTag = invite.toTag
-	}
-	ok := l.addServerLocked(t)
+	invite := l.servers[ki]
 	l.mu.Unlock()
-	switch {
-	case !ok:
-		l.overload(t)
-	case invite == nil:
+	if invite == nil {
 		l.count.strayCancels.Add(1)
-		_ = t.Reply(481, "")
-	default:
+		l.stateless(message.NewResponse(req, 481, ""), req, from)
+		return
+	}
+	t := newServerTx(l, k, req, from)
+	t.silent, t.toTag = true, invite.toTag
+	l.mu.Lock()
+	ok := l.addServerLocked(t, l.cfg.MaxServer)
+	l.mu.Unlock()
+	if ok {
 		_ = t.Reply(200, "")
-		if invite.cancel() {
-			l.tu.Cancel(invite, req)
-		}
+	} else {
+		res := message.NewResponse(req, 200, "")
+		res.To = res.To.WithTag(invite.toTag)
+		l.stateless(res, req, from)
+	}
+	if invite.cancel() {
+		l.tu.Cancel(invite, req)
 	}
 }
 
@@ -235,8 +263,8 @@ func (l *Layer) dropServer(t *ServerTx) {
 	if l.servers[t.key] == t {
 		delete(l.servers, t.key)
 	}
-	if l.merge[t.mk] == t {
-		delete(l.merge, t.mk)
+	if t.unique && l.merge[t.id] == t {
+		delete(l.merge, t.id)
 	}
 }
 
@@ -249,16 +277,17 @@ type Stats struct {
 	Retransmissions  uint64 // requests that came again
 	Repeated         uint64 // messages that we sent again
 	Merged           uint64 // 482 sent (RFC 3261 §8.2.2.2)
-	Refused          uint64 // 503 sent because of the bound
+	Refused          uint64 // 503 sent because of the bound MaxServer
 	StrayResponses   uint64 // responses that match nothing
 	StrayCancels     uint64 // CANCELs that match nothing; 481 sent
 	Discarded        uint64 // responses with more than one Via (RFC 3261 §8.1.3.3)
+	Misdirected      uint64 // responses whose sent-by is not ours (RFC 3261 §18.1.2)
 	Timeouts         uint64 // timers B, F, H fired
 }
 
 // counters are the living Stats.
 type counters struct {
-	retransmissions, repeated, merged, refused, strayResponses, strayCancels, discarded, timeouts atomic.Uint64
+	retransmissions, repeated, merged, refused, strayResponses, strayCancels, discarded, misdirected, timeouts atomic.Uint64
 }
 
 // Stats returns the counters as of now.
@@ -271,6 +300,6 @@ func (l *Layer) Stats() Stats {
 		Servers: servers, Clients: clients,
 		Retransmissions: c.retransmissions.Load(), Repeated: c.repeated.Load(), Merged: c.merged.Load(),
 		Refused: c.refused.Load(), StrayResponses: c.strayResponses.Load(), StrayCancels: c.strayCancels.Load(),
-		Discarded: c.discarded.Load(), Timeouts: c.timeouts.Load(),
+		Discarded: c.discarded.Load(), Misdirected: c.misdirected.Load(), Timeouts: c.timeouts.Load(),
 	}
 }

@@ -1,9 +1,11 @@
 package transaction
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/confbridge/confbridge/sipua/message"
@@ -17,14 +19,17 @@ import (
 type ServerTx struct {
 	l      *Layer
 	key    key
-	mk     mergeKey // zero where it is not in the layer's table
-	req    *message.Message
+	id     mergeKey
+	unique bool // id is in the layer's table
+	req    atomic.Pointer[message.Message]
 	flow   transport.Flow
 	toTag  string
 	invite bool
-	silent bool // the TU knows nothing of it
+	silent bool        // the TU knows nothing of it
+	held   atomic.Bool // the gate counts it as half open
 
 	mu        sync.Mutex
+	via       message.Via // where responses go
 	state     state
 	last      []byte // the response that repeats of the request are answered with
 	cancelled bool
@@ -32,13 +37,19 @@ type ServerTx struct {
 }
 
 func newServerTx(l *Layer, k key, req *message.Message, from transport.Flow) *ServerTx {
-	t := &ServerTx{l: l, key: k, req: req, flow: from, toTag: req.To.Tag(), invite: req.Method == message.Invite}
-	if t.toTag == "" {
+	t := &ServerTx{l: l, flow: from, invite: req.Method == message.Invite, via: req.Via[0]}
+	// It outlives the request: what it keeps is a copy, for a part of the request's text would keep all of it.
+	var tag string
+	t.key.branch, t.key.sentBy, t.id.fromTag, t.id.callID, tag = copied(k.branch, k.sentBy, req.From.Tag(), req.CallID, req.To.Tag())
+	t.key.method = plain(k.method)
+	t.id.cseq = message.CSeq{Seq: req.CSeq.Seq, Method: plain(req.CSeq.Method)}
+	if t.toTag = tag; tag == "" {
 		t.toTag = newTag()
 	}
 	if t.invite {
 		t.state = proceeding // RFC 3261 §17.2.1
 	}
+	t.req.Store(req)
 	t.clock.fire = t.fire
 	return t
 }
@@ -53,7 +64,7 @@ func (t *ServerTx) start() {
 	case t.state == terminated: // Close was quicker
 		return
 	case t.invite && timers.Trying < 0:
-		t.last = message.NewResponse(t.req, 100, "").Bytes()
+		t.last = message.NewResponse(t.Request(), 100, "").Bytes()
 		_ = t.transmit(t.last) // if it fails, so will the next
 	case t.invite:
 		t.clock.repeat(now, timers.Trying)
@@ -75,8 +86,48 @@ func (t Timers) untilT2() time.Duration {
 	return sum
 }
 
-// Request is the request; it is never changed.
-func (t *ServerTx) Request() *message.Message { return t.req }
+// Request is the request; it is never changed. After the final response, or Acknowledged where that is a 2xx to an INVITE, and in
+// Handler.Ended there is only its Method, From tag, Call-ID and CSeq: whoever needs more of it then keeps what it got before.
+func (t *ServerTx) Request() *message.Message {
+	if req := t.req.Load(); req != nil {
+		return req
+	}
+	return &message.Message{
+		Method: t.key.method, From: message.Address{}.WithTag(t.id.fromTag), CallID: t.id.callID, CSeq: t.id.cseq,
+	}
+}
+
+// Acknowledged says that the ACK of the 2xx has come, which is the TU's to know: the INVITE is half open no more, and the 2xx
+// will not be sent again.
+func (t *ServerTx) Acknowledged() {
+	t.mu.Lock()
+	if t.state == accepted {
+		t.slim()
+	}
+	t.mu.Unlock()
+	t.release()
+}
+
+// release gives back to the gate what the INVITE has taken, once.
+func (t *ServerTx) release() {
+	if t.held.CompareAndSwap(true, false) {
+		t.l.cfg.Gate.Release(t.flow.Remote.Addr())
+	}
+}
+
+// slim forgets the request and keeps what the rest of the transaction needs: where its response goes, and that response in
+// exactly its length. The lock is held.
+func (t *ServerTx) slim() {
+	t.req.Store(nil)
+	t.last = bytes.Clone(t.last)
+	var p message.Params
+	for _, name := range [...]string{"received", "rport", "maddr"} {
+		if v, ok := t.via.Params.Find(name); ok {
+			p = append(p, message.Param{Name: name, Value: strings.Clone(v)})
+		}
+	}
+	t.via = message.Via{Transport: t.flow.Transport, Host: strings.Clone(t.via.Host), Port: t.via.Port, Params: p}
+}
 
 // Flow is where it came on. Its SentBy is what a Contact should have.
 func (t *ServerTx) Flow() transport.Flow { return t.flow }
@@ -91,9 +142,10 @@ func (t *ServerTx) Cancelled() bool {
 	return t.cancelled
 }
 
-// Response returns a response to the request with the To-tag in it (not in a 100), to be filled and given to Respond.
+// Response returns a response to the request with the To-tag in it (not in a 100), to be filled and given to Respond. It is
+// for use as long as Request has everything.
 func (t *ServerTx) Response(status int, reason string) *message.Message {
-	res := message.NewResponse(t.req, status, reason)
+	res := message.NewResponse(t.Request(), status, reason)
 	t.tag(res)
 	return res
 }
@@ -124,6 +176,9 @@ func (t *ServerTx) Respond(res *message.Message) error {
 		err = t.respondInvite(res.StatusCode, data)
 	} else {
 		err = t.respondOther(res.StatusCode, data)
+	}
+	if before < completed && (t.state == completed || t.state == terminated) {
+		t.slim()
 	}
 	over := t.state == terminated && before != terminated
 	t.mu.Unlock()
@@ -204,14 +259,14 @@ func (t *ServerTx) terminate() {
 }
 
 func (t *ServerTx) transmit(data []byte) error {
-	if err := t.l.tp.Respond(t.flow, t.req.Via[0], data); err != nil {
+	if err := t.l.tp.Respond(t.flow, t.via, data); err != nil {
 		return fmt.Errorf("%w: %w", ErrTransport, err)
 	}
 	return nil
 }
 
 func (t *ServerTx) sendTrying() error {
-	t.last = message.NewResponse(t.req, 100, "").Bytes()
+	t.last = message.NewResponse(t.Request(), 100, "").Bytes()
 	if !t.invite {
 		t.state = proceeding
 	}
@@ -221,6 +276,7 @@ func (t *ServerTx) sendTrying() error {
 // ended takes the transaction out of the layer and tells the TU. No lock is held.
 func (t *ServerTx) ended(err error) {
 	t.l.dropServer(t)
+	t.release()
 	if !t.silent {
 		t.l.tu.Ended(t, err)
 	}
@@ -231,6 +287,7 @@ func (t *ServerTx) stop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.terminate()
+	t.release()
 }
 
 // again answers a request that came again with the last response, if there is one (RFC 3261 §17.2.1, §17.2.2).
@@ -267,6 +324,7 @@ func (t *ServerTx) ack(req *message.Message) (up bool) {
 	now := time.Now()
 	t.clock.clear()
 	t.state, t.last = confirmed, nil
+	t.release()
 	over := t.flow.Reliable() // timer I
 	if over {
 		t.terminate()

@@ -3,6 +3,7 @@ package transaction
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -268,13 +269,15 @@ func TestBoundsAndEnd(t *testing.T) {
 			m.CallID = fmt.Sprint("c", i)
 			r.receive("UDP", m)
 		}
-		if v, _ := r.last().Header("Retry-After"); v != "10" || r.last().StatusCode != 503 || r.last().To.Tag() == "" {
+		after, _ := r.last().Header("Retry-After")
+		if n, err := strconv.Atoi(after); err != nil || n < 10 || n > 20 || r.last().StatusCode != 503 || r.last().To.Tag() == "" {
 			t.Errorf("got\n%s", r.last().Bytes())
 		}
 		tag, again := r.last().To.Tag(), request(message.Invite, fmt.Sprint(b1, 2))
 		again.CallID = "c2"
-		if r.receive("UDP", again); r.last().To.Tag() != tag {
-			t.Errorf("a repeat got tag %q, want %q", r.last().To.Tag(), tag)
+		r.receive("UDP", again)
+		if v, _ := r.last().Header("Retry-After"); r.last().To.Tag() != tag || v != after {
+			t.Errorf("a repeat got tag %q, want %q, and Retry-After %s, want %s", r.last().To.Tag(), tag, v, after)
 		}
 		tx := r.send(message.Invite, "UDP")
 		if _, err := r.l.Send(request(message.Options, ""), transport.Target{Transport: "UDP", Addr: peer}); !errors.Is(err, ErrTooMany) {

@@ -93,7 +93,7 @@ func serverEvent(r *rig, tx *ServerTx, e string) {
 		known := r.l.servers[tx.key] == tx
 		r.l.mu.Unlock()
 		if known {
-			r.receive("UDP", request(tx.req.Method, b1))
+			r.receive("UDP", request(tx.key.method, b1))
 		} else {
 			tx.again()
 		}

@@ -45,11 +45,15 @@ type Timers struct {
 // Config is how the layer behaves. The zero value works.
 type Config struct {
 	Timers Timers
-	// MaxServer and MaxClient bound the transactions alive at once (20000 each); beyond, requests get 503.
+	// MaxServer and MaxClient bound the transactions alive at once (65536 and 20000); beyond, requests get 503, and such outside of
+	// dialogs do so from three quarters on. A server transaction whose response has gone takes less than 2 kB; over UDP it lives
+	// for 64*T1 after it, so 500 calls a second make 32000 of them.
 	MaxServer, MaxClient int
-	// RetryAfter is the Retry-After of that 503, in whole seconds (10 s).
+	// RetryAfter is the shortest Retry-After of that 503, in whole seconds (10 s).
 	RetryAfter time.Duration
-	Log        *slog.Logger // nil discards
+	// Gate is asked for each new request that is in no dialog, before anything is spent on it; nil takes all.
+	Gate Gate
+	Log  *slog.Logger // nil discards
 }
 
 // Transport is what the layer sends by; *transport.Manager is one. None of the methods may block.
@@ -72,7 +76,7 @@ type Handler interface {
 	// Ended says that a server transaction is over, once for each: err is nil in the normal case, ErrNoAck when no ACK
 	// came for a non-2xx (timer H), ErrTransport when a response could not be sent, ErrTimeout when the TU has not
 	// answered a non-INVITE within 64*T1. Goroutine: a timer's, the reader's, or the one that called Respond, before it
-	// returns. It is not called by Close.
+	// returns. Of the request there is only what ServerTx.Request says. It is not called by Close.
 	Ended(tx *ServerTx, err error)
 }
 
@@ -83,7 +87,7 @@ func (c Config) withDefaults() Config {
 	c.Timers.T4 = cmp.Or(c.Timers.T4, 5*time.Second)
 	c.Timers.D = cmp.Or(c.Timers.D, 32*time.Second)
 	c.Timers.Trying = cmp.Or(c.Timers.Trying, 200*time.Millisecond)
-	c.MaxServer = cmp.Or(c.MaxServer, 20000)
+	c.MaxServer = cmp.Or(c.MaxServer, 65536)
 	c.MaxClient = cmp.Or(c.MaxClient, 20000)
 	c.RetryAfter = cmp.Or(c.RetryAfter, 10*time.Second)
 	if c.Log == nil {

@@ -45,7 +45,7 @@ func icmpError(control []byte) (why error, fatal bool) {
 	for len(control) > 0 {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(control)
 		if err != nil {
-			return nil, false
+			return fmt.Errorf("control message: %w", err), false
 		}
 		control = rest
 		v4 := h.Level == unix.IPPROTO_IP && h.Type == unix.IP_RECVERR

@@ -72,14 +72,7 @@ func isDirection(key string) bool {
 
 // addresses finds where RTP and RTCP go (RFC 8866 §5.7, RFC 3605).
 func (s *stream) addresses(desc *pion.SessionDescription, m *pion.MediaDescription, rtcp string, family netip.Addr) error {
-	c := m.ConnectionInformation
-	if c == nil {
-		c = desc.ConnectionInformation
-	}
-	if c == nil {
-		return fmt.Errorf("%w: there is no c= line", ErrAddress)
-	}
-	addr, err := parseAddress(c.Address.Address)
+	addr, err := connectionAddress(desc, m)
 	if err != nil {
 		return err
 	}

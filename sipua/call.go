@@ -261,7 +261,7 @@ func (c *call) acknowledged(ack *message.Message) {
 	}
 	offer := c.offered
 	c.offered = nil
-	agreed, err := sdp.AcceptAnswer(offer, ack.Body, c.local)
+	agreed, err := sdp.AcceptAnswer(offer, sessionIn(ack), c.local)
 	if err == nil {
 		err = c.apply(agreed)
 	}

@@ -94,7 +94,7 @@ func (c *Client) outside(tx *transaction.ServerTx) {
 	case message.Bye, message.Update, message.Info:
 		c.ep.reply(tx, 481, "")
 	default:
-		c.ep.refuse405(tx)
+		c.ep.refuseMethod(tx)
 	}
 }
 
@@ -290,7 +290,7 @@ func (c *Client) answered(tx *transaction.ClientTx, invite, res *message.Message
 		}
 	}
 	call.ackAgain()
-	agreed, err := sdp.AcceptAnswer(local.Previous, res.Body, local)
+	agreed, err := sdp.AcceptAnswer(local.Previous, sessionIn(res), local)
 	if err == nil {
 		call.stream = stream(agreed, media.Stream{})
 		err = leg.Configure(call.stream)

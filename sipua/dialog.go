@@ -41,6 +41,7 @@ func answered(invite *message.Message, tag string, flow transport.Flow) dialog {
 		local:     invite.To.WithTag(tag),
 		remote:    invite.From,
 		remoteSeq: invite.CSeq.Seq, remoteMethod: message.Invite,
+		target: invite.From.URI, // of a peer of RFC 2543 without Contact
 		routes: slices.Clone(invite.RecordRoute),
 		flow:   flow,
 	}

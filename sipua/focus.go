@@ -28,7 +28,7 @@ func (s *Server) outside(tx *transaction.ServerTx) {
 		s.ep.reply(tx, 481, "")
 		return
 	default:
-		s.ep.refuse405(tx)
+		s.ep.refuseMethod(tx)
 		return
 	}
 	switch {
@@ -45,7 +45,8 @@ func (s *Server) outside(tx *transaction.ServerTx) {
 // invite starts a call for a new INVITE.
 func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 	req := tx.Request()
-	if len(req.Contact) != 1 { // RFC 3261 §8.1.1.8
+	older := len(req.Contact) == 0 && req.From.Tag() == "" // RFC 2543 §6.13: it may be left out, and is what From says
+	if len(req.Contact) != 1 && !older {                   // RFC 3261 §8.1.1.8
 		s.ep.reply(tx, 400, "INVITE must have one Contact")
 		return
 	}

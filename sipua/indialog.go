@@ -36,7 +36,7 @@ func (c *call) handle(ev event) {
 	case message.Options:
 		c.ep.options(ev.tx)
 	default:
-		c.ep.refuse405(ev.tx)
+		c.ep.refuseMethod(ev.tx)
 	}
 }
 

@@ -15,7 +15,7 @@ func TestRequestsAreCountedUnderFewLabels(t *testing.T) {
 	for _, method := range []string{"DANCE", "SING"} {
 		other := b.phone(t, "UDP")
 		other.send(method, "")
-		other.want(message.Method(method), 405)
+		other.want(message.Method(method), 501)
 	}
 	w.hangup()
 	reg := prometheus.NewPedanticRegistry()
@@ -36,7 +36,7 @@ func TestRequestsAreCountedUnderFewLabels(t *testing.T) {
 	}
 	for name, want := range map[string]float64{
 		"confbridge_sip_requests_total,200,INVITE": 1, "confbridge_sip_requests_total,200,BYE": 1,
-		"confbridge_sip_requests_total,405,other": 2,
+		"confbridge_sip_requests_total,501,other": 2,
 	} {
 		if got[name] != want {
 			t.Errorf("%s: got %v, want %v", name, got[name], want)

@@ -1,15 +1,12 @@
 package sipua
 
 import (
-	"bytes"
-	"io"
-	"mime"
-	"mime/multipart"
 	"net/netip"
 	"strings"
 
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/transaction"
+	"github.com/confbridge/confbridge/sipua/transport"
 )
 
 // What we understand, for Allow and Accept.
@@ -17,11 +14,17 @@ const (
 	allow      = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
 	acceptSDP  = "application/sdp"
 	acceptInfo = "application/dtmf-relay, application/dtmf"
+	// acceptMultipart is what either may be wrapped in (RFC 5621 §3.1).
+	acceptMultipart = "multipart/mixed, multipart/alternative"
 )
 
-// refuse405 answers a method that is not understood (RFC 3261 §8.2.1).
-func (ep *endpoint) refuse405(tx *transaction.ServerTx) {
-	res := tx.Response(405, "")
+// refuseMethod answers a method that is not taken: 405 where we know it, 501 where we do not (RFC 3261 §8.2.1, §21.5.2).
+func (ep *endpoint) refuseMethod(tx *transaction.ServerTx) {
+	status := 405
+	if !tx.Request().Method.Known() {
+		status = 501
+	}
+	res := tx.Response(status, "")
 	res.Add("Allow", allow)
 	ep.respond(tx, res)
 }
@@ -47,6 +50,15 @@ func (ep *endpoint) addressed(tx *transaction.ServerTx, domain string) bool {
 	case "tel":
 		return true
 	case "sip":
+	case "sips":
+		if !secure(tx.Flow()) {
+			// RFC 3261 §26.2.2: every hop must be TLS. This one was not, so whoever sent it has broken the promise of the
+			// scheme, or cannot keep it; RFC 5630 §5.1.1.2 has the answer.
+			res := tx.Response(480, "")
+			res.AddWarning(message.Warning{Code: 380, Agent: tx.Flow().SentBy.Host, Text: "SIPS Not Allowed"})
+			ep.respond(tx, res)
+			return false
+		}
 	default:
 		ep.reply(tx, 416, "")
 		return false
@@ -55,6 +67,15 @@ func (ep *endpoint) addressed(tx *transaction.ServerTx, domain string) bool {
 		return true
 	}
 	ep.reply(tx, 404, "No such domain here")
+	return false
+}
+
+// secure says whether a flow is over TLS.
+func secure(f transport.Flow) bool {
+	switch f.Transport {
+	case "TLS", "WSS", "TLS-SCTP":
+		return true
+	}
 	return false
 }
 
@@ -68,74 +89,11 @@ func isOurs(tx *transaction.ServerTx, host string) bool {
 	return err == nil && addr.Unmap() == f.Local.Addr().Unmap().WithZone("")
 }
 
-// readable checks the body's type (RFC 3261 §8.2.3). Body is nil where there is none, or one that may be passed over.
-// If ok is false, the request has been answered.
-func (ep *endpoint) readable(tx *transaction.ServerTx, accept string) (body []byte, contentType string, ok bool) {
-	req := tx.Request()
-	if len(req.Body) == 0 {
-		return nil, "", true
-	}
-	contentType, _ = req.ContentType()
-	encoding, encoded := req.Header("Content-Encoding")
-	encoded = encoded && !strings.EqualFold(strings.TrimSpace(encoding), "identity")
-	for known := range strings.SplitSeq(accept, ", ") {
-		if encoded {
-			break
-		}
-		if contentType == known {
-			return req.Body, contentType, true
-		}
-		if part := partOf(req, known); part != nil {
-			return part, known, true
-		}
-	}
-	if disposition, _ := req.Header("Content-Disposition"); strings.Contains(strings.ToLower(disposition), "handling=optional") {
-		return nil, "", true
-	}
-	res := tx.Response(415, "")
-	res.Add("Accept", accept)
-	if encoded {
-		res.Add("Accept-Encoding", "identity")
-	}
-	ep.respond(tx, res)
-	return nil, "", false
-}
-
-// maxParts is how many parts of a body are looked at.
-const maxParts = 16
-
-// partOf finds the first part of a type in a multipart/mixed body (RFC 5621 §3.1), as trunks send SDP next to ISUP or
-// a location; nil where there is none, or it is packed.
-func partOf(req *message.Message, known string) []byte {
-	contentType, params := req.ContentType()
-	boundary, _ := params.Find("boundary")
-	if contentType != "multipart/mixed" || boundary == "" {
-		return nil
-	}
-	r := multipart.NewReader(bytes.NewReader(req.Body), boundary)
-	for range maxParts {
-		part, err := r.NextRawPart()
-		if err != nil {
-			return nil
-		}
-		mediaType, _, err := mime.ParseMediaType(part.Header.Get("Content-Type"))
-		if err != nil || mediaType != known || part.Header.Get("Content-Transfer-Encoding") == "base64" {
-			continue
-		}
-		body, err := io.ReadAll(part) // at most the message's own length
-		if err != nil || len(body) == 0 {
-			return nil
-		}
-		return body
-	}
-	return nil
-}
-
 // capabilities puts what RFC 3261 §11.2 and §13.3.1.4 want into a response. Supported is there and empty: we have no
 // extension to offer.
 func capabilities(res *message.Message) {
 	res.Set("Allow", allow)
-	res.Set("Accept", acceptSDP)
+	res.Set("Accept", acceptSDP+", "+acceptMultipart)
 	res.Set("Supported", "")
 }
 

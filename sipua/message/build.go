@@ -3,6 +3,7 @@ package message
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // AppendTo appends the message's text to dst. It never fails: CR and LF in values become spaces or escapes, whatever is
@@ -101,7 +102,15 @@ func (a *Address) appendTo(b []byte) []byte {
 }
 
 func (v *Via) appendTo(b []byte) []byte {
-	b = append(b, "SIP/2.0/"...)
+	if v.raw != "" {
+		return appendClean(b, v.raw)
+	}
+	if name, version, ok := strings.Cut(v.Protocol, "/"); ok {
+		b = append(appendToken(b, name), '/')
+		b = append(appendToken(b, version), '/')
+	} else {
+		b = append(b, "SIP/2.0/"...)
+	}
 	b = appendToken(b, v.Transport)
 	b = append(b, ' ')
 	b = appendHostPort(b, v.Host, v.Port)

@@ -22,7 +22,7 @@ var (
 
 // ParseError says what is wrong with a message and where.
 type ParseError struct {
-	Status int    // the status to answer a request with: 400, 505 or 513
+	Status int    // the status to answer a request with: 400, 414, 501, 505 or 513
 	Reason string // a reason phrase that says what is wrong; plain text without CR or LF
 	Header string // the header field's long name; empty for the start line and the message as a whole
 	Line   int    // line in the message, from 1; 0 where it is about the whole

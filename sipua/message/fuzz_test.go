@@ -2,8 +2,10 @@ package message
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -16,7 +18,13 @@ func overLimit(err error) bool {
 
 func FuzzParse(f *testing.F) {
 	f.Add(crlf(invite))
-	f.Add(crlf(wsinv))
+	files, err := filepath.Glob("testdata/rfc*/*.dat")
+	if err != nil || len(files) != 61 {
+		f.Fatal(len(files), err)
+	}
+	for _, name := range files {
+		f.Add(torture(f, strings.TrimSuffix(strings.TrimPrefix(name, "testdata/"), ".dat")))
+	}
 	f.Add(base("SIP/2.0 180 Ringing", "CSeq: 1 INVITE\nContact: *\nRecord-Route: <sip:p;lr>, \"x\" <sips:q:5061;lr>;a=\"b\"\n\n", "CSeq"))
 	f.Add(base("OPTIONS tel:+1-2 SIP/2.0", "Route: <tel:1;phone-context=x>\nm: M\xc3\xbcller <sip:%41:p@[::1]:9;a;b=%20?c=d&e=f>;q=1;x=\"\\\"\"\n\n"))
 	f.Add(base("REGISTER http://x SIP/2.0", "To: \"a <sip:b>\nCSeq: x\n y\nl: 4\n\nbody", "To", "CSeq"))
@@ -62,6 +70,10 @@ func look(m *Message) {
 	m.ContentType()
 	m.Reasons()
 	m.Warnings()
+	m.Date()
+	m.Timestamp()
+	m.RetryAfter()
+	m.AddDelay(time.Second)
 	m.Tokens("Require")
 	m.RequestURI.Equal(m.To.URI)
 	m.From.URI.Equal(m.From.URI)

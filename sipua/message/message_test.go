@@ -39,7 +39,7 @@ func mustParse(t testing.TB, data []byte) *Message {
 type plainURI URI
 
 var same = cmp.Options{
-	cmp.AllowUnexported(Message{}, Address{}), cmpopts.EquateEmpty(),
+	cmp.AllowUnexported(Message{}, Address{}, Via{}), cmpopts.EquateEmpty(),
 	cmp.Transformer("plain", func(u URI) plainURI { return plainURI(u) }),
 }
 

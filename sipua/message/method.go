@@ -18,4 +18,15 @@ const (
 	Notify    Method = "NOTIFY"    // RFC 6665
 	Refer     Method = "REFER"     // RFC 3515
 	Publish   Method = "PUBLISH"   // RFC 3903
+	Text      Method = "MESSAGE"   // RFC 3428
 )
+
+// Known says whether the method is one of those above. A user agent answers another one with 501, and one of these that it does
+// not take with 405 (RFC 3261 §8.2.1, §21.5.2).
+func (m Method) Known() bool {
+	switch m {
+	case Invite, Ack, Bye, Cancel, Options, Register, Update, Info, Prack, Subscribe, Notify, Refer, Publish, Text:
+		return true
+	}
+	return false
+}

@@ -45,7 +45,8 @@ type parser struct {
 	text   string // of the header, what is not yet read
 	line   int    // of the line read last, from 1
 	seen   [len(fieldNames)]bool
-	length int // Content-Length; -1 where there is none
+	length int  // Content-Length; -1 where there is none
+	lost   bool // the topmost Via could not be read at all
 	err    *ParseError
 }
 
@@ -72,8 +73,13 @@ func (p *parser) fail(status int, header string, line int, err error) {
 // next turns the header into a string, of which all values are parts, and returns its first line.
 func (p *parser) next(head []byte) string {
 	p.text = string(head)
+	if end := strings.Index(p.text, "\r\n"); end > MaxLineBytes && !isStatusLine(p.text) { // RFC 3261 §21.4.12
+		p.fail(414, "", p.line+1, &fault{"Request-URI Too Long", ErrLineTooLong})
+	}
 	return p.cut()
 }
+
+func isStatusLine(line string) bool { return len(line) >= 4 && strings.EqualFold(line[:4], "SIP/") }
 
 // cut takes one line off the text. A CR or LF alone ends no line; it is an error.
 func (p *parser) cut() string {
@@ -97,7 +103,7 @@ func (p *parser) cut() string {
 
 // start reads the start line and says whether it makes sense to go on (RFC 3261 §7.1, §7.2).
 func (p *parser) start(line string) bool {
-	if len(line) >= 4 && strings.EqualFold(line[:4], "SIP/") {
+	if isStatusLine(line) {
 		return p.statusLine(line)
 	}
 	sp := strings.IndexByte(line, ' ')
@@ -216,7 +222,9 @@ func (p *parser) value(f field, name, value string) (err error) {
 	m := &p.m
 	switch f {
 	case fieldVia:
-		m.Via, err = vias(m.Via, value)
+		if m.Via, err = vias(m.Via, value); len(m.Via) == 0 {
+			p.lost = true // nobody knows where a response would go; the next hop's is not the place
+		}
 	case fieldFrom:
 		err = single(&m.From, value)
 	case fieldTo:
@@ -279,7 +287,11 @@ func (p *parser) cseq(value string) error {
 	}
 	p.m.CSeq = CSeq{Seq: uint32(n), Method: method}
 	if p.m.IsRequest() && method != p.m.Method {
-		return bad("method differs from the request's")
+		err := bad("method differs from the request's")
+		if !p.m.Method.Known() { // RFC 4475 §3.1.2.18
+			p.fail(501, fieldNames[fieldCSeq], p.line, err)
+		}
+		return err
 	}
 	return nil
 }
@@ -289,8 +301,14 @@ func (p *parser) require() {
 	for _, f := range [...]field{fieldVia, fieldFrom, fieldTo, fieldCallID, fieldCSeq} {
 		if !p.seen[f] {
 			p.fail(400, fieldNames[f], 0, &fault{"missing", ErrMissing})
-			return
+			break
 		}
+	}
+	if p.lost {
+		p.m.Via = nil
+	}
+	if len(p.m.Via) > 0 && p.m.Via[0].Protocol != "" {
+		p.fail(400, fieldNames[fieldVia], 0, bad("protocol is not SIP/2.0"))
 	}
 }
 

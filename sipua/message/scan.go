@@ -167,7 +167,7 @@ func unquote(raw string, escapes int) string {
 	return string(b)
 }
 
-// params reads ";name=value" as often as it comes (RFC 3261 §25.1, generic-param).
+// params reads ";name=value" as often as it comes (RFC 3261 §25.1, generic-param). With an error come those in front of it.
 func (sc *scanner) params() (Params, error) {
 	if sc.space(); sc.peek() != ';' {
 		return nil, nil
@@ -176,20 +176,20 @@ func (sc *scanner) params() (Params, error) {
 	for sc.take(';') {
 		p := Param{Name: sc.span(isToken)}
 		if p.Name == "" {
-			return nil, bad("parameter without name")
+			return out, bad("parameter without name")
 		}
 		if len(out) == MaxParams {
-			return nil, &fault{"too many parameters", ErrTooManyParams}
+			return out, &fault{"too many parameters", ErrTooManyParams}
 		}
 		if sc.take('=') {
 			if sc.peek() == '"' {
 				v, err := sc.quoted()
 				if err != nil {
-					return nil, err
+					return out, err
 				}
 				p.Value, p.Quoted = v, true
 			} else if p.Value = sc.span(isPlain); p.Value == "" {
-				return nil, bad("parameter without value")
+				return out, bad("parameter without value")
 			}
 		}
 		out = append(out, p)

@@ -189,6 +189,14 @@ func uriParams(s string) (Params, error) {
 	return out, nil
 }
 
+// tolerant6 takes the colon away that RFC 3261's grammar has too many in front of an IPv4 address (RFC 5118 §4.10).
+func tolerant6(host string) string {
+	if i := strings.Index(host, ":::"); i >= 0 && strings.IndexByte(host, '.') > i {
+		return host[:i] + host[i+1:]
+	}
+	return host
+}
+
 // splitHostPort reads a hostport; IPv6 references lose their brackets.
 func splitHostPort(s string) (host string, port int, err error) {
 	rest := ""
@@ -197,7 +205,7 @@ func splitHostPort(s string) (host string, port int, err error) {
 		if end < 0 {
 			return "", 0, bad("'[' without ']'")
 		}
-		host, rest = s[1:end], s[end+1:]
+		host, rest = tolerant6(s[1:end]), s[end+1:]
 		if a, err := netip.ParseAddr(host); err != nil || !a.Is6() || a.Zone() != "" {
 			return "", 0, bad("malformed IPv6 address")
 		}

@@ -6,19 +6,31 @@ import (
 	"strings"
 )
 
-// Via is one hop (RFC 3261 §20.42). Its protocol is always SIP/2.0.
+// Via is one hop (RFC 3261 §20.42).
 type Via struct {
+	// Protocol is the protocol's name and version where they are not SIP/2.0 ("SIP/7.0"); empty for SIP/2.0. The topmost hop of
+	// what Parse accepts has SIP/2.0; that of a request it refuses may have another, and is echoed.
+	Protocol  string
 	Transport string // in upper case: UDP, TCP, TLS, WS, WSS, SCTP, ...
 	Host      string // sent-by; IPv6 without brackets
 	Port      int    // sent-by; 0 where none is given
 	Params    Params
+
+	raw string // the value as it came, where it did not parse behind the host
 }
 
 // Branch is the branch parameter.
 func (v Via) Branch() string { b, _ := v.Params.Find("branch"); return b }
 
-// Received is the received parameter; empty where there is none.
-func (v Via) Received() string { r, _ := v.Params.Find("received"); return r }
+// Received is the received parameter; empty where there is none. Brackets about an IPv6 address, which RFC 3261 §25.1 has
+// not and half of the world sends, are gone (RFC 5118 §4.5).
+func (v Via) Received() string {
+	r, _ := v.Params.Find("received")
+	if len(r) > 2 && r[0] == '[' && r[len(r)-1] == ']' {
+		return r[1 : len(r)-1]
+	}
+	return r
+}
 
 // RPort is the rport parameter's value, 0 where it has none, and whether the parameter is there (RFC 3581).
 func (v Via) RPort() (port int, ok bool) {
@@ -53,35 +65,45 @@ func DefaultPort(transport string) int {
 	return 5060
 }
 
-// vias reads a comma-separated list of hops and appends it to list.
+// vias reads a comma-separated list of hops and appends it to list. A hop that does not parse is appended too, with all that is
+// behind it as it came, if it says where a response goes or is not the first: the response to a bad request has it.
 func vias(list []Via, value string) ([]Via, error) {
 	sc := scanner{s: value}
 	for {
-		v, err := sc.via()
-		if err != nil {
-			return list, err
-		}
 		if len(list) == MaxVias {
 			return list, &fault{"too many Via hops", ErrTooManyVias}
 		}
-		list = append(list, v)
-		if sc.end() {
-			return list, nil
+		sc.space()
+		start := sc.i
+		v, err := sc.via()
+		if err == nil && !sc.end() && sc.peek() != ',' {
+			err = bad("text behind the parameters")
 		}
+		if err != nil {
+			if v.Host != "" || len(list) > 0 {
+				v.raw = value[start:]
+				list = append(list, v)
+			}
+			return list, err
+		}
+		list = append(list, v)
 		if !sc.take(',') {
-			return list, bad("text behind the parameters")
+			return list, nil
 		}
 	}
 }
 
-// via reads "SIP / 2.0 / UDP host : port ;params".
+// via reads "SIP / 2.0 / UDP host : port ;params". The white space behind the parameters is passed over.
 func (sc *scanner) via() (v Via, err error) {
 	sc.space()
 	name := sc.span(isToken)
 	ok := sc.take('/')
 	version := sc.span(isToken)
-	if !ok || !sc.take('/') || !strings.EqualFold(name, "SIP") || version != "2.0" {
-		return v, bad("protocol is not SIP/2.0")
+	if !ok || !sc.take('/') || name == "" || version == "" {
+		return v, bad("no protocol")
+	}
+	if !strings.EqualFold(name, "SIP") || version != "2.0" {
+		v.Protocol = name + "/" + version
 	}
 	if v.Transport = upper(sc.span(isToken)); v.Transport == "" {
 		return v, bad("no transport")
@@ -111,6 +133,7 @@ func (sc *scanner) via() (v Via, err error) {
 		v.Port = int(n)
 	}
 	v.Params, err = sc.params()
+	sc.space()
 	return v, err
 }
 

@@ -27,6 +27,7 @@ type ServerTx struct {
 	invite bool
 	silent bool        // the TU knows nothing of it
 	held   atomic.Bool // the gate counts it as half open
+	came   time.Time
 
 	mu        sync.Mutex
 	via       message.Via // where responses go
@@ -37,7 +38,7 @@ type ServerTx struct {
 }
 
 func newServerTx(l *Layer, k key, req *message.Message, from transport.Flow) *ServerTx {
-	t := &ServerTx{l: l, flow: from, invite: req.Method == message.Invite, via: req.Via[0]}
+	t := &ServerTx{l: l, flow: from, invite: req.Method == message.Invite, via: req.Via[0], came: time.Now()}
 	// It outlives the request: what it keeps is a copy, for a part of the request's text would keep all of it.
 	var tag string
 	t.key.branch, t.key.sentBy, t.id.fromTag, t.id.callID, tag = copied(k.branch, k.sentBy, req.From.Tag(), req.CallID, req.To.Tag())
@@ -266,7 +267,9 @@ func (t *ServerTx) transmit(data []byte) error {
 }
 
 func (t *ServerTx) sendTrying() error {
-	t.last = message.NewResponse(t.Request(), 100, "").Bytes()
+	trying := message.NewResponse(t.Request(), 100, "")
+	trying.AddDelay(time.Since(t.came)) // RFC 3261 §8.2.6.1
+	t.last = trying.Bytes()
 	if !t.invite {
 		t.state = proceeding
 	}

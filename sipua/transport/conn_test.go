@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -146,7 +145,7 @@ func TestConnectionsThatCannotBeOpenedAreTold(t *testing.T) {
 	if _, err := m.Open(Target{Transport: "UDP", Addr: nobody}); !errors.Is(err, ErrNoListener) {
 		t.Errorf("got %v, want ErrNoListener", err)
 	}
-	if _, err := m.Open(Target{Transport: "TCP", Addr: netip.MustParseAddrPort("[::1]:9")}); !errors.Is(err, ErrNoListener) {
+	if _, err := m.Open(Target{Transport: "SMTP", Addr: nobody}); !errors.Is(err, ErrNoListener) {
 		t.Errorf("got %v, want ErrNoListener", err)
 	}
 }
@@ -221,10 +220,11 @@ func TestSlowAndSilentConnectionsAreClosed(t *testing.T) {
 	for _, c := range []struct {
 		name, say     string
 		idle, message time.Duration
+		want          Stats
 	}{
-		{"nothing is said", "", 50 * time.Millisecond, time.Hour},
-		{"a message does not end", "OPTIONS sip:x SIP/2.0\n", time.Hour, 50 * time.Millisecond},
-		{"a body does not end", "OPTIONS sip:x SIP/2.0\nl: 9\n\nx", time.Hour, 50 * time.Millisecond},
+		{"nothing is said", "", 50 * time.Millisecond, time.Hour, Stats{IdleTimeouts: 1}},
+		{"a message does not end", "OPTIONS sip:x SIP/2.0\n", time.Hour, 50 * time.Millisecond, Stats{MessageTimeouts: 1}},
+		{"a body does not end", "OPTIONS sip:x SIP/2.0\nl: 9\n\nx", time.Hour, 50 * time.Millisecond, Stats{MessageTimeouts: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := listenOn("tcp://127.0.0.1:0")
@@ -235,8 +235,8 @@ func TestSlowAndSilentConnectionsAreClosed(t *testing.T) {
 			if got := peer.gone(); got != "" {
 				t.Errorf("got %q", got)
 			}
-			if n := m.Stats().Timeouts; n != 1 {
-				t.Errorf("got %d timeouts, want 1", n)
+			if s := m.Stats(); s.IdleTimeouts != c.want.IdleTimeouts || s.MessageTimeouts != c.want.MessageTimeouts {
+				t.Errorf("got %+v, want %+v", s, c.want)
 			}
 		})
 	}

@@ -39,7 +39,7 @@ func (f *framer) next() ([]byte, error) {
 	if f.start == f.end {
 		f.start, f.end = 0, 0
 	}
-	if rest := f.buf[f.start:f.end]; len(f.buf) > 16<<10 && len(rest) < 2048 { // a long message has gone by
+	if rest := f.buf[f.start:f.end]; len(f.buf) > 4096 && len(rest) < 2048 { // a long message has gone by
 		f.buf = append(make([]byte, 0, 2048), rest...)[:2048]
 		f.start, f.end = 0, len(rest)
 	}

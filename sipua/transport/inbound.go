@@ -34,6 +34,11 @@ func (m *Manager) receive(data []byte, f Flow) {
 // refuse answers a request that does not parse, where it says how a response gets back; else it only counts.
 func (m *Manager) refuse(msg *message.Message, status int, reason string, f Flow) {
 	m.count.malformed.Add(1)
+	m.answer(msg, status, reason, f)
+}
+
+// answer is refuse without counting what was wrong.
+func (m *Manager) answer(msg *message.Message, status int, reason string, f Flow) {
 	if msg == nil || !msg.IsRequest() || msg.Method == message.Ack || len(msg.Via) == 0 {
 		m.cfg.Log.Debug("malformed SIP message dropped", "remote", f.Remote, "err", reason)
 		return

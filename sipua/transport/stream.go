@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 )
 
@@ -67,6 +68,11 @@ func dialTCP(ctx context.Context, local, to netip.AddrPort) (net.Conn, error) {
 	var d net.Dialer
 	if local.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(local)
+		nc, err := d.DialContext(ctx, network("tcp", to.Addr()), to.String())
+		if !errors.Is(err, syscall.EADDRINUSE) { // somebody was faster to take the port
+			return nc, err
+		}
+		d.LocalAddr = nil
 	}
 	return d.DialContext(ctx, network("tcp", to.Addr()), to.String())
 }
@@ -106,13 +112,14 @@ func (l *streamListener) accept() {
 	}
 }
 
-// accepted starts a connection that a peer has opened, or closes it where there are too many.
+// accepted starts a connection that a peer has opened, or closes it where there are too many. One whose handshake has not
+// ended counts as any other.
 func (m *Manager) accepted(kind stream, nc net.Conn) {
 	local, remote := addrPort(nc.LocalAddr()), addrPort(nc.RemoteAddr())
 	c := newConn(m, kind, Flow{Transport: kind.name, Local: local, Remote: remote, SentBy: m.sentBy(kind.name, local, remote.Addr())})
 	c.nc, c.inbound = nc, true
 	m.mu.Lock()
-	from := remote.Addr()
+	from := oneSource(remote.Addr())
 	if m.closed || len(m.conns) >= m.cfg.MaxConns || m.bySource[from] >= m.cfg.MaxConnsPerSource {
 		m.mu.Unlock()
 		m.count.refused.Add(1)
@@ -120,22 +127,28 @@ func (m *Manager) accepted(kind stream, nc net.Conn) {
 		return
 	}
 	m.bySource[from]++
-	m.addLocked(c)
+	m.addLocked(c, Target{Transport: kind.name, Addr: remote})
 	m.mu.Unlock()
 	m.count.accepted.Add(1)
 }
 
+// oneSource is what the limit for one source counts: an IPv4 address, or the /64 that one IPv6 host has to itself.
+func oneSource(a netip.Addr) netip.Addr {
+	if a.Is6() {
+		p, _ := a.WithZone("").Prefix(64)
+		return p.Addr()
+	}
+	return a
+}
+
 // connect returns the connection to a target, and starts to open one where there is none.
 func (m *Manager) connect(t Target) (*conn, error) {
-	var listener *streamListener
-	for _, l := range m.streams {
-		if l.kind.name == t.Transport && l.addr.Addr().Is4() == t.Addr.Addr().Is4() {
-			listener = l
-			break
-		}
-	}
-	if listener == nil {
+	kind, ok := m.stream(t.Transport)
+	if !ok {
 		return nil, ErrNoListener
+	}
+	if !kind.named {
+		t.Name = ""
 	}
 	m.mu.Lock()
 	c, closed := m.byTarget[t], m.closed
@@ -146,16 +159,10 @@ func (m *Manager) connect(t Target) (*conn, error) {
 	if c != nil {
 		return c, nil
 	}
-	// The Via names our listener, not the port that the connection happens to have (RFC 3261 §18.1.1).
-	local := listener.addr.Addr()
-	if local.IsUnspecified() {
-		var err error
-		if local, err = probe(m.ctx, t.Addr.Addr()); err != nil {
-			return nil, err
-		}
+	c, err := m.outward(kind, t)
+	if err != nil {
+		return nil, err
 	}
-	at := netip.AddrPortFrom(local, listener.addr.Port())
-	c = newConn(m, listener.kind, Flow{Transport: t.Transport, Local: at, Remote: t.Addr, SentBy: m.sentBy(t.Transport, at, t.Addr.Addr())})
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch other := m.byTarget[t]; {
@@ -166,18 +173,83 @@ func (m *Manager) connect(t Target) (*conn, error) {
 	case len(m.conns) >= m.cfg.MaxConns:
 		return nil, ErrConnLimit
 	}
-	m.addLocked(c)
+	m.addLocked(c, t, Target{Transport: t.Transport, Addr: t.Addr})
 	m.count.opened.Add(1)
 	return c, nil
 }
 
-// addLocked makes a connection known and starts it. m.mu is held and m is not closed.
-func (m *Manager) addLocked(c *conn) {
+// outward makes a connection of ours, not yet started.
+func (m *Manager) outward(kind stream, t Target) (*conn, error) {
+	c := newConn(m, kind, Flow{})
+	c.target = t
+	for _, l := range m.streams {
+		if l.kind.name == t.Transport && l.addr.Addr().Is4() == t.Addr.Addr().Is4() {
+			// The Via names our listener, not the port that the connection happens to have (RFC 3261 §18.1.1).
+			local, err := l.addr.Addr(), error(nil)
+			if local.IsUnspecified() {
+				local, err = probe(m.ctx, t.Addr.Addr())
+			}
+			at := netip.AddrPortFrom(local, l.addr.Port())
+			c.flow = Flow{Transport: t.Transport, Local: at, Remote: t.Addr, SentBy: m.sentBy(t.Transport, at, t.Addr.Addr())}
+			return c, err
+		}
+	}
+	// There is no listener: the connection itself is the only way to us, so its own port is told.
+	local, err := probe(m.ctx, t.Addr.Addr())
+	if err != nil {
+		return nil, err
+	}
+	if c.bind, err = freePort(m.ctx, local); err != nil {
+		return nil, err
+	}
+	c.flow = Flow{Transport: t.Transport, Local: c.bind, Remote: t.Addr, SentBy: m.sentBy(t.Transport, c.bind, t.Addr.Addr())}
+	return c, nil
+}
+
+// freePort finds a TCP port that nobody has just now.
+func freePort(ctx context.Context, ip netip.Addr) (netip.AddrPort, error) {
+	ln, err := listenTCP(ctx, netip.AddrPortFrom(ip, 0))
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	defer func() { _ = ln.Close() }()
+	return addrPort(ln.Addr()), nil
+}
+
+// addLocked makes a connection known by the targets it is for, where they have none, and starts it. m.mu is held and m is
+// not closed.
+func (m *Manager) addLocked(c *conn, keys ...Target) {
 	m.nextID++
 	c.flow.ID = m.nextID
 	m.conns[c.flow.ID] = c
-	m.byTarget[Target{Transport: c.flow.Transport, Addr: c.flow.Remote}] = c
+	for _, t := range keys {
+		m.keyLocked(c, t)
+	}
 	m.wg.Go(c.run)
+}
+
+// keyLocked lets requests to t take c, if they take no other connection yet. m.mu is held.
+func (m *Manager) keyLocked(c *conn, t Target) {
+	if m.byTarget[t] == nil {
+		m.byTarget[t] = c
+		c.keys = append(c.keys, t)
+	}
+}
+
+// retire keeps new requests from a connection that is about to end.
+func (m *Manager) retire(c *conn) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.retireLocked(c)
+}
+
+func (m *Manager) retireLocked(c *conn) {
+	for _, t := range c.keys {
+		if m.byTarget[t] == c {
+			delete(m.byTarget, t)
+		}
+	}
+	c.keys = nil
 }
 
 // forget takes a connection out of the tables.
@@ -185,14 +257,15 @@ func (m *Manager) forget(c *conn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.conns, c.flow.ID)
-	if t := (Target{Transport: c.flow.Transport, Addr: c.flow.Remote}); m.byTarget[t] == c {
-		delete(m.byTarget, t)
-	}
-	if from := c.flow.Remote.Addr(); c.inbound {
+	m.retireLocked(c)
+	if from := oneSource(c.flow.Remote.Addr()); c.inbound {
 		if m.bySource[from]--; m.bySource[from] == 0 {
 			delete(m.bySource, from)
 		}
 	}
 }
+
+// errOrigin refuses a web page that is not allowed to call from where it came.
+var errOrigin = errors.New("Origin is not allowed")
 
 var errPeerClosed = fmt.Errorf("the peer has closed: %w", ErrFlowGone)

@@ -21,7 +21,12 @@ const (
 	// maxQueueBytes is how much may wait to be written to one connection, beside Config.WriteQueue: a peer that does not
 	// read costs no more. One message always fits.
 	maxQueueBytes = 256 << 10
+	// pingEvery is how long a stream that has pings is silent before one is sent.
+	pingEvery = 30 * time.Second
 )
+
+// ping is what is queued to be sent as a ping.
+var ping = []byte{}
 
 // conn is one connection. Its goroutine, run, dials (where the connection is ours), reads and hands up. A second one
 // writes, as long as there is something to write: an idle connection has only one stack.
@@ -230,6 +235,9 @@ func (c *conn) writeOne(data []byte) error {
 	if _, err := c.nc.Write(data); err != nil {
 		return err
 	}
+	if len(data) == 0 { // a ping; its answer is what shows life
+		return nil
+	}
 	c.active.Store(time.Now().UnixNano())
 	c.m.count.sentStream.Add(1)
 	c.m.tap(true, c.flow, data)
@@ -273,9 +281,12 @@ func (c *conn) read() (linger bool) {
 // broken answers what cannot be framed, if it can be, and ends the connection: where the next message begins is unknown.
 func (c *conn) broken(fault *frameError) {
 	c.m.retire(c)
-	if fault.status == 513 {
+	switch fault.status {
+	case 513:
 		c.m.count.tooLarge.Add(1)
-	} else {
+	case 0:
+		c.m.count.floods.Add(1)
+	default:
 		c.m.count.malformed.Add(1)
 	}
 	msg, err := message.Parse(fault.head)
@@ -294,11 +305,15 @@ func (c *conn) readOctets(p []byte, inMessage bool) (int, error) {
 	for {
 		now := time.Now()
 		if inMessage && !c.reading {
-			c.reading, c.begun = true, now
+			c.begun = now
 		}
-		deadline := time.Unix(0, c.active.Load()).Add(c.m.cfg.IdleTimeout)
+		c.reading = inMessage
+		idle := time.Unix(0, c.active.Load()).Add(c.m.cfg.IdleTimeout)
+		deadline := idle
 		if c.reading {
 			deadline = c.begun.Add(c.m.cfg.MessageTimeout)
+		} else if next := now.Add(pingEvery); c.kind.pings && next.Before(idle) {
+			deadline = next
 		}
 		_ = c.nc.SetReadDeadline(deadline)
 		if c.ended() { // closed between the writer's wake-up and the deadline above
@@ -314,7 +329,10 @@ func (c *conn) readOctets(p []byte, inMessage bool) (int, error) {
 				return 0, c.err
 			}
 			if !c.reading && time.Unix(0, c.active.Load()).Add(c.m.cfg.IdleTimeout).After(time.Now()) {
-				continue // something was written meanwhile
+				if c.kind.pings {
+					_ = c.send(ping)
+				}
+				continue // something was written meanwhile, or it is time for a ping
 			}
 			if c.reading {
 				c.m.count.messageTimeouts.Add(1)

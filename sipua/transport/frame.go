@@ -24,7 +24,7 @@ type framer struct {
 	searched   int // how far from start no end of the header is
 }
 
-// frameError says why a stream cannot be cut any further; head is what there is of the message.
+// frameError says why a stream cannot be cut any further; head is what there is of the message. Status 0 is a flood.
 type frameError struct {
 	status int
 	reason string

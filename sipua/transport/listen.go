@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ func (m *Manager) listenAll(ctx context.Context) (err error) {
 	if m.shown, err = parseShown(m.cfg.Advertise, m.cfg.External); err != nil {
 		return err
 	}
+	if err := m.openCerts(); err != nil {
+		return err
+	}
 	for _, l := range m.cfg.listeners() {
 		s, err := parseShown(l.Advertise, l.External)
 		if err == nil {
@@ -30,6 +34,27 @@ func (m *Manager) listenAll(ctx context.Context) (err error) {
 		m.shownAt = append(m.shownAt, s)
 	}
 	return nil
+}
+
+// openCerts reads the certificates.
+func (m *Manager) openCerts() (err error) {
+	var hosts []string
+	serve := false
+	for _, l := range m.cfg.listeners() {
+		name, addr, err := m.parseListen(l.URL)
+		if err != nil {
+			return err
+		}
+		serve = serve || name == "TLS" || name == "WSS"
+		if s, err := parseShown(l.Advertise, nil); err == nil {
+			hosts = append(hosts, s.host)
+		}
+		if !addr.Addr().IsUnspecified() {
+			hosts = append(hosts, addr.Addr().String())
+		}
+	}
+	m.certs, err = newCerts(m.cfg.TLS, hosts, serve, m.cfg.Log)
+	return err
 }
 
 // listen opens one URL.
@@ -145,18 +170,33 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
+// TransportOf is the transport that a sip or sips URI names: by its transport parameter; for sips the secure one of it (RFC 3261
+// §26.2.2, RFC 7118 §5.3); else UDP, and TLS for sips. Names that are not known come back in upper case.
+func TransportOf(u message.URI) string {
+	p, _ := u.Param("transport")
+	name := strings.ToUpper(p)
+	if u.Scheme != "sips" {
+		return cmp.Or(name, "UDP")
+	}
+	switch name {
+	case "WS", "WSS":
+		return "WSS"
+	case "", "UDP", "TCP": // nothing secure is carried by UDP; TLS is what there is on TCP
+		return "TLS"
+	}
+	return name
+}
+
 // Resolve finds where a request to a URI goes: its transport and maddr parameters, its port or the default, and its
 // host as an address or by DNS (A and AAAA; RFC 3263's NAPTR and SRV are not asked). It blocks on DNS; the error wraps
-// ErrResolve.
+// ErrResolve. A sips URI goes by a secure transport or nowhere.
 func (m *Manager) Resolve(ctx context.Context, u message.URI) (Target, error) {
 	if !u.IsSIP() {
 		return Target{}, fmt.Errorf("%w: URI scheme %q", ErrResolve, u.Scheme)
 	}
-	name := "UDP"
-	if u.Scheme == "sips" {
-		name = "TLS"
-	} else if p, ok := u.Param("transport"); ok {
-		name = strings.ToUpper(p)
+	name := TransportOf(u)
+	if u.Scheme == "sips" && name != "TLS" && name != "WSS" {
+		return Target{}, fmt.Errorf("%w: %s is no transport for a sips URI", ErrResolve, name)
 	}
 	host, port := u.Host, u.Port
 	if p, ok := u.Param("maddr"); ok {
@@ -165,18 +205,31 @@ func (m *Manager) Resolve(ctx context.Context, u message.URI) (Target, error) {
 	if port == 0 {
 		port = message.DefaultPort(name)
 	}
+	t := Target{Transport: name}
+	kind, dialled := m.stream(name)
+	if _, err := netip.ParseAddr(u.Host); kind.named && err != nil {
+		t.Name = u.Host // also where maddr sends it elsewhere: RFC 5922 §7.3
+	}
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return Target{Transport: name, Addr: netip.AddrPortFrom(ip.Unmap(), uint16(port))}, nil
+		t.Addr = netip.AddrPortFrom(ip.Unmap(), uint16(port))
+		return t, nil
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return Target{}, fmt.Errorf("%w: %w", ErrResolve, err)
 	}
 	for _, ip := range ips {
+		t.Addr = netip.AddrPortFrom(ip.Unmap(), uint16(port))
 		for _, l := range m.addrs {
-			if l.Transport == name && l.Addr.Addr().Is4() == ip.Unmap().Is4() {
-				return Target{Transport: name, Addr: netip.AddrPortFrom(ip.Unmap(), uint16(port))}, nil
+			if l.Transport == name && l.Addr.Addr().Is4() == t.Addr.Addr().Is4() {
+				return t, nil
 			}
+		}
+	}
+	for _, ip := range ips { // a stream needs no listener, but a way
+		t.Addr = netip.AddrPortFrom(ip.Unmap(), uint16(port))
+		if _, err := probe(ctx, t.Addr.Addr()); dialled && err == nil {
+			return t, nil
 		}
 	}
 	return Target{}, fmt.Errorf("%w: no listener of %s has the address family of %s", ErrResolve, name, host)

@@ -12,6 +12,7 @@ import (
 // Manager is all transports. Its methods are safe for concurrent use.
 type Manager struct {
 	cfg     Config
+	certs   *certs
 	handler Handler // set once, by Start
 	addrs   []Target
 	shownAt []shown // what is advertised of each of addrs

@@ -16,6 +16,8 @@ type stream struct {
 	name string
 	// named says that greet makes the server prove to be Target.Name, so that connections are kept apart by it.
 	named bool
+	// pings says that an empty Write is a ping, to be sent while a connection is idle.
+	pings bool
 	// listen opens a listener whose Accept waits for no peer: what must be talked over first is greet's.
 	listen func(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
 	// dial opens a connection, from the local address and port if that is valid: it is what we have told the peer.
@@ -45,6 +47,12 @@ func (m *Manager) stream(name string) (stream, bool) {
 	switch name {
 	case "TCP":
 		return tcp(), true
+	case "TLS":
+		return m.tls(), true
+	case "WS":
+		return m.ws(), true
+	case "WSS":
+		return m.wss(), true
 	}
 	return stream{}, false
 }
@@ -266,6 +274,6 @@ func (m *Manager) forget(c *conn) {
 }
 
 // errOrigin refuses a web page that is not allowed to call from where it came.
-var errOrigin = errors.New("Origin is not allowed")
+var errOrigin = errors.New("that Origin is not allowed")
 
 var errPeerClosed = fmt.Errorf("the peer has closed: %w", ErrFlowGone)

@@ -53,8 +53,12 @@ type Config struct {
 	DialTimeout       time.Duration // opening a connection (5 s)
 	WriteQueue        int           // messages that wait to be written to one connection (128)
 	UDPReaders        int           // sockets of each UDP listener, each with a reader (one a processor, at most 8)
-	Tap               Tap           // sees every message; nil: nobody does
-	Log               *slog.Logger  // nil discards
+	TLS               TLS           // certificates for TLS and WSS
+	// Origins are the web pages that may connect by WS and WSS, beside those of the same host: patterns such as
+	// "app.example.com" or "https://*.example.com".
+	Origins []string
+	Tap     Tap          // sees every message; nil: nobody does
+	Log     *slog.Logger // nil discards
 }
 
 // Tap sees the messages that pass, as they are on the wire; also those that do not parse. Received ones come on the goroutine that
@@ -83,7 +87,7 @@ type HostPort struct {
 // Flow is a way to one peer: a connection, or a pair of addresses on a UDP socket. It is a comparable value; using it
 // after the connection is gone is an error, never harmful.
 type Flow struct {
-	Transport string         // UDP, TCP
+	Transport string         // UDP, TCP, TLS, WS, WSS, SCTP
 	Local     netip.AddrPort // our end: of a packet that came in, the address it was sent to
 	Remote    netip.AddrPort // the peer's end
 	SentBy    HostPort       // where we are reached by that transport: for Via, Contact, and the host also for SDP
@@ -92,6 +96,9 @@ type Flow struct {
 
 // Reliable says whether the transport delivers by itself (RFC 3261 §17).
 func (f Flow) Reliable() bool { return f.Transport != "UDP" }
+
+// Secure says whether nobody on the way can read or change what is sent: what a sips URI wants (RFC 3261 §26.2.2).
+func (f Flow) Secure() bool { return f.Transport == "TLS" || f.Transport == "WSS" }
 
 // String is the flow for a log: transport and peer.
 func (f Flow) String() string { return f.Transport + " " + f.Remote.String() }

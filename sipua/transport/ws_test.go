@@ -23,7 +23,7 @@ func browser(t *testing.T, m *Manager, opts *websocket.DialOptions) (*websocket.
 
 func TestWebSocketMessages(t *testing.T) {
 	m, e := open(t, listenOn("ws://127.0.0.1:0"))
-	ws, res, err := browser(t, m, &websocket.DialOptions{Subprotocols: []string{"sip"}})
+	ws, res, err := browser(t, m, &websocket.DialOptions{Subprotocols: []string{"sip"}}) //nolint:bodyclose // it is the WebSocket
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,6 +49,19 @@ func (p *Participant) Change(ctx context.Context, op func() error) error {
 	return p.room.do(ctx, func(s *state) error { return s.change(p, op) })
 }
 
+// Swap gives a participant who has joined another leg: the same seat, with its ID, role, gain, and whether it is muted
+// and deaf, for a call that takes the place of another (RFC 3891). Who called is told anew from c, but the role stays. The
+// change is between two ticks: nobody else hears or misses anything. The old leg is closed. If Swap fails (ErrClosed when
+// the participant has not joined or has been let go, or codec.ErrFormat), nothing has changed and the leg is still the
+// caller's to close.
+func (p *Participant) Swap(ctx context.Context, leg Leg, c Caller) error {
+	err := p.room.do(ctx, func(s *state) error { return s.swap(p, leg, c) })
+	if err != nil {
+		return fmt.Errorf("swap legs in room %q: %w", p.room.number, err)
+	}
+	return nil
+}
+
 // Key tells of a key that came by another way than the leg: '0' to '9', '*', '#', 'A' to 'D' (ErrInvalid otherwise;
 // ErrClosed when the participant has left).
 func (p *Participant) Key(ctx context.Context, digit byte, held time.Duration) error {

@@ -137,6 +137,28 @@ func (s *state) change(p *Participant, op func() error) error {
 	return nil
 }
 
+// swap gives p's member another leg.
+func (s *state) swap(p *Participant, leg Leg, c Caller) error {
+	m := s.member(p.id)
+	if m == nil {
+		return ErrClosed
+	}
+	before, format := m.leg, m.format.Name
+	if err := m.setFormat(leg.Format()); err != nil {
+		return err
+	}
+	c.Role = m.caller.Role
+	m.caller, m.leg, m.dead = c, leg, nil
+	if err := before.Close(); err != nil {
+		s.room.registry.cfg.Log.Warn("leg did not close", "room", s.room.number, "participant", p.id, "err", err)
+	}
+	s.metrics.participant(format, -1)
+	s.metrics.participant(m.format.Name, 1)
+	s.retune()
+	s.raise(Event{Kind: KindUpdated, Participant: s.describe(m)})
+	return nil
+}
+
 // letGo takes p out of the room, if p is in it.
 func (s *state) letGo(p *Participant, why Reason) {
 	i := slices.Index(s.seats, p)

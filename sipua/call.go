@@ -62,6 +62,11 @@ type call struct {
 	inviting atomic.Bool             // an INVITE is in the inbox or being worked on
 	giveUp   context.CancelCauseFunc // ends the setup
 	stop     chan rooms.Reason       // holds one: the call is to end
+	// For calls that are to take this one's place (RFC 3891):
+	takeovers chan *takeover
+	confirmed atomic.Bool   // a 2xx has been sent or has come
+	leaving   atomic.Bool   // the call is ending, or its seat is taken
+	gone      chan struct{} // closed when the call is over
 
 	d       dialog
 	local   sdp.Local    // our media address, and what we sent last
@@ -71,7 +76,25 @@ type call struct {
 	ending  *message.Reason // we end the call, for this reason
 	over    bool
 
+	// Before the final response, of calls that came in:
+	early    *early
+	reliable reliable
+	// predecessor is the call whose seat this one takes; nil mostly, and when it has been taken. vacated says that this
+	// one's has been.
+	predecessor *call
+	vacated     bool
+
+	// Changes of ours:
+	session     sessionTimer
+	updates     bool // the peer takes UPDATE
+	wantRefresh bool
+	change      *change
+	reack       repeats      // of our last re-INVITE
+	rseq        uint32       // of the last provisional response that we have acknowledged
+	rseqOf      message.CSeq // and of which re-INVITE
+
 	// Of calls that we placed:
+	placed   bool
 	again    <-chan *message.Message // 2xx of our INVITE: repeats, or of other branches
 	ackAgain func()
 	fork     func(other *message.Message)
@@ -94,6 +117,9 @@ func newCall(ep *endpoint, d dialog, user string) *call {
 		inbox:  make(chan event, inboxSize),
 		stop:   make(chan rooms.Reason, 1),
 		giveUp: func(error) {},
+
+		takeovers: make(chan *takeover), gone: make(chan struct{}),
+		session: sessionTimer{want: ep.session},
 	}
 }
 
@@ -107,14 +133,19 @@ func (c *call) requestStop(why rooms.Reason) {
 
 // loop runs the call from its first 2xx to its end.
 func (c *call) loop() {
+	defer c.session.stop()
 	for !c.over {
 		if c.ending != nil && c.pending == nil {
 			c.bye() // RFC 3261 §15: not before the ACK has come or will not come
 			return
 		}
-		left := c.side.left()
+		if c.wantRefresh && c.free() {
+			c.wantRefresh = false
+			c.refresh()
+		}
+		left, session := c.side.left(), c.session.due()
 		if c.ending != nil {
-			left = nil
+			left, session = nil, nil
 		}
 		var repeat <-chan time.Time
 		if c.pending != nil {
@@ -128,13 +159,41 @@ func (c *call) loop() {
 		case <-left:
 			c.end(byeReason(c.side.leave(rooms.ReasonUnspecified)))
 		case why := <-c.stop:
-			c.end(byeReason(c.side.leave(why)))
+			c.stopped(why)
+		case t := <-c.takeovers:
+			c.giveSeat(t)
+		case <-session:
+			c.sessionDue()
+		case res, ok := <-c.changing():
+			c.changed(res, ok)
 		case res, ok := <-c.again:
 			c.answeredAgain(res, ok)
+		case _, ok := <-c.reack.responses:
+			c.reack.take(ok)
 		case <-c.ep.ctx.Done():
 			c.part()
 			return
 		}
+	}
+}
+
+// stopped ends the call because it was asked to.
+func (c *call) stopped(why rooms.Reason) {
+	if c.vacated {
+		c.end(replacedReason())
+		return
+	}
+	c.end(byeReason(c.side.leave(why)))
+}
+
+// sessionDue refreshes the session, or ends the call whose session has not been refreshed (RFC 4028 §10).
+func (c *call) sessionDue() {
+	refresh, over := c.session.fired()
+	switch {
+	case over:
+		c.end(message.Reason{Protocol: "SIP", Cause: 408, Text: "session has expired"})
+	case refresh:
+		c.wantRefresh = true
 	}
 }
 
@@ -177,6 +236,7 @@ func (c *call) end(why message.Reason) {
 	c.side.leave(rooms.ReasonFailed)
 	if c.ending == nil {
 		c.ending = &why
+		c.leaving.Store(true)
 		c.log.Info("call is ended from here", "err", why.Text)
 	}
 }
@@ -185,6 +245,7 @@ func (c *call) end(why message.Reason) {
 func (c *call) close() {
 	c.ep.remove(c)
 	c.dropPending()
+	close(c.gone)
 	for {
 		select {
 		case ev := <-c.inbox:
@@ -203,6 +264,7 @@ func (c *call) close() {
 // accept sends a 2xx to an INVITE and repeats it until its ACK comes, over reliable transports too (RFC 3261 §13.3.1.4).
 func (c *call) accept(tx *transaction.ServerTx, body []byte) {
 	res := c.ok(tx, body)
+	c.confirmed.Store(true)
 	c.pending = &accepted{
 		tx: tx, res: res, interval: c.ep.timers.T1,
 		deadline: time.Now().Add(64 * c.ep.timers.T1), timer: time.NewTimer(c.ep.timers.T1),
@@ -212,20 +274,29 @@ func (c *call) accept(tx *transaction.ServerTx, body []byte) {
 
 // ok makes a 200 with a Contact, what we can do, and an SDP body where there is one.
 func (c *call) ok(tx *transaction.ServerTx, body []byte) *message.Message {
-	res := tx.Response(200, "")
-	at := contact(c.user, tx.Flow())
-	if c.focus {
-		at.Params = at.Params.With("isfocus", "")
+	req, res := tx.Request(), tx.Response(200, "")
+	res.Contact = []message.Address{c.contact(tx)}
+	c.ep.capabilities(res)
+	if req.Method == message.Invite {
+		res.RecordRoute = req.RecordRoute // RFC 3261 §12.1.1
+		res.Add("Recv-Info", "")          // RFC 6086 §5.2: no packages
 	}
-	res.Contact = []message.Address{at}
-	capabilities(res)
-	if tx.Request().Method == message.Invite {
-		res.RecordRoute = tx.Request().RecordRoute // RFC 3261 §12.1.1
+	if c.early == nil { // RFC 4028: there is a session
+		c.session.answer(req, res)
 	}
 	if body != nil {
 		res.SetBody(acceptSDP, body)
 	}
 	return res
+}
+
+// contact is where the peer reaches this call.
+func (c *call) contact(tx *transaction.ServerTx) message.Address {
+	at := contact(c.user, tx.Flow())
+	if c.focus {
+		at.Params = at.Params.With("isfocus", "")
+	}
+	return at
 }
 
 // repeat sends the 2xx again, or gives up and ends the call.
@@ -259,20 +330,20 @@ func (c *call) acknowledged(ack *message.Message) {
 	if c.offered == nil || c.ending != nil {
 		return
 	}
-	offer := c.offered
-	c.offered = nil
-	agreed, err := sdp.AcceptAnswer(offer, sessionIn(ack), c.local)
-	if err == nil {
-		err = c.apply(agreed)
-	}
-	if err != nil {
+	if err := c.answeredBy(sessionIn(ack)); err != nil {
 		c.log.Info("answer in ACK is of no use", "err", err)
 		c.end(message.Reason{Protocol: "SIP", Cause: refuse(err).status, Text: err.Error()})
+		return
 	}
+	c.relieve()
 }
 
-// apply makes what was agreed hold.
+// apply makes what was agreed hold; in an early dialog, from the 2xx on.
 func (c *call) apply(a sdp.Agreed) error {
+	if c.early != nil {
+		c.early.agreed = &a
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(c.ep.ctx, applyTime)
 	defer cancel()
 	next := stream(a, c.stream)
@@ -322,6 +393,8 @@ func (c *call) await(tx *transaction.ClientTx) error {
 			default:
 				c.ep.reply(ev.tx, 481, "")
 			}
+		case t := <-c.takeovers:
+			t.done <- errReplaced
 		case <-c.ep.ctx.Done():
 			return context.Cause(c.ep.ctx)
 		}

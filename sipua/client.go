@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/mixer/codec"
@@ -27,6 +28,8 @@ type ClientConfig struct {
 	UserAgent string
 	// Timers are those of RFC 3261 §17; the zero value has the RFC's.
 	Timers transaction.Timers
+	// SessionExpires is as in Config.
+	SessionExpires time.Duration
 	// Transport has the limits of connections; its Listen and Log are not looked at.
 	Transport transport.Config
 	// Log takes what nobody is told otherwise; nil discards it.
@@ -45,6 +48,9 @@ type Client struct {
 func NewClient(ctx context.Context, cfg ClientConfig, eng *media.Engine) (*Client, error) {
 	if eng == nil {
 		return nil, fmt.Errorf("%w: a media engine is needed", ErrConfig)
+	}
+	if err := checkSession(cfg.SessionExpires); err != nil {
+		return nil, err
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -66,6 +72,7 @@ func NewClient(ctx context.Context, cfg ClientConfig, eng *media.Engine) (*Clien
 func (c *Client) open(ctx context.Context, cfg ClientConfig, net network) {
 	c.ep = newEndpoint(ctx, net, cfg.Timers, cfg.Log)
 	c.ep.agent, c.ep.outside = cfg.UserAgent, c.outside
+	c.ep.extensions, c.ep.session = clientExtensions, sessionWish(cfg.SessionExpires)
 }
 
 // listenAnywhere opens the listeners of cfg; by default of both IP versions, or of IPv4 alone where there is no IPv6.
@@ -91,7 +98,7 @@ func (c *Client) outside(tx *transaction.ServerTx) {
 		c.ep.options(tx)
 	case message.Invite:
 		c.ep.reply(tx, 480, "")
-	case message.Bye, message.Update, message.Info:
+	case message.Bye, message.Update, message.Info, message.Prack:
 		c.ep.reply(tx, 481, "")
 	default:
 		c.ep.refuseMethod(tx)
@@ -181,9 +188,11 @@ func (c *Client) invitation(cfg DialConfig, uri message.URI, flow transport.Flow
 	req.CallID = newTag()
 	req.CSeq = message.CSeq{Seq: 1, Method: message.Invite}
 	req.Contact = []message.Address{contact(from.User, flow)}
-	req.Add("Allow", allow)
-	req.Add("Supported", "")
+	c.ep.offers(req)
+	req.Add("Recv-Info", "") // RFC 6086 §5.2: no packages
 	req.Add("User-Agent", c.ep.agent)
+	timer := sessionTimer{want: c.ep.session}
+	timer.ask(req)
 	req.SetBody(acceptSDP, offer)
 	return req, nil
 }
@@ -194,7 +203,7 @@ func (c *Client) place(ctx context.Context, invite *message.Message, target tran
 	if err != nil {
 		return nil, err
 	}
-	heard := false
+	heard, early, timer := false, newEarlyDialogs(c.ep, invite, tx.Flow()), sessionTimer{want: c.ep.session}
 	for {
 		select {
 		case res, ok := <-tx.Responses():
@@ -204,10 +213,21 @@ func (c *Client) place(ctx context.Context, invite *message.Message, target tran
 				return nil, fmt.Errorf("%w: %w", ErrNoAnswer, tx.Err())
 			case !ok:
 				return nil, ErrNoAnswer
+			case res.StatusCode == 422 && timer.tooSmall(res):
+				// RFC 4028 §7.3: the same INVITE again, with a longer interval
+				invite = invite.Clone()
+				invite.CSeq.Seq++
+				timer.ask(invite)
+				if tx, err = c.ep.layer.Send(invite, target); err != nil {
+					return nil, err
+				}
+				early = newEarlyDialogs(c.ep, invite, tx.Flow())
 			case res.StatusCode >= 300:
 				return nil, newStatusError(res)
 			case res.StatusCode >= 200:
-				return c.answered(tx, invite, res, leg, local)
+				return c.answered(tx, invite, res, leg, local, early)
+			default:
+				early.take(res)
 			}
 		case <-ctx.Done():
 			c.abandon(tx, invite, heard)
@@ -270,27 +290,23 @@ func (ep *endpoint) decline(invite, res *message.Message, flow transport.Flow) {
 }
 
 // answered takes the 2xx (RFC 3261 §13.2.2.4): the dialog begins, the ACK goes out, the call's goroutine starts.
-func (c *Client) answered(tx *transaction.ClientTx, invite, res *message.Message, leg *media.Leg, local sdp.Local) (*OutCall, error) {
-	call := newCall(c.ep, placed(invite, res, tx.Flow()), invite.Contact[0].URI.User)
+func (c *Client) answered(tx *transaction.ClientTx, invite, res *message.Message, leg *media.Leg, local sdp.Local, early *earlyDialogs) (*OutCall, error) {
+	d := placed(invite, res, tx.Flow())
+	d.localSeq = early.sequence(res, d.localSeq)
+	call := newCall(c.ep, d, invite.Contact[0].URI.User)
 	out := &OutCall{call: call, leg: &OutLeg{leg: leg}, done: make(chan struct{})}
-	call.side, call.local, call.again = out, local, tx.Responses()
+	call.side, call.local, call.again, call.placed = out, local, tx.Responses(), true
+	call.updates = res.HasToken("Allow", string(message.Update))
+	call.session.answered(res)
 	call.fork = func(other *message.Message) { c.ep.decline(invite, other, tx.Flow()) }
 	if err := c.ep.add(call, nil); err != nil {
 		return nil, err
 	}
 	ack, next := call.d.requestAt(message.Ack, invite.CSeq.Seq)
 	targets := c.ep.targets(c.ep.ctx, &call.d, next)
-	call.ackAgain = func() {
-		for _, target := range targets {
-			err := c.ep.layer.SendAck(ack.Clone(), target)
-			if err == nil {
-				return
-			}
-			call.log.Debug("ACK not sent", "err", err)
-		}
-	}
+	call.ackAgain = func() { c.ep.sendAck(ack, targets) }
 	call.ackAgain()
-	agreed, err := sdp.AcceptAnswer(local.Previous, sessionIn(res), local)
+	agreed, err := sdp.AcceptAnswer(local.Previous, early.answer(res), local)
 	if err == nil {
 		call.stream = stream(agreed, media.Stream{})
 		err = leg.Configure(call.stream)

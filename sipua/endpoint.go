@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -28,14 +27,17 @@ type network interface {
 // endpoint is what a server and a client have in common: transports, transactions, and the calls by their dialogs.
 // It is the transaction layer's Handler: its methods run on the goroutines that read, find the call, and hand over.
 type endpoint struct {
-	net      network
-	layer    *transaction.Layer
-	metrics  metrics
-	agent    string             // Server and User-Agent
-	timers   transaction.Timers // T1 and T2 are set
-	maxCalls int
-	retry    int // Retry-After, seconds
-	log      *slog.Logger
+	net     network
+	layer   *transaction.Layer
+	metrics metrics
+	agent   string             // Server and User-Agent
+	timers  transaction.Timers // T1 and T2 are set
+	// extensions are the option tags that we know; session is what session interval we ask for, 0 for none.
+	extensions string
+	session    time.Duration
+	maxCalls   int
+	retry      int // Retry-After, seconds
+	log        *slog.Logger
 	// outside takes the requests that are in no dialog.
 	outside func(tx *transaction.ServerTx)
 
@@ -79,9 +81,7 @@ func (ep *endpoint) Request(tx *transaction.ServerTx) {
 	case c == nil:
 		ep.reply(tx, 481, "") // RFC 3261 §12.2.2
 	case !ok:
-		res := tx.Response(500, "") // RFC 3261 §14.2: another INVITE is being answered; or the inbox is full
-		res.Add("Retry-After", strconv.Itoa(rand.IntN(11)))
-		ep.respond(tx, res)
+		ep.putOff(tx) // RFC 3261 §14.2: another INVITE is being answered; or the inbox is full
 	}
 }
 
@@ -94,12 +94,13 @@ func (ep *endpoint) Ack(ack *message.Message, _ transport.Flow) {
 }
 
 // Cancel takes a CANCEL (transaction.Handler): what the call waits for is given up, and its goroutine answers 487.
-func (ep *endpoint) Cancel(tx *transaction.ServerTx, _ *message.Message) {
+func (ep *endpoint) Cancel(tx *transaction.ServerTx, cancel *message.Message) {
 	ep.metrics.count(message.Cancel, 200)
 	ep.mu.Lock()
 	c := ep.invites[tx]
 	ep.mu.Unlock()
 	if c != nil {
+		ep.log.Info("call is cancelled", "call_id", cancel.CallID, "reason", reasonsText(cancel.Reasons()))
 		c.giveUp(errCancelled)
 	}
 }

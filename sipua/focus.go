@@ -24,7 +24,7 @@ func (s *Server) outside(tx *transaction.ServerTx) {
 	req := tx.Request()
 	switch req.Method {
 	case message.Invite, message.Options:
-	case message.Bye, message.Update, message.Info:
+	case message.Bye, message.Update, message.Info, message.Prack:
 		s.ep.reply(tx, 481, "")
 		return
 	default:
@@ -32,7 +32,7 @@ func (s *Server) outside(tx *transaction.ServerTx) {
 		return
 	}
 	switch {
-	case !s.ep.addressed(tx, s.cfg.Domain) || !s.ep.required(tx):
+	case !s.ep.addressed(tx, s.cfg.Domain) || !s.ep.required(tx) || s.ep.misplaced(tx):
 	case s.draining.Load():
 		s.ep.replyError(tx, ErrShutdown)
 	case req.Method == message.Options:
@@ -51,6 +51,10 @@ func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 		return
 	}
 	body, _, ok := s.ep.readable(tx, acceptSDP)
+	if !ok || s.ep.sessionTooShort(tx) {
+		return
+	}
+	old, ok := s.replaced(tx, who)
 	if !ok {
 		return
 	}
@@ -64,6 +68,7 @@ func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 	}
 	c := newCall(s.ep, answered(req, tx.ToTag(), tx.Flow()), user)
 	c.focus, c.admitted = true, admitted
+	c.predecessor, c.updates = old, req.HasToken("Allow", string(message.Update))
 	if admitted.Trunk != "" {
 		c.log = c.log.With("trunk", admitted.Trunk)
 	}
@@ -85,7 +90,7 @@ func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, o
 	seat := &seat{}
 	err := s.seatCaller(ctx, c, seat, tx)
 	if err == nil {
-		err = s.greet(c, tx, offer)
+		err = s.greet(ctx, c, tx, offer)
 	}
 	c.giveUp(nil)
 	if c.pending != nil {
@@ -95,8 +100,8 @@ func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, o
 	c.side.leave(rooms.ReasonFailed)
 	s.ep.remove(c)
 	switch {
-	case tx.Cancelled() || errors.Is(err, errCancelled):
-		s.ep.reply(tx, 487, "") // RFC 3261 §9.2
+	case tx.Cancelled() || errors.Is(err, errCancelled) || errors.Is(err, errHungUp) || errors.Is(err, errExpired):
+		s.ep.reply(tx, 487, "") // RFC 3261 §9.2, §15.1.2, §13.3.1
 	default:
 		c.log.Info("call is refused", "err", err)
 		s.ep.replyError(tx, err)
@@ -108,18 +113,21 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 	c.side = noSide{}
 	ctx, cancel := context.WithTimeout(ctx, setupTime)
 	defer cancel()
-	p, err := s.rooms.Admit(ctx, c.admitted.Number, rooms.Caller{
+	seat.caller = rooms.Caller{
 		DisplayName: c.admitted.DisplayName, Address: c.admitted.Address, CallID: tx.Request().CallID,
-	})
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return err
 	}
-	seat.participant = p
+	if seat.predecessor = c.predecessor; seat.predecessor == nil {
+		p, err := s.rooms.Admit(ctx, c.admitted.Number, seat.caller)
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				err = cause
+			}
+			return err
+		}
+		seat.participant = p
+		c.log = c.log.With("room", c.admitted.Number, "participant", p.ID())
+	}
 	c.side = seat
-	c.log = c.log.With("room", c.admitted.Number, "participant", p.ID())
 	bind, shown, err := s.ep.addresses(tx.Flow())
 	if err != nil {
 		return err
@@ -133,9 +141,14 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 	return nil
 }
 
-// greet answers the INVITE with 200: an answer to its offer, after which the caller is in the mix, or an offer of
-// ours, whose answer comes in the ACK (RFC 3261 §13.2.1).
-func (s *Server) greet(c *call, tx *transaction.ServerTx, offer []byte) error {
+// greet answers the INVITE with 200, after it has rung: an answer to its offer, after which the caller is in the mix, or
+// an offer of ours, whose answer comes in the ACK, or in the PRACK of a reliable 180 (RFC 3261 §13.2.1).
+func (s *Server) greet(ctx context.Context, c *call, tx *transaction.ServerTx, offer []byte) error {
+	req := tx.Request()
+	c.early = &early{
+		invite: tx, open: true,
+		reliably: req.HasToken("Supported", "100rel") || req.HasToken("Require", "100rel"),
+	}
 	var body []byte
 	if offer == nil {
 		body = sdp.Offer(c.local)
@@ -146,11 +159,30 @@ func (s *Server) greet(c *call, tx *transaction.ServerTx, offer []byte) error {
 			return err
 		}
 	}
+	if s.cfg.Ring > 0 && c.predecessor == nil {
+		var err error
+		if body, err = c.ring(ctx, s.cfg.Ring, body); err != nil {
+			return err
+		}
+	}
+	agreed := c.early.agreed
+	c.early = nil
 	if tx.Cancelled() {
 		return errCancelled
 	}
-	c.local.Previous = body
+	if agreed != nil {
+		if err := c.apply(*agreed); err != nil {
+			return err
+		}
+	}
+	if tx.Cancelled() {
+		return errCancelled
+	}
+	if body != nil {
+		c.local.Previous = body
+	}
 	c.accept(tx, body)
+	c.relieve()
 	c.log.Info("call is answered")
 	return nil
 }

@@ -33,6 +33,8 @@ func (c *call) handle(ev event) {
 		c.update(ev.tx)
 	case message.Info:
 		c.info(ev.tx)
+	case message.Prack:
+		c.prack(ev.tx)
 	case message.Options:
 		c.ep.options(ev.tx)
 	default:
@@ -44,10 +46,11 @@ func (c *call) handle(ev event) {
 func (c *call) hungUp(tx *transaction.ServerTx) {
 	c.farewell = tx.Request().Reasons()
 	c.over = true
+	c.leaving.Store(true)
 	c.side.leave(rooms.ReasonHangup)
 	c.ep.remove(c)
 	c.ep.reply(tx, 200, "")
-	c.log.Info("call is ended by the peer")
+	c.log.Info("call is ended by the peer", "reason", reasonsText(c.farewell))
 }
 
 // reinvite takes an INVITE in the dialog (RFC 3261 §14.2). If it is refused, everything stays as it was.
@@ -59,8 +62,10 @@ func (c *call) reinvite(tx *transaction.ServerTx) {
 	case c.ending != nil:
 		c.ep.reply(tx, 481, "")
 		return
-	case c.offered != nil: // RFC 3261 §14.2: an offer of ours is still to be answered
-		c.ep.reply(tx, 491, "")
+	case c.offering() || c.change != nil && c.change.req.Method == message.Invite:
+		c.ep.reply(tx, 491, "") // RFC 3261 §14.2: an INVITE or an offer of ours is still to be answered
+		return
+	case c.ep.sessionTooShort(tx):
 		return
 	}
 	body, _, ok := c.ep.readable(tx, acceptSDP)
@@ -104,8 +109,14 @@ func (c *call) update(tx *transaction.ServerTx) {
 	if !ok {
 		return
 	}
-	if body != nil && c.offered != nil {
+	switch {
+	case body != nil && c.offering():
 		c.ep.reply(tx, 491, "")
+		return
+	case body != nil && c.early != nil && c.early.open:
+		c.ep.putOff(tx)
+		return
+	case c.ep.sessionTooShort(tx):
 		return
 	}
 	var answer []byte

@@ -215,7 +215,13 @@ func TestKeysByINFOReachTheRoom(t *testing.T) {
 	w.send("INFO", "")
 	w.want(message.Info, 200)
 	w.send("PRACK", "")
-	w.want(message.Prack, 405)
+	w.want(message.Prack, 400)
+	w.send("PRACK", "", "RAck: 1 1 INVITE")
+	w.want(message.Prack, 481)
+	w.send("REFER", "", "Refer-To: <sip:x@y>") // toll fraud: nobody is called for anybody
+	if res := w.want(message.Refer, 405); !res.HasToken("Allow", "PRACK") {
+		t.Errorf("got %s", res.Bytes())
+	}
 	w.send("OPTIONS", "", "Require: nothing-we-know")
 	w.want(message.Options, 420)
 	w.hangup()

@@ -22,7 +22,7 @@ func newMetrics() metrics {
 func (m metrics) count(method message.Method, status int) {
 	label := "other"
 	switch method {
-	case message.Invite, message.Bye, message.Cancel, message.Options, message.Update, message.Info:
+	case message.Invite, message.Bye, message.Cancel, message.Options, message.Update, message.Info, message.Prack:
 		label = string(method)
 	}
 	m.requests.WithLabelValues(label, strconv.Itoa(status)).Inc()

@@ -1,6 +1,9 @@
 package sipua
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua/message"
 )
@@ -29,4 +32,19 @@ func byeReason(why rooms.Reason) message.Reason {
 		r.Text = "conference left"
 	}
 	return r
+}
+
+// reasonsText is what a peer has said about why, for the log (RFC 3326 §2); empty where it said nothing.
+func reasonsText(list []message.Reason) string {
+	var b strings.Builder
+	for i, r := range list {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(r.Protocol + " " + strconv.Itoa(r.Cause))
+		if r.Text != "" {
+			b.WriteString(" " + strconv.Quote(r.Text))
+		}
+	}
+	return b.String()
 }

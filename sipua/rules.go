@@ -11,7 +11,7 @@ import (
 
 // What we understand, for Allow and Accept.
 const (
-	allow      = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
+	allow      = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
 	acceptSDP  = "application/sdp"
 	acceptInfo = "application/dtmf-relay, application/dtmf"
 	// acceptMultipart is what either may be wrapped in (RFC 5621 §3.1).
@@ -29,15 +29,25 @@ func (ep *endpoint) refuseMethod(tx *transaction.ServerTx) {
 	ep.respond(tx, res)
 }
 
-// required checks Require (RFC 3261 §8.2.2.3): there is no extension that we support. If it returns false, the request
-// has been answered.
+// Option tags for Supported and Require: RFC 3262, RFC 4028, RFC 3891. A client takes no calls, and so replaces none.
+const (
+	clientExtensions = "100rel, timer"
+	serverExtensions = "100rel, timer, replaces"
+)
+
+// required checks Require (RFC 3261 §8.2.2.3). If it returns false, the request has been answered.
 func (ep *endpoint) required(tx *transaction.ServerTx) bool {
-	tags := tx.Request().Tokens("Require")
-	if len(tags) == 0 {
+	var unknown []string
+	for _, tag := range tx.Request().Tokens("Require") {
+		if !isListed(ep.extensions, tag) {
+			unknown = append(unknown, tag)
+		}
+	}
+	if len(unknown) == 0 {
 		return true
 	}
 	res := tx.Response(420, "")
-	res.Add("Unsupported", strings.Join(tags, ", "))
+	res.Add("Unsupported", strings.Join(unknown, ", "))
 	ep.respond(tx, res)
 	return false
 }
@@ -89,18 +99,32 @@ func isOurs(tx *transaction.ServerTx, host string) bool {
 	return err == nil && addr.Unmap() == f.Local.Addr().Unmap().WithZone("")
 }
 
-// capabilities puts what RFC 3261 §11.2 and §13.3.1.4 want into a response. Supported is there and empty: we have no
-// extension to offer.
-func capabilities(res *message.Message) {
-	res.Set("Allow", allow)
+// isListed says whether tag is in a comma-separated list of ours, without regard to case.
+func isListed(list, tag string) bool {
+	for known := range strings.SplitSeq(list, ", ") {
+		if strings.EqualFold(known, tag) {
+			return true
+		}
+	}
+	return false
+}
+
+// offers puts what we can do into a message (RFC 3261 §20.5, §20.37).
+func (ep *endpoint) offers(m *message.Message) {
+	m.Set("Allow", allow)
+	m.Set("Supported", ep.extensions)
+}
+
+// capabilities puts what RFC 3261 §11.2 and §13.3.1.4 want into a response.
+func (ep *endpoint) capabilities(res *message.Message) {
+	ep.offers(res)
 	res.Set("Accept", acceptSDP+", "+acceptMultipart)
-	res.Set("Supported", "")
 }
 
 // options answers OPTIONS (RFC 3261 §11.2).
 func (ep *endpoint) options(tx *transaction.ServerTx) {
 	res := tx.Response(200, "")
-	capabilities(res)
+	ep.capabilities(res)
 	res.Add("Accept-Encoding", "identity")
 	res.Add("Accept-Language", "en")
 	ep.respond(tx, res)

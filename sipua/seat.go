@@ -17,9 +17,11 @@ type Rooms interface {
 // seat is the side of a call that came in: a participant of a room, and the leg that carries the sound. The call's
 // goroutine owns it; the leg belongs to the room from Join on.
 type seat struct {
-	participant *rooms.Participant
+	participant *rooms.Participant // nil before another's seat is taken
+	caller      rooms.Caller
 	leg         *media.Leg // nil before it is open, and after it is closed
 	joined      bool
+	predecessor *call // whose seat is taken (RFC 3891); nil mostly
 }
 
 func (s *seat) apply(ctx context.Context, agreed media.Stream) error {
@@ -29,6 +31,14 @@ func (s *seat) apply(ctx context.Context, agreed media.Stream) error {
 	if err := s.leg.Configure(agreed); err != nil {
 		return err
 	}
+	if s.predecessor != nil {
+		p, err := s.predecessor.yield(ctx, roomLeg{s.leg}, s.caller)
+		if err != nil {
+			return err
+		}
+		s.participant, s.joined, s.predecessor = p, true, nil
+		return nil
+	}
 	if err := s.participant.Join(ctx, roomLeg{s.leg}); err != nil {
 		return err
 	}
@@ -37,16 +47,29 @@ func (s *seat) apply(ctx context.Context, agreed media.Stream) error {
 }
 
 func (s *seat) key(ctx context.Context, digit byte, held time.Duration) error {
+	if s.participant == nil {
+		return ErrCallOver
+	}
 	return s.participant.Key(ctx, digit, held)
 }
 
-func (s *seat) left() <-chan struct{} { return s.participant.Left() }
+func (s *seat) left() <-chan struct{} {
+	if s.participant == nil {
+		return nil
+	}
+	return s.participant.Left()
+}
 
 func (s *seat) leave(why rooms.Reason) rooms.Reason {
-	s.participant.Leave(why)
+	if s.participant != nil {
+		s.participant.Leave(why)
+	}
 	if !s.joined && s.leg != nil {
 		_ = s.leg.Close() // nothing was ever sent on it; there is nobody to tell
 		s.leg = nil
+	}
+	if s.participant == nil {
+		return why
 	}
 	return s.participant.Reason()
 }

@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/mixer/codec"
@@ -41,6 +42,12 @@ type Config struct {
 	Codecs []codec.Name
 	// Timers are those of RFC 3261 §17; the zero value has the RFC's.
 	Timers transaction.Timers
+	// Ring is how long a caller hears it ring before the call is answered: 180, then 200 (RFC 3261 §13.3.1.1). 0: the
+	// call is answered at once.
+	Ring time.Duration
+	// SessionExpires is the session interval that is asked for (RFC 4028): the peer is asked at half of it whether it is
+	// still there. 0 means 1800 s; negative: only where the peer asks for it. At least 90 s (ErrConfig).
+	SessionExpires time.Duration
 	// MaxCalls is how many calls there may be at once; beyond it INVITEs get 503. 0 means 10000.
 	MaxCalls int
 	// Trunks is who may call; the zero value lets in who calls from a private network.
@@ -76,17 +83,18 @@ func New(cfg Config, reg Rooms, eng *media.Engine) (*Server, error) {
 	if cfg.MaxCalls < 0 {
 		faults = append(faults, fmt.Errorf("%w: MaxCalls is %d", ErrConfig, cfg.MaxCalls))
 	}
+	if cfg.Ring < 0 {
+		faults = append(faults, fmt.Errorf("%w: Ring is %v", ErrConfig, cfg.Ring))
+	}
+	faults = append(faults, checkSession(cfg.SessionExpires))
 	for _, c := range cfg.Codecs {
 		if c != codec.Opus && c != codec.PCMU && c != codec.PCMA {
 			faults = append(faults, fmt.Errorf("%w: codec %q", ErrConfig, c))
 		}
 	}
 	book, err := newBook(cfg)
-	if err != nil {
-		faults = append(faults, err)
-	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	if err := errors.Join(append(faults, err)...); err != nil {
+		return nil, err
 	}
 	if cfg.Listen == nil {
 		cfg.Listen = []string{"udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"}
@@ -129,7 +137,7 @@ func (s *Server) Listen(ctx context.Context) error {
 func (s *Server) open(ctx context.Context, net network) {
 	s.ep = newEndpoint(ctx, net, s.cfg.Timers, s.cfg.Log)
 	s.ep.metrics, s.ep.agent, s.ep.maxCalls = s.metrics, s.cfg.UserAgent, s.cfg.MaxCalls
-	s.ep.outside = s.outside
+	s.ep.outside, s.ep.extensions, s.ep.session = s.outside, serverExtensions, sessionWish(s.cfg.SessionExpires)
 }
 
 // Addrs are the addresses listened on, as URLs in the order of Config.Listen, with the ports that were really taken.

@@ -61,7 +61,7 @@ func TestRequestsOutsideOfDialogs(t *testing.T) {
 		{"BYE", "BYE", "", nil, "", 481, "", ""},
 		{"UPDATE", "UPDATE", "", nil, "", 481, "", ""},
 		{"INFO", "INFO", "", nil, "", 481, "", ""},
-		{"an extension is required", "INVITE", "", []string{"Require: 100rel, timer"}, "v", 420, "Unsupported", "100rel, timer"},
+		{"an extension is required", "INVITE", "", []string{"Require: 100rel, precondition, timer, sec-agree"}, "v", 420, "Unsupported", "precondition, sec-agree"},
 		{"sips without TLS", "INVITE", "sips:1000@bridge.example", nil, "v", 480, "Warning", `380 127.0.0.1 "SIPS Not Allowed"`},
 		{"another scheme", "OPTIONS", "http://bridge.example/", nil, "", 416, "", ""},
 		{"another domain", "INVITE", "sip:1000@other.example", nil, "v", 404, "", ""},

@@ -64,6 +64,9 @@ var refusals = []struct {
 	{trunk.ErrConfig, refusal{status: 500}},
 
 	{transaction.ErrTimeout, refusal{status: 408}},
+	{errNoPrack, refusal{status: 504, cause: 102, text: "no PRACK came"}}, // RFC 3262 §3: a 5xx
+	{errReplaced, refusal{status: 603, text: "the call to be replaced is over"}},
+	{ErrCallOver, refusal{status: 481}},
 	{ErrShutdown, refusal{status: 503, cause: 41, text: "bridge is draining", retry: true}},
 	{context.Canceled, refusal{status: 503, cause: 41, text: "bridge is draining", retry: true}},
 	{context.DeadlineExceeded, refusal{status: 503, cause: 41, text: "bridge is overloaded", retry: true}},

@@ -79,22 +79,30 @@ func loop(over string) transport.Flow {
 // still is a bridge on a tape, in a synctest bubble.
 type still struct {
 	*tape
-	server *Server
-	rooms  *rooms.Registry
-	over   string
-	toTag  string
+	server  *Server
+	rooms   *rooms.Registry
+	over    string
+	toTag   string
+	refused bool // the next request is the ACK of a refusal
+	// fromTag is the caller's; empty means "a".
+	fromTag string
 	// direction is that of the offers; empty means sendrecv.
 	direction string
 }
 
 func newStill(t *testing.T, over string) *still {
 	t.Helper()
+	return newStillWith(t, over, Config{})
+}
+
+func newStillWith(t *testing.T, over string, cfg Config) *still {
+	t.Helper()
 	eng, err := media.NewEngine(media.Config{PortMin: 32000, PortMax: 32999})
 	if err != nil {
 		t.Fatal(err)
 	}
 	reg := rooms.NewRegistry(rooms.Config{OnDemand: true})
-	s, err := New(Config{}, reg, eng)
+	s, err := New(cfg, reg, eng)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,23 +122,39 @@ func (b *still) close() {
 	}
 }
 
-// receive hands a request of the caller to the bridge and waits until everything is at rest.
+// receive hands a request of the caller to the bridge and waits until everything is at rest. An INVITE has an offer.
 func (b *still) receive(method string, seq int, more ...string) {
+	b.t.Helper()
+	body := ""
+	if method == "INVITE" {
+		body = b.sdp()
+	}
+	b.receiveWith(method, seq, body, more...)
+}
+
+func (b *still) sdp() string {
+	return "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=" +
+		cmp.Or(b.direction, "sendrecv") + "\r\n"
+}
+
+// receiveWith is receive with an SDP body, or none.
+func (b *still) receiveWith(method string, seq int, body string, more ...string) {
 	b.t.Helper()
 	to := "<sip:1000@127.0.0.1>"
 	if b.toTag != "" {
 		to += ";tag=" + b.toTag
 	}
-	body := ""
-	if method == "INVITE" {
-		body = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=" +
-			cmp.Or(b.direction, "sendrecv") + "\r\n"
+	if body != "" {
 		more = append(more, "Content-Type: application/sdp")
+	}
+	branch := method
+	if b.refused {
+		branch = "INVITE" // RFC 3261 §17.1.1.3
 	}
 	lines := append([]string{
 		method + " sip:1000@127.0.0.1 SIP/2.0",
-		"Via: SIP/2.0/" + b.over + " 127.0.0.1:5070;branch=z9hG4bK-" + method + strconv.Itoa(seq),
-		"From: <sip:a@127.0.0.1>;tag=a", "To: " + to, "Call-ID: still", "CSeq: " + strconv.Itoa(seq) + " " + method,
+		"Via: SIP/2.0/" + b.over + " 127.0.0.1:5070;branch=z9hG4bK-" + branch + strconv.Itoa(seq),
+		"From: <sip:a@127.0.0.1>;tag=" + cmp.Or(b.fromTag, "a"), "To: " + to, "Call-ID: still", "CSeq: " + strconv.Itoa(seq) + " " + method,
 		"Contact: <sip:a@127.0.0.1:5070>",
 	}, more...)
 	m, err := message.Parse([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body))
@@ -141,9 +165,21 @@ func (b *still) receive(method string, seq int, more ...string) {
 	synctest.Wait()
 }
 
+// ackRefusal is the ACK of a final response that is no 2xx.
+func (b *still) ackRefusal(seq int) {
+	b.t.Helper()
+	b.refused = true
+	b.receive("ACK", seq)
+	b.refused = false
+}
+
 // respond answers a request of the bridge.
-func (b *still) respond(req *message.Message, status int) {
-	b.server.ep.layer.Receive(message.NewResponse(req, status, ""), loop(b.over))
+func (b *still) respond(req *message.Message, status int, change ...func(*message.Message)) {
+	res := message.NewResponse(req, status, "")
+	for _, f := range change {
+		f(res)
+	}
+	b.server.ep.layer.Receive(res, loop(b.over))
 	synctest.Wait()
 }
 

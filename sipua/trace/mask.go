@@ -97,7 +97,7 @@ func (m *masker) field(line []byte) {
 		return
 	}
 	value := trim(line[colon+1:])
-	name := bytes.TrimRight(line[:colon], " \t")
+	name := trim(line[:colon])
 	if len(name) == 0 {
 		return
 	}
@@ -323,9 +323,12 @@ func maskPasswords(b []byte) {
 			return
 		}
 		// The run around it, up to what no URI has in it; it goes to the last '@' of the run, as what is malformed may have several.
-		start := bytes.LastIndexAny(b[:at], " \t<>\"\r\n") + 1
+		start := at
+		for start > 0 && !endsURI(b[start-1]) {
+			start--
+		}
 		end := at
-		for end < len(b) && !isSpace(b[end]) && b[end] != '<' && b[end] != '>' && b[end] != '"' {
+		for end < len(b) && !endsURI(b[end]) {
 			if b[end] == '@' {
 				at = end
 			}
@@ -362,9 +365,19 @@ func stars(b []byte) {
 	}
 }
 
+func endsURI(c byte) bool { return isSpace(c) || c == '<' || c == '>' || c == '"' }
+
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-func trim(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
+func trim(b []byte) []byte {
+	for len(b) > 0 && isSpace(b[0]) {
+		b = b[1:]
+	}
+	for len(b) > 0 && isSpace(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
+}
 
 // is compares without regard to case with a name in lower case, or its compact form.
 func is(b []byte, long, short string) bool {

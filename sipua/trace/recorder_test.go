@@ -342,7 +342,9 @@ func BenchmarkMessage(b *testing.B) {
 	at := strings.Index(invite, "a84b4c")
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		copy(data[at:], fmt.Appendf(nil, "%06d", i/7%1000000)) // seven messages a call
+		if i%7 == 0 { // seven messages a call
+			copy(data[at:], fmt.Appendf(nil, "%06d", i/7%1000000))
+		}
 		r.Message(noon, false, udp, data)
 	}
 }

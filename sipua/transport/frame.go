@@ -2,6 +2,8 @@ package transport
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"strconv"
 
 	"github.com/confbridge/confbridge/sipua/message"
@@ -171,24 +173,27 @@ func isContentLength(name []byte) bool {
 	return len(name) == 1 && name[0]|0x20 == 'l' || bytes.EqualFold(name, []byte("Content-Length"))
 }
 
-// wholes takes each Read for one message, as of transports that keep messages apart by themselves.
+// wholes takes each Read for one message, as of transports that keep messages apart by themselves. Their Read must leave a message that
+// is longer than the slice, and return io.ErrShortBuffer.
 type wholes struct {
 	src octets
 	buf []byte
 }
 
+const smallMessage = 4 << 10
+
 // next returns what one Read gave; line ends alone are a keepalive, which such a transport has no answer for.
 func (w *wholes) next() ([]byte, error) {
-	if w.buf == nil {
-		w.buf = make([]byte, message.MaxMessageBytes+1)
+	if len(w.buf) != smallMessage { // at first, and after a long message
+		w.buf = make([]byte, smallMessage)
 	}
 	for {
 		n, err := w.src.readOctets(w.buf, false)
 		switch {
+		case n == 0 && errors.Is(err, io.ErrShortBuffer) && len(w.buf) < message.MaxMessageBytes:
+			w.buf = make([]byte, 4*len(w.buf))
 		case n == 0:
 			return nil, err
-		case n > message.MaxMessageBytes:
-			return nil, &frameError{513, "Message Too Large", w.buf[:n]}
 		case !blank(w.buf[:n]):
 			return w.buf[:n], nil
 		}

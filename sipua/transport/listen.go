@@ -89,7 +89,7 @@ func (m *Manager) parseListen(url string) (name string, addr netip.AddrPort, err
 	}
 	host, port, err := net.SplitHostPort(rest)
 	if err != nil {
-		host, port = strings.Trim(rest, "[]"), strconv.Itoa(message.DefaultPort(name))
+		host, port = strings.Trim(rest, "[]"), strconv.Itoa(defaultListenPort(name))
 	}
 	if host == "" {
 		host = "0.0.0.0"

@@ -53,6 +53,8 @@ func (m *Manager) stream(name string) (stream, bool) {
 		return m.ws(), true
 	case "WSS":
 		return m.wss(), true
+	case "SCTP", "SCTP+UDP":
+		return m.sctp(name == "SCTP+UDP"), true
 	}
 	return stream{}, false
 }
@@ -101,7 +103,7 @@ func (m *Manager) listenStream(ctx context.Context, name string, addr netip.Addr
 	}
 	l := &streamListener{m: m, kind: kind, ln: ln, addr: addrPort(ln.Addr())}
 	m.streams = append(m.streams, l)
-	m.addrs = append(m.addrs, Target{Transport: name, Addr: l.addr})
+	m.addrs = append(m.addrs, Target{Transport: kind.name, Addr: l.addr})
 	return nil
 }
 
@@ -193,6 +195,7 @@ func (m *Manager) outward(kind stream, t Target) (*conn, error) {
 	for _, l := range m.streams {
 		if l.kind.name == t.Transport && l.addr.Addr().Is4() == t.Addr.Addr().Is4() {
 			// The Via names our listener, not the port that the connection happens to have (RFC 3261 §18.1.1).
+			c.kind = l.kind // SCTP dials from its listener's packet socket
 			local, err := l.addr.Addr(), error(nil)
 			if local.IsUnspecified() {
 				local, err = probe(m.ctx, t.Addr.Addr())

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/transport/sctp"
 )
 
 // Errors of this package; they come wrapped with the address they are about.
@@ -54,6 +55,7 @@ type Config struct {
 	WriteQueue        int           // messages that wait to be written to one connection (128)
 	UDPReaders        int           // sockets of each UDP listener, each with a reader (one a processor, at most 8)
 	TLS               TLS           // certificates for TLS and WSS
+	SCTP              sctp.Config   // of sctp:// and sctp+udp:// listeners; UDP, Log and the limits above are filled in
 	// Origins are the web pages that may connect by WS and WSS, beside those of the same host: patterns such as
 	// "app.example.com" or "https://*.example.com".
 	Origins []string

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
-	"strconv"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
@@ -51,7 +50,7 @@ func openUDP(ctx context.Context, addr netip.AddrPort) (*socket, netip.AddrPort,
 		return nil, netip.AddrPort{}, err
 	}
 	s.udp = true
-	return s, pc.LocalAddr().(*net.UDPAddr).AddrPort(), nil
+	return s, netip.AddrPortFrom(addr.Addr(), pc.LocalAddr().(*net.UDPAddr).AddrPort().Port()), nil
 }
 
 // socketBuffer is what is asked of the kernel for packets that we have not read yet.
@@ -107,7 +106,8 @@ func (nopListener) Close() error { return nil }
 
 // newSocket makes the kernel tell which of our addresses each packet came to; it owns pc.
 func newSocket(pc net.PacketConn, ip netip.Addr) (*socket, error) {
-	s, err := &socket{}, error(nil)
+	s := &socket{}
+	var err error
 	if ip.Is4() {
 		s.v4 = ipv4.NewPacketConn(pc)
 		err = s.v4.SetControlMessage(ipv4.FlagDst, true)
@@ -211,12 +211,13 @@ func family(ip netip.Addr) string {
 }
 
 // Addr is an SCTP address.
-type Addr struct{ netip.AddrPort }
+type Addr netip.AddrPort
 
 // Network is "sctp".
 func (Addr) Network() string { return "sctp" }
 
+// AddrPort is the address and the SCTP port.
+func (a Addr) AddrPort() netip.AddrPort { return netip.AddrPort(a) }
+
 // String is the address and the port; of IPv6 the address in brackets.
-func (a Addr) String() string {
-	return net.JoinHostPort(a.Addr().String(), strconv.Itoa(int(a.Port())))
-}
+func (a Addr) String() string { return netip.AddrPort(a).String() }

@@ -8,9 +8,9 @@ import (
 
 // Config is how an endpoint behaves. The zero value is SCTP over IP with the defaults in brackets.
 type Config struct {
-	UDP         bool // inside UDP (RFC 6951)
-	UDPPort     int  // ours (9899); negative: any that is free
-	PeerUDPPort int  // of peers that we dial (9899)
+	UDP         bool   // inside UDP (RFC 6951)
+	Port        uint16 // of SCTP inside UDP (5060)
+	PeerUDPPort uint16 // of the peers that we dial (9899)
 
 	MaxAssociations int // in all, and being dialled (1024)
 	MaxPerSource    int // from one IP address (64)
@@ -25,10 +25,13 @@ type Config struct {
 // missedHeartbeats is how many heartbeats' time without a packet means that the peer is gone: Path.Max.Retrans (RFC 9260 §8.2, §16).
 const missedHeartbeats = 5
 
-const largestMessage = 65535
+const (
+	largestMessage = 65535
+	sipPort        = 5060
+)
 
 func (c Config) withDefaults() Config {
-	c.UDPPort = cmp.Or(c.UDPPort, DefaultUDPPort)
+	c.Port = cmp.Or(c.Port, sipPort)
 	c.PeerUDPPort = cmp.Or(c.PeerUDPPort, DefaultUDPPort)
 	c.MaxAssociations = cmp.Or(c.MaxAssociations, 1024)
 	c.MaxPerSource = cmp.Or(c.MaxPerSource, 64)

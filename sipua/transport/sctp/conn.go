@@ -131,10 +131,10 @@ func (a *assoc) local() Addr {
 	if !ip.IsValid() {
 		ip = a.e.addr.Addr()
 	}
-	return Addr{netip.AddrPortFrom(ip, a.key.port)}
+	return Addr(netip.AddrPortFrom(ip, a.key.port))
 }
 
-func (a *assoc) remote() Addr { return Addr{netip.AddrPortFrom(a.key.peer, a.key.peerPort)} }
+func (a *assoc) remote() Addr { return Addr(netip.AddrPortFrom(a.key.peer, a.key.peerPort)) }
 
 // deadline is a point in time that can be moved while somebody waits for it. The zero value never comes.
 type deadline struct {

@@ -31,7 +31,7 @@ func (e *Endpoint) Dial(ctx context.Context, to netip.AddrPort) (*Conn, error) {
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
 	at := path{peer: netip.AddrPortFrom(to.Addr(), 0)}
 	if e.cfg.UDP {
-		at.peer = netip.AddrPortFrom(to.Addr(), uint16(e.cfg.PeerUDPPort))
+		at.peer = netip.AddrPortFrom(to.Addr(), e.cfg.PeerUDPPort)
 	}
 	if !e.addr.Addr().IsUnspecified() {
 		at.local = e.addr.Addr()

@@ -20,10 +20,11 @@ type key struct {
 
 // Endpoint is one packet socket with its associations. It is a net.Listener, and dials. Its methods are safe for concurrent use.
 type Endpoint struct {
-	cfg    Config
-	carry  carrier
-	addr   netip.AddrPort // our SCTP address
-	secret [32]byte       // signs cookies
+	cfg     Config
+	carry   carrier
+	addr    netip.AddrPort // our SCTP address
+	udpPort uint16
+	secret  [32]byte // signs cookies
 
 	accepting chan *Conn
 	done      chan struct{} // closed by Close: no Accept, no new association
@@ -58,26 +59,26 @@ func (e *Endpoint) Stats() Stats {
 	return Stats{e.count.dropped.Load(), e.count.overrun.Load(), e.count.refused.Load(), e.count.violations.Load(), n}
 }
 
-// Listen opens an endpoint at an SCTP address; port 0 takes a free one. ctx holds for the opening only. Errors wrap ErrKernel or are the
-// system's: EPERM where raw sockets are not allowed, EADDRINUSE.
+// Listen opens an endpoint. Over IP the port of addr is the SCTP port; inside UDP it is the UDP port, and the SCTP port is Config.Port. Port
+// 0 takes a free one. ctx holds for the opening only. Errors wrap ErrKernel or are the system's: EPERM where raw sockets are not allowed,
+// EADDRINUSE.
 func Listen(ctx context.Context, cfg Config, addr netip.AddrPort) (*Endpoint, error) {
 	cfg = cfg.withDefaults()
-	if !cfg.UDP {
-		s, at, err := openIP(ctx, addr)
-		if err != nil {
-			return nil, fmt.Errorf("SCTP over IP: %w", err)
-		}
-		return newEndpoint(cfg, s, at), nil
+	open, over := openIP, "IP"
+	if cfg.UDP {
+		open, over = openUDP, "UDP"
 	}
-	s, at, err := openUDP(ctx, netip.AddrPortFrom(addr.Addr(), uint16(max(cfg.UDPPort, 0))))
+	s, at, err := open(ctx, addr)
 	if err != nil {
-		return nil, fmt.Errorf("SCTP over UDP: %w", err)
+		return nil, fmt.Errorf("SCTP over %s: %w", over, err)
 	}
-	port := addr.Port()
-	if port == 0 { // the UDP port is ours alone, so every SCTP port is free
-		port = at.Port()
+	e := newEndpoint(cfg, s, at)
+	if cfg.UDP { // the UDP port is ours alone, so every SCTP port is free
+		e.udpPort, e.addr = at.Port(), netip.AddrPortFrom(at.Addr(), cfg.Port)
 	}
-	return newEndpoint(cfg, s, netip.AddrPortFrom(addr.Addr(), port)), nil
+	e.own.Go(e.read)
+	e.own.Go(e.beat)
+	return e, nil
 }
 
 func newEndpoint(cfg Config, c carrier, addr netip.AddrPort) *Endpoint {
@@ -87,13 +88,14 @@ func newEndpoint(cfg Config, c carrier, addr netip.AddrPort) *Endpoint {
 		table: make(map[key]*assoc), dialling: make(map[key]*dialling), sources: make(map[netip.Addr]int),
 	}
 	_, _ = rand.Read(e.secret[:]) // never fails
-	e.own.Go(e.read)
-	e.own.Go(e.beat)
 	return e
 }
 
+// UDPPort is the UDP port that is listened on; 0 over IP.
+func (e *Endpoint) UDPPort() uint16 { return e.udpPort }
+
 // Addr is the address that is listened on, an [Addr].
-func (e *Endpoint) Addr() net.Addr { return Addr{e.addr} }
+func (e *Endpoint) Addr() net.Addr { return Addr(e.addr) }
 
 // Accept waits for an association that a peer has opened; it is a *Conn. After Close it returns net.ErrClosed.
 func (e *Endpoint) Accept() (net.Conn, error) {

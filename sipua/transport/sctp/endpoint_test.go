@@ -26,8 +26,8 @@ var carriers = []struct {
 }{
 	{"over IP", Config{}, "127.0.0.1"},
 	{"over IPv6", Config{}, "::1"},
-	{"over UDP", Config{UDP: true, UDPPort: -1}, "127.0.0.1"},
-	{"over UDP and IPv6", Config{UDP: true, UDPPort: -1}, "::1"},
+	{"over UDP", Config{UDP: true}, "127.0.0.1"},
+	{"over UDP and IPv6", Config{UDP: true}, "::1"},
 }
 
 // open listens, until the test ends.
@@ -54,19 +54,8 @@ func pair(t *testing.T, cfg Config, ip string) (a, b *Conn) {
 
 // to makes a config dial the UDP port of an endpoint.
 func to(cfg Config, e *Endpoint) Config {
-	cfg.PeerUDPPort = int(e.udpPort())
+	cfg.PeerUDPPort = e.UDPPort()
 	return cfg
-}
-
-func (e *Endpoint) udpPort() uint16 {
-	s, ok := e.carry.(*socket)
-	if !ok || !s.udp {
-		return 0
-	}
-	if s.v4 != nil {
-		return uint16(s.v4.LocalAddr().(*net.UDPAddr).Port)
-	}
-	return uint16(s.v6.LocalAddr().(*net.UDPAddr).Port)
 }
 
 func join(t *testing.T, client, server *Endpoint) (a, b *Conn) {
@@ -213,7 +202,7 @@ func TestDialOverTheLimitIsRefused(t *testing.T) {
 }
 
 func TestDialEndsWithItsContext(t *testing.T) {
-	client := open(t, Config{UDP: true, UDPPort: -1}, "127.0.0.1")
+	client := open(t, Config{UDP: true}, "127.0.0.1")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("enough")
 	cancel(why)
@@ -226,7 +215,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 }
 
 func TestReadDeadline(t *testing.T) {
-	a, b := pair(t, Config{UDP: true, UDPPort: -1}, "127.0.0.1")
+	a, b := pair(t, Config{UDP: true}, "127.0.0.1")
 	_ = a.SetReadDeadline(time.Unix(1, 0))
 	if _, err := a.Read(make([]byte, 10)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("read: %v", err)

@@ -228,7 +228,7 @@ func (m *Manager) Resolve(ctx context.Context, u message.URI) (Target, error) {
 	}
 	for _, ip := range ips { // a stream needs no listener, but a way
 		t.Addr = netip.AddrPortFrom(ip.Unmap(), uint16(port))
-		if _, err := probe(ctx, t.Addr.Addr()); dialled && err == nil {
+		if _, err := probe(ctx, t.Addr.Addr()); dialled && !kind.bound && err == nil {
 			return t, nil
 		}
 	}

@@ -3,7 +3,6 @@ package transport
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net"
 	"net/netip"
 
@@ -16,7 +15,8 @@ import (
 func (m *Manager) sctp(udp bool) stream {
 	var end *sctp.Endpoint
 	return stream{
-		name: "SCTP",
+		name:  "SCTP",
+		bound: true,
 		listen: func(ctx context.Context, addr netip.AddrPort) (net.Listener, error) {
 			cfg := m.cfg.SCTP
 			cfg.UDP, cfg.Log = udp, m.cfg.Log
@@ -30,9 +30,6 @@ func (m *Manager) sctp(udp bool) stream {
 			return end, nil
 		},
 		dial: func(ctx context.Context, _, to netip.AddrPort) (net.Conn, error) {
-			if end == nil {
-				return nil, fmt.Errorf("SCTP: %w", ErrNoListener)
-			}
 			c, err := end.Dial(ctx, to)
 			if err != nil {
 				return nil, err

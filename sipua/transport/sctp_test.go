@@ -77,12 +77,8 @@ func TestSCTP(t *testing.T) {
 }
 
 func TestSCTPWithoutAListenerHasNoWay(t *testing.T) {
-	m, e := open(t, Config{Listen: []string{"udp://127.0.0.1:0"}})
-	_, err := m.Open(Target{Transport: "SCTP", Addr: m.Addrs()[0].Addr})
-	if err == nil {
-		err = <-e.closed
-	}
-	if !errors.Is(err, ErrNoListener) {
+	m, _ := open(t, Config{Listen: []string{"udp://127.0.0.1:0"}})
+	if _, err := m.Open(Target{Transport: "SCTP", Addr: m.Addrs()[0].Addr}); !errors.Is(err, ErrNoListener) {
 		t.Errorf("got %v", err)
 	}
 }

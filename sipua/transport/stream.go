@@ -18,6 +18,8 @@ type stream struct {
 	named bool
 	// pings says that an empty Write is a ping, to be sent while a connection is idle.
 	pings bool
+	// bound says that dial is of a listener's socket alone: without one there is no dialling.
+	bound bool
 	// listen opens a listener whose Accept waits for no peer: what must be talked over first is greet's.
 	listen func(ctx context.Context, addr netip.AddrPort) (net.Listener, error)
 	// dial opens a connection, from the local address and port if that is valid: it is what we have told the peer.
@@ -204,6 +206,9 @@ func (m *Manager) outward(kind stream, t Target) (*conn, error) {
 			c.flow = Flow{Transport: t.Transport, Local: at, Remote: t.Addr, SentBy: m.sentBy(t.Transport, at, t.Addr.Addr())}
 			return c, err
 		}
+	}
+	if kind.bound {
+		return nil, ErrNoListener
 	}
 	// There is no listener: the connection itself is the only way to us, so its own port is told.
 	local, err := probe(m.ctx, t.Addr.Addr())

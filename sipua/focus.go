@@ -87,7 +87,7 @@ func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 // serve is the goroutine of one incoming call.
 func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, offer []byte) {
 	defer c.close()
-	seat := &seat{}
+	seat := &seat{line: c.admitted}
 	err := s.seatCaller(ctx, c, seat, tx)
 	if err == nil {
 		err = s.greet(ctx, c, tx, offer)
@@ -98,6 +98,7 @@ func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, o
 		return
 	}
 	c.side.leave(rooms.ReasonFailed)
+	c.admitted.End()
 	s.ep.remove(c)
 	switch {
 	case tx.Cancelled() || errors.Is(err, errCancelled) || errors.Is(err, errHungUp) || errors.Is(err, errExpired):

@@ -6,6 +6,7 @@ import (
 
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
 // Rooms is what the focus asks of the rooms; *rooms.Registry is one.
@@ -19,7 +20,8 @@ type Rooms interface {
 type seat struct {
 	participant *rooms.Participant // nil before another's seat is taken
 	caller      rooms.Caller
-	leg         *media.Leg // nil before it is open, and after it is closed
+	line        *trunk.Call // the caller's: free again before the peer hears of the end
+	leg         *media.Leg  // nil before it is open, and after it is closed
 	joined      bool
 	predecessor *call // whose seat is taken (RFC 3891); nil mostly
 }
@@ -64,6 +66,7 @@ func (s *seat) leave(why rooms.Reason) rooms.Reason {
 	if s.participant != nil {
 		s.participant.Leave(why)
 	}
+	s.line.End()
 	if !s.joined && s.leg != nil {
 		_ = s.leg.Close() // nothing was ever sent on it; there is nobody to tell
 		s.leg = nil

@@ -1,0 +1,40 @@
+package trunk
+
+import (
+	"testing"
+
+	"github.com/confbridge/confbridge/sipua/message"
+)
+
+// BenchmarkIdentify is the work for one request: of a trunk by its address, of a stranger who is challenged, of a wrong and
+// a right password.
+func BenchmarkIdentify(b *testing.B) {
+	book, err := New(several())
+	if err != nil {
+		b.Fatal(err)
+	}
+	stranger := from("9.9.9.9")
+	signed := func(password string) *message.Message {
+		t := &testing.T{}
+		field := book.verifier.challenge(stranger.Addr.Addr(), false, book.cfg.Now()).Fields[0]
+		return request("INVITE", room, answer(t, field, "INVITE", room, "alice", password, 1))
+	}
+	book.guard.limit = 1 << 60 / challengePoints
+	for _, row := range []struct {
+		name   string
+		req    *message.Message
+		source Source
+	}{
+		{"address", request("INVITE", room), from("192.0.2.1")},
+		{"challenge", request("INVITE", room), stranger},
+		{"wrong", signed("guess"), stranger},
+		{"right", signed("wonder"), stranger}, // a replay, from the second on
+	} {
+		b.Run(row.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = book.Identify(row.req, row.source)
+			}
+		})
+	}
+}

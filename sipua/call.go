@@ -292,7 +292,7 @@ func (c *call) ok(tx *transaction.ServerTx, body []byte) *message.Message {
 
 // contact is where the peer reaches this call.
 func (c *call) contact(tx *transaction.ServerTx) message.Address {
-	at := contact(c.user, tx.Flow())
+	at := contact(c.user, tx.Flow(), wantsSIPS(tx.Request()))
 	if c.focus {
 		at.Params = at.Params.With("isfocus", "")
 	}

@@ -30,7 +30,7 @@ type ClientConfig struct {
 	Timers transaction.Timers
 	// SessionExpires is as in Config.
 	SessionExpires time.Duration
-	// Transport has the limits of connections; its Listen and Log are not looked at.
+	// Transport has the rest about connections: limits, certificates and who is believed. Its Listen and Log are not looked at.
 	Transport transport.Config
 	// Log takes what nobody is told otherwise; nil discards it.
 	Log *slog.Logger
@@ -79,7 +79,7 @@ func (c *Client) open(ctx context.Context, cfg ClientConfig, net network) {
 func listenAnywhere(ctx context.Context, cfg ClientConfig) (*transport.Manager, error) {
 	tc := cfg.Transport
 	tc.Listen, tc.Log = cfg.Listen, cfg.Log
-	if tc.Listen != nil {
+	if tc.Listen != nil || len(tc.Listeners) > 0 {
 		return transport.Listen(ctx, tc)
 	}
 	tc.Listen = []string{"udp://0.0.0.0:0", "tcp://0.0.0.0:0", "udp://[::]:0", "tcp://[::]:0"}
@@ -187,7 +187,7 @@ func (c *Client) invitation(cfg DialConfig, uri message.URI, flow transport.Flow
 	req.To = message.Address{URI: to}
 	req.CallID = newTag()
 	req.CSeq = message.CSeq{Seq: 1, Method: message.Invite}
-	req.Contact = []message.Address{contact(from.User, flow)}
+	req.Contact = []message.Address{contact(from.User, flow, uri.Scheme == "sips")}
 	c.ep.offers(req)
 	req.Add("Recv-Info", "") // RFC 6086 §5.2: no packages
 	req.Add("User-Agent", c.ep.agent)

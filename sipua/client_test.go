@@ -92,26 +92,7 @@ func TestTwoClientsHearEachOther(t *testing.T) {
 		}
 		outs = append(outs, out)
 	}
-	ears := []*ear{{}, {}}
-	loud := make([]byte, 160)
-	for i := range loud {
-		loud[i] = byte(i * 37)
-	}
-	give := time.Now().Add(patience)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for ears[0].packets < 5 || ears[1].packets < 5 {
-		now := <-tick.C
-		if now.After(give) {
-			t.Fatalf("heard %d and %d packets", ears[0].packets, ears[1].packets)
-		}
-		for i, out := range outs {
-			out.Leg().Send(now, loud, 160)
-			if err := out.Leg().Receive(now, ears[i]); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	hearEachOther(t, outs)
 	for _, out := range outs {
 		if err := errors.Join(out.Hangup(patient(t)), out.Leg().Close()); err != nil {
 			t.Error(err)

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -278,15 +277,6 @@ func (ep *endpoint) addresses(f transport.Flow) (bind, shown netip.Addr, err err
 	return bind, shown, nil
 }
 
-// contact is where the peer reaches us by a flow (RFC 3261 §8.1.1.8).
-func contact(user string, f transport.Flow) message.Address {
-	uri := message.URI{Scheme: "sip", User: user, Host: f.SentBy.Host, Port: f.SentBy.Port}
-	if f.Transport != "UDP" {
-		uri.Params = uri.Params.With("transport", strings.ToLower(f.Transport))
-	}
-	return message.Address{URI: uri}
-}
-
 // targets are where a request in a dialog may go, best first: where the connection or the NAT is, then by the URI
 // (RFC 3261 §12.2.1.1, RFC 5626 §4.3 in its spirit).
 func (ep *endpoint) targets(ctx context.Context, d *dialog, next message.URI) []transport.Target {
@@ -294,7 +284,8 @@ func (ep *endpoint) targets(ctx context.Context, d *dialog, next message.URI) []
 	back := transport.Target{Transport: d.flow.Transport, Addr: d.flow.Remote}
 	host, err := netip.ParseAddr(next.Host)
 	same := err == nil && host.Unmap() == d.flow.Remote.Addr().Unmap()
-	if d.natted || d.flow.Reliable() && (same || len(d.routes) == 0) {
+	usable := next.Scheme != "sips" || d.flow.Secure() // RFC 3261 §26.2.2
+	if usable && (d.natted || d.flow.Reliable() && (same || len(d.routes) == 0)) {
 		list = append(list, back)
 	}
 	ctx, cancel := context.WithTimeout(ctx, resolveTime)
@@ -303,7 +294,7 @@ func (ep *endpoint) targets(ctx context.Context, d *dialog, next message.URI) []
 	switch {
 	case err == nil && (len(list) == 0 || list[0] != t):
 		list = append(list, t)
-	case err != nil && len(list) == 0:
+	case err != nil && len(list) == 0 && usable:
 		ep.log.Debug("next hop not found, the way back is taken", "call_id", d.id.callID, "err", err)
 		list = append(list, back)
 	}

@@ -36,7 +36,8 @@ var (
 	authDesc  = prometheus.NewDesc("confbridge_sip_auth_failures_total", "Requests of callers that were not let in, by reason.", []string{"reason"}, nil)
 	sigDesc   = prometheus.NewDesc("confbridge_sip_signalling_total",
 		"What befell SIP messages: retransmitted (received again), repeated (sent again), merged (482), refused (503 for want of room), "+
-			"malformed, queue_full, send_error.", []string{"what"}, nil)
+			"malformed, queue_full, send_error; and connections: over_limit, handshake_failed, origin_refused, too_large (a message), "+
+			"idle_timeout, message_timeout (one that did not end), flood (of pings).", []string{"what"}, nil)
 )
 
 // Describe and Collect make Server a prometheus.Collector.
@@ -81,6 +82,13 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 		{"malformed", tp.Malformed},
 		{"queue_full", tp.QueueFull},
 		{"send_error", tp.SendErrors},
+		{"over_limit", tp.Refused},
+		{"handshake_failed", tp.HandshakeFailed},
+		{"origin_refused", tp.OriginRefused},
+		{"too_large", tp.TooLarge},
+		{"idle_timeout", tp.IdleTimeouts},
+		{"message_timeout", tp.MessageTimeouts},
+		{"flood", tp.Floods},
 	} {
 		ch <- prometheus.MustNewConstMetric(sigDesc, prometheus.CounterValue, float64(c.n), c.what)
 	}

@@ -52,7 +52,7 @@ func (c *call) refresh() {
 // modify sends an INVITE or UPDATE in the dialog; the call must be free. What comes of it is changed's.
 func (c *call) modify(method message.Method, offer []byte) {
 	req, next := c.d.request(method)
-	at := contact(c.user, c.d.flow)
+	at := contact(c.user, c.d.flow, c.d.target.Scheme == "sips")
 	if c.focus {
 		at.Params = at.Params.With("isfocus", "")
 	}

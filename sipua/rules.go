@@ -6,7 +6,6 @@ import (
 
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/transaction"
-	"github.com/confbridge/confbridge/sipua/transport"
 )
 
 // What we understand, for Allow and Accept.
@@ -61,7 +60,7 @@ func (ep *endpoint) addressed(tx *transaction.ServerTx, domain string) bool {
 		return true
 	case "sip":
 	case "sips":
-		if !secure(tx.Flow()) {
+		if !tx.Flow().Secure() {
 			// RFC 3261 §26.2.2: every hop must be TLS. This one was not, so whoever sent it has broken the promise of the
 			// scheme, or cannot keep it; RFC 5630 §5.1.1.2 has the answer.
 			res := tx.Response(480, "")
@@ -77,15 +76,6 @@ func (ep *endpoint) addressed(tx *transaction.ServerTx, domain string) bool {
 		return true
 	}
 	ep.reply(tx, 404, "No such domain here")
-	return false
-}
-
-// secure says whether a flow is over TLS.
-func secure(f transport.Flow) bool {
-	switch f.Transport {
-	case "TLS", "WSS", "TLS-SCTP":
-		return true
-	}
 	return false
 }
 

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +30,8 @@ import (
 
 // Config is how a server behaves. The zero value works: UDP and TCP on port 5060 of all IPv4 addresses.
 type Config struct {
-	// Listen has URLs such as "udp://0.0.0.0:5060" and "tcp://[::]:5060"; nil means UDP and TCP on 0.0.0.0:5060.
+	// Listen has URLs such as "udp://0.0.0.0:5060", "tcp://[::]:5060", "tls://0.0.0.0:5061", "ws://" and "wss://". nil
+	// means UDP and TCP on 0.0.0.0:5060, if Transport has no Listeners.
 	Listen []string
 	// Advertise is the host put into Via and Contact, and into SDP where it is an IP address; empty: the address that
 	// a call came in on.
@@ -52,7 +54,8 @@ type Config struct {
 	MaxCalls int
 	// Trunks is who may call; the zero value lets in who calls from a private network.
 	Trunks trunk.Config
-	// Transport has the limits of connections; its Listen, Advertise and Log are not looked at.
+	// Transport has the rest about connections: limits, certificates, listeners that advertise an address of their own. Its
+	// Listen, Advertise and Log are not looked at.
 	Transport transport.Config
 	// Log takes what nobody is told otherwise; nil discards it.
 	Log *slog.Logger
@@ -96,7 +99,7 @@ func New(cfg Config, reg Rooms, eng *media.Engine) (*Server, error) {
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return nil, err
 	}
-	if cfg.Listen == nil {
+	if cfg.Listen == nil && len(cfg.Transport.Listeners) == 0 {
 		cfg.Listen = []string{"udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"}
 	}
 	if cfg.MaxCalls == 0 {
@@ -177,9 +180,5 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 func url(t transport.Target) string {
-	scheme := "udp"
-	if t.Transport != "UDP" {
-		scheme = "tcp"
-	}
-	return scheme + "://" + netip.AddrPortFrom(t.Addr.Addr().Unmap(), t.Addr.Port()).String()
+	return strings.ToLower(t.Transport) + "://" + netip.AddrPortFrom(t.Addr.Addr().Unmap(), t.Addr.Port()).String()
 }

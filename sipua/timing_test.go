@@ -36,6 +36,9 @@ func (n *tape) put(data []byte) error {
 		n.t.Errorf("sent %q: %v", data, err)
 		return nil
 	}
+	if faults := misfits(m); len(faults) > 0 {
+		n.t.Errorf("%v in\n%s", faults, data)
+	}
 	n.out <- sent{time.Since(n.start), m}
 	return nil
 }

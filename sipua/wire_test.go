@@ -216,6 +216,9 @@ func (w *wire) read() *message.Message {
 	if err != nil {
 		w.t.Fatalf("%v in %q", err, data)
 	}
+	if faults := misfits(m); len(faults) > 0 {
+		w.t.Errorf("%v in\n%s", faults, data)
+	}
 	return m
 }
 

@@ -81,6 +81,11 @@ proto-check: ## as proto; fail where the Go code is not the committed one
 	$(PROTO) buf generate proto --template proto/buf.gen.yaml -o "$$out" && \
 	diff -r --brief -x '*.proto' -x '*.yaml' -x '*.sh' -x doc.go "$$out/proto" proto
 
+.PHONY: torture
+torture: ## send the messages of RFC 4475 and 5118, print docs/torture.md
+	@$(NEED) build
+	@go run ./test/torture
+
 .PHONY: bench
 bench: build ## Go benchmarks, then the load test; to bench/results/
 	@$(NEED) bench

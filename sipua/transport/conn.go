@@ -282,7 +282,7 @@ func (c *conn) read() (linger bool) {
 func (c *conn) broken(fault *frameError) {
 	c.m.retire(c)
 	switch fault.status {
-	case 513:
+	case 413, 513:
 		c.m.count.tooLarge.Add(1)
 	case 0:
 		c.m.count.floods.Add(1)

@@ -50,10 +50,10 @@ func TestStreamsAreCutByContentLength(t *testing.T) {
 			t.Errorf("got\n%s", got)
 		}
 	})
-	t.Run("a message too long gets 513 and ends the connection", func(t *testing.T) {
+	t.Run("a body too long gets 413 and ends the connection", func(t *testing.T) {
 		c := call(t, to)
 		c.say("%sl: 99999\n\n", options(via, 1))
-		if got := c.gone(); !strings.HasPrefix(got, "SIP/2.0 513 Message Too Large\r\n") {
+		if got := c.gone(); !strings.HasPrefix(got, "SIP/2.0 413 Request Entity Too Large\r\n") {
 			t.Errorf("got\n%s", got)
 		}
 	})

@@ -57,7 +57,7 @@ func (f *framer) next() ([]byte, error) {
 		return nil, f.fault(400, "Bad Request: Content-Length: "+reason, head)
 	}
 	if body > message.MaxMessageBytes-head {
-		return nil, f.fault(513, "Message Too Large", head)
+		return nil, f.fault(413, "Request Entity Too Large", head) // RFC 3261 §21.4.11: the header was not
 	}
 	for f.end-f.start < head+body {
 		if err := f.fill(true); err != nil {

@@ -348,7 +348,7 @@ func (w *wsMessages) why(err error) error {
 	if errors.As(err, &fault) {
 		w.c.code = websocket.StatusProtocolError
 		switch fault.status {
-		case 513:
+		case 413, 513:
 			w.c.code = websocket.StatusMessageTooBig
 		case 0:
 			w.c.code = websocket.StatusPolicyViolation

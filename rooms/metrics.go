@@ -71,6 +71,10 @@ var (
 	descEventsDropped = prometheus.NewDesc("confbridge_events_dropped_total", "Events that a slow watcher missed.", nil, nil)
 )
 
+// LateTicks is how many frames of all rooms have been skipped until now because their tick came too late. It is safe for
+// concurrent use and takes no lock.
+func (g *Registry) LateTicks() uint64 { return g.metrics.lateTicks.Load() }
+
 // Describe implements prometheus.Collector.
 func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descRooms, descParticipants, descTick, descLateTicks, descBufferDelay, descEventsDropped} {

@@ -22,7 +22,7 @@ var (
 )
 
 const (
-	// inboxSize is how many requests of one dialog wait while the call is busy with another.
+	// inboxSize is how many requests of one dialog wait while the call is busy with another; more go into its backlog.
 	inboxSize = 16
 	// setupTime bounds the waiting for a seat; applyTime for one room's tick.
 	setupTime = 30 * time.Second
@@ -59,6 +59,7 @@ type call struct {
 	side     side
 
 	inbox    chan event
+	backlog  backlog                 // behind it; the endpoint's
 	inviting atomic.Bool             // an INVITE is in the inbox or being worked on
 	giveUp   context.CancelCauseFunc // ends the setup
 	stop     chan rooms.Reason       // holds one: the call is to end
@@ -135,6 +136,7 @@ func (c *call) requestStop(why rooms.Reason) {
 func (c *call) loop() {
 	defer c.session.stop()
 	for !c.over {
+		c.ep.refill(c)
 		if c.ending != nil && c.pending == nil {
 			c.bye() // RFC 3261 §15: not before the ACK has come or will not come
 			return
@@ -247,6 +249,7 @@ func (c *call) close() {
 	c.dropPending()
 	close(c.gone)
 	for {
+		c.ep.refill(c)
 		select {
 		case ev := <-c.inbox:
 			if ev.tx != nil {
@@ -316,6 +319,7 @@ func (c *call) repeat() {
 
 func (c *call) dropPending() {
 	if c.pending != nil {
+		c.pending.tx.Acknowledged()
 		c.pending.timer.Stop()
 		c.pending = nil
 	}
@@ -376,6 +380,7 @@ func (c *call) bye() {
 // there is nothing more to wait for; all else with 481.
 func (c *call) await(tx *transaction.ClientTx) error {
 	for {
+		c.ep.refill(c)
 		select {
 		case res, ok := <-tx.Responses():
 			if !ok {

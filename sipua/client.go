@@ -70,7 +70,7 @@ func NewClient(ctx context.Context, cfg ClientConfig, eng *media.Engine) (*Clien
 
 // open makes the endpoint on a network.
 func (c *Client) open(ctx context.Context, cfg ClientConfig, net network) {
-	c.ep = newEndpoint(ctx, net, cfg.Timers, cfg.Log)
+	c.ep = newEndpoint(ctx, net, cfg.Timers, nil, cfg.Log)
 	c.ep.agent, c.ep.outside = cfg.UserAgent, c.outside
 	c.ep.extensions, c.ep.session = clientExtensions, sessionWish(cfg.SessionExpires)
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/confbridge/confbridge/sipua/message"
@@ -19,6 +20,8 @@ type network interface {
 	transaction.Transport
 	Resolve(ctx context.Context, u message.URI) (transport.Target, error)
 	LocalIP(peer netip.Addr) (netip.Addr, error)
+	// Writable waits until there is room for more on a flow.
+	Writable(ctx context.Context, f transport.Flow) error
 	Stats() transport.Stats
 	Close() error
 }
@@ -35,7 +38,8 @@ type endpoint struct {
 	extensions string
 	session    time.Duration
 	maxCalls   int
-	retry      int // Retry-After, seconds
+	retry      int           // Retry-After, seconds
+	tooMany    atomic.Uint64 // calls refused because of maxCalls
 	log        *slog.Logger
 	// outside takes the requests that are in no dialog.
 	outside func(tx *transaction.ServerTx)
@@ -46,14 +50,16 @@ type endpoint struct {
 	// closing is closed when shut begins.
 	closing chan struct{}
 
-	mu      sync.Mutex
-	closed  bool // no call is added any more
-	calls   map[dialogID]*call
-	invites map[*transaction.ServerTx]*call // INVITEs without a final response, for CANCEL
+	mu     sync.Mutex
+	closed bool // no call is added any more
+	// backlogged is how many octets wait behind the calls' inboxes.
+	backlogged int
+	calls      map[dialogID]*call
+	invites    map[*transaction.ServerTx]*call // INVITEs without a final response, for CANCEL
 }
 
-// newEndpoint starts an endpoint; log is not nil.
-func newEndpoint(ctx context.Context, net network, timers transaction.Timers, log *slog.Logger) *endpoint {
+// newEndpoint starts an endpoint; gate may be nil, log is not.
+func newEndpoint(ctx context.Context, net network, timers transaction.Timers, gate transaction.Gate, log *slog.Logger) *endpoint {
 	ep := &endpoint{
 		net: net, timers: timers, log: log, metrics: newMetrics(), retry: 10,
 		closing: make(chan struct{}), calls: map[dialogID]*call{}, invites: map[*transaction.ServerTx]*call{},
@@ -65,7 +71,7 @@ func newEndpoint(ctx context.Context, net network, timers transaction.Timers, lo
 		ep.timers.T2 = 4 * time.Second
 	}
 	ep.ctx, ep.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	ep.layer = transaction.New(transaction.Config{Timers: timers, Log: log}, net, ep)
+	ep.layer = transaction.New(transaction.Config{Timers: timers, Gate: gate, Log: log}, net, ep)
 	return ep
 }
 
@@ -80,12 +86,23 @@ func (ep *endpoint) Request(tx *transaction.ServerTx) {
 	case c == nil:
 		ep.reply(tx, 481, "") // RFC 3261 §12.2.2
 	case !ok:
-		ep.putOff(tx) // RFC 3261 §14.2: another INVITE is being answered; or the inbox is full
+		ep.putOff(tx) // RFC 3261 §14.2: another INVITE is being answered; or too much waits
 	}
 }
 
-// Ack takes the ACK of a 2xx (transaction.Handler). One that is in no dialog is dropped; so is one that finds the inbox
-// full: the 2xx is repeated and acknowledged again.
+// InDialog says whether a request is in a dialog that there is (transaction.Dialogs).
+func (ep *endpoint) InDialog(req *message.Message) bool {
+	id, in := dialogOf(req)
+	if !in {
+		return false
+	}
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	return ep.calls[id] != nil
+}
+
+// Ack takes the ACK of a 2xx (transaction.Handler). One that is in no dialog is dropped; so is one that too
+// much waits before: the 2xx is repeated and acknowledged again.
 func (ep *endpoint) Ack(ack *message.Message, _ transport.Flow) {
 	if id, in := dialogOf(ack); in {
 		ep.deliver(id, event{ack: ack})
@@ -125,18 +142,14 @@ func (ep *endpoint) deliver(id dialogID, ev event) (c *call, ok bool) {
 	if invite && !c.inviting.CompareAndSwap(false, true) {
 		return c, false
 	}
-	select {
-	case c.inbox <- ev:
-		if invite {
-			ep.invites[ev.tx] = c
-		}
-		return c, true
-	default:
-		if invite {
-			c.inviting.Store(false)
-		}
-		return c, false
+	ok = ep.enqueue(c, ev)
+	switch {
+	case invite && ok:
+		ep.invites[ev.tx] = c
+	case invite:
+		c.inviting.Store(false)
 	}
+	return c, ok
 }
 
 // add takes a call in and counts its goroutine, which must call remove and wg.Done. tx is nil for calls of ours.
@@ -147,6 +160,7 @@ func (ep *endpoint) add(c *call, tx *transaction.ServerTx) error {
 		return ErrShutdown
 	}
 	if ep.maxCalls > 0 && len(ep.calls) >= ep.maxCalls {
+		ep.tooMany.Add(1)
 		return errTooManyCalls
 	}
 	if ep.calls[c.d.id] != nil {

@@ -15,6 +15,7 @@ func (c *call) handle(ev event) {
 		c.acknowledged(ev.ack)
 		return
 	}
+	_ = c.ep.net.Writable(c.ep.ctx, ev.tx.Flow()) // thousands of requests may have come at once; a way that is gone is Respond's matter
 	req := ev.tx.Request()
 	if err := c.d.sequence(req); err != nil {
 		c.ep.reply(ev.tx, 500, "CSeq out of order")

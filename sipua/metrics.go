@@ -34,16 +34,21 @@ var (
 	connsDesc = prometheus.NewDesc("confbridge_sip_connections", "SIP connections open.", nil, nil)
 	linesDesc = prometheus.NewDesc("confbridge_trunk_calls", "Calls of a trunk; anonymous: from nobody's.", []string{"trunk"}, nil)
 	authDesc  = prometheus.NewDesc("confbridge_sip_auth_failures_total", "Requests of callers that were not let in, by reason.", []string{"reason"}, nil)
-	sigDesc   = prometheus.NewDesc("confbridge_sip_signalling_total",
-		"What befell SIP messages: retransmitted (received again), repeated (sent again), merged (482), refused (503 for want of room), "+
-			"malformed, queue_full, send_error; and connections: over_limit, handshake_failed, origin_refused, too_large (a message), "+
-			"idle_timeout, message_timeout (one that did not end), flood (of pings).", []string{"what"}, nil)
+	halfDesc  = prometheus.NewDesc("confbridge_sip_calls_half_open", "INVITEs taken that have had no ACK yet.", nil, nil)
+	refDesc   = prometheus.NewDesc("confbridge_sip_refused_total",
+		"New requests refused with 503 before anything was spent on them, by reason: rate (of their source), half_open, late (the "+
+			"mixer), transactions, calls; flood counts those that were not even answered.", []string{"reason"}, nil)
+	sigDesc = prometheus.NewDesc("confbridge_sip_signalling_total",
+		"What befell SIP messages: retransmitted (received again), repeated (sent again), merged (482), misdirected (responses for "+
+			"somebody else), unreachable (ICMP errors), malformed, queue_full, send_error; and connections: over_limit, "+
+			"handshake_failed, origin_refused, too_large (a message), idle_timeout, message_timeout (one that did not end), flood (of "+
+			"pings).", []string{"what"}, nil)
 )
 
 // Describe and Collect make Server a prometheus.Collector.
 func (s *Server) Describe(ch chan<- *prometheus.Desc) {
 	s.metrics.requests.Describe(ch)
-	for _, d := range []*prometheus.Desc{callsDesc, transDesc, connsDesc, linesDesc, authDesc, sigDesc} {
+	for _, d := range []*prometheus.Desc{callsDesc, transDesc, connsDesc, halfDesc, refDesc, linesDesc, authDesc, sigDesc} {
 		ch <- d
 	}
 }
@@ -71,14 +76,26 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 	gauge(transDesc, tx.Servers, "server")
 	gauge(transDesc, tx.Clients, "client")
 	gauge(connsDesc, tp.Connections)
-	for _, c := range []struct {
+	gate := s.gate.Stats()
+	gauge(halfDesc, gate.HalfOpen)
+	type count struct {
 		what string
 		n    uint64
-	}{
+	}
+	counter := func(d *prometheus.Desc, list ...count) {
+		for _, c := range list {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(c.n), c.what)
+		}
+	}
+	counter(refDesc,
+		count{"rate", gate.RefusedRate}, count{"half_open", gate.RefusedHalfOpen}, count{"late", gate.RefusedLate},
+		count{"transactions", tx.Refused}, count{"calls", ep.tooMany.Load()}, count{"flood", gate.Dropped})
+	for _, c := range []count{
 		{"retransmitted", tx.Retransmissions},
 		{"repeated", tx.Repeated},
 		{"merged", tx.Merged},
-		{"refused", tx.Refused},
+		{"misdirected", tx.Misdirected},
+		{"unreachable", tp.Unreachable},
 		{"malformed", tp.Malformed},
 		{"queue_full", tp.QueueFull},
 		{"send_error", tp.SendErrors},

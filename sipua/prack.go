@@ -87,6 +87,7 @@ func (c *call) ring(ctx context.Context, d time.Duration, body []byte) ([]byte, 
 	}
 	rung := false
 	for {
+		c.ep.refill(c)
 		// RFC 3262 §3: a 2xx waits for the PRACK of a response that had a description.
 		if rung && !(c.reliable.waiting && len(c.reliable.res.Body) > 0) {
 			return body, nil

@@ -23,6 +23,7 @@ import (
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/overload"
 	"github.com/confbridge/confbridge/sipua/transaction"
 	"github.com/confbridge/confbridge/sipua/transport"
 	"github.com/confbridge/confbridge/sipua/trunk"
@@ -54,6 +55,9 @@ type Config struct {
 	MaxCalls int
 	// Trunks is who may call; the zero value lets in who calls from a private network.
 	Trunks trunk.Config
+	// Overload is which requests outside of dialogs are refused before anything is spent on them; the zero value has limits that
+	// one carrier's 500 calls a second from one address stay below. Its Late should be rooms.Registry.LateTicks.
+	Overload overload.Config
 	// Transport has the rest about connections: limits, certificates, listeners that advertise an address of their own. Its
 	// Listen, Advertise and Log are not looked at.
 	Transport transport.Config
@@ -68,6 +72,7 @@ type Server struct {
 	rooms    Rooms
 	engine   *media.Engine
 	book     *trunk.Book
+	gate     *overload.Gate
 	metrics  metrics
 	draining atomic.Bool
 
@@ -111,7 +116,7 @@ func New(cfg Config, reg Rooms, eng *media.Engine) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: cfg, rooms: reg, engine: eng, book: book, metrics: newMetrics()}, nil
+	return &Server{cfg: cfg, rooms: reg, engine: eng, book: book, gate: overload.New(cfg.Overload), metrics: newMetrics()}, nil
 }
 
 // Listen opens all listeners, or none, and answers from then on until Shutdown; ctx bounds the opening only. The error
@@ -138,7 +143,7 @@ func (s *Server) Listen(ctx context.Context) error {
 
 // open makes the endpoint on a network.
 func (s *Server) open(ctx context.Context, net network) {
-	s.ep = newEndpoint(ctx, net, s.cfg.Timers, s.cfg.Log)
+	s.ep = newEndpoint(ctx, net, s.cfg.Timers, s.gate, s.cfg.Log)
 	s.ep.metrics, s.ep.agent, s.ep.maxCalls = s.metrics, s.cfg.UserAgent, s.cfg.MaxCalls
 	s.ep.outside, s.ep.extensions, s.ep.session = s.outside, serverExtensions, sessionWish(s.cfg.SessionExpires)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -247,3 +248,33 @@ func (devNull) Request(tx *ServerTx)                              { _ = tx.Reply
 func (devNull) Ack(*message.Message, transport.Flow)              {}
 func (devNull) Cancel(*ServerTx, *message.Message)                {}
 func (devNull) Ended(*ServerTx, error)                            {}
+
+// A port that nobody has answers with ICMP: the transaction need not wait for timer B or F (RFC 3261 §8.1.3.1, §18.4).
+func TestNobodyAtAUDPPort(t *testing.T) {
+	a, b, gone := newEnd(t), newEnd(t), newEnd(t)
+	dead := gone.m.Addrs()[0]
+	gone.Close()
+	_ = gone.m.Close()
+	alive := a.place(t, message.Invite, "nobody", b.m.Addrs()[0], 0)
+	wait(t, alive.Responses())
+	for _, method := range []message.Method{message.Invite, message.Options} {
+		tx := a.place(t, method, "200", dead, 0)
+		begun := time.Now()
+		if res, open := <-tx.Responses(); open {
+			t.Errorf("got %v", res)
+		}
+		if err := tx.Err(); !errors.Is(err, ErrTransport) || !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("%s: got %v", method, err)
+		}
+		if took := time.Since(begun); took > patience {
+			t.Errorf("%s: it took %v", method, took)
+		}
+	}
+	if err := alive.Err(); err != nil {
+		t.Errorf("a transaction with somebody else: %v", err)
+	}
+	_ = alive.Cancel()
+	if got := wait(t, alive.Responses()); got.StatusCode != 487 {
+		t.Errorf("got %d", got.StatusCode)
+	}
+}

@@ -42,11 +42,12 @@ type conn struct {
 
 	mu       sync.Mutex
 	queue    [][]byte
-	queued   int      // octets in queue
-	names    []string // who the peer has proved to be
-	ready    bool     // opened: there may be a writer
-	writing  bool     // there is one
-	draining bool     // write what is queued, then end
+	queued   int           // octets in queue
+	room     chan struct{} // closed when the queue has room again; nil: nobody waits
+	names    []string      // who the peer has proved to be
+	ready    bool          // opened: there may be a writer
+	writing  bool          // there is one
+	draining bool          // write what is queued, then end
 	drainErr error
 	err      error         // why it ended; set before done is closed
 	done     chan struct{} // closed: end now
@@ -224,6 +225,7 @@ func (c *conn) pop() []byte {
 	c.queue[0] = nil
 	c.queue = c.queue[1:]
 	c.queued -= len(data)
+	c.roomyLocked()
 	return data
 }
 
@@ -273,6 +275,7 @@ func (c *conn) read() (linger bool) {
 			c.m.count.keepalives.Add(1)
 			_ = c.send([]byte("\r\n")) // pong; to a peer that does not read it may be lost
 		default:
+			c.slow()
 			c.m.receive(data, c.flow)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua"
+	"github.com/confbridge/confbridge/sipua/overload"
 )
 
 // What the bridge needs to be ready, as /readyz calls it.
@@ -75,6 +76,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	}
 	m.sip, err = sipua.New(sipua.Config{
 		Listen: listen, Advertise: cfg.SIP.Advertise, Domain: cfg.SIP.Domain, Log: log,
+		Overload: overload.Config{Late: m.rooms.LateTicks},
 	}, m.rooms, m.engine)
 	if err != nil {
 		return nil, fmt.Errorf("sip: %w", err)

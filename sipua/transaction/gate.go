@@ -97,8 +97,16 @@ func (l *Layer) unavailable(k key, req *message.Message, from transport.Flow, af
 	l.stateless(res, req, from)
 }
 
+// sign puts the Server field into a response of the layer's.
+func (l *Layer) sign(res *message.Message) {
+	if l.cfg.Server != "" {
+		res.Set("Server", l.cfg.Server)
+	}
+}
+
 // stateless sends a response that no transaction keeps. Its ACK goes up to the TU, which finds no dialog for it.
 func (l *Layer) stateless(res, req *message.Message, from transport.Flow) {
+	l.sign(res)
 	if err := l.tp.Respond(from, req.Via[0], res.WithStatelessTag().Bytes()); err != nil {
 		l.cfg.Log.Debug("response not sent", "remote", from.Remote, "status", res.StatusCode, "err", err)
 	}

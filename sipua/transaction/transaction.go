@@ -53,7 +53,9 @@ type Config struct {
 	RetryAfter time.Duration
 	// Gate is asked for each new request that is in no dialog, before anything is spent on it; nil takes all.
 	Gate Gate
-	Log  *slog.Logger // nil discards
+	// Server is the Server field of the responses that the layer makes by itself, 100 and 503 among them; empty: they have none.
+	Server string
+	Log    *slog.Logger // nil discards
 }
 
 // Transport is what the layer sends by; *transport.Manager is one. None of the methods may block.

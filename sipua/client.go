@@ -70,8 +70,8 @@ func NewClient(ctx context.Context, cfg ClientConfig, eng *media.Engine) (*Clien
 
 // open makes the endpoint on a network.
 func (c *Client) open(ctx context.Context, cfg ClientConfig, net network) {
-	c.ep = newEndpoint(ctx, net, cfg.Timers, nil, cfg.Log)
-	c.ep.agent, c.ep.outside = cfg.UserAgent, c.outside
+	c.ep = newEndpoint(ctx, net, transaction.Config{Timers: cfg.Timers, Server: cfg.UserAgent, Log: cfg.Log})
+	c.ep.outside = c.outside
 	c.ep.extensions, c.ep.session = clientExtensions, sessionWish(cfg.SessionExpires)
 }
 

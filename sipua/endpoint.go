@@ -58,10 +58,10 @@ type endpoint struct {
 	invites    map[*transaction.ServerTx]*call // INVITEs without a final response, for CANCEL
 }
 
-// newEndpoint starts an endpoint; gate may be nil, log is not.
-func newEndpoint(ctx context.Context, net network, timers transaction.Timers, gate transaction.Gate, log *slog.Logger) *endpoint {
+// newEndpoint starts an endpoint; cfg.Log is not nil, and cfg.Server is the User-Agent too.
+func newEndpoint(ctx context.Context, net network, cfg transaction.Config) *endpoint {
 	ep := &endpoint{
-		net: net, timers: timers, log: log, metrics: newMetrics(), retry: 10,
+		net: net, timers: cfg.Timers, log: cfg.Log, agent: cfg.Server, metrics: newMetrics(), retry: 10,
 		closing: make(chan struct{}), calls: map[dialogID]*call{}, invites: map[*transaction.ServerTx]*call{},
 	}
 	if ep.timers.T1 <= 0 {
@@ -71,7 +71,7 @@ func newEndpoint(ctx context.Context, net network, timers transaction.Timers, ga
 		ep.timers.T2 = 4 * time.Second
 	}
 	ep.ctx, ep.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	ep.layer = transaction.New(transaction.Config{Timers: timers, Gate: gate, Log: log}, net, ep)
+	ep.layer = transaction.New(cfg, net, ep)
 	return ep
 }
 

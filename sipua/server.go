@@ -143,8 +143,8 @@ func (s *Server) Listen(ctx context.Context) error {
 
 // open makes the endpoint on a network.
 func (s *Server) open(ctx context.Context, net network) {
-	s.ep = newEndpoint(ctx, net, s.cfg.Timers, s.gate, s.cfg.Log)
-	s.ep.metrics, s.ep.agent, s.ep.maxCalls = s.metrics, s.cfg.UserAgent, s.cfg.MaxCalls
+	s.ep = newEndpoint(ctx, net, transaction.Config{Timers: s.cfg.Timers, Gate: s.gate, Server: s.cfg.UserAgent, Log: s.cfg.Log})
+	s.ep.metrics, s.ep.maxCalls = s.metrics, s.cfg.MaxCalls
 	s.ep.outside, s.ep.extensions, s.ep.session = s.outside, serverExtensions, sessionWish(s.cfg.SessionExpires)
 }
 

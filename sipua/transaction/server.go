@@ -65,7 +65,7 @@ func (t *ServerTx) start() {
 	case t.state == terminated: // Close was quicker
 		return
 	case t.invite && timers.Trying < 0:
-		t.last = message.NewResponse(t.Request(), 100, "").Bytes()
+		t.last = t.tryingText()
 		_ = t.transmit(t.last) // if it fails, so will the next
 	case t.invite:
 		t.clock.repeat(now, timers.Trying)
@@ -159,7 +159,9 @@ func (t *ServerTx) tag(res *message.Message) {
 
 // Reply is Respond with a response that has nothing but a status; an empty reason is the status's own phrase.
 func (t *ServerTx) Reply(status int, reason string) error {
-	return t.Respond(t.Response(status, reason))
+	res := t.Response(status, reason)
+	t.l.sign(res)
+	return t.Respond(res)
 }
 
 // Respond sends a response and repeats it as RFC 3261 §17.2 says. To an INVITE any number of provisional ones and one
@@ -266,10 +268,16 @@ func (t *ServerTx) transmit(data []byte) error {
 	return nil
 }
 
+// tryingText is the 100 that goes by itself.
+func (t *ServerTx) tryingText() []byte {
+	res := message.NewResponse(t.Request(), 100, "")
+	res.AddDelay(time.Since(t.came)) // RFC 3261 §8.2.6.1
+	t.l.sign(res)
+	return res.Bytes()
+}
+
 func (t *ServerTx) sendTrying() error {
-	trying := message.NewResponse(t.Request(), 100, "")
-	trying.AddDelay(time.Since(t.came)) // RFC 3261 §8.2.6.1
-	t.last = trying.Bytes()
+	t.last = t.tryingText()
 	if !t.invite {
 		t.state = proceeding
 	}

@@ -138,6 +138,15 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"a listener without its URL", "sip:\n  listen: [{advertise: a.example}]\n", []string{
 			"c.yaml:2:12: sip.listen[0].url: is missing",
 		}},
+		{"client certificates without an authority", "sip:\n  tls: {clients: required}\n", []string{
+			"c.yaml:2:18: sip.tls.clients: needs sip.tls.ca, the authorities that are believed",
+		}},
+		{"a trunk that nothing tells", "sip:\n  trunks: [{name: a}]\n", []string{
+			"c.yaml:2:12: sip.trunks[0]: nothing tells who it is: networks, tls_names or users",
+		}},
+		{"a rule that is none", "sip:\n  trunks: [{name: a, networks: [10.0.0.1], rewrite: [\"123\"]}]\n", []string{
+			`c.yaml:2:54: sip.trunks[0].rewrite[0]: "123" is not FROM -> TO, like +49301234* -> *`,
+		}},
 		{"a certificate without its key", "sip:\n  tls: {certificate: config_test.go}\n", []string{
 			"c.yaml:2:22: sip.tls: certificate and key belong together",
 		}},
@@ -158,8 +167,8 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:6:7: sip.trunks[1].nope: no such key; there are name, networks, tls_names, users, trusted, rooms, " +
 				"number_from, rewrite, calls, calls_per_second, codecs, register, ping",
 		}},
-		{"two trunks of one name", "sip:\n  trunks: [{name: a}, {name: a}]\n", []string{
-			`c.yaml:2:23: sip.trunks[1]: there is another trunk of the name "a"`,
+		{"two trunks of one name", "sip:\n  trunks: [{name: a, networks: [10.0.0.1]}, {name: a, networks: [10.0.0.2]}]\n", []string{
+			`c.yaml:2:45: sip.trunks[1]: there is another trunk of the name "a"`,
 		}},
 		{"a user without a password", "sip:\n  trunks: [{name: a, users: {bob: \"\"}}]\n", []string{
 			"c.yaml:2:35: sip.trunks[0].users.bob: has no password",
@@ -168,7 +177,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:2:35: sip.trunks[0].users.bob: the environment variable NOBODY is empty or not set",
 			"c.yaml:2:35: sip.trunks[0].users.bob: has no password",
 		}},
-		{"a registration without its registrar", "sip:\n  trunks: [{name: a, register: {user: x}}]\n", []string{
+		{"a registration without its registrar", "sip:\n  trunks: [{name: a, networks: [10.0.0.1], register: {user: x}}]\n", []string{
 			"c.yaml:2:12: sip.trunks[0].register.registrar: is missing",
 		}},
 		{"text that is no YAML", "sip: [\n", []string{"c.yaml:1:6: no valid YAML: sequence end token ']' not found"}},
@@ -274,8 +283,8 @@ func TestFormatIsReadAsItWas(t *testing.T) {
 // trunksYAML has every key of a trunk.
 const trunksYAML = `sip:
   listen: [{url: "tls://0.0.0.0:5061", advertise: sip.example.com}, "udp://0.0.0.0:5060"]
-  tls: {clients: request}
-  external_networks: [192.0.2.0/24, "2001:db8::1"]
+  tls: {clients: none}
+  external_networks: [192.0.2.0/24, "!2001:db8::1"]
   origins: ["https://a.example"]
   ring: 2s
   session_expires: 10m
@@ -310,8 +319,8 @@ func TestTrunksAreRead(t *testing.T) {
 			{Transport: "tls", Addr: netip.MustParseAddrPort("0.0.0.0:5061"), Advertise: "sip.example.com"},
 			{Transport: "udp", Addr: netip.MustParseAddrPort("0.0.0.0:5060")},
 		},
-		ExternalNetworks: []netip.Prefix{prefix("192.0.2.0/24"), prefix("2001:db8::1/128")},
-		TLS:              TLS{Clients: "request"},
+		ExternalNetworks: []string{"192.0.2.0/24", "!2001:db8::1/128"},
+		TLS:              TLS{Clients: "none"},
 		Origins:          []string{"https://a.example"},
 		Ring:             2 * time.Second, SessionExpires: 10 * time.Minute, Anonymous: "reject", Realm: "example.com",
 		Trunks: []Trunk{{

@@ -13,8 +13,8 @@ type SIP struct {
 	Listen []Listener
 	// Advertise is the host put into Contact and SDP; empty means the address that the call came in on.
 	Advertise string
-	// ExternalNetworks are those whose peers are told Advertise; nil means all but loopback and private ones.
-	ExternalNetworks []netip.Prefix
+	// ExternalNetworks are those whose peers are told Advertise, as "203.0.113.0/24", or "!10.0.0.0/8" for all but these; nil means all.
+	ExternalNetworks []string
 	// Domain is the host that request URIs must name; empty means any.
 	Domain string
 	TLS    TLS
@@ -37,7 +37,7 @@ type TLS struct {
 	Certificate, Key string
 	// CA is a PEM file of the authorities that peers' certificates must come from; empty: the system's.
 	CA string
-	// Clients says whether callers must have a certificate: none, request or require.
+	// Clients says whether callers show a certificate: none, optional or required.
 	Clients string
 }
 
@@ -93,8 +93,8 @@ func sipKeys() []key {
 		{
 			path: "sip.external_networks", shape: list, empty: true,
 			clear: func(c *Config) { c.SIP.ExternalNetworks = nil },
-			set:   func(c *Config, s string) error { return addPrefix(&c.SIP.ExternalNetworks, s) },
-			get:   func(c *Config) string { return quotedList(c.SIP.ExternalNetworks, netip.Prefix.String) },
+			set:   func(c *Config, s string) error { return addExternal(&c.SIP.ExternalNetworks, s) },
+			get:   func(c *Config) string { return quotedList(c.SIP.ExternalNetworks, strings.Clone) },
 		},
 		{
 			path: "sip.domain",
@@ -106,8 +106,11 @@ func sipKeys() []key {
 		fileKey("sip.tls.ca", func(c *Config) *string { return &c.SIP.TLS.CA }),
 		{
 			path: "sip.tls.clients",
-			set:  func(c *Config, s string) error { c.SIP.TLS.Clients = s; return oneOf(s, "none", "request", "require") },
-			get:  func(c *Config) string { return c.SIP.TLS.Clients },
+			set: func(c *Config, s string) error {
+				c.SIP.TLS.Clients = s
+				return oneOf(s, "none", "optional", "required")
+			},
+			get: func(c *Config) string { return c.SIP.TLS.Clients },
 		},
 		{
 			path: "sip.origins", shape: list, empty: true,
@@ -237,6 +240,24 @@ func addPrefix(to *[]netip.Prefix, s string) error {
 		return fmt.Errorf("more than %d networks", maxPrefixes)
 	}
 	*to = append(*to, p.Masked())
+	return nil
+}
+
+// addExternal takes a network, or one that is left out.
+func addExternal(to *[]string, s string) error {
+	rest, but := strings.CutPrefix(s, "!")
+	var one []netip.Prefix
+	if err := addPrefix(&one, rest); err != nil {
+		return err
+	}
+	if len(*to) == maxPrefixes {
+		return fmt.Errorf("more than %d networks", maxPrefixes)
+	}
+	text := one[0].String()
+	if but {
+		text = "!" + text
+	}
+	*to = append(*to, text)
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
 // Trunk is a peer with a name: a carrier, a PBX, a proxy, or a group of telephones.
@@ -67,8 +69,11 @@ func trunkFields() []field[Trunk] {
 			name: "name", needed: true,
 			set: func(t *Trunk, s string) error {
 				t.Name = s
-				if !trunkName.MatchString(s) {
+				switch {
+				case !trunkName.MatchString(s):
 					return fmt.Errorf("%q is not 1 to 63 letters, digits, - _ and dots", s)
+				case s == "anonymous":
+					return errors.New("is the name of those who come from no trunk")
 				}
 				return nil
 			},
@@ -104,7 +109,7 @@ func trunkFields() []field[Trunk] {
 			},
 			get: func(t *Trunk) string { return t.NumberFrom },
 		},
-		listField("rewrite", func(t *Trunk) *[]string { return &t.Rewrite }, addText(nil), strings.Clone),
+		listField("rewrite", func(t *Trunk) *[]string { return &t.Rewrite }, addText(checkRule), strings.Clone),
 		{
 			name: "calls",
 			set:  func(t *Trunk, s string) (err error) { t.Calls, err = parseCount(s, 1, 100000); return err },
@@ -225,6 +230,13 @@ func parseCount(s string, least, most int) (int, error) {
 
 func checkCodec(s string) error { return oneOf(s, "opus", "PCMU", "PCMA") }
 
+func checkRule(s string) error {
+	if _, err := trunk.ParseRule(s); err != nil {
+		return fmt.Errorf("%q is not FROM -> TO, like +49301234* -> *", s)
+	}
+	return nil
+}
+
 // crossTrunks checks what no key of a trunk can know by itself.
 func (l *loader) crossTrunks() {
 	trunks := l.cfg.SIP.Trunks
@@ -233,6 +245,9 @@ func (l *loader) crossTrunks() {
 		at := l.places[path]
 		if slices.ContainsFunc(trunks[:i], func(o Trunk) bool { return o.Name == t.Name }) {
 			l.fault(at, path, "there is another trunk of the name %q", t.Name)
+		}
+		if l.seen[path+".name"] && !l.seen[path+".networks"] && !l.seen[path+".tls_names"] && !l.seen[path+".users"] {
+			l.fault(at, path, "nothing tells who it is: networks, tls_names or users")
 		}
 		if r := t.Register; r.Registrar == "" && r != (Register{}) {
 			l.fault(at, path+".register.registrar", "is missing")
@@ -246,5 +261,8 @@ func (l *loader) crossTrunks() {
 	}
 	if tls := l.cfg.SIP.TLS; (tls.Certificate == "") != (tls.Key == "") {
 		l.fault(l.places["sip.tls.certificate"], "sip.tls", "certificate and key belong together")
+	}
+	if tls := l.cfg.SIP.TLS; tls.Clients != "none" && tls.CA == "" {
+		l.fault(l.places["sip.tls.clients"], "sip.tls.clients", "needs sip.tls.ca, the authorities that are believed")
 	}
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua"
-	"github.com/confbridge/confbridge/sipua/overload"
 )
 
 // What the bridge needs to be ready, as /readyz calls it.
@@ -70,14 +69,12 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	if err != nil {
 		return nil, fmt.Errorf("media: %w", err)
 	}
-	listen := make([]string, len(cfg.SIP.Listen))
-	for i, l := range cfg.SIP.Listen {
-		listen[i] = l.String()
+	sip, err := sipConfig(cfg, log)
+	if err != nil {
+		return nil, fmt.Errorf("sip: %w", err)
 	}
-	m.sip, err = sipua.New(sipua.Config{
-		Listen: listen, Advertise: cfg.SIP.Advertise, Domain: cfg.SIP.Domain, Log: log,
-		Overload: overload.Config{Late: m.rooms.LateTicks},
-	}, m.rooms, m.engine)
+	sip.Overload.Late = m.rooms.LateTicks
+	m.sip, err = sipua.New(sip, m.rooms, m.engine)
 	if err != nil {
 		return nil, fmt.Errorf("sip: %w", err)
 	}
@@ -85,7 +82,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	m.grpc = api.New(api.Config{Log: log}, m.rooms)
+	m.grpc = api.New(api.Config{Trunks: trunks{m.sip}, Log: log}, m.rooms)
 	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Log: log})
 	return m, nil
 }

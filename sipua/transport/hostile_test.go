@@ -110,7 +110,7 @@ func TestBadStreams(t *testing.T) {
 		{"a header that does not end", head + strings.Repeat("X: yyyyyyyyyyyyyyy\n", 10000), "SIP/2.0 513 ", Stats{TooLarge: 1}},
 		{"a line that does not end", head + "X: " + strings.Repeat("y", 200000), "SIP/2.0 513 ", Stats{TooLarge: 1}},
 		{"no line end at all", strings.Repeat("y", 200000), "", Stats{TooLarge: 1}},
-		{"a Content-Length over the limit", head + "l: 100000000\n\n" + strings.Repeat("y", 200000), "SIP/2.0 513 ", Stats{TooLarge: 1}},
+		{"a Content-Length over the limit", head + "l: 100000000\n\n" + strings.Repeat("y", 200000), "SIP/2.0 413 ", Stats{TooLarge: 1}},
 		{"a Content-Length that is no number", head + "l: -1\n\n" + strings.Repeat("y", 200000), "SIP/2.0 400 ", Stats{Malformed: 1}},
 		{"two Content-Lengths", head + "l: 1\nContent-Length: 2\n\n" + strings.Repeat("y", 200000), "SIP/2.0 400 ", Stats{Malformed: 1}},
 		{"garbage", strings.Repeat("\x00\xff\n\n", 20000), "", Stats{Malformed: 1}},

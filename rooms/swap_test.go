@@ -19,7 +19,7 @@ func TestAnotherLegTakesTheSameSeat(t *testing.T) {
 		if _, err := g.UpdateParticipant(ctx, "1000", p.ID(), ParticipantPatch{Role: &role, GainDB: &gain}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(2*time.Second + frameDuration/2) // between two ticks
 		before := other.calls()
 		heard := len(other.lastHeard(time.Hour))
 		if err := p.Swap(ctx, next, Caller{DisplayName: "Carol", Address: "sip:carol@example.org", CallID: "second"}); err != nil {

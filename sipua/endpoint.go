@@ -159,7 +159,7 @@ func (ep *endpoint) add(c *call, tx *transaction.ServerTx) error {
 	if ep.closed {
 		return ErrShutdown
 	}
-	if ep.maxCalls > 0 && len(ep.calls) >= ep.maxCalls {
+	if ep.fullLocked() {
 		ep.tooMany.Add(1)
 		return errTooManyCalls
 	}
@@ -173,6 +173,15 @@ func (ep *endpoint) add(c *call, tx *transaction.ServerTx) error {
 	ep.wg.Add(1)
 	return nil
 }
+
+// full says whether there is room for no more calls.
+func (ep *endpoint) full() bool {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	return ep.fullLocked()
+}
+
+func (ep *endpoint) fullLocked() bool { return ep.maxCalls > 0 && len(ep.calls) >= ep.maxCalls }
 
 // remove takes a call out; nothing is put into its inbox after it.
 func (ep *endpoint) remove(c *call) {

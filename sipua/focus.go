@@ -35,6 +35,8 @@ func (s *Server) outside(tx *transaction.ServerTx) {
 	case !s.ep.addressed(tx, s.cfg.Domain) || !s.ep.required(tx) || s.ep.misplaced(tx):
 	case s.draining.Load():
 		s.ep.replyError(tx, ErrShutdown)
+	case req.Method == message.Options && s.ep.full():
+		s.ep.replyLater(tx, 503, "") // RFC 3261 §11.2: as an INVITE would be answered
 	case req.Method == message.Options:
 		s.ep.options(tx)
 	default:
@@ -97,6 +99,7 @@ func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, o
 		c.loop()
 		return
 	}
+	c.relieve() // where the seat had been taken already, nobody else would end its call
 	c.side.leave(rooms.ReasonFailed)
 	c.admitted.End()
 	s.ep.remove(c)

@@ -367,3 +367,47 @@ func TestAnOfferThatCannotBeTakenDoesNotRing(t *testing.T) {
 		b.close()
 	})
 }
+
+func TestACancelBehindTheAnswerChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newStill(t, "UDP")
+		b.receive("INVITE", 1)
+		b.toTag = b.oneOf(200, message.Invite).To.Tag()
+		cancel, err := message.Parse([]byte("CANCEL sip:1000@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK-INVITE1\r\n" +
+			"From: <sip:a@127.0.0.1>;tag=a\r\nTo: <sip:1000@127.0.0.1>\r\nCall-ID: still\r\nCSeq: 1 CANCEL\r\n\r\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.server.ep.layer.Receive(cancel, loop("UDP"))
+		synctest.Wait()
+		b.oneOf(200, message.Cancel) // RFC 3261 §9.2: and that is all
+		b.receive("ACK", 1)
+		if list, err := b.rooms.Participants(t.Context(), "1000"); err != nil || len(list) != 1 {
+			t.Errorf("got %v, %v: want the call to stand", list, err)
+		}
+		b.receive("BYE", 2)
+		b.oneOf(200, message.Bye)
+		b.close()
+	})
+}
+
+func TestOPTIONSIsAnsweredAsAnINVITEWouldBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newStillWith(t, "UDP", Config{MaxCalls: 1})
+		b.fromTag = "ping"
+		b.receive("OPTIONS", 1)
+		b.oneOf(200, message.Options)
+		b.fromTag = ""
+		b.receive("INVITE", 1)
+		tag := b.oneOf(200, message.Invite).To.Tag()
+		b.fromTag = "ping"
+		b.receive("OPTIONS", 2)
+		if res := b.oneOf(503, message.Options); len(res.Values("Retry-After")) != 1 {
+			t.Errorf("got %s", res.Bytes())
+		}
+		b.fromTag, b.toTag = "", tag
+		b.receive("ACK", 1)
+		b.receive("BYE", 2)
+		b.close()
+	})
+}

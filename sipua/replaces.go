@@ -80,6 +80,7 @@ func (c *call) giveSeat(t *takeover) {
 		t.done <- err
 		return
 	}
+	seat.line.End()
 	c.side, c.vacated = noSide{}, true
 	c.leaving.Store(true)
 	t.seat = seat.participant

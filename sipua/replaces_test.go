@@ -1,14 +1,18 @@
 package sipua
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
 // replaces is the field that names w's dialog, as the bridge sees it.
@@ -169,4 +173,40 @@ func TestACallThatIsOverGivesNoSeat(t *testing.T) {
 	if err := <-gave.done; !errors.Is(err, errReplaced) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// phoneAt is a telephone with an address of its own.
+func (b *bridge) phoneAt(t *testing.T, ip string) *wire {
+	t.Helper()
+	conn, err := net.DialUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip)}, net.UDPAddrFromAddrPort(netip.MustParseAddrPort(b.addrs["udp"])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	w := b.phone(t, "UDP")
+	w.conn, w.in = conn, bufio.NewReaderSize(conn, 65536)
+	return w
+}
+
+func TestACallerOfAnotherTrunkGetsNoSeat(t *testing.T) {
+	b := newBridge(t, func(c *Config) {
+		for name, network := range map[string]string{"carrier": "127.0.0.2/32", "office": "127.0.0.3/32"} {
+			c.Trunks.Trunks = append(c.Trunks.Trunks, trunk.Trunk{Name: name, Networks: []netip.Prefix{netip.MustParsePrefix(network)}})
+		}
+	})
+	a := b.phoneAt(t, "127.0.0.2")
+	a.call()
+	for _, from := range []string{"127.0.0.3", "127.0.0.1"} {
+		w := b.phoneAt(t, from)
+		w.send("INVITE", w.sdp(), a.replaces(""))
+		w.toTag = w.want(message.Invite, 403).To.Tag()
+		w.send("ACK", "")
+	}
+	same := b.phoneAt(t, "127.0.0.2")
+	same.call(a.replaces(""))
+	a.answer(a.wantRequest(message.Bye), 200)
+	if got := b.participants(t, "1000", 1)[0]; got.CallID != same.callID {
+		t.Errorf("got %+v", got)
+	}
+	same.hangup()
 }

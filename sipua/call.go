@@ -99,6 +99,7 @@ type call struct {
 	again    <-chan *message.Message // 2xx of our INVITE: repeats, or of other branches
 	ackAgain func()
 	fork     func(other *message.Message)
+	auth     *credentials     // answer challenges within the call; nil: none
 	farewell []message.Reason // of the peer's BYE
 }
 
@@ -203,6 +204,7 @@ func (c *call) sessionDue() {
 func (c *call) part() {
 	c.end(byeReason(c.side.leave(rooms.ReasonDraining)))
 	req, next := c.farewellRequest()
+	c.auth.apply(req)
 	for _, target := range c.ep.targets(c.ep.ctx, &c.d, next) {
 		_, err := c.ep.layer.Send(req.Clone(), target)
 		if err == nil {
@@ -364,44 +366,56 @@ func (c *call) apply(a sdp.Agreed) error {
 // bye ends the call from our side (RFC 3261 §15.1.1) and waits for the answer. The side has left before it.
 func (c *call) bye() {
 	req, next := c.farewellRequest()
+	var r round
 	for _, target := range c.ep.targets(c.ep.ctx, &c.d, next) {
-		tx, err := c.ep.layer.Send(req.Clone(), target)
-		if err != nil {
-			c.log.Debug("BYE not sent", "err", err)
-			continue
+		for {
+			c.auth.apply(req)
+			tx, err := c.ep.layer.Send(req.Clone(), target)
+			if err != nil {
+				c.log.Debug("BYE not sent", "err", err)
+				break
+			}
+			res, err := c.await(tx)
+			challenged := res != nil && (res.StatusCode == 401 || res.StatusCode == 407) && c.auth.learn(res, &r)
+			if !challenged {
+				if !errors.Is(err, transaction.ErrTransport) {
+					return
+				}
+				break
+			}
+			req, _ = c.farewellRequest()
 		}
-		if err := c.await(tx); !errors.Is(err, transaction.ErrTransport) {
-			return
-		}
+		req.Del("Authorization")
+		req.Del("Proxy-Authorization")
 	}
 }
 
 // await waits for a final response, and meanwhile answers what comes in: a BYE that crossed ours with 200, and then
-// there is nothing more to wait for; all else with 481.
-func (c *call) await(tx *transaction.ClientTx) error {
+// there is nothing more to wait for, and no response; all else with 481.
+func (c *call) await(tx *transaction.ClientTx) (*message.Message, error) {
 	for {
 		c.ep.refill(c)
 		select {
 		case res, ok := <-tx.Responses():
 			if !ok {
-				return tx.Err()
+				return nil, tx.Err()
 			}
 			if res.StatusCode >= 200 {
-				return nil
+				return res, nil
 			}
 		case ev := <-c.inbox:
 			switch {
 			case ev.tx == nil:
 			case ev.tx.Request().Method == message.Bye:
 				c.ep.reply(ev.tx, 200, "")
-				return nil
+				return nil, nil
 			default:
 				c.ep.reply(ev.tx, 481, "")
 			}
 		case t := <-c.takeovers:
 			t.done <- errReplaced
 		case <-c.ep.ctx.Done():
-			return context.Cause(c.ep.ctx)
+			return nil, context.Cause(c.ep.ctx)
 		}
 	}
 }

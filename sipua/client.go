@@ -2,7 +2,6 @@ package sipua
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -13,6 +12,7 @@ import (
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/locate"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/sdp"
 	"github.com/confbridge/confbridge/sipua/transaction"
@@ -30,6 +30,8 @@ type ClientConfig struct {
 	Timers transaction.Timers
 	// SessionExpires is as in Config.
 	SessionExpires time.Duration
+	// Locate is how names are looked up; its Usable is not looked at.
+	Locate locate.Config
 	// Transport has the rest about connections: limits, certificates and who is believed. Its Listen and Log are not looked at.
 	Transport transport.Config
 	// Log takes what nobody is told otherwise; nil discards it.
@@ -63,7 +65,7 @@ func NewClient(ctx context.Context, cfg ClientConfig, eng *media.Engine) (*Clien
 		return nil, err
 	}
 	c := &Client{engine: eng}
-	c.open(ctx, cfg, manager)
+	c.open(ctx, cfg, newNetwork(manager, cfg.Locate))
 	manager.Start(c.ep.layer)
 	return c, nil
 }
@@ -123,9 +125,13 @@ type DialConfig struct {
 	DisplayName string
 	// Codecs are those that are offered, in order of preference; nil means opus, PCMU, PCMA.
 	Codecs []codec.Name
+	// User and Password answer digest challenges (RFC 3261 §22, RFC 8760), of the INVITE and within the call; no User: a
+	// challenge refuses the call.
+	User, Password string
 }
 
-// Dial places a call: one INVITE with an offer. It returns when the call is answered, or with the error that ended it:
+// Dial places a call: an INVITE with an offer, sent to where RFC 3263 says, in turn where several servers stand for the
+// URI; 3xx are followed (RFC 3261 §8.1.3.4). It returns when the call is answered, or with the error that ended it:
 // *StatusError where the peer refused; ErrNoAnswer wrapping what went wrong otherwise; an error of packages sdp, media
 // or transport. If ctx ends first, the INVITE is cancelled (RFC 3261 §9.1) and the context's error returned.
 func (c *Client) Dial(ctx context.Context, cfg DialConfig) (*OutCall, error) {
@@ -133,42 +139,83 @@ func (c *Client) Dial(ctx context.Context, cfg DialConfig) (*OutCall, error) {
 	if err != nil {
 		return nil, fmt.Errorf("call %q: %w", cfg.URI, err)
 	}
-	target, err := c.ep.net.Resolve(ctx, uri)
-	if err != nil {
-		return nil, fmt.Errorf("call %q: %w", cfg.URI, err)
-	}
-	out, err := c.dial(ctx, cfg, uri, target)
+	out, err := c.dial(ctx, cfg, uri)
 	if err != nil {
 		return nil, fmt.Errorf("call %q: %w", cfg.URI, err)
 	}
 	return out, nil
 }
 
-func (c *Client) dial(ctx context.Context, cfg DialConfig, uri message.URI, target transport.Target) (*OutCall, error) {
-	flow, err := c.ep.net.Open(target)
-	if err != nil {
-		return nil, err
+// dialling is one call that is being placed: what stays from one INVITE to the next (RFC 3261 §8.1.3.4, §8.1.3.5).
+type dialling struct {
+	c           *Client
+	cfg         DialConfig
+	to          message.URI
+	callID, tag string
+	seq         uint32
+	bind        netip.Addr // of the leg
+	leg         *media.Leg
+	local       sdp.Local
+	timer       sessionTimer  // what a 422 has taught
+	early       *earlyDialogs // of the INVITE under way
+}
+
+func (c *Client) dial(ctx context.Context, cfg DialConfig, uri message.URI) (*OutCall, error) {
+	d := &dialling{c: c, cfg: cfg, to: uri, callID: newTag(), tag: newTag(), timer: sessionTimer{want: c.ep.session}}
+	auth := newCredentials(cfg.User, cfg.Password)
+	got, err := c.ep.ask(ctx, &outgoing{uri: uri, build: d.build, wait: d.final, again: d.again, auth: auth, redirected: true})
+	var out *OutCall
+	switch {
+	case err != nil:
+	case got.res.StatusCode >= 300:
+		err = newStatusError(got.res)
+	default:
+		out, err = c.answered(got, d, auth)
 	}
-	bind, shown, err := c.ep.addresses(flow)
 	if err != nil {
-		return nil, err
-	}
-	leg, err := c.engine.Open(bind)
-	if err != nil {
-		return nil, err
-	}
-	local := sdp.Local{RTP: netip.AddrPortFrom(shown, leg.Addr().Port()), Codecs: cfg.Codecs, SessionID: rand.Uint64() >> 2}
-	local.Previous = sdp.Offer(local)
-	invite, err := c.invitation(cfg, uri, flow, local.Previous)
-	if err != nil {
-		return nil, errors.Join(err, leg.Close())
-	}
-	out, err := c.place(ctx, invite, target, leg, local)
-	if err != nil {
-		_ = leg.Close() // the call's own error is the one to tell
+		d.close() // the call's own error is the one to tell
 		return nil, err
 	}
 	return out, nil
+}
+
+func (d *dialling) close() {
+	if d.leg != nil {
+		_ = d.leg.Close()
+		d.leg = nil
+	}
+}
+
+// build makes the next INVITE; its sound is where the flow begins.
+func (d *dialling) build(flow transport.Flow, uri message.URI) (*message.Message, error) {
+	bind, shown, err := d.c.ep.addresses(flow)
+	if err != nil {
+		return nil, err
+	}
+	if d.leg == nil || bind != d.bind {
+		d.close()
+		if d.leg, err = d.c.engine.Open(bind); err != nil {
+			return nil, err
+		}
+		d.bind = bind
+		d.local = sdp.Local{Codecs: d.cfg.Codecs, SessionID: rand.Uint64() >> 2}
+	}
+	d.local.RTP = netip.AddrPortFrom(shown, d.leg.Addr().Port())
+	d.local.Previous = nil
+	d.local.Previous = sdp.Offer(d.local)
+	req, err := d.c.invitation(d.cfg, d.to, flow, d.local.Previous)
+	if err != nil {
+		return nil, err
+	}
+	d.seq++
+	req.RequestURI, req.CallID, req.CSeq.Seq, req.From = uri, d.callID, d.seq, req.From.WithTag(d.tag)
+	d.timer.ask(req)
+	return req, nil
+}
+
+// again says whether a refusal is one of RFC 4028 §7.3: the same INVITE is sent again, with a longer interval.
+func (d *dialling) again(res *message.Message) bool {
+	return res.StatusCode == 422 && d.timer.tooSmall(res)
 }
 
 // invitation builds the INVITE (RFC 3261 §8.1.1, §13.2.1).
@@ -191,19 +238,14 @@ func (c *Client) invitation(cfg DialConfig, uri message.URI, flow transport.Flow
 	c.ep.offers(req)
 	req.Add("Recv-Info", "") // RFC 6086 §5.2: no packages
 	req.Add("User-Agent", c.ep.agent)
-	timer := sessionTimer{want: c.ep.session}
-	timer.ask(req)
 	req.SetBody(acceptSDP, offer)
 	return req, nil
 }
 
-// place sends the INVITE and waits for its final response.
-func (c *Client) place(ctx context.Context, invite *message.Message, target transport.Target, leg *media.Leg, local sdp.Local) (*OutCall, error) {
-	tx, err := c.ep.layer.Send(invite, target)
-	if err != nil {
-		return nil, err
-	}
-	heard, early, timer := false, newEarlyDialogs(c.ep, invite, tx.Flow()), sessionTimer{want: c.ep.session}
+// final waits for an INVITE's final response, and cancels it if ctx ends before.
+func (d *dialling) final(ctx context.Context, tx *transaction.ClientTx) (*message.Message, error) {
+	d.early = newEarlyDialogs(d.c.ep, tx.Request(), tx.Flow())
+	heard := false
 	for {
 		select {
 		case res, ok := <-tx.Responses():
@@ -213,24 +255,13 @@ func (c *Client) place(ctx context.Context, invite *message.Message, target tran
 				return nil, fmt.Errorf("%w: %w", ErrNoAnswer, tx.Err())
 			case !ok:
 				return nil, ErrNoAnswer
-			case res.StatusCode == 422 && timer.tooSmall(res):
-				// RFC 4028 §7.3: the same INVITE again, with a longer interval
-				invite = invite.Clone()
-				invite.CSeq.Seq++
-				timer.ask(invite)
-				if tx, err = c.ep.layer.Send(invite, target); err != nil {
-					return nil, err
-				}
-				early = newEarlyDialogs(c.ep, invite, tx.Flow())
-			case res.StatusCode >= 300:
-				return nil, newStatusError(res)
 			case res.StatusCode >= 200:
-				return c.answered(tx, invite, res, leg, local, early)
+				return res, nil
 			default:
-				early.take(res)
+				d.early.take(res)
 			}
 		case <-ctx.Done():
-			c.abandon(tx, invite, heard)
+			d.c.abandon(tx, tx.Request(), heard)
 			return nil, context.Cause(ctx)
 		}
 	}
@@ -276,6 +307,7 @@ func (c *Client) abandon(tx *transaction.ClientTx, invite *message.Message, hear
 func (ep *endpoint) decline(invite, res *message.Message, flow transport.Flow) {
 	d := placed(invite, res, flow)
 	ack, next := d.requestAt(message.Ack, invite.CSeq.Seq)
+	copyCredentials(ack, invite)
 	bye, _ := d.request(message.Bye)
 	for _, target := range ep.targets(ep.ctx, &d, next) {
 		err := ep.layer.SendAck(ack.Clone(), target)
@@ -290,12 +322,13 @@ func (ep *endpoint) decline(invite, res *message.Message, flow transport.Flow) {
 }
 
 // answered takes the 2xx (RFC 3261 §13.2.2.4): the dialog begins, the ACK goes out, the call's goroutine starts.
-func (c *Client) answered(tx *transaction.ClientTx, invite, res *message.Message, leg *media.Leg, local sdp.Local, early *earlyDialogs) (*OutCall, error) {
+func (c *Client) answered(got outcome, o *dialling, auth *credentials) (*OutCall, error) {
+	tx, res, invite, early, leg, local := got.tx, got.res, got.tx.Request(), o.early, o.leg, o.local
 	d := placed(invite, res, tx.Flow())
 	d.localSeq = early.sequence(res, d.localSeq)
 	call := newCall(c.ep, d, invite.Contact[0].URI.User)
 	out := &OutCall{call: call, leg: &OutLeg{leg: leg}, done: make(chan struct{})}
-	call.side, call.local, call.again, call.placed = out, local, tx.Responses(), true
+	call.side, call.local, call.again, call.placed, call.auth = out, local, tx.Responses(), true, auth
 	call.updates = res.HasToken("Allow", string(message.Update))
 	call.session.answered(res)
 	call.fork = func(other *message.Message) { c.ep.decline(invite, other, tx.Flow()) }
@@ -303,6 +336,7 @@ func (c *Client) answered(tx *transaction.ClientTx, invite, res *message.Message
 		return nil, err
 	}
 	ack, next := call.d.requestAt(message.Ack, invite.CSeq.Seq)
+	copyCredentials(ack, invite)
 	targets := c.ep.targets(c.ep.ctx, &call.d, next)
 	call.ackAgain = func() { c.ep.sendAck(ack, targets) }
 	call.ackAgain()

@@ -5,25 +5,43 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/confbridge/confbridge/sipua/locate"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/transaction"
 	"github.com/confbridge/confbridge/sipua/transport"
 )
 
-// network is what an endpoint asks of the transports; *transport.Manager is one.
+// network is what an endpoint asks of the transports and of DNS; newNetwork makes one.
 type network interface {
 	transaction.Transport
-	Resolve(ctx context.Context, u message.URI) (transport.Target, error)
+	locator
 	LocalIP(peer netip.Addr) (netip.Addr, error)
 	// Writable waits until there is room for more on a flow.
 	Writable(ctx context.Context, f transport.Flow) error
 	Stats() transport.Stats
 	Close() error
+}
+
+// newNetwork puts transports and look-up together: what cannot be sent by is not looked for. Datagrams go out from our
+// listeners alone; a connection may be opened without.
+func newNetwork(m *transport.Manager, cfg locate.Config) network {
+	addrs := m.Addrs()
+	cfg.Usable = func(name string, ip4 bool) bool {
+		connects := name == "TCP" || name == "TLS" || name == "WS" || name == "WSS"
+		return slices.ContainsFunc(addrs, func(t transport.Target) bool {
+			return (connects || t.Transport == name) && t.Addr.Addr().Unmap().Is4() == ip4
+		})
+	}
+	return struct {
+		*transport.Manager
+		*locate.Locator
+	}{m, locate.New(cfg)}
 }
 
 // endpoint is what a server and a client have in common: transports, transactions, and the calls by their dialogs.
@@ -313,11 +331,13 @@ func (ep *endpoint) targets(ctx context.Context, d *dialog, next message.URI) []
 	}
 	ctx, cancel := context.WithTimeout(ctx, resolveTime)
 	defer cancel()
-	t, err := ep.net.Resolve(ctx, next)
-	switch {
-	case err == nil && (len(list) == 0 || list[0] != t):
-		list = append(list, t)
-	case err != nil && len(list) == 0 && usable:
+	found, err := ep.net.Locate(ctx, next)
+	for _, t := range found {
+		if len(list) == 0 || list[0].Transport != t.Transport || list[0].Addr != t.Addr {
+			list = append(list, t)
+		}
+	}
+	if err != nil && len(list) == 0 && usable {
 		ep.log.Debug("next hop not found, the way back is taken", "call_id", d.id.callID, "err", err)
 		list = append(list, back)
 	}

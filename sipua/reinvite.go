@@ -19,6 +19,8 @@ type change struct {
 	req     *message.Message
 	offer   []byte             // in it; nil where there is none
 	targets []transport.Target // that have not been tried
+	target  transport.Target   // that tx went to
+	round   round
 }
 
 // changing is what comes in answer to a change of ours.
@@ -74,9 +76,11 @@ func (c *call) sendChange() {
 	for len(ch.targets) > 0 {
 		target := ch.targets[0]
 		ch.targets = ch.targets[1:]
-		tx, err := c.ep.layer.Send(ch.req.Clone(), target)
+		req := ch.req.Clone()
+		c.auth.apply(req)
+		tx, err := c.ep.layer.Send(req, target)
 		if err == nil {
-			ch.tx = tx
+			ch.target, ch.tx = target, tx
 			return
 		}
 		c.log.Debug("request not sent", "method", ch.req.Method, "err", err)
@@ -99,6 +103,12 @@ func (c *call) changed(res *message.Message, ok bool) {
 	case res.StatusCode < 300:
 		c.change = nil
 		c.accepted(ch, res)
+	case (res.StatusCode == 401 || res.StatusCode == 407) && c.auth.learn(res, &ch.round): // RFC 3261 §22.2
+		c.d.localSeq++
+		ch.req = ch.req.Clone()
+		ch.req.CSeq.Seq = c.d.localSeq
+		ch.targets = append([]transport.Target{ch.target}, ch.targets...)
+		c.sendChange()
 	default:
 		c.change = nil
 		c.refused(ch, res)
@@ -132,6 +142,7 @@ func (c *call) accepted(ch *change, res *message.Message) {
 // acknowledge sends the ACK of a re-INVITE's 2xx, and again whenever the 2xx comes again.
 func (c *call) acknowledge(ch *change) {
 	ack, next := c.d.requestAt(message.Ack, ch.req.CSeq.Seq)
+	copyCredentials(ack, ch.tx.Request())
 	targets := c.ep.targets(c.ep.ctx, &c.d, next)
 	c.reack = repeats{responses: ch.tx.Responses(), ack: func() { c.ep.sendAck(ack, targets) }}
 	c.reack.ack()

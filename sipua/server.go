@@ -23,6 +23,7 @@ import (
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/locate"
 	"github.com/confbridge/confbridge/sipua/overload"
 	"github.com/confbridge/confbridge/sipua/transaction"
 	"github.com/confbridge/confbridge/sipua/transport"
@@ -58,6 +59,8 @@ type Config struct {
 	// Overload is which requests outside of dialogs are refused before anything is spent on them; the zero value has limits that
 	// one carrier's 500 calls a second from one address stay below. Its Late should be rooms.Registry.LateTicks.
 	Overload overload.Config
+	// Locate is how names are looked up; its Usable is not looked at.
+	Locate locate.Config
 	// Transport has the rest about connections: limits, certificates, listeners that advertise an address of their own. Its
 	// Listen, Advertise and Log are not looked at.
 	Transport transport.Config
@@ -136,7 +139,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	for _, t := range manager.Addrs() {
 		s.addrs = append(s.addrs, url(t))
 	}
-	s.open(ctx, manager)
+	s.open(ctx, newNetwork(manager, s.cfg.Locate))
 	manager.Start(s.ep.layer)
 	return nil
 }

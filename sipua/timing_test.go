@@ -56,10 +56,12 @@ func (n *tape) Writable(context.Context, transport.Flow) error { return nil }
 
 func (n *tape) Stats() transport.Stats { return transport.Stats{} }
 func (n *tape) Close() error           { return nil }
-func (n *tape) Resolve(_ context.Context, u message.URI) (transport.Target, error) {
+func (n *tape) Locate(_ context.Context, u message.URI) ([]transport.Target, error) {
 	addr, err := netip.ParseAddr(u.Host)
-	return transport.Target{Transport: "UDP", Addr: netip.AddrPortFrom(addr, uint16(u.Port))}, err
+	return []transport.Target{{Transport: "UDP", Addr: netip.AddrPortFrom(addr, uint16(u.Port))}}, err
 }
+func (n *tape) Failed(transport.Target, time.Duration) {}
+func (n *tape) Worked(transport.Target)                {}
 
 // all returns what has been sent up to now.
 func (n *tape) all() []sent {

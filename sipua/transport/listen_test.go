@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/confbridge/confbridge/sipua/message"
 )
 
 func TestSocketsOnAllAddressesAnswerFromTheOneAsked(t *testing.T) {
@@ -87,30 +85,5 @@ func TestListenErrorsHelp(t *testing.T) {
 	}
 	if _, err := Listen(t.Context(), Config{Listen: []string{"udp://x:1"}}); !errors.Is(err, ErrConfig) {
 		t.Errorf("got %v, want ErrConfig", err)
-	}
-}
-
-func TestResolve(t *testing.T) {
-	m, _ := open(t, listenOn(both))
-	for uri, want := range map[string]string{
-		"sip:a@127.0.0.1":                            "udp://127.0.0.1:5060",
-		"sip:a@127.0.0.1:5070;transport=tcp":         "tcp://127.0.0.1:5070",
-		"sip:a@[2001:db8::1]":                        "udp://[2001:db8::1]:5060",
-		"sips:a@127.0.0.1":                           "tls://127.0.0.1:5061",
-		"sip:a@example.com;maddr=127.0.0.9;lr":       "udp://127.0.0.9:5060",
-		"sip:a@localhost;transport=tcp":              "tcp://127.0.0.1:5060",
-		"sip:no-such-host.invalid":                   "",
-		"tel:+12":                                    "",
-		"sip:a@localhost;transport=sctp":             "",
-		"sip:1000@127.0.0.1:5080;user=phone;x=y?a=b": "udp://127.0.0.1:5080",
-	} {
-		u, err := message.ParseURI(uri)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := m.Resolve(t.Context(), u)
-		if (err == nil) != (want != "") || err == nil && got.String() != want || err != nil && !errors.Is(err, ErrResolve) {
-			t.Errorf("%s: got %v, %v; want %s", uri, got, err, want)
-		}
 	}
 }

@@ -31,7 +31,6 @@ var (
 	ErrConnLimit   = errors.New("too many connections")
 	ErrAddressUsed = errors.New("address in use")
 	ErrConfig      = errors.New("invalid transport configuration")
-	ErrResolve     = errors.New("address not found")
 )
 
 // Config is how the transports behave. The zero value works but listens nowhere.

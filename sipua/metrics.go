@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/upstream"
 )
 
 // metrics counts what the core answers. Labels are bounded: the methods that Allow names, the rest as "other".
@@ -43,12 +44,14 @@ var (
 			"somebody else), unreachable (ICMP errors), malformed, queue_full, send_error; and connections: over_limit, "+
 			"handshake_failed, origin_refused, too_large (a message), idle_timeout, message_timeout (one that did not end), flood (of "+
 			"pings).", []string{"what"}, nil)
+	regDesc  = prometheus.NewDesc("confbridge_registration_up", "Whether calls reach us by a registration of ours.", []string{"trunk"}, nil)
+	pingDesc = prometheus.NewDesc("confbridge_trunk_up", "Whether a trunk answers to OPTIONS.", []string{"trunk"}, nil)
 )
 
 // Describe and Collect make Server a prometheus.Collector.
 func (s *Server) Describe(ch chan<- *prometheus.Desc) {
 	s.metrics.requests.Describe(ch)
-	for _, d := range []*prometheus.Desc{callsDesc, transDesc, connsDesc, halfDesc, refDesc, linesDesc, authDesc, sigDesc} {
+	for _, d := range []*prometheus.Desc{callsDesc, transDesc, connsDesc, halfDesc, refDesc, linesDesc, authDesc, regDesc, pingDesc, sigDesc} {
 		ch <- d
 	}
 }
@@ -68,6 +71,18 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 	gauge(callsDesc, ep.callCount())
 	for _, t := range s.book.States() {
 		gauge(linesDesc, t.Calls, t.Name)
+	}
+	up := func(ok bool) int {
+		if ok {
+			return 1
+		}
+		return 0
+	}
+	for _, r := range s.Registrations() {
+		gauge(regDesc, up(r.Phase == upstream.Registered), r.Name)
+	}
+	for _, p := range s.Pings() {
+		gauge(pingDesc, up(p.Up), p.Name)
 	}
 	for why, n := range s.book.Failures() {
 		ch <- prometheus.MustNewConstMetric(authDesc, prometheus.CounterValue, float64(n), string(why))

@@ -44,7 +44,7 @@ func newBook(cfg Config) (*trunk.Book, error) {
 // identify finds out whose a request outside of dialogs is, before anything else is looked at (RFC 3261 §8.2). If ok is
 // false, the request has been answered.
 func (s *Server) identify(tx *transaction.ServerTx) (who trunk.Caller, ok bool) {
-	from := trunk.Source{Addr: tx.Flow().Remote}
+	from := trunk.Source{Addr: tx.Flow().Remote, Registered: s.registered(tx)}
 	if p, can := s.ep.net.(prover); can {
 		from.TLSNames = p.PeerNames(tx.Flow())
 	}

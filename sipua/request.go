@@ -41,6 +41,8 @@ type outgoing struct {
 	auth  *credentials // nil: challenges are final responses like others
 	// redirected says that 3xx are followed (RFC 3261 §8.1.3.4).
 	redirected bool
+	// impatient says that a target that has let ctx end counts as failed: somebody asks again, and then asks others first.
+	impatient bool
 
 	tries int
 	round round
@@ -135,6 +137,9 @@ func (ep *endpoint) askAt(ctx context.Context, q *outgoing, uri message.URI) (ou
 		out, one := ep.askTarget(ctx, q, uri, target)
 		switch {
 		case ctx.Err() != nil && one != nil:
+			if q.impatient && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				ep.net.Failed(target, failedFor)
+			}
 			return outcome{}, one
 		case one != nil && !passing(one):
 			return outcome{}, one

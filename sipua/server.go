@@ -28,6 +28,7 @@ import (
 	"github.com/confbridge/confbridge/sipua/transaction"
 	"github.com/confbridge/confbridge/sipua/transport"
 	"github.com/confbridge/confbridge/sipua/trunk"
+	"github.com/confbridge/confbridge/sipua/upstream"
 )
 
 // Config is how a server behaves. The zero value works: UDP and TCP on port 5060 of all IPv4 addresses.
@@ -59,6 +60,8 @@ type Config struct {
 	// Overload is which requests outside of dialogs are refused before anything is spent on them; the zero value has limits that
 	// one carrier's 500 calls a second from one address stay below. Its Late should be rooms.Registry.LateTicks.
 	Overload overload.Config
+	// Upstream is where we are registered, and who is pinged.
+	Upstream upstream.Config
 	// Locate is how names are looked up; its Usable is not looked at.
 	Locate locate.Config
 	// Transport has the rest about connections: limits, certificates, listeners that advertise an address of their own. Its
@@ -78,6 +81,7 @@ type Server struct {
 	gate     *overload.Gate
 	metrics  metrics
 	draining atomic.Bool
+	upstream atomic.Pointer[upstream.Group] // nil before Listen
 
 	mu    sync.Mutex
 	ep    *endpoint // nil before Listen
@@ -102,6 +106,9 @@ func New(cfg Config, reg Rooms, eng *media.Engine) (*Server, error) {
 		if c != codec.Opus && c != codec.PCMU && c != codec.PCMA {
 			faults = append(faults, fmt.Errorf("%w: codec %q", ErrConfig, c))
 		}
+	}
+	if err := cfg.Upstream.Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("%w: %w", ErrConfig, err))
 	}
 	book, err := newBook(cfg)
 	if err := errors.Join(append(faults, err)...); err != nil {
@@ -141,7 +148,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	}
 	s.open(ctx, newNetwork(manager, s.cfg.Locate))
 	manager.Start(s.ep.layer)
-	return nil
+	return s.startUpstream(ctx)
 }
 
 // open makes the endpoint on a network.
@@ -180,6 +187,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Unlock()
 	if ep == nil || ended {
 		return nil
+	}
+	if g := s.upstream.Load(); g != nil {
+		g.Close() // first of all: nobody is to be sent here any more
 	}
 	return ep.shut(ctx, func(c *call) {
 		c.giveUp(ErrShutdown) // one that still waits for its seat gets 503

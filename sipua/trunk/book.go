@@ -73,6 +73,8 @@ type Source struct {
 	Addr netip.AddrPort
 	// TLSNames are the identities of the peer's certificate that have been verified (RFC 5922 §7.1); nil without one.
 	TLSNames []string
+	// Registered is the trunk that it comes in from by a registration of ours; empty for most.
+	Registered string
 }
 
 // Caller is whose a request is.
@@ -95,6 +97,8 @@ func (b *Book) Identify(req *message.Message, from Source) (Caller, error) {
 	var provable, must bool // a trunk's users could call from there; and nobody else
 	for _, e := range b.trunks {
 		switch {
+		case from.Registered != "" && e.Name == from.Registered: // a provider proves nothing to its customers
+			return Caller{e}, nil
 		case !e.comesFrom(from):
 		case len(e.Users) == 0:
 			return Caller{e}, nil

@@ -60,7 +60,7 @@ func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 	if !ok {
 		return
 	}
-	admitted, ok := s.admit(tx, who)
+	admitted, ok := s.admit(tx, who, old)
 	if !ok {
 		return
 	}

@@ -67,9 +67,13 @@ func (s *Server) identify(tx *transaction.ServerTx) (who trunk.Caller, ok bool) 
 	return who, false
 }
 
-// admit lets a caller's INVITE in as far as its trunk is concerned. If ok is false, the INVITE has been answered.
-func (s *Server) admit(tx *transaction.ServerTx, who trunk.Caller) (admitted *trunk.Call, ok bool) {
-	admitted, err := s.book.Admit(who, tx.Request())
+// admit lets a caller's INVITE in as far as its trunk is concerned; old is the call that it replaces, or nil. If ok is false, the INVITE has been answered.
+func (s *Server) admit(tx *transaction.ServerTx, who trunk.Caller, old *call) (admitted *trunk.Call, ok bool) {
+	var instead *trunk.Call
+	if old != nil {
+		instead = old.admitted
+	}
+	admitted, err := s.book.Admit(who, tx.Request(), instead)
 	if err != nil {
 		s.ep.log.Info("call is refused", "call_id", tx.Request().CallID, "remote", tx.Flow().Remote.String(), "trunk", who.Trunk(), "err", err)
 		s.ep.replyError(tx, err)

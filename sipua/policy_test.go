@@ -8,12 +8,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/icholy/digest"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/transport"
 	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
@@ -262,5 +264,79 @@ func TestTrunksAreChecked(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("nothing about %s in %v", want, err)
 		}
+	}
+}
+
+// proving is a tape whose peers have shown a certificate.
+type proving struct {
+	*tape
+	names map[netip.Addr][]string
+}
+
+func (p proving) PeerNames(f transport.Flow) []string { return p.names[f.Remote.Addr()] }
+
+func TestWhereACallerComesFrom(t *testing.T) {
+	for _, row := range []struct {
+		name, addr string
+		status     int
+		trunk      string
+	}{
+		{"loopback", "127.0.0.1", 200, "anonymous"},
+		{"a private network", "10.0.0.7", 200, "anonymous"},
+		{"a stranger", "203.0.113.7", 401, ""},
+		{"a stranger over IPv6", "2001:db8::1", 401, ""},
+		{"a stranger with a certificate of a trunk's", "203.0.113.8", 200, "carrier"},
+		{"a stranger with another certificate", "203.0.113.9", 401, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newStillWith(t, "TCP", Config{Trunks: trunk.Config{Trunks: []trunk.Trunk{{Name: "carrier", TLSNames: []string{"sbc.example.com"}}}}})
+				b.server.ep.net = proving{b.tape, map[netip.Addr][]string{
+					netip.MustParseAddr("203.0.113.8"): {"sbc.example.com"}, netip.MustParseAddr("203.0.113.9"): {"example.com"},
+				}}
+				flow := loop("TCP")
+				flow.Remote = netip.AddrPortFrom(netip.MustParseAddr(row.addr), 5070)
+				req, err := message.Parse([]byte("OPTIONS sip:1000@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\n" +
+					"From: <sip:a@b>;tag=1\r\nTo: <sip:1000@b>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n\r\n"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.server.ep.layer.Receive(req, flow)
+				synctest.Wait()
+				list := b.all()
+				if len(list) != 1 || list[0].msg.StatusCode != row.status {
+					t.Fatalf("got %v, want %d", list, row.status)
+				}
+				if got := len(list[0].msg.Values("WWW-Authenticate")); (got == 2) != (row.status == 401) {
+					t.Errorf("got %d challenges in a %d", got, row.status)
+				}
+				invite := req.Clone()
+				invite.Method, invite.CSeq = message.Invite, message.CSeq{Seq: 2, Method: message.Invite}
+				invite.Contact = []message.Address{{URI: message.URI{Scheme: "sip", Host: "127.0.0.1", Port: 5070}}}
+				invite.SetBody("application/sdp", []byte(b.sdp()))
+				b.server.ep.layer.Receive(invite, flow)
+				synctest.Wait()
+				for _, s := range b.server.Trunks() {
+					if (s.Calls == 1) != (s.Name == row.trunk) {
+						t.Errorf("got %+v, want a call of %q", s, row.trunk)
+					}
+				}
+				list = b.all()
+				for i, method := range []message.Method{message.Ack, message.Bye} {
+					end := invite.Clone()
+					end.Method, end.CSeq, end.Body = method, message.CSeq{Seq: uint32(2 + i), Method: method}, nil
+					end.Via[0].Params = end.Via[0].Params.With("branch", "z9hG4bK"+string(method))
+					end.To = list[0].msg.To
+					b.server.ep.layer.Receive(end, flow)
+					synctest.Wait()
+				}
+				b.close()
+				for _, s := range b.server.Trunks() {
+					if s.Calls != 0 {
+						t.Errorf("at the end: got %+v", s)
+					}
+				}
+			})
+		})
 	}
 }

@@ -180,7 +180,7 @@ func TestTermsHold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return b.Admit(who, request("INVITE", uri))
+		return b.Admit(who, request("INVITE", uri), nil)
 	}
 	first, err := call("192.0.2.1", "sip:+491000@h")
 	if err != nil || first.Number != "1000" || first.Trunk != "few" || !cmp.Equal(first.Codecs, []string{"PCMA"}) {
@@ -257,7 +257,7 @@ func TestWhoIsShown(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			call, err := b.Admit(who, req)
+			call, err := b.Admit(who, req, nil)
 			if err != nil || call.DisplayName != row.shown || call.Address != row.address {
 				t.Errorf("got %+v, %v; want %q %s", call, err, row.shown, row.address)
 			}
@@ -316,5 +316,45 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 				t.Errorf("the password of %s is kept", c.User)
 			}
 		}
+	}
+}
+
+func TestACallThatReplacesAnotherNeedsNoLine(t *testing.T) {
+	b := newBook(t, Config{Anonymous: Allow, Guests: Terms{MaxCalls: 1, Rooms: []string{"1*"}}, Trunks: []Trunk{
+		{Name: "a", Networks: prefixes("192.0.2.1/32"), Terms: Terms{MaxCalls: 1}},
+	}})
+	call := func(addr string, instead *Call) (*Call, error) {
+		t.Helper()
+		who, err := b.Identify(request("INVITE", room), from(addr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Admit(who, request("INVITE", room), instead)
+	}
+	first, err := call("192.0.2.1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guest, err := call("8.8.8.8", first)
+	if err != nil || guest.Trunk != "" {
+		t.Fatalf("got %+v, %v", guest, err)
+	}
+	if _, err := call("8.8.4.4", first); !errors.Is(err, ErrLimit) {
+		t.Errorf("a guest for a call of a trunk's: got %v, want ErrLimit", err)
+	}
+	second, err := call("192.0.2.1", first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := call("192.0.2.1", nil); !errors.Is(err, ErrLimit) {
+		t.Errorf("got %v, want ErrLimit", err)
+	}
+	first.End()
+	if _, err := call("192.0.2.1", first); !errors.Is(err, ErrLimit) {
+		t.Errorf("for a call that is over: got %v, want ErrLimit", err)
+	}
+	second.End()
+	if got := b.States()[0].Calls; got != 0 {
+		t.Errorf("got %d calls, want none", got)
 	}
 }

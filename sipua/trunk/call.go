@@ -2,6 +2,7 @@ package trunk
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/confbridge/confbridge/sipua/message"
@@ -18,18 +19,20 @@ type Call struct {
 	// Codecs are those that are spoken with the trunk; nil: the server's. The slice is the Config's: not to be written.
 	Codecs []string
 
-	end func()
+	entry *entry
+	ended atomic.Bool
 }
 
 // End gives the trunk its line back. It may be called more than once, and of a nil Call.
 func (c *Call) End() {
-	if c != nil {
-		c.end()
+	if c != nil && c.ended.CompareAndSwap(false, true) {
+		c.entry.line.release()
 	}
 }
 
-// Admit lets a caller's INVITE in, or fails with ErrNoNumber, ErrLimit or ErrRate.
-func (b *Book) Admit(c Caller, req *message.Message) (*Call, error) {
+// Admit lets a caller's INVITE in, or fails with ErrNoNumber, ErrLimit or ErrRate. instead is the call that the new one will
+// replace (RFC 3891), nil mostly: its line is as good as free if it is of the same trunk.
+func (b *Book) Admit(c Caller, req *message.Message, instead *Call) (*Call, error) {
 	e := c.entry
 	if e == nil {
 		e = b.guests
@@ -39,10 +42,14 @@ func (b *Book) Admit(c Caller, req *message.Message) (*Call, error) {
 		e.line.refuse()
 		return nil, ErrNoNumber
 	}
-	if err := e.line.take(e.Terms, b.cfg.Now()); err != nil {
+	spare := 0
+	if instead != nil && instead.entry == e && !instead.ended.Load() {
+		spare = 1
+	}
+	if err := e.line.take(e.Terms, spare, b.cfg.Now()); err != nil {
 		return nil, err
 	}
-	call := &Call{Trunk: c.Trunk(), Number: number, Codecs: e.Codecs, end: sync.OnceFunc(e.line.release)}
+	call := &Call{Trunk: c.Trunk(), Number: number, Codecs: e.Codecs, entry: e}
 	call.DisplayName, call.Address = shown(req, e.Trusted)
 	return call, nil
 }
@@ -86,11 +93,11 @@ type line struct {
 	filled  time.Time
 }
 
-// take takes a line for a new call.
-func (l *line) take(t Terms, now time.Time) error {
+// take takes a line for a new call. spare lines are taken but will be free at once.
+func (l *line) take(t Terms, spare int, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if t.MaxCalls > 0 && l.calls >= t.MaxCalls {
+	if t.MaxCalls > 0 && l.calls-spare >= t.MaxCalls {
 		l.refused++
 		return ErrLimit
 	}

@@ -43,10 +43,12 @@ const maxAuthorizations = 8
 // challenge makes the WWW-Authenticate fields of a 401, one for each algorithm (RFC 8760 §2.4), all with one nonce.
 func (v *verifier) challenge(source netip.Addr, stale bool, now time.Time) *ChallengeError {
 	e := &ChallengeError{Stale: stale}
-	nonce := v.mint.make(now, source)
-	for _, a := range v.algorithms {
-		c := digest.Challenge{Realm: v.realm, Nonce: nonce, Stale: stale, Algorithm: string(a), QOP: []string{"auth"}}
-		e.Fields = append(e.Fields, c.String())
+	middle := `", nonce="` + v.mint.make(now, source) + `", `
+	if stale {
+		middle += "stale=true, "
+	}
+	for _, a := range v.algorithms { // all strangers get one: no library for this
+		e.Fields = append(e.Fields, `Digest realm="`+v.realm+middle+"algorithm="+string(a)+`, qop="auth"`)
 	}
 	return e
 }

@@ -2,9 +2,9 @@ package trunk
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/confbridge/confbridge/sipua/message"
 )
@@ -40,12 +40,15 @@ func New(cfg Config) (*Book, error) {
 	b := &Book{
 		cfg: cfg, guests: &entry{Trunk: Trunk{Name: guests, Terms: cfg.Guests}},
 		verifier: &verifier{
-			realm: cfg.Realm, algorithms: cfg.Algorithms, users: map[string]*user{}, mint: newMint(), uses: newUses(cfg.NonceLife),
+			realm: cfg.Realm, users: map[string]*user{}, mint: newMint(), uses: newUses(cfg.NonceLife),
 		},
 		guard: newGuard(cfg), failures: map[Reason]uint64{},
 	}
 	for _, t := range cfg.Trunks {
 		e := &entry{Trunk: t}
+		if len(e.Algorithms) == 0 {
+			e.Algorithms = cfg.Algorithms
+		}
 		for _, n := range t.TLSNames {
 			e.tlsNames = append(e.tlsNames, identity(n))
 		}
@@ -94,7 +97,9 @@ func (c Caller) Trunk() string {
 // ErrForbidden, ErrBlocked.
 func (b *Book) Identify(req *message.Message, from Source) (Caller, error) {
 	from.Addr = netip.AddrPortFrom(from.Addr.Addr().Unmap().WithZone(""), from.Addr.Port())
-	var provable, must bool // a trunk's users could call from there; and nobody else
+	q := asked{source: from.Addr.Addr(), now: b.cfg.Now(), fits: func(e *entry) bool { return e.comesFrom(from) }}
+	var could []*entry // whose users could call from there
+	var must bool      // and nobody else
 	for _, e := range b.trunks {
 		switch {
 		case from.Registered != "" && e.Name == from.Registered: // a provider proves nothing to its customers
@@ -103,45 +108,57 @@ func (b *Book) Identify(req *message.Message, from Source) (Caller, error) {
 		case len(e.Users) == 0:
 			return Caller{e}, nil
 		default:
-			provable = true
+			could = append(could, e)
 			must = must || e.bound()
 		}
 	}
-	now, source := b.cfg.Now(), from.Addr.Addr()
-	if b.guard.blocked(source, now) {
+	q.offer = b.offer(could)
+	if b.guard.blocked(q.source, q.now) {
 		b.count(Blocked)
 		return Caller{}, ErrBlocked
 	}
-	p := b.verifier.verify(req, source, func(e *entry) bool { return e.comesFrom(from) }, now)
+	p := b.verifier.verify(req, q)
 	if p.user != nil {
-		b.guard.succeeded(source)
+		b.guard.succeeded(q.source)
 		return Caller{p.user.trunk}, nil
 	}
 	if p.why == NoCredentials && !must {
-		switch policy := b.policy(source); {
+		switch policy := b.policy(q.source); {
 		case policy == Allow:
 			return Caller{b.guests}, nil
-		case policy == Reject && !provable:
-			return Caller{}, b.refuse(source, proof{why: Rejected}, now)
+		case policy == Reject && len(could) == 0:
+			p.why = Rejected
 		}
 	}
-	return Caller{}, b.refuse(source, p, now)
+	return Caller{}, b.refuse(q, p)
+}
+
+// offer is what is offered to a source: what one of the trunks takes, the best first; to strangers what Config has.
+func (b *Book) offer(could []*entry) []Algorithm {
+	var list []Algorithm
+	for _, a := range []Algorithm{SHA256, MD5} {
+		takes := func(e *entry) bool { return oneOf(a, e.Algorithms...) }
+		if slices.ContainsFunc(could, takes) || len(could) == 0 && oneOf(a, b.cfg.Algorithms...) {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // refuse counts what was not proved, and makes an error of it.
-func (b *Book) refuse(source netip.Addr, p proof, now time.Time) error {
+func (b *Book) refuse(q asked, p proof) error {
 	b.count(p.why)
 	switch p.why {
 	case Stale, Replay: // the password was right: no failure of theirs
-		return b.verifier.challenge(source, true, now)
+		return b.verifier.challenge(q, true)
 	case WrongURI:
 		return ErrURI
 	}
-	b.guard.refused(source, p.why, p.own, now)
+	b.guard.refused(q.source, p.why, p.own, q.now)
 	if p.why == Rejected {
 		return ErrForbidden
 	}
-	return b.verifier.challenge(source, false, now)
+	return b.verifier.challenge(q, false)
 }
 
 // policy is Anonymous as it is for a source. Shared addresses (RFC 6598) are not private: behind a carrier's NAT one's

@@ -54,6 +54,11 @@ func newBook(t *testing.T, cfg Config) *Book {
 	return b
 }
 
+// ask is a challenge for a source, without a request.
+func (b *Book) ask(source netip.Addr) *ChallengeError {
+	return b.verifier.challenge(asked{source: source.Unmap().WithZone(""), offer: []Algorithm{SHA256, MD5}, now: b.cfg.Now()}, false)
+}
+
 func from(addr string, names ...string) Source {
 	if !strings.Contains(addr, "]:") && strings.Count(addr, ":") != 1 {
 		return Source{Addr: netip.AddrPortFrom(netip.MustParseAddr(addr), 5060), TLSNames: names}
@@ -146,7 +151,7 @@ func TestWhoseRequestItIs(t *testing.T) {
 			b := newBook(t, cfg)
 			req := request("INVITE", room)
 			if row.user != "" {
-				field := b.verifier.challenge(row.source.Addr.Addr(), false, b.cfg.Now()).Fields[0]
+				field := b.ask(row.source.Addr.Addr()).Fields[0]
 				req = request("INVITE", room, answer(t, field, "INVITE", room, row.user, row.password, 1))
 			}
 			got, err := b.Identify(req, row.source)

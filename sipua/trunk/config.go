@@ -24,7 +24,8 @@ type Config struct {
 	// Realm is what telephones show or look up when they are challenged: printable ASCII without quotes and backslashes.
 	// Empty means "confbridge". Credential.SHA256 and MD5 hold for one realm only.
 	Realm string
-	// Algorithms are those that challenges offer, best first; nil means SHA-256, MD5.
+	// Algorithms are those that challenges offer, of trunks that name none; nil means SHA-256 and MD5. Many telephones of
+	// today give up when they see SHA-256 even next to MD5 (RFC 8760 §2.4 has them pass over it): these need MD5 alone.
 	Algorithms []Algorithm
 	// NonceLife is how long a nonce can be used; 0 means 5 min.
 	NonceLife time.Duration
@@ -88,6 +89,9 @@ type Trunk struct {
 	TLSNames []string
 	// Users are credentials for digest. A user's name is unique in the whole Config.
 	Users []Credential
+	// Algorithms are those that Users may take; nil: Config.Algorithms. A source is offered those of all trunks whose users
+	// could call from there, SHA-256 first.
+	Algorithms []Algorithm
 	// Transport is what calls to the trunk prefer: UDP, TCP, TLS, WS, WSS, SCTP; empty: what RFC 3263 finds.
 	Transport string
 	// Terms are what holds for its calls.
@@ -156,10 +160,7 @@ func (c Config) Validate() error {
 	f.add(oneOf(c.Anonymous, PrivateOnly, auto, Allow, Challenge, Reject), "anonymous %q: not allow, challenge or reject", c.Anonymous)
 	f.add(plain(c.Realm), "realm %q: not printable ASCII without quotes and backslashes", c.Realm)
 	f.add(len(c.Algorithms) > 0, "no algorithm")
-	for i, a := range c.Algorithms {
-		f.add(oneOf(a, SHA256, MD5), "algorithm %q: not SHA-256 or MD5", a)
-		f.add(slices.Index(c.Algorithms, a) == i, "algorithm %q twice", a)
-	}
+	checkAlgorithms(&f, c.Algorithms)
 	f.add(c.NonceLife > 0 && c.FailureWindow > 0 && c.MaxFailures > 0, "nonce life, failure window and failures must not be negative")
 	c.Guests.check(&f, "anonymous callers")
 	f.add(!c.Guests.Trusted, "anonymous callers cannot be trusted")
@@ -176,7 +177,15 @@ func (c Config) Validate() error {
 	return errors.Join(f...)
 }
 
+func checkAlgorithms(f *faults, list []Algorithm) {
+	for i, a := range list {
+		f.add(oneOf(a, SHA256, MD5), "algorithm %q: not SHA-256 or MD5", a)
+		f.add(slices.Index(list, a) == i, "algorithm %q twice", a)
+	}
+}
+
 func (t Trunk) check(f *faults) {
+	checkAlgorithms(f, t.Algorithms)
 	f.add(t.Name != "" && len(t.Name) <= 64 && strings.Trim(t.Name, nameChars) == "", "trunk %q: name is not 1 to 64 letters, digits, - _ .", t.Name)
 	f.add(len(t.Networks)+len(t.TLSNames)+len(t.Users) > 0, "trunk %q: no networks, TLS names or users", t.Name)
 	f.add(len(t.Ports) == 0 || len(t.Networks) > 0, "trunk %q: ports without networks", t.Name)

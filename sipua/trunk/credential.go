@@ -35,5 +35,10 @@ func (c Credential) hashed(e *entry, realm string) *user {
 	if c.MD5 != "" {
 		u.hashes[MD5] = strings.ToLower(c.MD5)
 	}
+	for a := range u.hashes {
+		if !oneOf(a, e.Algorithms...) {
+			delete(u.hashes, a)
+		}
+	}
 	return u
 }

@@ -30,24 +30,31 @@ const (
 
 // verifier is the server side of digest (RFC 3261 §22, RFC 7616, RFC 8760).
 type verifier struct {
-	realm      string
-	algorithms []Algorithm
-	users      map[string]*user
-	mint       *mint
-	uses       *uses
+	realm string
+	users map[string]*user
+	mint  *mint
+	uses  *uses
 }
 
 // maxAuthorizations is how many Authorization fields are looked at: a request may carry those of proxies on the way.
 const maxAuthorizations = 8
 
+// asked is a source that may have to show who it is.
+type asked struct {
+	source netip.Addr
+	offer  []Algorithm       // best first
+	fits   func(*entry) bool // the trunks whose users there are for it
+	now    time.Time
+}
+
 // challenge makes the WWW-Authenticate fields of a 401, one for each algorithm (RFC 8760 §2.4), all with one nonce.
-func (v *verifier) challenge(source netip.Addr, stale bool, now time.Time) *ChallengeError {
+func (v *verifier) challenge(q asked, stale bool) *ChallengeError {
 	e := &ChallengeError{Stale: stale}
-	middle := `", nonce="` + v.mint.make(now, source) + `", `
+	middle := `", nonce="` + v.mint.make(q.now, q.source) + `", `
 	if stale {
 		middle += "stale=true, "
 	}
-	for _, a := range v.algorithms { // all strangers get one: no library for this
+	for _, a := range q.offer { // all strangers get one: no library for this
 		e.Fields = append(e.Fields, `Digest realm="`+v.realm+middle+"algorithm="+string(a)+`, qop="auth"`)
 	}
 	return e
@@ -81,23 +88,23 @@ func (v *verifier) credentials(req *message.Message) (*digest.Credentials, Reaso
 	return nil, why
 }
 
-// verify checks a request's credentials. Only users that may fits exist. What it does, and what a peer is told, is the same
-// for users that exist and those that do not.
-func (v *verifier) verify(req *message.Message, source netip.Addr, fits func(*entry) bool, now time.Time) proof {
+// verify checks a request's credentials. What it does, and what a peer is told, is the same for users that exist and those
+// that do not.
+func (v *verifier) verify(req *message.Message, q asked) proof {
 	c, why := v.credentials(req)
 	if c == nil {
 		return proof{why: why}
 	}
-	algorithm, ok := v.algorithm(c.Algorithm)
+	algorithm, ok := offered(q.offer, c.Algorithm)
 	if !ok {
 		return proof{why: Downgrade}
 	}
 	if !strings.EqualFold(c.QOP, "auth") || c.Cnonce == "" || c.Nc <= 0 || c.Userhash {
 		return proof{why: Malformed}
 	}
-	id, own := v.mint.read(c.Nonce, source)
+	id, own := v.mint.read(c.Nonce, q.source)
 	u := v.users[c.Username]
-	if u != nil && !fits(u.trunk) {
+	if u != nil && !q.fits(u.trunk) {
 		u = nil
 	}
 	a1 := hex.EncodeToString(v.mint.fake(c.Username, 32))
@@ -110,20 +117,20 @@ func (v *verifier) verify(req *message.Message, source netip.Addr, fits func(*en
 		return proof{why: WrongCredentials, own: own}
 	case !sameURI(c.URI, req.RequestURI):
 		return proof{why: WrongURI}
-	case !own || !v.uses.fresh(id, now):
+	case !own || !v.uses.fresh(id, q.now):
 		return proof{why: Stale}
-	case !v.uses.take(id, uint32(c.Nc), now):
+	case !v.uses.take(id, uint32(c.Nc), q.now):
 		return proof{why: Replay}
 	}
 	return proof{user: u}
 }
 
-// algorithm finds one that was offered; none given means MD5 (RFC 7616 §3.4).
-func (v *verifier) algorithm(name string) (Algorithm, bool) {
+// offered finds an algorithm that was offered; none given means MD5 (RFC 7616 §3.4).
+func offered(offer []Algorithm, name string) (Algorithm, bool) {
 	if name == "" {
 		name = string(MD5)
 	}
-	for _, a := range v.algorithms {
+	for _, a := range offer {
 		if strings.EqualFold(name, string(a)) {
 			return a, true
 		}
@@ -143,11 +150,16 @@ func response(c *digest.Credentials, method, a1 string) string {
 	return got.Response
 }
 
-// sameURI says whether credentials are for a Request-URI (RFC 3261 §22.4, RFC 7616 §3.4.6).
+// sameURI says whether credentials are for the resource of a Request-URI (RFC 7616 §3.4.6). The resource is the number, or the
+// bridge where there is none: proxies on the way change the host of a Request-URI and leave the credentials as they are.
 func sameURI(given string, uri message.URI) bool {
 	if given == uri.String() {
 		return true
 	}
 	u, err := message.ParseURI(given)
-	return err == nil && u.Equal(uri)
+	if err != nil {
+		return false
+	}
+	known := func(u message.URI) bool { return u.IsSIP() || u.Scheme == "tel" }
+	return u.Equal(uri) || known(u) && known(uri) && Number(u) == Number(uri)
 }

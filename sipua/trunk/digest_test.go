@@ -34,8 +34,8 @@ func TestVectors(t *testing.T) {
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			u := Credential{User: row.user, Password: row.password}.hashed(nil, row.realm)
-			algorithm, ok := (&verifier{algorithms: []Algorithm{SHA256, MD5}}).algorithm(row.algorithm)
+			u := Credential{User: row.user, Password: row.password}.hashed(&entry{Trunk: Trunk{Algorithms: []Algorithm{SHA256, MD5}}}, row.realm)
+			algorithm, ok := offered([]Algorithm{SHA256, MD5}, row.algorithm)
 			got := response(&digest.Credentials{
 				Realm: row.realm, Nonce: row.nonce, URI: "/dir/index.html", Algorithm: row.algorithm, Cnonce: row.cnonce, Nc: 1,
 			}, "GET", u.hashes[algorithm])
@@ -113,7 +113,7 @@ func TestBothAlgorithmsAreTaken(t *testing.T) {
 }
 
 func TestHashesInsteadOfPasswords(t *testing.T) {
-	u := Credential{User: "alice", Password: "wonder"}.hashed(nil, "confbridge")
+	u := Credential{User: "alice", Password: "wonder"}.hashed(&entry{Trunk: Trunk{Algorithms: []Algorithm{SHA256}}}, "confbridge")
 	cfg := Config{Trunks: []Trunk{{Name: "a", Users: []Credential{{User: "alice", SHA256: strings.ToUpper(u.hashes[SHA256])}}}}}
 	v := newVisit(t, cfg, 0)
 	if _, err := v.try(v.line("alice", "wonder", 1)); err != nil {
@@ -213,15 +213,25 @@ func TestCredentialsThatCannotBeTaken(t *testing.T) {
 
 func TestTheURIMustBeTheRequestURI(t *testing.T) {
 	v := newVisit(t, several(), 0)
-	line := answer(t, v.field, "INVITE", "sip:1001@bridge.example", "alice", "wonder", 1)
-	if _, err := v.try(line); !errors.Is(err, ErrURI) {
-		t.Errorf("got %v, want ErrURI", err)
-	}
-	if _, err := v.try(answer(t, v.field, "INVITE", "sip:1000@BRIDGE.example", "alice", "wonder", 1)); err != nil {
-		t.Errorf("an equal URI (RFC 3261 §19.1.4): %v", err)
-	}
-	if _, err := v.try(answer(t, v.field, "INVITE", "/", "alice", "wonder", 2)); !errors.Is(err, ErrURI) {
-		t.Errorf("got %v, want ErrURI", err)
+	for i, row := range []struct {
+		name, uri, given string
+		ok               bool
+	}{
+		{"the same", room, room, true},
+		{"an equal one (RFC 3261 §19.1.4)", room, "sip:1000@BRIDGE.example;x=y", true},
+		{"the number, at a proxy", room, "sip:1000@proxy.example:5070;transport=tcp", true},
+		{"the number in another form", "tel:+49-30", "sip:+4930@proxy.example;user=phone", true},
+		{"the bridge itself", "sip:bridge.example", "sip:proxy.example", true},
+		{"another number", room, "sip:1001@bridge.example", false},
+		{"no number", room, "sip:bridge.example", false},
+		{"another scheme", "http://1000", "sip:1000@bridge.example", false},
+		{"two of no scheme that is known", "http://a", "http://b", false},
+		{"no URI", room, "/", false},
+	} {
+		req := request("INVITE", row.uri, answer(t, v.field, "INVITE", row.given, "alice", "wonder", i+1))
+		if _, err := v.b.Identify(req, v.source); (err == nil) != row.ok || err != nil && !errors.Is(err, ErrURI) {
+			t.Errorf("%s: got %v", row.name, err)
+		}
 	}
 }
 
@@ -284,13 +294,47 @@ func FuzzAuthorization(f *testing.F) {
 	f.Add(`Digest realm="confbridge",qop="auth",nc=7fffffff,cnonce=a,username="\"",algorithm=md5,userhash=false`)
 	f.Add("Digest ")
 	f.Add(`digest realm = "confbridge" , ,`)
-	source := netip.MustParseAddr("9.9.9.9")
+	q := asked{
+		source: netip.MustParseAddr("9.9.9.9"), offer: []Algorithm{SHA256, MD5}, fits: func(*entry) bool { return true }, now: time.Now(),
+	}
 	f.Fuzz(func(t *testing.T, value string) {
 		req := message.NewRequest(message.Invite, message.URI{Scheme: "sip", Host: "h"})
 		req.Add("Authorization", value)
-		p := book.verifier.verify(req, source, func(*entry) bool { return true }, time.Now())
+		p := book.verifier.verify(req, q)
 		if p.user != nil || p.why == "" {
 			t.Errorf("got %+v for %q", p, value)
 		}
 	})
+}
+
+func TestAlgorithmsAreThoseOfTheTrunks(t *testing.T) {
+	b := newBook(t, Config{Algorithms: []Algorithm{SHA256}, Trunks: []Trunk{
+		{Name: "old", Networks: prefixes("192.0.2.0/24"), Users: []Credential{{User: "old", Password: "p"}}, Algorithms: []Algorithm{MD5}},
+		{Name: "new", Networks: prefixes("192.0.2.1/32", "198.51.100.1/32"), Users: []Credential{{User: "new", Password: "p"}}},
+		{Name: "any", Networks: prefixes("203.0.113.1/32"), Users: []Credential{{User: "any", Password: "p"}}, Algorithms: []Algorithm{MD5, SHA256}},
+	}})
+	for addr, want := range map[string]string{
+		"192.0.2.2": "MD5", "198.51.100.1": "SHA-256", "192.0.2.1": "SHA-256 MD5", "203.0.113.1": "SHA-256 MD5", "9.9.9.9": "SHA-256",
+	} {
+		_, err := b.Identify(request("INVITE", room), from(addr))
+		var got []string
+		for _, f := range challenged(t, err).Fields {
+			c, err := digest.ParseChallenge(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, c.Algorithm)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %q, want %q", addr, got, want)
+		}
+	}
+	// What another trunk takes is no way round what one's own trunk wants.
+	fields := b.ask(netip.MustParseAddr("192.0.2.1")).Fields
+	for i, want := range []string{"new", ""} {
+		who, _ := b.Identify(request("INVITE", room, answer(t, fields[i], "INVITE", room, "new", "p", i+1)), from("192.0.2.1"))
+		if who.Trunk() != want {
+			t.Errorf("%s: got %q, want %q", fields[i], who.Trunk(), want)
+		}
+	}
 }

@@ -108,12 +108,12 @@ func (sc *scanner) display(a *Address) (bracket bool, err error) {
 func addresses(list []Address, value string) ([]Address, error) {
 	sc := scanner{s: value}
 	for {
+		if len(list) == MaxValues {
+			return list, errManyValues
+		}
 		a, err := sc.address()
 		if err != nil {
 			return list, err
-		}
-		if len(list) == MaxValues {
-			return list, &fault{"too many values", ErrTooManyValues}
 		}
 		list = append(list, a)
 		if sc.end() {

@@ -2,7 +2,6 @@ package message
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -240,61 +239,12 @@ func TestParseAllocatesLittle(t *testing.T) {
 		if _, err := Parse(data); err != nil {
 			t.Fatal(err)
 		}
-	}); n > 20 {
+	}); n > 20 { // 40 are allowed
 		t.Errorf("got %v allocations for an INVITE, want at most 20", n)
 	}
 	m, buf := mustParse(t, data), make([]byte, 0, 2048)
 	if n := testing.AllocsPerRun(100, func() { buf = m.AppendTo(buf[:0]) }); n != 0 {
 		t.Errorf("got %v allocations to build it, want 0", n)
-	}
-}
-
-func BenchmarkParseInvite(b *testing.B) {
-	data := crlf(invite)
-	b.SetBytes(int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Parse(data); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkBuildInvite(b *testing.B) {
-	m := mustParse(b, crlf(invite))
-	buf := make([]byte, 0, 2048)
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = m.AppendTo(buf[:0])
-	}
-}
-
-// BenchmarkParameters shows that time grows with the number of parameters and no faster, and stops at the limit.
-func BenchmarkParameters(b *testing.B) {
-	for _, n := range []int{1, 4, 16, 64, 1000, 10000} {
-		data := base("OPTIONS sip:b SIP/2.0", "Contact: <sip:a@b>"+strings.Repeat(";a=b", n)+"\n\n")
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			for b.Loop() {
-				_, err := Parse(data)
-				if (err == nil) != (n <= MaxParams) {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-// BenchmarkHops does the same for Via.
-func BenchmarkHops(b *testing.B) {
-	for _, n := range []int{1, 4, 16, 64} {
-		data := base("OPTIONS sip:b SIP/2.0", "Via: SIP/2.0/UDP a"+strings.Repeat(",SIP/2.0/UDP a;branch=z9hG4bKa", n-1)+"\n\n", "Via")
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			for b.Loop() {
-				if _, err := Parse(data); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }
 

@@ -95,7 +95,7 @@ func (p *parser) cut() string {
 		p.fail(400, "", p.line, bad("CR or LF inside a line"))
 	}
 	if len(line) > MaxLineBytes {
-		p.fail(400, "", p.line, &fault{"line too long", ErrLineTooLong})
+		p.fail(400, "", p.line, errLongLine)
 		line = line[:MaxLineBytes]
 	}
 	return line
@@ -201,7 +201,7 @@ func (p *parser) unfold(line string) string {
 	for p.text != "" && (p.text[0] == ' ' || p.text[0] == '\t') {
 		more := strings.Trim(p.cut(), " \t")
 		if b.Len()+len(more) >= MaxLineBytes {
-			p.fail(400, "", p.line, &fault{"line too long", ErrLineTooLong})
+			p.fail(400, "", p.line, errLongLine)
 			continue
 		}
 		b.WriteByte(' ')

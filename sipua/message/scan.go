@@ -90,6 +90,12 @@ type fault struct {
 func (f *fault) Error() string { return f.what }
 func (f *fault) Unwrap() error { return f.err }
 
+// Faults that one message can have thousands of times.
+var (
+	errManyValues error = &fault{"too many values", ErrTooManyValues}
+	errLongLine   error = &fault{"line too long", ErrLineTooLong}
+)
+
 func bad(what string) error { return &fault{what, ErrSyntax} }
 
 // scanner reads a header value from left to right. White space is SP and HT: folds are gone by now.

@@ -38,6 +38,8 @@ type bridge struct {
 	rooms        confbridgev1.RoomServiceClient
 	participants confbridgev1.ParticipantServiceClient
 	trunks       confbridgev1.TrunkServiceClient
+	diagnostics  confbridgev1.DiagnosticsServiceClient
+	tracer       *fakeTracer
 }
 
 func newBridge(t *testing.T, cfg rooms.Config) *bridge {
@@ -46,8 +48,8 @@ func newBridge(t *testing.T, cfg rooms.Config) *bridge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bridge{reg: rooms.NewRegistry(cfg)}
-	b.server = New(Config{Trunks: someTrunks{}}, b.reg)
+	b := &bridge{reg: rooms.NewRegistry(cfg), tracer: newFakeTracer()}
+	b.server = New(Config{Trunks: someTrunks{}, Tracer: b.tracer}, b.reg)
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(ln) }()
 	b.conn, err = grpc.NewClient("passthrough:///"+ln.Addr().String(),
@@ -58,6 +60,7 @@ func newBridge(t *testing.T, cfg rooms.Config) *bridge {
 	b.rooms = confbridgev1.NewRoomServiceClient(b.conn)
 	b.participants = confbridgev1.NewParticipantServiceClient(b.conn)
 	b.trunks = confbridgev1.NewTrunkServiceClient(b.conn)
+	b.diagnostics = confbridgev1.NewDiagnosticsServiceClient(b.conn)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), testWait)
 		defer cancel()

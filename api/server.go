@@ -39,11 +39,13 @@ const (
 type Config struct {
 	// Trunks is what the TrunkService shows; nil: there are none.
 	Trunks Trunks
+	// Tracer is what the DiagnosticsService shows; nil: no SIP messages are kept.
+	Tracer Tracer
 	// Log takes what no client is told: internal errors. nil discards it.
 	Log *slog.Logger
 }
 
-// Server is the gRPC server: RoomService, ParticipantService, TrunkService, reflection (v1 and v1alpha) and grpc.health.v1. Its
+// Server is the gRPC server: RoomService, ParticipantService, TrunkService, DiagnosticsService, reflection (v1 and v1alpha) and grpc.health.v1. Its
 // methods are safe for concurrent use.
 type Server struct {
 	grpc     *grpc.Server
@@ -75,6 +77,7 @@ func New(cfg Config, reg *rooms.Registry) *Server {
 	confbridgev1.RegisterRoomServiceServer(s.grpc, &roomService{rooms: reg})
 	confbridgev1.RegisterParticipantServiceServer(s.grpc, &participantService{rooms: reg})
 	confbridgev1.RegisterTrunkServiceServer(s.grpc, &trunkService{trunks: cfg.Trunks})
+	confbridgev1.RegisterDiagnosticsServiceServer(s.grpc, &diagnosticsService{tracer: cfg.Tracer})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.SetReady(false)
@@ -89,7 +92,7 @@ func (s *Server) SetReady(ready bool) {
 	}
 	for _, service := range []string{
 		"", confbridgev1.RoomService_ServiceDesc.ServiceName, confbridgev1.ParticipantService_ServiceDesc.ServiceName,
-		confbridgev1.TrunkService_ServiceDesc.ServiceName,
+		confbridgev1.TrunkService_ServiceDesc.ServiceName, confbridgev1.DiagnosticsService_ServiceDesc.ServiceName,
 	} {
 		s.health.SetServingStatus(service, status)
 	}

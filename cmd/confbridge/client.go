@@ -33,6 +33,7 @@ type client struct {
 	rooms        confbridgev1.RoomServiceClient
 	participants confbridgev1.ParticipantServiceClient
 	trunks       confbridgev1.TrunkServiceClient
+	diagnostics  confbridgev1.DiagnosticsServiceClient
 }
 
 // call connects, runs do within the time allowed, and puts its error in people's words.
@@ -60,6 +61,7 @@ func (f apiFlags) stream(ctx context.Context, do func(ctx context.Context, c cli
 		rooms:        confbridgev1.NewRoomServiceClient(conn),
 		participants: confbridgev1.NewParticipantServiceClient(conn),
 		trunks:       confbridgev1.NewTrunkServiceClient(conn),
+		diagnostics:  confbridgev1.NewDiagnosticsServiceClient(conn),
 	})
 	return errors.Join(f.explain(err), conn.Close())
 }

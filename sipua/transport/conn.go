@@ -234,6 +234,9 @@ func (c *conn) writeOne(data []byte) error {
 	if c.m.ctx.Err() != nil {
 		c.hurry()
 	}
+	if len(data) > 0 {
+		c.m.tap(true, c.flow, data)
+	}
 	if _, err := c.nc.Write(data); err != nil {
 		return err
 	}
@@ -242,7 +245,6 @@ func (c *conn) writeOne(data []byte) error {
 	}
 	c.active.Store(time.Now().UnixNano())
 	c.m.count.sentStream.Add(1)
-	c.m.tap(true, c.flow, data)
 	return nil
 }
 

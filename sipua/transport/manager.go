@@ -160,12 +160,9 @@ func (m *Manager) flowAlive(f Flow) bool {
 func (m *Manager) sendUDP(f Flow, to netip.AddrPort, data []byte) error {
 	for _, u := range m.udp {
 		if u.id == f.ID {
-			err := u.send(f.Local.Addr(), to, data)
-			if err == nil {
-				f.Remote = to
-				m.tap(true, f, data)
-			}
-			return err
+			f.Remote = to
+			m.tap(true, f, data)
+			return u.send(f.Local.Addr(), to, data)
 		}
 	}
 	return fmt.Errorf("%s: %w", f, ErrFlowGone)

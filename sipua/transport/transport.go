@@ -63,7 +63,8 @@ type Config struct {
 }
 
 // Tap sees the messages that pass, as they are on the wire; also those that do not parse. Received ones come on the goroutine that
-// read them, sent ones on the one that gave them to the kernel. It must not block, and data is only lent.
+// read them, sent ones on the one that gives them to the kernel, just before, so that no answer to them is seen first. It must not
+// block, and data is only lent.
 type Tap interface {
 	Message(at time.Time, sent bool, f Flow, data []byte)
 }

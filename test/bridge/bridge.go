@@ -47,6 +47,8 @@ type Config struct {
 	MediaPorts   string
 	MediaTimeout time.Duration
 	EmptyGrace   time.Duration
+	// HEP is trace.hep: who gets copies of the SIP messages.
+	HEP string
 	// Closed has calls to rooms that nobody made refused.
 	Closed bool
 }
@@ -64,6 +66,9 @@ func (c Config) yaml() string {
 	fmt.Fprintf(&b, "rooms:\n  on_demand: %t\n", !c.Closed)
 	if c.EmptyGrace > 0 {
 		fmt.Fprintf(&b, "  empty_grace: %v\n", c.EmptyGrace)
+	}
+	if c.HEP != "" {
+		fmt.Fprintf(&b, "trace:\n  hep: %q\n", c.HEP)
 	}
 	if c.MediaPorts != "" || c.MediaTimeout > 0 {
 		b.WriteString("media:\n")

@@ -14,6 +14,7 @@ type Config struct {
 	Media   Media
 	Rooms   Rooms
 	API     API
+	Trace   Trace
 	DataDir string
 	Log     Log
 }
@@ -43,6 +44,17 @@ type Rooms struct {
 // API is where programs and moderators reach the bridge: host:port each.
 type API struct{ GRPC, HTTP string }
 
+// Trace is which SIP messages are kept for those who look for a fault, and where copies go.
+type Trace struct {
+	// Calls is how many calls are kept; 0 keeps and copies nothing.
+	Calls int
+	// HEP is host:port of a Homer, which gets copies by HEPv3 over UDP; empty: nobody does.
+	HEP string
+	// HEPID is the number of this bridge there; HEPPassword its authentication key, empty for none.
+	HEPID       uint32
+	HEPPassword string
+}
+
 // Log is what the bridge says on standard error.
 type Log struct {
 	Level  slog.Level
@@ -56,6 +68,7 @@ func Default() Config {
 		Media:   Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute},
 		Rooms:   Rooms{OnDemand: true, EmptyGrace: 10 * time.Second},
 		API:     API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},
+		Trace:   Trace{Calls: 1000, HEPID: 2001},
 		DataDir: "./data",
 		Log:     Log{Level: slog.LevelInfo, Format: "text"},
 	}

@@ -31,7 +31,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		want       []string
 	}{
 		{"an unknown key at the top", "sipp: {}\n", []string{
-			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, api, data_dir, log",
+			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, api, trace, data_dir, log",
 		}},
 		{"an unknown key in a section", "sip:\n  listn: []\n", []string{
 			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, trunks",
@@ -97,6 +97,16 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		}},
 		{"a duration out of bounds", "media:\n  timeout: 100h\n", []string{
 			"c.yaml:2:12: media.timeout: 100h is not within 1s to 1h",
+		}},
+		{"calls to trace that are no number", "trace: {calls: many}\n", []string{
+			`c.yaml:1:16: trace.calls: "many" is not a number from 0 to 100000`,
+		}},
+		{"a Homer without a port", "trace: {hep: homer}\n", []string{
+			`c.yaml:1:14: trace.hep: "homer" is not an address with a port, like 127.0.0.1:8080`,
+		}},
+		{"a key for Homer that is too long", "trace:\n  hep_id: 5000000000\n  hep_password: " + strings.Repeat("x", 256) + "\n", []string{
+			`c.yaml:2:11: trace.hep_id: "5000000000" is not a number from 0 to 4294967295`,
+			"c.yaml:3:17: trace.hep_password: is longer than 255 bytes",
 		}},
 		{"a log level that is none", "log: {level: loud}\n", []string{
 			`c.yaml:1:14: log.level: "loud" is not one of debug, info, warn, error`,
@@ -189,7 +199,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:4:10: media.ports: 1-2 is not within 1024-65535",
 			"c.yaml:4:10: media.ports: 1-2 begins with an odd port: RTP takes the even one, RTCP the next",
 			"c.yaml:4:10: media.ports: 1-2 ends with an even port, which lacks its odd neighbour",
-			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, api, data_dir, log",
+			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, api, trace, data_dir, log",
 		}},
 	}
 	for _, tt := range tests {
@@ -267,7 +277,7 @@ func TestExampleFileShowsEveryKey(t *testing.T) {
 
 func TestFormatIsReadAsItWas(t *testing.T) {
 	want, err := Parse("", []byte("sip: {advertise: 192.0.2.1, domain: example.com}\nmedia: {timeout: 1m30s}\n"+
-		"rooms: {on_demand: false, empty_grace: 2h}\nlog: {level: debug, format: json}\n"), noEnv)
+		"rooms: {on_demand: false, empty_grace: 2h}\ntrace: {calls: 0, hep: \"h:9060\", hep_id: 7}\nlog: {level: debug, format: json}\n"), noEnv)
 	if err != nil {
 		t.Fatal(err)
 	}

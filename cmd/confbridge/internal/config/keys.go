@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"regexp"
@@ -86,6 +87,49 @@ func keys() []key {
 			get: func(c *Config) string { return c.API.HTTP },
 		},
 		{
+			path: "trace.calls",
+			set: func(c *Config, s string) (err error) {
+				c.Trace.Calls, err = parseCount(s, 0, maxTraceCalls)
+				return err
+			},
+			get: func(c *Config) string { return strconv.Itoa(c.Trace.Calls) },
+		},
+		{
+			path: "trace.hep",
+			set: func(c *Config, s string) error {
+				c.Trace.HEP = s
+				if s == "" {
+					return nil
+				}
+				return checkHostPort(s)
+			},
+			get: func(c *Config) string { return strconv.Quote(c.Trace.HEP) },
+		},
+		{
+			path: "trace.hep_id",
+			set: func(c *Config, s string) error {
+				n, err := parseCount(s, 0, math.MaxUint32)
+				c.Trace.HEPID = uint32(n)
+				return err
+			},
+			get: func(c *Config) string { return strconv.FormatUint(uint64(c.Trace.HEPID), 10) },
+		},
+		{
+			path: "trace.hep_password", env: "CONFBRIDGE_TRACE_HEP_PASSWORD", secret: true,
+			set: func(c *Config, s string) error {
+				if c.Trace.HEPPassword = s; len(s) > maxHEPPassword {
+					return fmt.Errorf("is longer than %d bytes", maxHEPPassword)
+				}
+				return nil
+			},
+			get: func(c *Config) string {
+				if c.Trace.HEPPassword == "" {
+					return `""`
+				}
+				return masked
+			},
+		},
+		{
 			path: "data_dir", env: "CONFBRIDGE_DATA_DIR",
 			set: func(c *Config, s string) error { c.DataDir = s; return checkWritable(s) },
 			get: func(c *Config) string { return strconv.Quote(c.DataDir) },
@@ -159,6 +203,12 @@ func parsePorts(s string) (PortRange, error) {
 	}
 	return r, errors.Join(faults...)
 }
+
+// Bounds of what is traced: a call takes up to 8 kB in all, and Homer's key is a chunk.
+const (
+	maxTraceCalls  = 100_000
+	maxHEPPassword = 255
+)
 
 func parseDuration(s string, shortest, longest time.Duration) (time.Duration, error) {
 	d, err := time.ParseDuration(s)

@@ -20,6 +20,7 @@ import (
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua"
+	"github.com/confbridge/confbridge/sipua/trace"
 )
 
 // What the bridge needs to be ready, as /readyz calls it.
@@ -40,6 +41,7 @@ type Main struct {
 	rooms  *rooms.Registry
 	engine *media.Engine
 	sip    *sipua.Server
+	trace  *trace.Recorder // nil: no messages are kept
 	grpc   *api.Server
 	http   *api.HTTPServer
 	ready  *api.Readiness
@@ -74,6 +76,13 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 		return nil, fmt.Errorf("sip: %w", err)
 	}
 	sip.Overload.Late = m.rooms.LateTicks
+	if m.trace, err = newTrace(cfg.Trace, log); err != nil {
+		return nil, fmt.Errorf("trace: %w", err)
+	}
+	var traced api.Tracer
+	if m.trace != nil { // an interface that holds a nil pointer would not be nil
+		sip.Transport.Tap, traced = m.trace, tracer{m.trace}
+	}
 	m.sip, err = sipua.New(sip, m.rooms, m.engine)
 	if err != nil {
 		return nil, fmt.Errorf("sip: %w", err)
@@ -82,7 +91,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	m.grpc = api.New(api.Config{Trunks: trunks{m.sip}, Log: log}, m.rooms)
+	m.grpc = api.New(api.Config{Trunks: trunks{m.sip}, Tracer: traced, Log: log}, m.rooms)
 	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Log: log})
 	return m, nil
 }
@@ -91,11 +100,15 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 func (m *Main) metrics() (*prometheus.Registry, error) {
 	reg := prometheus.NewRegistry()
 	var errs []error
-	for _, c := range []prometheus.Collector{
+	all := []prometheus.Collector{
 		m.rooms, m.engine, m.sip,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
-	} {
+	}
+	if m.trace != nil {
+		all = append(all, m.trace)
+	}
+	for _, c := range all {
 		errs = append(errs, reg.Register(c))
 	}
 	return reg, errors.Join(errs...)
@@ -106,6 +119,9 @@ func (m *Main) metrics() (*prometheus.Registry, error) {
 func (m *Main) Run(ctx context.Context) error {
 	if err := os.MkdirAll(m.cfg.DataDir, 0o750); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
+	}
+	if m.trace != nil {
+		m.trace.Start(ctx)
 	}
 	var err error
 	if m.httpListener, err = listen(ctx, "api.http", m.cfg.API.HTTP); err != nil {
@@ -156,6 +172,9 @@ func (m *Main) Close(ctx context.Context) error {
 	defer cancel()
 	if err := m.sip.Shutdown(bye); err != nil {
 		m.log.Warn("calls were broken off", "err", err)
+	}
+	if m.trace != nil {
+		m.trace.Close() // behind the last BYE
 	}
 	err := m.rooms.Close(ctx)
 	m.grpc.Shutdown(ctx)

@@ -55,6 +55,15 @@ func parseNetworks(list []string) (networks, error) {
 	return out, nil
 }
 
+// AllButPrivate are the networks that a NAT 1:1 is mostly in front of, for Config.External: all but loopback, link-local, private
+// and shared addresses (RFC 6890).
+func AllButPrivate() []string {
+	return []string{
+		"!127.0.0.0/8", "!10.0.0.0/8", "!172.16.0.0/12", "!192.168.0.0/16", "!169.254.0.0/16", "!100.64.0.0/10",
+		"!::1/128", "!fc00::/7", "!fe80::/10",
+	}
+}
+
 // has says whether a peer is in the networks. None at all is everybody; where all are excluding, the rest is in.
 func (n networks) has(peer netip.Addr) bool {
 	peer = peer.Unmap().WithZone("")

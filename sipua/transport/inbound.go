@@ -22,6 +22,7 @@ func (m *Manager) receive(data []byte, f Flow) {
 	}
 	if msg.IsRequest() {
 		stamp(&msg.Via[0], f.Remote)
+		m.alias(msg.Via[0], f)
 	}
 	if f.Reliable() {
 		m.count.receivedStream.Add(1)

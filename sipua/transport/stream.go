@@ -159,6 +159,7 @@ func (m *Manager) connect(t Target) (*conn, error) {
 	if !ok {
 		return nil, ErrNoListener
 	}
+	t.Name = domain(t.Name)
 	if !kind.named {
 		t.Name = ""
 	}

@@ -261,6 +261,43 @@ func TestPeersShowCertificates(t *testing.T) {
 	}
 }
 
+func TestAliases(t *testing.T) { // RFC 5923
+	ca := newAuthority(t)
+	request := func(via string) []byte { return []byte(crlf(options(via+";branch=z9hG4bK1", 1) + "l: 0\n\n")) }
+	for _, c := range []struct {
+		name, via string
+		client    TLS
+		target    Target // what the server then asks for, at the client's address
+		same      bool   // it is the client's connection
+	}{
+		{"a peer that has proved its name", "TLS pbx.example:5071;alias", ca.issue("pbx.example"), Target{Name: "PBX.example"}, true},
+		{"another name", "TLS pbx.example:5071;alias", ca.issue("pbx.example"), Target{Name: "carrier.example"}, false},
+		{"a peer that has proved nothing", "TLS pbx.example:5071;alias", TLS{}, Target{Name: "pbx.example"}, false},
+		{"a peer that does not ask for it", "TLS pbx.example:5071", ca.issue("pbx.example"), Target{Name: "pbx.example"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := ca.issue("127.0.0.1")
+			files.ClientAuth = "optional"
+			server, theirs := open(t, tlsOn("tls://127.0.0.1:0", files))
+			c.client.CAFile = ca.file
+			client, _ := open(t, Config{TLS: c.client})
+			f, err := client.Open(server.Addrs()[0])
+			if err == nil {
+				err = client.Send(f, request(c.via))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := theirs.next(t).flow
+			c.target.Transport, c.target.Addr = "TLS", netip.AddrPortFrom(in.Remote.Addr(), 5071)
+			back, err := server.Open(c.target)
+			if err != nil || (back == in) != c.same {
+				t.Errorf("got %v, %v; the connection is %v", back, err, in)
+			}
+		})
+	}
+}
+
 func TestCertificatesAreReadAgain(t *testing.T) {
 	ca := newAuthority(t)
 	files := ca.issue("old.example")

@@ -45,36 +45,37 @@ type refused struct {
 type refusal struct {
 	sum   uint64
 	until time.Time
+	after time.Duration
 }
 
 // note remembers a request.
-func (r *refused) note(sum uint64, now time.Time) {
+func (r *refused) note(sum uint64, now time.Time, after time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.table == nil {
 		r.table = make([]refusal, refusedKept)
 	}
-	r.table[sum%refusedKept] = refusal{sum, now.Add(refusedFor)}
+	r.table[sum%refusedKept] = refusal{sum, now.Add(refusedFor), after}
 }
 
-// has says whether a request was refused before.
-func (r *refused) has(sum uint64, now time.Time) bool {
+// has says whether a request was refused before, and with what Retry-After.
+func (r *refused) has(sum uint64, now time.Time) (after time.Duration, was bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.table == nil {
-		return false
+		return 0, false
 	}
 	e := &r.table[sum%refusedKept]
-	return e.sum == sum && now.Before(e.until)
+	return e.after, e.sum == sum && now.Before(e.until)
 }
 
 // admit asks the gate, and answers what is not taken.
 func (l *Layer) admit(k key, req *message.Message, from transport.Flow) bool {
 	now := time.Now()
 	sum := maphash.Comparable(l.refused.seed, k)
-	if l.refused.has(sum, now) {
+	if after, was := l.refused.has(sum, now); was {
 		l.count.retransmissions.Add(1)
-		l.unavailable(k, req, from, l.cfg.RetryAfter)
+		l.unavailable(k, req, from, after)
 		return false
 	}
 	after, ok := l.cfg.Gate.Admit(req.Method, from.Remote.Addr())
@@ -82,7 +83,7 @@ func (l *Layer) admit(k key, req *message.Message, from transport.Flow) bool {
 		return true
 	}
 	if after > 0 {
-		l.refused.note(sum, now)
+		l.refused.note(sum, now, after)
 		l.unavailable(k, req, from, after)
 	}
 	return false

@@ -36,7 +36,7 @@ func (m *Manager) sctp(udp bool) stream {
 			}
 			return c, nil
 		},
-		// One Read is one message, and Content-Length is not needed (RFC 4168 §5). Line ends alone are no ping: SCTP has heartbeats.
+		// One Read is one message, so Content-Length need not be (RFC 3261 §18.3). Line ends alone are no ping: SCTP has heartbeats.
 		frames: func(_ net.Conn, src octets) messages { return &wholes{src: src} },
 	}
 }

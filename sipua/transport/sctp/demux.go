@@ -116,7 +116,7 @@ func (e *Endpoint) establish(k key, from path, h header, v, rest []byte) {
 	a := newAssoc(e, k, from, c.ours, c.theirs)
 	a.inbound = true
 	a.up()
-	if err := e.start(a); err != nil {
+	if err := e.admit(a); err != nil {
 		e.send(single(back, chunk{kind: chunkAbort, value: cause(causeOutOfResource, nil)}), from)
 		return
 	}
@@ -124,8 +124,8 @@ func (e *Endpoint) establish(k key, from path, h header, v, rest []byte) {
 	a.take(from, rest)
 }
 
-// start starts an inbound association and queues it for Accept.
-func (e *Endpoint) start(a *assoc) error {
+// admit starts an inbound association and queues it for Accept.
+func (e *Endpoint) admit(a *assoc) error {
 	if err := a.open(); err != nil {
 		return err
 	}

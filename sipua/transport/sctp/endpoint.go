@@ -76,9 +76,14 @@ func Listen(ctx context.Context, cfg Config, addr netip.AddrPort) (*Endpoint, er
 	if cfg.UDP { // the UDP port is ours alone, so every SCTP port is free
 		e.udpPort, e.addr = at.Port(), netip.AddrPortFrom(at.Addr(), cfg.Port)
 	}
+	e.start()
+	return e, nil
+}
+
+// start starts the endpoint's goroutines.
+func (e *Endpoint) start() {
 	e.own.Go(e.read)
 	e.own.Go(e.beat)
-	return e, nil
 }
 
 func newEndpoint(cfg Config, c carrier, addr netip.AddrPort) *Endpoint {

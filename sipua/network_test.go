@@ -31,6 +31,27 @@ func TestARepeatedINVITEIsOneCall(t *testing.T) {
 	b.participants(t, "1000", 0)
 }
 
+// TestAPeerOfRFC2543IsCalledBack has a caller without branch, tags and Contact: our BYE goes to what From says.
+func TestAPeerOfRFC2543IsCalledBack(t *testing.T) {
+	b := newBridge(t, nil)
+	w := b.phone(t, "UDP")
+	w.seq = 56
+	w.raw(fmt.Sprintf("INVITE sip:1000@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s\r\nFrom: <sip:old@%s>\r\nTo: <sip:1000@b>\r\nCall-ID: 2543\r\n"+
+		"CSeq: 56 INVITE\r\nContent-Type: application/sdp\r\n\r\n%s", w.server, w.host(), w.host(), w.sdp()))
+	res := w.want(message.Invite, 200)
+	w.raw(fmt.Sprintf("ACK %s SIP/2.0\r\nVia: SIP/2.0/UDP %s\r\nFrom: <sip:old@%s>\r\nTo: %s\r\nCall-ID: 2543\r\nCSeq: 56 ACK\r\n\r\n",
+		res.Contact[0].URI, w.host(), w.host(), res.To))
+	list := b.participants(t, "1000", 1)
+	if err := b.rooms.Remove(patient(t), "1000", list[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	bye := w.wantRequest(message.Bye)
+	if got, want := bye.RequestURI.String(), "sip:old@"+w.host(); got != want || bye.To.Tag() != "" {
+		t.Errorf("got %s to %s, want %s", got, bye.To, want)
+	}
+	w.answer(bye, 200)
+}
+
 func TestAStrayACKIsDropped(t *testing.T) {
 	b := newBridge(t, nil)
 	w := b.phone(t, "UDP")

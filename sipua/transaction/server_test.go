@@ -51,6 +51,21 @@ func TestServerInvite(t *testing.T) {
 		}
 		r.until(60*time.Second, "0s request INVITE", "200ms -> 100 INVITE", "500ms -> 100 INVITE", "600ms -> 180 INVITE", "1.5s -> 180 INVITE", "1.6s -> 200 INVITE", "33.6s ended INVITE: <nil>")
 	})
+	bubble(t, "a 100 has the Timestamp and how long it took, RFC 3261 §8.2.6.1", func(t *testing.T, r *rig) {
+		req := request(message.Invite, b1)
+		req.Add("Timestamp", "54.25")
+		r.receive("UDP", req)
+		r.at(300*ms, func() {
+			if got, _ := r.last().Header("Timestamp"); got != "54.25 0.200" {
+				t.Errorf("got %q", got)
+			}
+		})
+		r.at(400*ms, func() { r.reply(200) })
+		if _, there := r.last().Header("Timestamp"); there {
+			t.Error("a 200 has it too")
+		}
+		r.until(60*time.Second, "0s request INVITE", "200ms -> 100 INVITE", "400ms -> 200 INVITE", "32.4s ended INVITE: <nil>")
+	})
 	bubble(t, "no 100 where the TU was quicker", func(t *testing.T, r *rig) {
 		r.receive("UDP", request(message.Invite, b1))
 		r.at(100*ms, func() { r.reply(180) })

@@ -242,9 +242,16 @@ func (c *Client) invitation(cfg DialConfig, uri message.URI, flow transport.Flow
 	return req, nil
 }
 
-// final waits for an INVITE's final response, and cancels it if ctx ends before.
-func (d *dialling) final(ctx context.Context, tx *transaction.ClientTx) (*message.Message, error) {
-	d.early = newEarlyDialogs(d.c.ep, tx.Request(), tx.Flow())
+// final waits for an INVITE's final response, and cancels it if ctx ends before. The early dialogs end with it, but those
+// of a 2xx: they end when its call is made.
+func (d *dialling) final(ctx context.Context, tx *transaction.ClientTx) (res *message.Message, err error) {
+	early := newEarlyDialogs(d.c.ep, tx, d.local)
+	d.early = early
+	defer func() {
+		if err != nil || res.StatusCode >= 300 {
+			early.end()
+		}
+	}()
 	heard := false
 	for {
 		select {
@@ -258,10 +265,13 @@ func (d *dialling) final(ctx context.Context, tx *transaction.ClientTx) (*messag
 			case res.StatusCode >= 200:
 				return res, nil
 			default:
-				d.early.take(res)
+				early.take(res)
 			}
+		case ev := <-early.inbox:
+			early.handle(ev)
 		case <-ctx.Done():
-			d.c.abandon(tx, tx.Request(), heard)
+			early.end()
+			d.c.abandon(tx, early, heard)
 			return nil, context.Cause(ctx)
 		}
 	}
@@ -269,7 +279,7 @@ func (d *dialling) final(ctx context.Context, tx *transaction.ClientTx) (*messag
 
 // abandon cancels an INVITE that nobody waits for any more. If it is answered all the same, that call is ended. A peer
 // that has not been heard at all is not waited for by Close.
-func (c *Client) abandon(tx *transaction.ClientTx, invite *message.Message, heard bool) {
+func (c *Client) abandon(tx *transaction.ClientTx, early *earlyDialogs, heard bool) {
 	_ = tx.Cancel() // ErrEnded: a final response has just come, and is read below
 	c.ep.mu.Lock()
 	defer c.ep.mu.Unlock()
@@ -290,7 +300,7 @@ func (c *Client) abandon(tx *transaction.ClientTx, invite *message.Message, hear
 					return
 				}
 				if res.StatusCode >= 200 && res.StatusCode < 300 {
-					c.ep.decline(invite, res, tx.Flow())
+					early.decline(res)
 					return
 				}
 			case <-closing:
@@ -302,45 +312,26 @@ func (c *Client) abandon(tx *transaction.ClientTx, invite *message.Message, hear
 	}()
 }
 
-// decline acknowledges a 2xx that is not wanted and ends its dialog (RFC 3261 §13.2.2.4): of another branch, or behind
-// a CANCEL.
-func (ep *endpoint) decline(invite, res *message.Message, flow transport.Flow) {
-	d := placed(invite, res, flow)
-	ack, next := d.requestAt(message.Ack, invite.CSeq.Seq)
-	copyCredentials(ack, invite)
-	bye, _ := d.request(message.Bye)
-	for _, target := range ep.targets(ep.ctx, &d, next) {
-		err := ep.layer.SendAck(ack.Clone(), target)
-		if err == nil {
-			_, err = ep.layer.Send(bye.Clone(), target)
-		}
-		if err == nil {
-			return
-		}
-		ep.log.Debug("unwanted answer not declined", "call_id", invite.CallID, "err", err)
-	}
-}
-
 // answered takes the 2xx (RFC 3261 §13.2.2.4): the dialog begins, the ACK goes out, the call's goroutine starts.
 func (c *Client) answered(got outcome, o *dialling, auth *credentials) (*OutCall, error) {
-	tx, res, invite, early, leg, local := got.tx, got.res, got.tx.Request(), o.early, o.leg, o.local
-	d := placed(invite, res, tx.Flow())
-	d.localSeq = early.sequence(res, d.localSeq)
-	call := newCall(c.ep, d, invite.Contact[0].URI.User)
-	out := &OutCall{call: call, leg: &OutLeg{leg: leg}, done: make(chan struct{})}
-	call.side, call.local, call.again, call.placed, call.auth = out, local, tx.Responses(), true, auth
-	call.updates = res.HasToken("Allow", string(message.Update))
-	call.session.answered(res)
-	call.fork = func(other *message.Message) { c.ep.decline(invite, other, tx.Flow()) }
-	if err := c.ep.add(call, nil); err != nil {
+	tx, res, invite, early, leg := got.tx, got.res, got.tx.Request(), o.early, o.leg
+	defer early.end()
+	early.drain()
+	call, err := early.become(res)
+	if err != nil {
 		return nil, err
 	}
+	out := &OutCall{call: call, leg: &OutLeg{leg: leg}, done: make(chan struct{})}
+	call.side, call.again, call.auth = out, tx.Responses(), auth
+	call.updates = res.HasToken("Allow", string(message.Update))
+	call.session.answered(res)
+	call.fork = early.decline
 	ack, next := call.d.requestAt(message.Ack, invite.CSeq.Seq)
 	copyCredentials(ack, invite)
 	targets := c.ep.targets(c.ep.ctx, &call.d, next)
 	call.ackAgain = func() { c.ep.sendAck(ack, targets) }
 	call.ackAgain()
-	agreed, err := sdp.AcceptAnswer(local.Previous, early.answer(res), local)
+	agreed, err := early.agreed(res)
 	if err == nil {
 		call.stream = stream(agreed, media.Stream{})
 		err = leg.Configure(call.stream)

@@ -120,3 +120,83 @@ func TestAClientAsksAgainForALongerSession(t *testing.T) {
 		t.Errorf("got %v, want 422", got.err)
 	}
 }
+
+func TestACalleesRequestsBeforeItsAnswer(t *testing.T) {
+	c, peer := newClient(t), newCallee(t)
+	result := dial(patient(t), c, peer.uri())
+	peer.invite = peer.read(message.Invite)
+	peer.reliable(183, "callee", 1, "")
+	peer.ok(peer.read(message.Prack))
+	ask := func(method message.Method, seq uint32, body string, status int) *message.Message {
+		t.Helper()
+		peer.send(peer.request(method, seq, body))
+		for {
+			res := peer.read(method)
+			if res.IsRequest() || res.CSeq.Seq != seq {
+				continue
+			}
+			if res.StatusCode != status {
+				t.Errorf("%s: got %d, want %d", method, res.StatusCode, status)
+			}
+			if faults := misfits(res); len(faults) > 0 {
+				t.Errorf("%v in %s", faults, res.Bytes())
+			}
+			return res
+		}
+	}
+	ask(message.Update, 10, "", 200)
+	ask(message.Update, 11, calleeSDP, 491) // RFC 3311 §5.2: our offer has no answer yet
+	ask(message.Update, 9, "", 500)         // behind a later one
+	ask(message.Info, 12, "", 200)
+	ask(message.Prack, 13, "", 400)
+	ask(message.Invite, 14, calleeSDP, 491) // RFC 3261 §14.2
+	peer.send(peer.request(message.Ack, 14, ""))
+	peer.reliable(183, "callee", 2, calleeSDP)
+	peer.ok(peer.read(message.Prack))
+	held := ask(message.Update, 15, strings.Replace(calleeSDP, "AVP 0", "AVP 8", 1)+"a=sendonly\r\n", 200)
+	if !strings.Contains(string(held.Body), "a=recvonly") || version(t, held.Body) != "2" {
+		t.Errorf("got %s", held.Bytes())
+	}
+	peer.respond(200, "callee")
+	peer.read(message.Ack)
+	got := <-result
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	if f := got.out.Leg().Format(); f.Name != codec.PCMA {
+		t.Errorf("got %+v, want PCMA of the UPDATE", f)
+	}
+	again := ask(message.Update, 16, calleeSDP, 200) // the dialog is the same
+	if version(t, again.Body) != "3" {
+		t.Errorf("got %s", again.Bytes())
+	}
+	ask(message.Bye, 15, "", 500)
+	ask(message.Bye, 17, "", 200)
+	<-got.out.Done()
+	if err := got.out.Leg().Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNothingIsLeftOfEarlyDialogs(t *testing.T) {
+	c, peer := newClient(t), newCallee(t)
+	result := dial(patient(t), c, peer.uri())
+	peer.invite = peer.read(message.Invite)
+	for i := range maxEarly + 5 { // a proxy that forks without end
+		peer.reliable(180, "branch"+strconv.Itoa(i), 1, "")
+	}
+	for range maxEarly {
+		peer.ok(peer.read(message.Prack))
+	}
+	if got := c.ep.callCount(); got != maxEarly {
+		t.Errorf("%d early dialogs, want %d", got, maxEarly)
+	}
+	peer.respond(486, "branch1")
+	peer.read(message.Ack)
+	if got := <-result; got.err == nil {
+		t.Fatal("486 made a call")
+	}
+	if got := c.ep.callCount(); got != 0 {
+		t.Errorf("%d early dialogs are left", got)
+	}
+}

@@ -174,6 +174,11 @@ func (ep *endpoint) deliver(id dialogID, ev event) (c *call, ok bool) {
 func (ep *endpoint) add(c *call, tx *transaction.ServerTx) error {
 	ep.mu.Lock()
 	defer ep.mu.Unlock()
+	return ep.addLocked(c, tx)
+}
+
+// addLocked is add; ep.mu is held.
+func (ep *endpoint) addLocked(c *call, tx *transaction.ServerTx) error {
 	if ep.closed {
 		return ErrShutdown
 	}

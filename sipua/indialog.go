@@ -63,7 +63,7 @@ func (c *call) reinvite(tx *transaction.ServerTx) {
 	case c.ending != nil:
 		c.ep.reply(tx, 481, "")
 		return
-	case c.offering() || c.change != nil && c.change.req.Method == message.Invite:
+	case c.early != nil || c.offering() || c.change != nil && c.change.req.Method == message.Invite:
 		c.ep.reply(tx, 491, "") // RFC 3261 §14.2: an INVITE or an offer of ours is still to be answered
 		return
 	case c.ep.sessionTooShort(tx):

@@ -16,7 +16,7 @@ func BenchmarkIdentify(b *testing.B) {
 	stranger := from("9.9.9.9")
 	signed := func(password string) *message.Message {
 		t := &testing.T{}
-		field := book.ask(stranger.Addr.Addr()).Fields[0]
+		field := book.dare(stranger.Addr.Addr()).Fields[0]
 		return request("INVITE", room, answer(t, field, "INVITE", room, "alice", password, 1))
 	}
 	book.guard.limit = 1 << 60 / challengePoints

@@ -97,7 +97,6 @@ func (c Caller) Trunk() string {
 // ErrForbidden, ErrBlocked.
 func (b *Book) Identify(req *message.Message, from Source) (Caller, error) {
 	from.Addr = netip.AddrPortFrom(from.Addr.Addr().Unmap().WithZone(""), from.Addr.Port())
-	q := asked{source: from.Addr.Addr(), now: b.cfg.Now(), fits: func(e *entry) bool { return e.comesFrom(from) }}
 	var could []*entry // whose users could call from there
 	var must bool      // and nobody else
 	for _, e := range b.trunks {
@@ -112,7 +111,16 @@ func (b *Book) Identify(req *message.Message, from Source) (Caller, error) {
 			must = must || e.bound()
 		}
 	}
-	q.offer = b.offer(could)
+	return b.ask(req, from, could, must)
+}
+
+// ask is Identify of a source that is no trunk's without users. could are the trunks whose users could call from there; must
+// says that nobody else may.
+func (b *Book) ask(req *message.Message, from Source, could []*entry, must bool) (Caller, error) {
+	q := asked{
+		source: from.Addr.Addr(), offer: b.offer(could), now: b.cfg.Now(),
+		fits: func(e *entry) bool { return slices.Contains(could, e) },
+	}
 	if b.guard.blocked(q.source, q.now) {
 		b.count(Blocked)
 		return Caller{}, ErrBlocked

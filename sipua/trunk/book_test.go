@@ -54,8 +54,8 @@ func newBook(t *testing.T, cfg Config) *Book {
 	return b
 }
 
-// ask is a challenge for a source, without a request.
-func (b *Book) ask(source netip.Addr) *ChallengeError {
+// dare is a challenge for a source, without a request.
+func (b *Book) dare(source netip.Addr) *ChallengeError {
 	return b.verifier.challenge(asked{source: source.Unmap().WithZone(""), offer: []Algorithm{SHA256, MD5}, now: b.cfg.Now()}, false)
 }
 
@@ -151,7 +151,7 @@ func TestWhoseRequestItIs(t *testing.T) {
 			b := newBook(t, cfg)
 			req := request("INVITE", room)
 			if row.user != "" {
-				field := b.ask(row.source.Addr.Addr()).Fields[0]
+				field := b.dare(row.source.Addr.Addr()).Fields[0]
 				req = request("INVITE", room, answer(t, field, "INVITE", room, row.user, row.password, 1))
 			}
 			got, err := b.Identify(req, row.source)
@@ -159,6 +159,13 @@ func TestWhoseRequestItIs(t *testing.T) {
 				t.Errorf("got %q, %v; want %q, %v", got.Trunk(), err, row.trunk, row.err)
 			}
 		})
+	}
+}
+
+func TestACarriersCallCostsNoMemory(t *testing.T) {
+	b, req, source := newBook(t, several()), request("INVITE", room), from("192.0.2.9")
+	if n := testing.AllocsPerRun(100, func() { _, _ = b.Identify(req, source) }); n != 0 {
+		t.Errorf("got %v allocations, want none", n)
 	}
 }
 
@@ -219,13 +226,19 @@ func TestTermsHold(t *testing.T) {
 			t.Errorf("call %d half a second later: got %v, want %v", i+1, err, want)
 		}
 	}
+	clock.now = clock.now.Add(time.Hour)
+	for i, want := range []error{nil, nil, ErrRate} {
+		if _, err := call("192.0.2.2", room); !errors.Is(err, want) {
+			t.Errorf("call %d at once after an hour: got %v, want %v", i+1, err, want)
+		}
+	}
 	clock.now = clock.now.Add(-time.Hour) // the clock is set back
 	if _, err := call("192.0.2.2", room); !errors.Is(err, ErrRate) {
 		t.Errorf("got %v, want ErrRate", err)
 	}
 	want := []State{
 		{Name: "few", Calls: 2, Total: 3, Refused: 3, MaxCalls: 2},
-		{Name: "slow", Calls: 3, Total: 3, Refused: 3, CallsPerSecond: 2, Transport: "TLS"},
+		{Name: "slow", Calls: 5, Total: 5, Refused: 4, CallsPerSecond: 2, Transport: "TLS"},
 		{Name: "anonymous"},
 	}
 	if d := cmp.Diff(want, b.States()); d != "" {
@@ -248,6 +261,7 @@ func TestWhoIsShown(t *testing.T) {
 		{"From", false, nil, "Alice", "sip:alice@example.org"},
 		{"what anybody asserts is not believed", false, []string{pai}, "Alice", "sip:alice@example.org"},
 		{"what a trusted trunk asserts is", true, []string{pai}, "Frau Müller", "tel:+4930"},
+		{"of two that are asserted the first", true, []string{`P-Asserted-Identity: "A" <sip:a@b>, "C" <tel:1>`}, "A", "sip:a@b"},
 		{"a trusted trunk that asserts nothing", true, nil, "Alice", "sip:alice@example.org"},
 		{"an anonymous From with an identity", true, []string{pai, "From: Anonymous <sip:anonymous@anonymous.invalid>;tag=1"}, "Frau Müller", "tel:+4930"},
 		{"who asks for it is anonymous", true, []string{pai, "Privacy: id;critical"}, "Anonymous", "sip:anonymous@anonymous.invalid"},

@@ -2,6 +2,7 @@ package trunk
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"net/netip"
 	"strings"
@@ -330,11 +331,38 @@ func TestAlgorithmsAreThoseOfTheTrunks(t *testing.T) {
 		}
 	}
 	// What another trunk takes is no way round what one's own trunk wants.
-	fields := b.ask(netip.MustParseAddr("192.0.2.1")).Fields
+	fields := b.dare(netip.MustParseAddr("192.0.2.1")).Fields
 	for i, want := range []string{"new", ""} {
 		who, _ := b.Identify(request("INVITE", room, answer(t, fields[i], "INVITE", room, "new", "p", i+1)), from("192.0.2.1"))
 		if who.Trunk() != want {
 			t.Errorf("%s: got %q, want %q", fields[i], who.Trunk(), want)
 		}
+	}
+}
+
+func TestTheHashOfNobodyIsNoPassword(t *testing.T) {
+	v := newVisit(t, several(), 0)
+	c, err := digest.ParseChallenge(v.field)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cred, err := digest.Digest(c, digest.Options{
+		Method: "INVITE", URI: room, Username: "mallory", A1: hex.EncodeToString(v.b.verifier.mint.fake("mallory", 32)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.refused(WrongCredentials, false, "Authorization: "+cred.String())
+}
+
+func TestFewAuthorizationsAreLookedAt(t *testing.T) {
+	v := newVisit(t, several(), 0)
+	var lines []string
+	for range maxAuthorizations - 1 {
+		lines = append(lines, `Authorization: Digest realm="proxy"`)
+	}
+	v.refused(NoCredentials, false, append(lines, "Authorization: Basic x", v.line("alice", "wonder", 1))...)
+	if _, err := v.try(append(lines, v.line("alice", "wonder", 1))...); err != nil {
+		t.Errorf("the last that is looked at: %v", err)
 	}
 }

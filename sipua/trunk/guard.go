@@ -121,7 +121,7 @@ func (g *guard) evict(now time.Time) {
 	var least netip.Addr
 	fewest, tries := -1, 0
 	for a, r := range g.sources {
-		weight := r.failures*g.limit*challengePoints + r.points
+		weight := r.points
 		if now.Sub(r.since) >= g.window {
 			weight = 0
 		}

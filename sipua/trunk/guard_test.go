@@ -64,7 +64,7 @@ func TestWrongPasswordsBlockASourceForAWhile(t *testing.T) {
 func TestNobodyIsBlockedByAForger(t *testing.T) {
 	cfg, _, _ := logged("text")
 	v := newVisit(t, cfg, 0)
-	stolen := v.b.ask(netip.MustParseAddr("8.8.8.8")).Fields[0]
+	stolen := v.b.dare(netip.MustParseAddr("8.8.8.8")).Fields[0]
 	right := v.field
 	for range 100 {
 		v.field = stolen

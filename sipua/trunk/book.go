@@ -101,7 +101,7 @@ func (b *Book) Identify(req *message.Message, from Source) (Caller, error) {
 	var must bool      // and nobody else
 	for _, e := range b.trunks {
 		switch {
-		case from.Registered != "" && e.Name == from.Registered: // a provider proves nothing to its customers
+		case e.Registered && e.Name == from.Registered: // a provider proves nothing to its customers
 			return Caller{e}, nil
 		case !e.comesFrom(from):
 		case len(e.Users) == 0:
@@ -184,9 +184,9 @@ func (b *Book) policy(a netip.Addr) Policy {
 // bound says whether a trunk has sources at all.
 func (e *entry) bound() bool { return len(e.Networks)+len(e.tlsNames) > 0 }
 
-// comesFrom says whether a source can be the trunk's.
+// comesFrom says whether a source can be the trunk's. Of a trunk that is known by our registration alone none is.
 func (e *entry) comesFrom(s Source) bool {
-	return e.fromNetwork(s.Addr) && e.fromName(s.TLSNames)
+	return (e.bound() || len(e.Users) > 0) && e.fromNetwork(s.Addr) && e.fromName(s.TLSNames)
 }
 
 func (e *entry) fromNetwork(a netip.AddrPort) bool {

@@ -162,6 +162,20 @@ func TestWhoseRequestItIs(t *testing.T) {
 	}
 }
 
+func TestWhatComesByARegistrationOfOurs(t *testing.T) {
+	b := newBook(t, Config{Anonymous: Challenge, Trunks: []Trunk{
+		{Name: "provider", Registered: true}, {Name: "office", Users: []Credential{{User: "u", Password: "p"}}},
+	}})
+	for registered, want := range map[string]error{"provider": nil, "office": ErrUnauthorized, "": ErrUnauthorized, "other": ErrUnauthorized} {
+		source := from("9.9.9.9")
+		source.Registered = registered
+		who, err := b.Identify(request("INVITE", room), source)
+		if !errors.Is(err, want) || err == nil && who.Trunk() != registered {
+			t.Errorf("registered at %q: got %q, %v", registered, who.Trunk(), err)
+		}
+	}
+}
+
 func TestACarriersCallCostsNoMemory(t *testing.T) {
 	b, req, source := newBook(t, several()), request("INVITE", room), from("192.0.2.9")
 	if n := testing.AllocsPerRun(100, func() { _, _ = b.Identify(req, source) }); n != 0 {

@@ -76,8 +76,8 @@ const (
 )
 
 // Trunk is a named peer. A request is the trunk's if all kinds of proof hold that are given: it comes from one of Networks,
-// over TLS from one of TLSNames, with the credentials of one of Users. At least one kind must be given. Two ways in of
-// which either is enough are two trunks.
+// over TLS from one of TLSNames, with the credentials of one of Users. At least one kind must be given, or Registered. Two ways
+// in of which either is enough are two trunks.
 type Trunk struct {
 	// Name is the trunk's in logs and metrics: up to 64 letters, digits, "-", "_", "."; "anonymous" is not free.
 	Name string
@@ -92,6 +92,9 @@ type Trunk struct {
 	// Algorithms are those that Users may take; nil: Config.Algorithms. A source is offered those of all trunks whose users
 	// could call from there, SHA-256 first.
 	Algorithms []Algorithm
+	// Registered says that we register there: what comes in by that registration (Source.Registered) is the trunk's without
+	// another proof.
+	Registered bool
 	// Transport is what calls to the trunk prefer: UDP, TCP, TLS, WS, WSS, SCTP; empty: what RFC 3263 finds.
 	Transport string
 	// Terms are what holds for its calls.
@@ -187,7 +190,7 @@ func checkAlgorithms(f *faults, list []Algorithm) {
 func (t Trunk) check(f *faults) {
 	checkAlgorithms(f, t.Algorithms)
 	f.add(t.Name != "" && len(t.Name) <= 64 && strings.Trim(t.Name, nameChars) == "", "trunk %q: name is not 1 to 64 letters, digits, - _ .", t.Name)
-	f.add(len(t.Networks)+len(t.TLSNames)+len(t.Users) > 0, "trunk %q: no networks, TLS names or users", t.Name)
+	f.add(t.Registered || len(t.Networks)+len(t.TLSNames)+len(t.Users) > 0, "trunk %q: no networks, TLS names, users or registration", t.Name)
 	f.add(len(t.Ports) == 0 || len(t.Networks) > 0, "trunk %q: ports without networks", t.Name)
 	for _, n := range t.Networks {
 		f.add(n.IsValid(), "trunk %q: network %q is invalid", t.Name, n)

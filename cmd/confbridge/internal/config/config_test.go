@@ -152,7 +152,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:2:18: sip.tls.clients: needs sip.tls.ca, the authorities that are believed",
 		}},
 		{"a trunk that nothing tells", "sip:\n  trunks: [{name: a}]\n", []string{
-			"c.yaml:2:12: sip.trunks[0]: nothing tells who it is: networks, tls_names or users",
+			"c.yaml:2:12: sip.trunks[0]: nothing tells who it is: networks, tls_names, users or register.registrar",
 		}},
 		{"a rule that is none", "sip:\n  trunks: [{name: a, networks: [10.0.0.1], rewrite: [\"123\"]}]\n", []string{
 			`c.yaml:2:54: sip.trunks[0].rewrite[0]: "123" is not FROM -> TO, like +49301234* -> *`,

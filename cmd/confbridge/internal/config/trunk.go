@@ -246,8 +246,9 @@ func (l *loader) crossTrunks() {
 		if slices.ContainsFunc(trunks[:i], func(o Trunk) bool { return o.Name == t.Name }) {
 			l.fault(at, path, "there is another trunk of the name %q", t.Name)
 		}
-		if l.seen[path+".name"] && !l.seen[path+".networks"] && !l.seen[path+".tls_names"] && !l.seen[path+".users"] {
-			l.fault(at, path, "nothing tells who it is: networks, tls_names or users")
+		if l.seen[path+".name"] && !l.seen[path+".networks"] && !l.seen[path+".tls_names"] && !l.seen[path+".users"] &&
+			!l.seen[path+".register.registrar"] {
+			l.fault(at, path, "nothing tells who it is: networks, tls_names, users or register.registrar")
 		}
 		if r := t.Register; r.Registrar == "" && r != (Register{}) {
 			l.fault(at, path+".register.registrar", "is missing")

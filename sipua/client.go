@@ -188,7 +188,7 @@ func (d *dialling) close() {
 
 // build makes the next INVITE; its sound is where the flow begins.
 func (d *dialling) build(flow transport.Flow, uri message.URI) (*message.Message, error) {
-	bind, shown, err := d.c.ep.addresses(flow)
+	bind, shown, err := d.c.ep.addresses(flow, netip.Addr{})
 	if err != nil {
 		return nil, err
 	}

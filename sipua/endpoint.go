@@ -22,6 +22,7 @@ type network interface {
 	transaction.Transport
 	locator
 	LocalIP(peer netip.Addr) (netip.Addr, error)
+	Route(peer netip.Addr) (netip.Addr, error)
 	// Writable waits until there is room for more on a flow.
 	Writable(ctx context.Context, f transport.Flow) error
 	Stats() transport.Stats
@@ -307,8 +308,9 @@ func (ep *endpoint) replyError(tx *transaction.ServerTx, err error) {
 }
 
 // addresses are where a call's media is bound and what its SDP says (RFC 3264 §5): where the signalling came to, or
-// the advertised host if that is an address of the same IP version.
-func (ep *endpoint) addresses(f transport.Flow) (bind, shown netip.Addr, err error) {
+// the advertised host if that is an address of the same IP version. peer is where the other side wants its sound, if that is known: one who
+// signals by IPv4 may talk by IPv6 (RFC 6157 §4.2), and a proxy on this machine speaks for telephones that are not.
+func (ep *endpoint) addresses(f transport.Flow, peer netip.Addr) (bind, shown netip.Addr, err error) {
 	bind = f.Local.Addr().Unmap()
 	if !bind.IsValid() || bind.IsUnspecified() {
 		if bind, err = ep.net.LocalIP(f.Remote.Addr()); err != nil {
@@ -316,8 +318,13 @@ func (ep *endpoint) addresses(f transport.Flow) (bind, shown netip.Addr, err err
 		}
 		bind = bind.Unmap()
 	}
+	if peer.IsValid() && (peer.Is4() != bind.Is4() || bind.IsLoopback() && !peer.IsLoopback()) {
+		if via, err := ep.net.Route(peer); err == nil { // else what was offered cannot be reached, and is refused with that
+			bind = via.Unmap()
+		}
+	}
 	shown = bind.WithZone("")
-	if host, err := netip.ParseAddr(f.SentBy.Host); err == nil && !host.IsUnspecified() && host.Unmap().Is4() == bind.Is4() {
+	if host, err := netip.ParseAddr(f.SentBy.Host); err == nil && !host.IsUnspecified() && host.Unmap().Is4() == bind.Is4() && !host.IsLoopback() {
 		shown = host.Unmap().WithZone("")
 	}
 	return bind, shown, nil

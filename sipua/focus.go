@@ -90,7 +90,7 @@ func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, offer []byte) {
 	defer c.close()
 	seat := &seat{line: c.admitted}
-	err := s.seatCaller(ctx, c, seat, tx)
+	err := s.seatCaller(ctx, c, seat, tx, offer)
 	if err == nil {
 		err = s.greet(ctx, c, tx, offer)
 	}
@@ -113,7 +113,7 @@ func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, o
 }
 
 // seatCaller gets the caller a seat in the room and a leg. Either is given back by seat.leave, which close calls.
-func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transaction.ServerTx) error {
+func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transaction.ServerTx, offer []byte) error {
 	c.side = noSide{}
 	ctx, cancel := context.WithTimeout(ctx, setupTime)
 	defer cancel()
@@ -132,7 +132,8 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 		c.log = c.log.With("room", c.admitted.Number, "participant", p.ID())
 	}
 	c.side = seat
-	bind, shown, err := s.ep.addresses(tx.Flow())
+	peer, _ := sdp.MediaAddress(offer)
+	bind, shown, err := s.ep.addresses(tx.Flow(), peer)
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func TestOffersThatCannotBeAnswered(t *testing.T) {
 	}{
 		{"codec", "RTP/AVP 0", "RTP/AVP 9 18", 488, 305},
 		{"profile", "RTP/AVP 0", "RTP/SAVP 0", 488, 302},
-		{"IP version", "IN IP4 127.0.0.1", "IN IP6 ::1", 488, 301},
+		{"IP version without a way", "IN IP4 127.0.0.1", "IN IP6 fe80::1", 488, 301}, // link-local without a link
 		{"host name", "IN IP4 127.0.0.1\r\nt", "IN IP4 phone.example\r\nt", 488, 301},
 		{"medium", "m=audio", "m=video", 488, 304},
 		{"multicast", "IN IP4 127.0.0.1\r\nt", "IN IP4 239.1.1.1\r\nt", 488, 330},

@@ -52,6 +52,8 @@ func (n *tape) Send(_ transport.Flow, data []byte) error                   { ret
 func (n *tape) Respond(_ transport.Flow, _ message.Via, data []byte) error { return n.put(data) }
 func (n *tape) LocalIP(netip.Addr) (netip.Addr, error)                     { return netip.MustParseAddr("127.0.0.1"), nil }
 
+func (n *tape) Route(netip.Addr) (netip.Addr, error) { return netip.MustParseAddr("127.0.0.1"), nil }
+
 func (n *tape) Writable(context.Context, transport.Flow) error { return nil }
 
 func (n *tape) Stats() transport.Stats { return transport.Stats{} }

@@ -150,6 +150,10 @@ func (m *Manager) LocalIP(peer netip.Addr) (netip.Addr, error) {
 	return ours[0], nil
 }
 
+// Route is the address of ours that packets to a peer leave from, whether or not we listen on it: for the media of a peer that does not
+// talk by the address it signals by.
+func (m *Manager) Route(peer netip.Addr) (netip.Addr, error) { return probe(m.ctx, peer.Unmap()) }
+
 // probe asks the kernel's routing table by connecting a UDP socket.
 func probe(ctx context.Context, peer netip.Addr) (netip.Addr, error) {
 	var d net.Dialer

@@ -65,7 +65,6 @@ func TestLimitsAreAnswered(t *testing.T) {
 				continue
 			}
 			t.Run(over+": "+row.name, func(t *testing.T) {
-				t.Parallel()
 				b := newBridge(t, nil)
 				w := b.phone(t, over)
 				w.raw(row.text(w))

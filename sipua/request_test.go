@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/sipua/locate"
 	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/trunk"
 	"github.com/confbridge/confbridge/sipua/upstream"
 )
 
@@ -317,6 +319,10 @@ func TestABridgeRegistersAndIsCalled(t *testing.T) {
 	registrar := newCallee(t)
 	events := make(chan string, 10)
 	b := newBridge(t, func(c *Config) {
+		c.Trunks = trunk.Config{ // nobody may call but by that registration: the trunk's networks are elsewhere
+			Anonymous: trunk.Reject,
+			Trunks:    []trunk.Trunk{{Name: "carrier", Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}},
+		}
 		c.Upstream = upstream.Config{
 			Registrations: []upstream.Registration{{
 				Name: "carrier", Registrar: strings.Replace(registrar.uri(), "callee@", "", 1), User: "bob", Password: "secret", Contact: "4930",
@@ -358,11 +364,24 @@ func TestABridgeRegistersAndIsCalled(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 
-	// A call that the provider sends to the Contact.
+	// A call that is not to the Contact is nobody's.
+	stranger := registrar.request0(message.URI{Scheme: "sip", User: "1000", Host: second.Contact[0].URI.Host, Port: second.Contact[0].URI.Port})
+	registrar.send(stranger)
+	refused := registrar.read(message.Invite)
+	for refused.StatusCode < 200 {
+		refused = registrar.read(message.Invite)
+	}
+	if refused.StatusCode != 403 {
+		t.Errorf("got %s, want 403", refused.Bytes())
+	}
+	stranger.Method, stranger.CSeq.Method, stranger.To = message.Ack, message.Ack, refused.To
+	registrar.send(stranger)
+
+	// One that the provider sends to it is its trunk's.
 	call := registrar.request0(second.Contact[0].URI)
 	registrar.send(call)
 	answer := registrar.read(message.Invite)
-	for answer.StatusCode < 200 {
+	for answer.StatusCode < 200 || answer.CallID != call.CallID {
 		answer = registrar.read(message.Invite)
 	}
 	if answer.StatusCode != 200 {
@@ -373,6 +392,11 @@ func TestABridgeRegistersAndIsCalled(t *testing.T) {
 	ack.Del("Content-Type")
 	registrar.send(ack)
 	b.participants(t, "4930", 1)
+	for _, s := range b.Trunks() {
+		if s.Name == "carrier" && s.Calls != 1 {
+			t.Errorf("got %+v, want the call to be the trunk's", s)
+		}
+	}
 
 	// The removal is challenged too.
 	done := make(chan error, 1)

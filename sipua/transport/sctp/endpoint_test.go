@@ -37,6 +37,9 @@ func open(t *testing.T, cfg Config, ip string) *Endpoint {
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, ErrKernel) {
 		t.Skipf("raw sockets cannot be opened here: %v", err)
 	}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) && ip == "::1" {
+		t.Skipf("there is no IPv6 loopback here: %v", err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -224,10 +224,36 @@ func BenchmarkUDP(b *testing.B) {
 					}
 				}()
 			}
+			var before, after syscall.Rusage
+			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
 			for range sources {
 				<-done
 			}
+			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+			cpu := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+			b.ReportMetric(float64(cpu)/1e3/float64(b.N), "cpu-µs/op")
 		})
+	}
+}
+
+func TestOctetsBehindAMessageAreIgnoredAndLongResponsesAreSentAllTheSame(t *testing.T) {
+	m, e := open(t, listenOn("udp://127.0.0.1:0"))
+	c := call(t, m.Addrs()[0])
+	c.say("%sContent-Length: 4\n\nbodyINVITE sip:x@y SIP/2.0\n", options("UDP 127.0.0.1;rport;branch=z9hG4bK1", 1)) // RFC 3261 §18.3
+	r := e.next(t)
+	if string(r.msg.Body) != "body" {
+		t.Errorf("got body %q", r.msg.Body)
+	}
+	res := message.NewResponse(r.msg, 200, "")
+	res.SetBody("text/plain", []byte(strings.Repeat("x", 20000))) // RFC 3261 §18.2.2: where else could it go
+	if err := m.Respond(r.flow, r.msg.Via[0], res.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.hear(); len(got) < 20000 {
+		t.Errorf("got %d octets", len(got))
+	}
+	if s := m.Stats(); s.ReceivedUDP != 1 {
+		t.Errorf("got %d messages", s.ReceivedUDP)
 	}
 }
 

@@ -17,7 +17,7 @@ func contact(user string, f transport.Flow, sips bool) message.Address {
 	}
 	switch {
 	case name == "udp" || name == "tls" && sips: // what the scheme means by itself
-	case name == "wss": // RFC 7118 §5.3: WebSocket has one name in URIs
+	case name == "wss": // RFC 7118 §5.2.2: WebSocket has one name in URIs
 		uri.Params = uri.Params.With("transport", "ws")
 	default:
 		uri.Params = uri.Params.With("transport", name)

@@ -87,7 +87,7 @@ func address(req *message.Message, f transport.Flow, branch string) (*message.Me
 		Transport: f.Transport, Host: f.SentBy.Host, Port: f.SentBy.Port,
 		Params: message.Params{{Name: "branch", Value: branch}, {Name: "rport"}},
 	}}, req.Via...)
-	if f.Transport == "TLS" { // requests to us may come by this connection: RFC 5923 §5
+	if f.Transport == "TLS" { // requests to us may come by this connection: RFC 5923 §8.1
 		r.Via[0].Params = r.Via[0].Params.With("alias", "")
 	}
 	return &r, r.Bytes()

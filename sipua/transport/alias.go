@@ -11,7 +11,7 @@ import (
 const maxAliases = 8
 
 // alias lets our requests to a peer's listener go by the connection that it has opened itself, where it asks for that with the
-// alias parameter in its Via (RFC 5923 §5, §7). Only a peer that has proved its names by TLS is believed (§9.2), and only for these.
+// alias parameter in its Via (RFC 5923 §8.2). Only a peer that has proved its names by TLS is believed (§9.2), and only for these.
 func (m *Manager) alias(via message.Via, f Flow) {
 	if f.Transport != "TLS" || !via.Params.Has("alias") {
 		return

@@ -175,7 +175,7 @@ func addrPort(a net.Addr) netip.AddrPort {
 }
 
 // TransportOf is the transport that a sip or sips URI names: by its transport parameter; for sips the secure one of it (RFC 3261
-// §26.2.2, RFC 7118 §5.3); else UDP, and TLS for sips. Names that are not known come back in upper case.
+// §26.2.2, RFC 7118 §5.2.2); else UDP, and TLS for sips. Names that are not known come back in upper case.
 func TransportOf(u message.URI) string {
 	p, _ := u.Param("transport")
 	name := strings.ToUpper(p)

@@ -1,10 +1,11 @@
-// Package transport carries SIP messages (RFC 3261 §18): it listens on UDP and TCP, frames and parses what comes in,
+// Package transport carries SIP messages (RFC 3261 §18): it listens on UDP, TCP, TLS, WS, WSS and SCTP, frames and parses what comes in,
 // notes where it came from in the topmost Via (RFC 3261 §18.2.1, RFC 3581), sends responses back by §18.2.2, and keeps
 // and reuses connections for requests. Nothing it does waits for a peer: a datagram goes to the kernel, a stream has a
 // bounded queue and a writer of its own.
 //
-// Goroutines: one reader for each UDP socket, of which a listener has one for each processor; for each TCP listener one that accepts; for each TCP connection one that
-// reads and one that writes (and dials first, if we open it). [Manager.Close] returns after all of them.
+// Goroutines: one reader for each UDP socket, of which a listener has one for each processor; for each stream listener one that
+// accepts; for each connection one that dials (if we open it), shakes hands and reads, and while something is queued a second
+// one that writes. [Manager.Close] returns after all of them.
 //
 // Order: all messages of one connection, and over UDP of one source, are handed up one after another by the goroutine that
 // reads it.

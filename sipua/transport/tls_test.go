@@ -138,6 +138,7 @@ func TestTLSVersions(t *testing.T) {
 			t.Fatalf("%s: got %v", tls.VersionName(version), err)
 		}
 		if !want {
+			<-e.closed
 			continue
 		}
 		sc := &caller{t, tc}

@@ -84,7 +84,7 @@ func TestWebSocketMessages(t *testing.T) {
 func TestWhoMayOpenAWebSocket(t *testing.T) {
 	cfg := listenOn("ws://127.0.0.1:0")
 	cfg.Origins = []string{"app.example", "https://*.trusted.example"}
-	m, _ := open(t, cfg)
+	m, e := open(t, cfg)
 	own := m.Addrs()[0].Addr.String()
 	sip := []string{"sip"}
 	for _, c := range []struct {
@@ -119,6 +119,7 @@ func TestWhoMayOpenAWebSocket(t *testing.T) {
 			_ = res.Body.Close()
 		}
 	}
+	goneBut(t, m, e, 0)
 	if s := m.Stats(); s.OriginRefused != 2 || s.HandshakeFailed != 2 {
 		t.Errorf("got %d origins refused and %d handshakes failed, want 2 and 2", s.OriginRefused, s.HandshakeFailed)
 	}

@@ -34,7 +34,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, api, trace, data_dir, log",
 		}},
 		{"an unknown key in a section", "sip:\n  listn: []\n", []string{
-			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, trunks",
+			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, algorithms, trunks",
 		}},
 		{"a key that stands twice", "log:\n  level: info\n  level: warn\n", []string{
 			"c.yaml:3:3: log.level: stands here for the second time",
@@ -174,7 +174,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			`c.yaml:4:18: sip.trunks[0].networks[0]: "x" is not a network, like 192.0.2.0/24, nor an address`,
 			"c.yaml:5:12: sip.trunks[1].name: is missing",
 			`c.yaml:5:14: sip.trunks[1].calls: "0" is not a number from 1 to 100000`,
-			"c.yaml:6:7: sip.trunks[1].nope: no such key; there are name, networks, tls_names, users, trusted, rooms, " +
+			"c.yaml:6:7: sip.trunks[1].nope: no such key; there are name, networks, tls_names, users, algorithms, trusted, rooms, " +
 				"number_from, rewrite, calls, calls_per_second, codecs, register, ping",
 		}},
 		{"two trunks of one name", "sip:\n  trunks: [{name: a, networks: [10.0.0.1]}, {name: a, networks: [10.0.0.2]}]\n", []string{
@@ -300,6 +300,7 @@ const trunksYAML = `sip:
   session_expires: 10m
   anonymous: reject
   realm: example.com
+  algorithms: [MD5]
   trunks:
     - name: carrier
       networks: [203.0.113.0/24]
@@ -316,6 +317,7 @@ const trunksYAML = `sip:
       ping: {uri: "sip:carrier.example", interval: 30s}
     - name: phones
       users: {alice: one, bob: "env:SECRET"}
+      algorithms: [SHA-256]
 `
 
 func TestTrunksAreRead(t *testing.T) {
@@ -333,6 +335,7 @@ func TestTrunksAreRead(t *testing.T) {
 		TLS:              TLS{Clients: "none"},
 		Origins:          []string{"https://a.example"},
 		Ring:             2 * time.Second, SessionExpires: 10 * time.Minute, Anonymous: "reject", Realm: "example.com",
+		Algorithms: []string{"MD5"},
 		Trunks: []Trunk{{
 			Name: "carrier", Networks: []netip.Prefix{prefix("203.0.113.0/24")}, TLSNames: []string{"sip.carrier.example"}, Trusted: true,
 			Rooms: []string{"1000", "2*"}, NumberFrom: "diversion", Rewrite: []string{"+49301234* -> *"}, Calls: 100, CallsPerSecond: 2.5,
@@ -343,7 +346,7 @@ func TestTrunksAreRead(t *testing.T) {
 			},
 			Ping: Ping{URI: "sip:carrier.example", Interval: 30 * time.Second},
 		}, {
-			Name: "phones", Users: []User{{"alice", "one"}, {"bob", "two"}},
+			Name: "phones", Users: []User{{"alice", "one"}, {"bob", "two"}}, Algorithms: []string{"SHA-256"},
 		}},
 	}
 	if diff := cmp.Diff(want, got.SIP, compareAddrs); diff != "" {

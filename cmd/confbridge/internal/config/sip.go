@@ -27,8 +27,10 @@ type SIP struct {
 	// Anonymous says what becomes of calls that come from no trunk: auto, allow, challenge or reject.
 	Anonymous string
 	// Realm is what digest passwords belong to; empty means "confbridge".
-	Realm  string
-	Trunks []Trunk
+	Realm string
+	// Algorithms are the hashes that passwords are asked for with, best first: SHA-256, MD5.
+	Algorithms []string
+	Trunks     []Trunk
 }
 
 // TLS is the bridge's certificate and whom it trusts.
@@ -71,6 +73,7 @@ func defaultSIP() SIP {
 		SessionExpires: 30 * time.Minute,
 		Anonymous:      "auto",
 		Realm:          "confbridge",
+		Algorithms:     []string{"SHA-256", "MD5"},
 	}
 }
 
@@ -146,6 +149,12 @@ func sipKeys() []key {
 			path: "sip.realm",
 			set:  func(c *Config, s string) error { c.SIP.Realm = s; return checkRealm(s) },
 			get:  func(c *Config) string { return strconv.Quote(c.SIP.Realm) },
+		},
+		{
+			path: "sip.algorithms", shape: list,
+			clear: func(c *Config) { c.SIP.Algorithms = nil },
+			set:   func(c *Config, s string) error { return addText(checkAlgorithm)(&c.SIP.Algorithms, s) },
+			get:   func(c *Config) string { return quotedList(c.SIP.Algorithms, strings.Clone) },
 		},
 		recordKey("sip.trunks", func(c *Config) *[]Trunk { return &c.SIP.Trunks }, trunkFields()),
 	}

@@ -20,6 +20,8 @@ type Trunk struct {
 	Networks []netip.Prefix
 	TLSNames []string
 	Users    []User
+	// Algorithms are those that its users are asked for; none means SIP.Algorithms.
+	Algorithms []string
 	// Trusted says that its P-Asserted-Identity is believed (RFC 3325).
 	Trusted bool
 	// Rooms are the numbers it may call, as patterns with *; none means all.
@@ -95,6 +97,7 @@ func trunkFields() []field[Trunk] {
 			},
 			get: func(t *Trunk) string { return usersYAML(t.Users) },
 		},
+		listField("algorithms", func(t *Trunk) *[]string { return &t.Algorithms }, addText(checkAlgorithm), strings.Clone),
 		{
 			name: "trusted", shape: flag,
 			set: func(t *Trunk, s string) (err error) { t.Trusted, err = strconv.ParseBool(s); return err },
@@ -227,6 +230,8 @@ func parseCount(s string, least, most int) (int, error) {
 	}
 	return n, nil
 }
+
+func checkAlgorithm(s string) error { return oneOf(s, "SHA-256", "MD5") }
 
 func checkCodec(s string) error { return oneOf(s, "opus", "PCMU", "PCMA") }
 

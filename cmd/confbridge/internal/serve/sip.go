@@ -10,6 +10,7 @@ import (
 	"github.com/confbridge/confbridge/sipua"
 	"github.com/confbridge/confbridge/sipua/transport"
 	"github.com/confbridge/confbridge/sipua/trunk"
+	"github.com/confbridge/confbridge/sipua/upstream"
 )
 
 // sipConfig is what the file says of SIP, in the words of package sipua.
@@ -26,13 +27,16 @@ func sipConfig(cfg config.Config, log *slog.Logger) (sipua.Config, error) {
 		CertFile: cfg.SIP.TLS.Certificate, KeyFile: cfg.SIP.TLS.Key, CAFile: cfg.SIP.TLS.CA, ClientAuth: cfg.SIP.TLS.Clients,
 		SelfSignedDir: filepath.Join(cfg.DataDir, "tls"),
 	}
-	c.Trunks = trunk.Config{Anonymous: trunk.Policy(cfg.SIP.Anonymous), Realm: cfg.SIP.Realm, Log: log}
+	c.Trunks = trunk.Config{
+		Anonymous: trunk.Policy(cfg.SIP.Anonymous), Realm: cfg.SIP.Realm, Algorithms: algorithms(cfg.SIP.Algorithms), Log: log,
+	}
 	for _, t := range cfg.SIP.Trunks {
 		one, err := trunkConfig(t)
 		if err != nil {
 			return c, fmt.Errorf("trunk %q: %w", t.Name, err)
 		}
 		c.Trunks.Trunks = append(c.Trunks.Trunks, one)
+		keepAlive(&c.Upstream, t)
 	}
 	return c, nil
 }
@@ -45,6 +49,7 @@ func trunkConfig(t config.Trunk) (trunk.Trunk, error) {
 			MaxCalls: t.Calls, CallsPerSecond: t.CallsPerSecond, Codecs: t.Codecs,
 		},
 	}
+	out.Algorithms = algorithms(t.Algorithms)
 	for _, u := range t.Users {
 		out.Users = append(out.Users, trunk.Credential{User: u.Name, Password: u.Password})
 	}
@@ -58,14 +63,56 @@ func trunkConfig(t config.Trunk) (trunk.Trunk, error) {
 	return out, nil
 }
 
+func algorithms(names []string) []trunk.Algorithm {
+	var all []trunk.Algorithm
+	for _, n := range names {
+		all = append(all, trunk.Algorithm(n))
+	}
+	return all
+}
+
+// keepAlive adds what a trunk wants of us from our side: a registration, pings.
+func keepAlive(c *upstream.Config, t config.Trunk) {
+	if r := t.Register; r.Registrar != "" {
+		c.Registrations = append(c.Registrations, upstream.Registration{
+			Name: t.Name, Registrar: r.Registrar, Address: r.Address, Proxy: r.Proxy,
+			User: r.User, Password: r.Password, Contact: r.Contact, Expires: r.Expires,
+		})
+	}
+	if p := t.Ping; p.URI != "" {
+		c.Pings = append(c.Pings, upstream.Ping{
+			Name: t.Name, URI: p.URI, Interval: p.Interval, User: t.Register.User, Password: t.Register.Password,
+		})
+	}
+}
+
 // trunks shows the API what the SIP server knows of its trunks.
 type trunks struct{ sip *sipua.Server }
 
 func (t trunks) Trunks() []api.Trunk {
 	states := t.sip.Trunks()
-	out := make([]api.Trunk, 0, len(states))
-	for _, s := range states {
-		out = append(out, api.Trunk{Name: s.Name, Calls: s.Calls, MaxCalls: s.MaxCalls, Total: s.Total, Refused: s.Refused})
+	out := make([]api.Trunk, len(states))
+	at := make(map[string]*api.Trunk, len(states))
+	for i, s := range states {
+		out[i] = api.Trunk{Name: s.Name, Calls: s.Calls, MaxCalls: s.MaxCalls, Total: s.Total, Refused: s.Refused}
+		at[s.Name] = &out[i]
+	}
+	for _, r := range t.sip.Registrations() {
+		at[r.Name].Registration = &api.Registration{
+			State: phases[r.Phase], Registrar: r.Registrar, Address: r.Address, Target: r.Target, Error: r.Error,
+			Changed: r.Changed, Expires: r.Expires, NextAttempt: r.Next,
+		}
+	}
+	for _, p := range t.sip.Pings() {
+		at[p.Name].Reachability = &api.Reachability{
+			Known: p.Known, Up: p.Up, URI: p.URI, Error: p.Error, Changed: p.Changed, RoundTrip: p.RoundTrip,
+		}
 	}
 	return out
+}
+
+// phases are a registration's in the API's words.
+var phases = map[upstream.Phase]api.RegistrationState{
+	upstream.Registering: api.Registering, upstream.Registered: api.Registered,
+	upstream.Failed: api.RegistrationFailed, upstream.Removed: api.RegistrationRemoved,
 }

@@ -34,7 +34,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, api, trace, data_dir, log",
 		}},
 		{"an unknown key in a section", "sip:\n  listn: []\n", []string{
-			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, algorithms, trunks",
+			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, algorithms, limits, trunks",
 		}},
 		{"a key that stands twice", "log:\n  level: info\n  level: warn\n", []string{
 			"c.yaml:3:3: log.level: stands here for the second time",
@@ -166,6 +166,10 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		}},
 		{"a network that is none", "sip:\n  external_networks: [10.0.0.0/33]\n", []string{
 			`c.yaml:2:23: sip.external_networks[0]: "10.0.0.0/33" is not a network, like 192.0.2.0/24, nor an address`,
+		}},
+		{"a limit that is no number", "sip:\n  limits: {calls: many, half_open: 0}\n", []string{
+			`c.yaml:2:19: sip.limits.calls: "many" is not a number from 1 to 1000000`,
+			`c.yaml:2:36: sip.limits.half_open: "0" is not a number from 1 to 1000000`,
 		}},
 		{"trunks that are no list", "sip:\n  trunks: {name: a}\n", []string{"c.yaml:2:11: sip.trunks: is keys with values, not a list"}},
 		{"a trunk that is text", "sip:\n  trunks: [carrier]\n", []string{"c.yaml:2:12: sip.trunks[0]: is text, not keys with values"}},
@@ -301,6 +305,7 @@ const trunksYAML = `sip:
   anonymous: reject
   realm: example.com
   algorithms: [MD5]
+  limits: {calls: 7, requests_per_second: 8, half_open: 9, half_open_per_source: 10, connections: 11, connections_per_source: 12}
   trunks:
     - name: carrier
       networks: [203.0.113.0/24]
@@ -335,7 +340,7 @@ func TestTrunksAreRead(t *testing.T) {
 		TLS:              TLS{Clients: "none"},
 		Origins:          []string{"https://a.example"},
 		Ring:             2 * time.Second, SessionExpires: 10 * time.Minute, Anonymous: "reject", Realm: "example.com",
-		Algorithms: []string{"MD5"},
+		Algorithms: []string{"MD5"}, Limits: Limits{7, 8, 9, 10, 11, 12},
 		Trunks: []Trunk{{
 			Name: "carrier", Networks: []netip.Prefix{prefix("203.0.113.0/24")}, TLSNames: []string{"sip.carrier.example"}, Trusted: true,
 			Rooms: []string{"1000", "2*"}, NumberFrom: "diversion", Rewrite: []string{"+49301234* -> *"}, Calls: 100, CallsPerSecond: 2.5,

@@ -30,7 +30,18 @@ type SIP struct {
 	Realm string
 	// Algorithms are the hashes that passwords are asked for with, best first: SHA-256, MD5.
 	Algorithms []string
+	Limits     Limits
 	Trunks     []Trunk
+}
+
+// Limits is what one source, and all of them together, may ask for.
+type Limits struct {
+	Calls                int // at once
+	RequestsPerSecond    int // of one source, outside of calls
+	HalfOpen             int // calls that are not acknowledged yet
+	HalfOpenPerSource    int
+	Connections          int
+	ConnectionsPerSource int
 }
 
 // TLS is the bridge's certificate and whom it trusts.
@@ -74,6 +85,9 @@ func defaultSIP() SIP {
 		Anonymous:      "auto",
 		Realm:          "confbridge",
 		Algorithms:     []string{"SHA-256", "MD5"},
+		Limits: Limits{
+			Calls: 10000, RequestsPerSecond: 1000, HalfOpen: 4096, HalfOpenPerSource: 1024, Connections: 4096, ConnectionsPerSource: 64,
+		},
 	}
 }
 
@@ -156,6 +170,12 @@ func sipKeys() []key {
 			set:   func(c *Config, s string) error { return addText(checkAlgorithm)(&c.SIP.Algorithms, s) },
 			get:   func(c *Config) string { return quotedList(c.SIP.Algorithms, strings.Clone) },
 		},
+		countKey("sip.limits.calls", func(c *Config) *int { return &c.SIP.Limits.Calls }),
+		countKey("sip.limits.requests_per_second", func(c *Config) *int { return &c.SIP.Limits.RequestsPerSecond }),
+		countKey("sip.limits.half_open", func(c *Config) *int { return &c.SIP.Limits.HalfOpen }),
+		countKey("sip.limits.half_open_per_source", func(c *Config) *int { return &c.SIP.Limits.HalfOpenPerSource }),
+		countKey("sip.limits.connections", func(c *Config) *int { return &c.SIP.Limits.Connections }),
+		countKey("sip.limits.connections_per_source", func(c *Config) *int { return &c.SIP.Limits.ConnectionsPerSource }),
 		recordKey("sip.trunks", func(c *Config) *[]Trunk { return &c.SIP.Trunks }, trunkFields()),
 	}
 }
@@ -221,6 +241,15 @@ func listenersYAML(all []Listener) string {
 		}
 	}
 	return "[" + strings.Join(entries, ", ") + "]"
+}
+
+// countKey is a key that takes a number of 1 and more.
+func countKey(path string, at func(*Config) *int) key {
+	return key{
+		path: path,
+		set:  func(c *Config, s string) (err error) { *at(c), err = parseCount(s, 1, 1000000); return err },
+		get:  func(c *Config) string { return strconv.Itoa(*at(c)) },
+	}
 }
 
 // fileKey is a key that names a file, which must be there.

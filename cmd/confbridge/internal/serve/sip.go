@@ -3,7 +3,9 @@ package serve
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
+	"slices"
 
 	"github.com/confbridge/confbridge/api"
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
@@ -23,6 +25,12 @@ func sipConfig(cfg config.Config, log *slog.Logger) (sipua.Config, error) {
 		c.Transport.Listeners = append(c.Transport.Listeners, transport.Listener{URL: l.String(), Advertise: l.Advertise})
 	}
 	c.Transport.External, c.Transport.Origins = cfg.SIP.ExternalNetworks, cfg.SIP.Origins
+	limits := cfg.SIP.Limits
+	c.Overload.Exempt = limitedElsewhere(cfg.SIP.Trunks)
+	c.MaxCalls = limits.Calls
+	c.Transport.MaxConns, c.Transport.MaxConnsPerSource = limits.Connections, limits.ConnectionsPerSource
+	c.Overload.Rate = limits.RequestsPerSecond
+	c.Overload.MaxHalfOpen, c.Overload.MaxHalfOpenPerSource = limits.HalfOpen, limits.HalfOpenPerSource
 	c.Transport.TLS = transport.TLS{
 		CertFile: cfg.SIP.TLS.Certificate, KeyFile: cfg.SIP.TLS.Key, CAFile: cfg.SIP.TLS.CA, ClientAuth: cfg.SIP.TLS.Clients,
 		SelfSignedDir: filepath.Join(cfg.DataDir, "tls"),
@@ -61,6 +69,22 @@ func trunkConfig(t config.Trunk) (trunk.Trunk, error) {
 		out.Rewrite = append(out.Rewrite, rule)
 	}
 	return out, nil
+}
+
+// limitedElsewhere says whether an address is that of a trunk with a rate of its own; nil where there is no such trunk.
+func limitedElsewhere(trunks []config.Trunk) func(netip.Addr) bool {
+	var networks []netip.Prefix
+	for _, t := range trunks {
+		if t.CallsPerSecond > 0 {
+			networks = append(networks, t.Networks...)
+		}
+	}
+	if networks == nil {
+		return nil
+	}
+	return func(from netip.Addr) bool {
+		return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(from.Unmap()) })
+	}
 }
 
 func algorithms(names []string) []trunk.Algorithm {

@@ -9,6 +9,7 @@ import (
 	"github.com/confbridge/confbridge/sipua/transaction"
 	"github.com/confbridge/confbridge/sipua/transport"
 	"github.com/confbridge/confbridge/sipua/trunk"
+	"github.com/confbridge/confbridge/sipua/upstream"
 )
 
 // prover is a network that knows whom its peers' certificates name.
@@ -28,8 +29,17 @@ func newBook(cfg Config) (*trunk.Book, error) {
 		}
 	}
 	check("anonymous callers", cfg.Trunks.Guests.Codecs)
-	for _, t := range cfg.Trunks.Trunks {
+	cfg.Trunks.Trunks = slices.Clone(cfg.Trunks.Trunks)
+	for i, t := range cfg.Trunks.Trunks {
 		check(fmt.Sprintf("trunk %q", t.Name), t.Codecs)
+		cfg.Trunks.Trunks[i].Registered = t.Registered || slices.ContainsFunc(cfg.Upstream.Registrations, func(r upstream.Registration) bool {
+			return r.Name == t.Name
+		})
+	}
+	for _, r := range cfg.Upstream.Registrations {
+		if !slices.ContainsFunc(cfg.Trunks.Trunks, func(t trunk.Trunk) bool { return t.Name == r.Name }) {
+			faults = append(faults, fmt.Errorf("%w: registration %q: there is no such trunk", ErrConfig, r.Name))
+		}
 	}
 	if cfg.Trunks.Log == nil {
 		cfg.Trunks.Log = cfg.Log

@@ -51,7 +51,7 @@ func sipConfig(cfg config.Config, log *slog.Logger) (sipua.Config, error) {
 
 func trunkConfig(t config.Trunk) (trunk.Trunk, error) {
 	out := trunk.Trunk{
-		Name: t.Name, Networks: t.Networks, TLSNames: t.TLSNames, Registered: t.Register.Registrar != "",
+		Name: t.Name, Networks: t.Networks, TLSNames: t.TLSNames,
 		Terms: trunk.Terms{
 			Trusted: t.Trusted, Rooms: t.Rooms, NumberFrom: trunk.NumberSource(t.NumberFrom),
 			MaxCalls: t.Calls, CallsPerSecond: t.CallsPerSecond, Codecs: t.Codecs,

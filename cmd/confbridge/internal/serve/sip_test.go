@@ -71,7 +71,7 @@ sip:
 	rule, _ := trunk.ParseRule("+49* -> *")
 	carrier, phones := got.Trunks.Trunks[0], got.Trunks.Trunks[1]
 	same("carrier", carrier, trunk.Trunk{
-		Name: "carrier", Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}, Registered: true,
+		Name: "carrier", Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")},
 		Terms: trunk.Terms{
 			Trusted: true, Rooms: []string{"1*"}, Rewrite: []trunk.Rule{rule}, NumberFrom: trunk.To, MaxCalls: 3, CallsPerSecond: 2, Codecs: []string{"PCMA"},
 		},

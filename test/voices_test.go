@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/confbridge/confbridge/sipua/phone"
@@ -24,7 +25,27 @@ func roomsAtOnce() int {
 func TestEachHearsTheOthersAndNotThemselves(t *testing.T) {
 	t.Parallel()
 	all := speakers(t)
-	b := startBridge(t, bridge.Config{})
+	const sctpIP, sctpUDP = "127.0.203.1:5060", "127.0.203.1:9899" // addresses of this test alone, so that the standard ports are free
+	listen := []string{
+		"udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "ws://127.0.0.1:0", "wss://127.0.0.1:0", "sctp+udp://" + sctpUDP,
+	}
+	raw := mayOpenRawSockets()
+	if raw {
+		listen = append(listen, "sctp://"+sctpIP)
+	}
+	b := startBridge(t, bridge.Config{Listen: listen})
+	b.allowLog("a self-signed one was made")
+	// ways are how a room is called over each transport, and with which flags.
+	ways := map[string][]string{
+		"udp": {"sip:%d@" + b.UDP}, "tcp": {"sip:%d@" + b.TCP + ";transport=tcp"},
+		"tls": {"sip:%d@" + b.TLS + ";transport=tls", "--insecure"}, "sips": {"sips:%d@" + b.TLS, "--insecure"},
+		"ws": {"sip:%d@" + b.WS + ";transport=ws"}, "wss": {"sip:%d@" + b.WSS + ";transport=wss", "--insecure"},
+		"sctp": {"sip:%d@" + sctpIP + ";transport=sctp"}, "sctp+udp": {"sip:%d@127.0.203.1;transport=sctp", "--sctp-udp", "9899"},
+	}
+	if !raw {
+		t.Log("SCTP over IP is left out: this process may not open raw sockets (CAP_NET_RAW)")
+		ways["sctp"] = ways["sctp+udp"]
+	}
 	type caller struct{ transport, codec string }
 	rows := []struct {
 		name    string
@@ -37,6 +58,9 @@ func TestEachHearsTheOthersAndNotThemselves(t *testing.T) {
 		{"PCMA over TCP", []caller{{"tcp", "pcma"}, {"tcp", "pcma"}}},
 		{"Opus over TCP", []caller{{"tcp", "opus"}, {"tcp", "opus"}}},
 		{"all codecs over both", []caller{{"udp", "pcmu"}, {"tcp", "opus"}, {"udp", "pcma"}}},
+		{"TLS by either scheme", []caller{{"tls", "pcmu"}, {"sips", "pcma"}}},
+		{"WebSocket, open and over TLS", []caller{{"ws", "pcmu"}, {"wss", "pcma"}}},
+		{"SCTP over IP and over UDP", []caller{{"sctp", "pcmu"}, {"sctp+udp", "pcma"}}},
 	}
 	dir := t.TempDir()
 	place := make(chan struct{}, roomsAtOnce())
@@ -45,12 +69,9 @@ func TestEachHearsTheOthersAndNotThemselves(t *testing.T) {
 		place <- struct{}{}
 		var room sync.WaitGroup
 		for i, c := range row.callers {
-			uri := fmt.Sprintf("sip:%d@%s", n, b.UDP)
-			if c.transport == "tcp" {
-				uri = fmt.Sprintf("sip:%d@%s;transport=tcp", n, b.TCP)
-			}
+			args := append([]string{"call", fmt.Sprintf(ways[c.transport][0], n)}, ways[c.transport][1:]...)
 			room.Go(func() {
-				b.expect(t, "call", uri, "--codec", c.codec, "--play", all[i].file, "--record", recording(dir, n, i), "--for", "7s")
+				b.expect(t, append(args, "--codec", c.codec, "--play", all[i].file, "--record", recording(dir, n, i), "--for", "7s")...)
 			})
 		}
 		calls.Go(func() { room.Wait(); <-place })
@@ -73,6 +94,15 @@ func TestEachHearsTheOthersAndNotThemselves(t *testing.T) {
 			}
 		})
 	}
+}
+
+// mayOpenRawSockets says whether this process has what SCTP over IP needs.
+func mayOpenRawSockets() bool {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_RAW, syscall.IPPROTO_SCTP)
+	if err != nil {
+		return false
+	}
+	return syscall.Close(fd) == nil
 }
 
 func recording(dir string, room, i int) string {

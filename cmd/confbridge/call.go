@@ -24,6 +24,11 @@ type callCmd struct {
 	Name   string        `placeholder:"NAME" help:"Who calls; shown in the room."`
 	DTMF   string        `name:"dtmf" placeholder:"KEYS" help:"Keys to press, as 12#."`
 	JSON   bool          `name:"json" help:"Print the result as JSON."`
+
+	User     string `placeholder:"NAME" help:"Name for a bridge that asks for a password."`
+	Password string `placeholder:"SECRET" help:"Password to that name (CONFBRIDGE_CALL_PASSWORD)."`
+	Insecure bool   `help:"Take any certificate: of a bridge that has made its own."`
+	SCTPUDP  uint16 `name:"sctp-udp" placeholder:"PORT" help:"Send SCTP inside UDP, to that port of the bridge (RFC 6951)."`
 }
 
 // maxKeys bounds --dtmf.
@@ -31,8 +36,11 @@ const maxKeys = 64
 
 // Validate is called by the parser: a fault is one of usage.
 func (cmd *callCmd) Validate() error {
-	if !strings.HasPrefix(cmd.URI, "sip:") {
+	if !strings.HasPrefix(cmd.URI, "sip:") && !strings.HasPrefix(cmd.URI, "sips:") {
 		return fmt.Errorf("%q is not of the form sip:1000@127.0.0.1:5060", cmd.URI)
+	}
+	if cmd.Password != "" && cmd.User == "" {
+		return errors.New("--password: whose? --user is missing")
 	}
 	if cmd.For <= 0 {
 		return fmt.Errorf("--for: %v is not a time to stay", cmd.For)
@@ -99,7 +107,10 @@ func placeCall(ctx context.Context, c *console, cmd *callCmd) (err error) {
 	if err != nil {
 		return err
 	}
-	client, err := sipua.NewClient(ctx, sipua.ClientConfig{}, eng)
+	if cmd.User != "" && cmd.Password == "" {
+		cmd.Password = c.getenv("CONFBRIDGE_CALL_PASSWORD")
+	}
+	client, err := sipua.NewClient(ctx, cmd.client(), eng)
 	if err != nil {
 		return err
 	}
@@ -112,10 +123,25 @@ func placeCall(ctx context.Context, c *console, cmd *callCmd) (err error) {
 	return report.print(c, cmd.JSON)
 }
 
+// client is how the call goes out. A transport that can be dialled from a listener's socket only gets one.
+func (cmd *callCmd) client() sipua.ClientConfig {
+	var cfg sipua.ClientConfig
+	cfg.Transport.TLS.Insecure = cmd.Insecure
+	switch {
+	case cmd.SCTPUDP != 0:
+		cfg.Listen = []string{"udp://0.0.0.0:0", "sctp+udp://0.0.0.0:0"}
+		cfg.Transport.SCTP.PeerUDPPort = cmd.SCTPUDP
+	case strings.Contains(strings.ToLower(cmd.URI), ";transport=sctp"):
+		cfg.Listen = []string{"udp://0.0.0.0:0", "sctp://0.0.0.0:0"}
+	}
+	return cfg
+}
+
 // talk is the call itself, from dialling to hanging up.
 func talk(ctx context.Context, client *sipua.Client, cmd *callCmd, hs phone.Config) (*callReport, error) {
 	call, err := client.Dial(ctx, sipua.DialConfig{
 		URI: cmd.URI, DisplayName: cmd.Name, Codecs: []codec.Name{callFormats[cmd.Codec].Name},
+		User: cmd.User, Password: cmd.Password,
 	})
 	if err != nil {
 		return nil, err // it names the call

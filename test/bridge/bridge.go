@@ -49,6 +49,8 @@ type Config struct {
 	EmptyGrace   time.Duration
 	// HEP is trace.hep: who gets copies of the SIP messages.
 	HEP string
+	// SIP has more lines of the section sip, each indented by two spaces.
+	SIP string
 	// Closed has calls to rooms that nobody made refused.
 	Closed bool
 }
@@ -60,7 +62,7 @@ func (c Config) yaml() string {
 		listen = []string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0"}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "sip:\n  listen: [\"%s\"]\n", strings.Join(listen, `", "`))
+	fmt.Fprintf(&b, "sip:\n  listen: [\"%s\"]\n%s", strings.Join(listen, `", "`), c.SIP)
 	fmt.Fprintf(&b, "api:\n  grpc: 127.0.0.1:0\n  http: 127.0.0.1:0\n")
 	fmt.Fprintf(&b, "data_dir: %q\nlog:\n  level: warn\n", filepath.Join(c.Dir, "data"))
 	fmt.Fprintf(&b, "rooms:\n  on_demand: %t\n", !c.Closed)
@@ -84,8 +86,8 @@ func (c Config) yaml() string {
 
 // Bridge is a running bridge. Its fields do not change.
 type Bridge struct {
-	// UDP and TCP are where calls go: host:port of the last listener of each kind. GRPC and HTTP are host:port.
-	UDP, TCP, GRPC, HTTP string
+	// UDP, TCP and the others are where calls go: host:port of the last listener of each kind. GRPC and HTTP are host:port.
+	UDP, TCP, TLS, WS, WSS, GRPC, HTTP string
 	// PID is the process.
 	PID int
 
@@ -140,10 +142,9 @@ func (b *Bridge) follow(out io.Reader, greeted chan<- struct{}) {
 		switch fields[0] {
 		case "SIP":
 			for _, url := range fields[1:] {
-				if addr, ok := strings.CutPrefix(url, "udp://"); ok {
-					b.UDP = addr
-				} else if addr, ok := strings.CutPrefix(url, "tcp://"); ok {
-					b.TCP = addr
+				scheme, addr, _ := strings.Cut(url, "://")
+				if at := b.listener(scheme); at != nil {
+					*at = addr
 				}
 			}
 		case "gRPC":
@@ -154,6 +155,23 @@ func (b *Bridge) follow(out io.Reader, greeted chan<- struct{}) {
 		}
 	}
 	b.err = b.cmd.Wait()
+}
+
+// listener is the field for the listeners of a scheme; nil where there is none.
+func (b *Bridge) listener(scheme string) *string {
+	switch scheme {
+	case "udp":
+		return &b.UDP
+	case "tcp":
+		return &b.TCP
+	case "tls":
+		return &b.TLS
+	case "ws":
+		return &b.WS
+	case "wss":
+		return &b.WSS
+	}
+	return nil
 }
 
 // await waits for the addresses, then for /readyz.

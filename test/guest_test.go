@@ -21,11 +21,16 @@ var telephones = sync.OnceValues(func() (*media.Engine, error) {
 // newClient is where a test's guests call from.
 func newClient(t *testing.T) *sipua.Client {
 	t.Helper()
+	return newClientWith(t, sipua.ClientConfig{})
+}
+
+func newClientWith(t *testing.T, cfg sipua.ClientConfig) *sipua.Client {
+	t.Helper()
 	engine, err := telephones()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := sipua.NewClient(t.Context(), sipua.ClientConfig{}, engine)
+	c, err := sipua.NewClient(t.Context(), cfg, engine)
 	if err != nil {
 		t.Fatal(err)
 	}

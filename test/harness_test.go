@@ -29,6 +29,7 @@ type running struct {
 	*bridge.Bridge
 	rooms        confbridgev1.RoomServiceClient
 	participants confbridgev1.ParticipantServiceClient
+	trunks       confbridgev1.TrunkServiceClient
 	conn         *grpc.ClientConn
 	stopped      bool
 	allowedLog   []*regexp.Regexp
@@ -61,6 +62,7 @@ func startBridge(t *testing.T, cfg bridge.Config) *running {
 		t.Fatal(err)
 	}
 	b.rooms, b.participants = confbridgev1.NewRoomServiceClient(b.conn), confbridgev1.NewParticipantServiceClient(b.conn)
+	b.trunks = confbridgev1.NewTrunkServiceClient(b.conn)
 	return b
 }
 
@@ -101,6 +103,12 @@ func (b *running) allowed(line string) bool {
 
 // eventually waits for what must become true; what says so when it does not.
 func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	within(t, patience, what, done)
+}
+
+// within is eventually for what has a time of its own.
+func within(t *testing.T, patience time.Duration, what string, done func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(20 * time.Millisecond)

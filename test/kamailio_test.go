@@ -3,6 +3,7 @@ package test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/mixer/codec"
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+	"github.com/confbridge/confbridge/sipua"
 	"github.com/confbridge/confbridge/test/bridge"
 )
 
@@ -131,8 +134,11 @@ func certificate(t *testing.T, dir, name string) {
 // uri is a room by the proxy: over a transport of the caller's, with the bridge reached as the dispatcher's set says.
 func (p *proxy) uri(room, transport string, set int) string {
 	port := p.port
-	if transport == "ws" {
+	switch transport {
+	case "ws":
 		port = p.ws
+	case "tls":
+		port = p.tls
 	}
 	return fmt.Sprintf("sip:%s@127.0.0.1:%d;set=%d;transport=%s", room, port, set, transport)
 }
@@ -140,18 +146,27 @@ func (p *proxy) uri(room, transport string, set int) string {
 // Calls pass a proxy that records its route on each side of itself, over every pair of transports; each hears the other.
 func TestCallsThroughAProxy(t *testing.T) {
 	t.Parallel()
-	b := startBridge(t, bridge.Config{})
-	p := startKamailio(t, kamailioConfig{sets: map[int]string{1: "sip:" + b.UDP, 2: "sip:" + b.TCP + ";transport=tcp"}})
+	b := startBridge(t, bridge.Config{Listen: []string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0"}})
+	b.allowLog("a self-signed one was made")
+	p := startKamailio(t, kamailioConfig{sets: map[int]string{
+		1: "sip:" + b.UDP, 2: "sip:" + b.TCP + ";transport=tcp", 3: "sip:" + b.TLS + ";transport=tls",
+	}})
+	var trusting sipua.ClientConfig
+	trusting.Transport.TLS.Insecure = true
 	for _, row := range []struct {
 		transport string
 		set       int
-	}{{"udp", 1}, {"udp", 2}, {"tcp", 1}, {"tcp", 2}} {
+	}{{"udp", 1}, {"udp", 2}, {"tcp", 1}, {"tcp", 2}, {"udp", 3}, {"tls", 1}, {"tls", 3}, {"ws", 1}, {"ws", 3}} {
 		t.Run(fmt.Sprintf("%s to set %d", row.transport, row.set), func(t *testing.T) {
 			t.Parallel()
 			room := fmt.Sprintf("%s%d", row.transport, row.set)
 			near := invite(t, newClient(t), "sip:"+room+"@"+b.UDP, codec.PCMU, tone(877, 8000, 60))
-			far := invite(t, newClient(t), p.uri(room, row.transport, row.set), codec.PCMU, tone(533, 8000, 60))
+			far := invite(t, newClientWith(t, trusting), p.uri(room, row.transport, row.set), codec.PCMU, tone(533, 8000, 60))
 			eventually(t, "each hears the other", func() bool { return near.hearsTone(533) && far.hearsTone(877) })
+			if row.set != 1 { // the bridge ends every other one: its BYE passes the route backwards
+				b.kick(t, room, far)
+				return
+			}
 			far.end()
 			b.present(t, room, 1)
 			near.end()
@@ -197,4 +212,94 @@ func TestAProxyGoesDownInMidCall(t *testing.T) {
 	b.present(t, "1000", 2)
 	far.end() // its BYE finds nobody; the bridge misses the sound
 	b.present(t, "1000", 1)
+}
+
+// kick removes a guest from a room and waits until its telephone knows.
+func (b *running) kick(t *testing.T, room string, g *guest) {
+	t.Helper()
+	for _, p := range b.present(t, room, 2) {
+		if p.GetCallId() != g.call.CallID() {
+			continue
+		}
+		if _, err := b.participants.RemoveParticipant(t.Context(), &confbridgev1.RemoveParticipantRequest{Name: p.GetName()}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-g.call.Done():
+		case <-time.After(patience):
+			t.Error("no BYE has come")
+		}
+		return
+	}
+	t.Errorf("call %s is not in room %s", g.call.CallID(), room)
+}
+
+// registration is that of the trunk "provider" as the API shows it.
+func (b *running) registration(t *testing.T) *confbridgev1.Registration {
+	t.Helper()
+	k, err := b.trunks.GetTrunk(t.Context(), &confbridgev1.GetTrunkRequest{Name: "trunks/provider"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.GetRegistration()
+}
+
+// The bridge registers with a password, registers again before its time is over, loses the registrar, and finds it again. A number that the
+// registrar's world calls reaches the room that the trunk's rule makes of it; nobody else gets in.
+func TestARegistrationAtAProxy(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range []string{"MD5", "SHA-256"} {
+		t.Run(algorithm, func(t *testing.T) {
+			t.Parallel()
+			p := startKamailio(t, kamailioConfig{algorithm: algorithm, sets: map[int]string{1: "sip:127.0.0.1:9"}})
+			b := startBridge(t, bridge.Config{SIP: fmt.Sprintf(`  anonymous: reject
+  trunks:
+    - name: provider
+      register: {registrar: "sip:127.0.0.1:%d", address: "sip:bridge@kamailio.test", user: bridge, password: %q}
+      number_from: p-called-party-id
+      rewrite: ["+49301234* -> *"]
+      rooms: ["1*"]
+`, p.port, kamailioPassword)})
+			b.allowLog(`msg="registration is down" trunk=provider`)
+			state := func(want confbridgev1.Registration_State) func() bool {
+				return func() bool { return b.registration(t).GetState() == want }
+			}
+			eventually(t, "registered", state(confbridgev1.Registration_STATE_REGISTERED))
+			number := fmt.Sprintf("sip:+493012341000@127.0.0.1:%d", p.port)
+			g := invite(t, newClient(t), number, codec.PCMU, tone(533, 8000, 60))
+			b.present(t, "1000", 1)
+			g.end()
+			if status := refusedWith(t, fmt.Sprintf("sip:+493012342000@127.0.0.1:%d", p.port)); status != 404 {
+				t.Errorf("a number that is not the trunk's: %d, want 404", status)
+			}
+			if status := refusedWith(t, "sip:1000@"+b.UDP); status != 403 {
+				t.Errorf("a stranger: %d, want 403", status)
+			}
+			first := b.registration(t).GetExpireTime().AsTime()
+			eventually(t, "registered again", func() bool { return b.registration(t).GetExpireTime().AsTime().After(first) })
+			if algorithm == "MD5" {
+				return // once is enough for what takes a while
+			}
+			p.stop(t)
+			eventually(t, "the registration is lost", state(confbridgev1.Registration_STATE_FAILED))
+			p.start(t)
+			within(t, 40*time.Second, "registered at a registrar that has forgotten everything", state(confbridgev1.Registration_STATE_REGISTERED))
+			g = invite(t, newClient(t), number, codec.PCMU, tone(533, 8000, 60))
+			b.present(t, "1000", 1)
+			g.end()
+		})
+	}
+}
+
+// refusedWith is the status that a call is refused with.
+func refusedWith(t *testing.T, uri string) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err := newClient(t).Dial(ctx, sipua.DialConfig{URI: uri})
+	var refused *sipua.StatusError
+	if !errors.As(err, &refused) {
+		t.Fatalf("%s: got %v, want a refusal", uri, err)
+	}
+	return refused.Status
 }

@@ -17,11 +17,13 @@ import (
 )
 
 const (
-	// The waits after failures, RFC 5626 §4.5: with a registration that still stands, and without.
-	baseStanding = 90 * time.Second
-	baseFailed   = 30 * time.Second
-	maxWait      = 30 * time.Minute
-	// refusedWait is the least wait after credentials were refused: asking on is what guards against guessing look for.
+	// The waits after failures are those of RFC 5626 §4.5 in shape: doubled and jittered. They are shorter, because nobody can call while they
+	// last, and a provider has few bridges and millions of telephones (docs/decisions/0012).
+	standingWait = 90 * time.Second // with a registration that still stands; not doubled
+	baseFailed   = 5 * time.Second
+	maxWait      = 2 * time.Minute
+	// refusedWait is the least wait after credentials were refused, which guards against guessing count, and after answers that waiting
+	// does not mend.
 	refusedWait = 5 * time.Minute
 	// attemptTime bounds one attempt, at all targets.
 	attemptTime = 2 * time.Minute
@@ -41,7 +43,7 @@ type registration struct {
 	callID, tag string
 	seq         uint32
 	expires     time.Duration // asked for
-	failures    int           // in a row
+	failures    int           // in a row, without a registration that stands
 	flow        transport.Flow
 	bound       bool // there is, or may be, something to remove
 
@@ -178,7 +180,7 @@ func (r *registration) register(ctx context.Context) time.Duration {
 		case res.StatusCode == 423: // RFC 3261 §10.2.8
 			least := minExpires(res)
 			if least <= r.expires {
-				return r.failed(ctx, "423 without a Min-Expires to go by", target, 0)
+				return r.failed(ctx, "423 without a Min-Expires to go by", target, refusedWait)
 			}
 			r.expires = least
 		case res.StatusCode == 401 || res.StatusCode == 403 || res.StatusCode == 407:
@@ -187,7 +189,7 @@ func (r *registration) register(ctx context.Context) time.Duration {
 			return r.failed(ctx, status(res), target, retryAfter(res))
 		}
 	}
-	return r.failed(ctx, "423 again and again", "", 0)
+	return r.failed(ctx, "423 again and again", "", refusedWait)
 }
 
 // request makes a REGISTER (RFC 3261 §10.2): one Call-ID, and a CSeq that rises.
@@ -213,7 +215,7 @@ func (r *registration) request(w Way, expires time.Duration) *message.Message {
 func (r *registration) registered(ctx context.Context, a Answer) time.Duration {
 	lasts := r.granted(a.Response)
 	if lasts <= 0 {
-		return r.failed(ctx, "the registrar has granted no time", a.Target.String(), 0)
+		return r.failed(ctx, "the registrar has granted no time", a.Target.String(), refusedWait)
 	}
 	r.failures = 0
 	now := time.Now()
@@ -264,12 +266,11 @@ func (r *registration) failed(ctx context.Context, why, target string, least tim
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return 0
 	}
-	base := baseFailed
-	if r.standing(time.Now()) {
-		base = baseStanding
+	wait := jitter(standingWait, 0.5)
+	if !r.standing(time.Now()) {
+		wait = jitter(min(maxWait, baseFailed<<min(r.failures, 10)), 0.5)
+		r.failures++
 	}
-	wait := jitter(min(maxWait, base<<min(r.failures, 10)), 0.5)
-	r.failures++
 	r.mu.Lock()
 	r.state.Error = why
 	if target != "" {
@@ -278,8 +279,8 @@ func (r *registration) failed(ctx context.Context, why, target string, least tim
 	r.mu.Unlock()
 	if !r.standing(time.Now()) {
 		r.lost(why)
-	} else if left := time.Until(r.end()) * 3 / 4; left > shortest {
-		wait = min(wait, left) // try again before it is over
+	} else {
+		wait = min(wait, max(time.Until(r.end())*3/4, shortest)) // try again before it is over
 	}
 	return max(wait, min(least, time.Hour))
 }

@@ -87,10 +87,11 @@ torture: ## send the messages of RFC 4475 and 5118, print docs/torture.md
 	@go run ./test/torture
 
 .PHONY: bench
-bench: build ## Go benchmarks, then the load test; to bench/results/
+bench: build ## Go benchmarks, the load test, the signalling; to bench/results/
 	@$(NEED) bench
 	go test -run '^$$' -bench . -benchtime 200ms ./mixer/... ./media/... ./rooms/... ./sipua/...
 	go run ./bench/run
+	bench/signal/run.sh
 
 .PHONY: demo
 demo: build ## three callers talk for 15 s, one records demo.wav

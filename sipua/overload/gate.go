@@ -21,11 +21,11 @@ type Gate struct {
 
 	nextLook  atomic.Int64 // all times in ns since start
 	lateTicks atomic.Uint64
-	lateUntil atomic.Int64
 
 	mu       sync.Mutex
 	sources  sources
 	halfOpen int
+	pace     pace
 }
 
 // New returns a gate that is open.
@@ -44,18 +44,21 @@ func (g *Gate) Admit(method message.Method, from netip.Addr) (retryAfter time.Du
 	exempt := g.cfg.Exempt != nil && g.cfg.Exempt(from)
 	from = origin(from)
 	now := int64(time.Since(g.start))
-	late := method == message.Invite && g.late(now)
+	due, late := g.late(now)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if due {
+		g.pace.look(now, late)
+	}
 	s := g.sources.take(from, now)
 	var why *atomic.Uint64
 	switch {
 	case !exempt && !s.requests.pass(now, g.cfg.Rate, g.cfg.Burst):
 		why = &g.count.rate
-	case late:
-		why = &g.count.late
 	case method == message.Invite && (over(g.halfOpen, g.cfg.MaxHalfOpen) || !exempt && over(s.halfOpen, g.cfg.MaxHalfOpenPerSource)):
 		why = &g.count.halfOpen
+	case method == message.Invite && !g.pace.pass(now):
+		why = &g.count.late
 	}
 	switch {
 	case why == nil:
@@ -80,22 +83,20 @@ func (g *Gate) Release(from netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.halfOpen = max(g.halfOpen-1, 0)
+	g.pace.served++
 	if s := g.sources.find(origin(from)); s != nil { // it may have made room for another
 		s.halfOpen = max(s.halfOpen-1, 0)
 	}
 }
 
-// late says whether the mixer has been late of late. Who finds that it is time to look again, looks; no lock is held meanwhile.
-func (g *Gate) late(now int64) bool {
-	if g.cfg.Late == nil {
-		return false
+// late says whether it was time to look at the mixer again, and if so, whether it has been late since the last look. No lock is held meanwhile.
+func (g *Gate) late(now int64) (due, late bool) {
+	next := g.nextLook.Load()
+	if g.cfg.Late == nil || now < next || !g.nextLook.CompareAndSwap(next, now+int64(lookEvery)) {
+		return false, false
 	}
-	if next := g.nextLook.Load(); now >= next && g.nextLook.CompareAndSwap(next, now+int64(lookEvery)) {
-		if ticks := g.cfg.Late(); g.lateTicks.Swap(ticks) < ticks {
-			g.lateUntil.Store(now + int64(g.cfg.LateFor))
-		}
-	}
-	return now < g.lateUntil.Load()
+	ticks := g.cfg.Late()
+	return true, g.lateTicks.Swap(ticks) < ticks
 }
 
 // Stats counts what has happened since New.

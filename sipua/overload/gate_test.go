@@ -94,7 +94,46 @@ func TestINVITEsHalfOpenAreBounded(t *testing.T) {
 	})
 }
 
-func TestALateMixerRefusesINVITEsForAWhile(t *testing.T) {
+// A model of a bridge that can serve 700 INVITEs a second and is offered three times that: it serves about as many as it can, and all of them when
+// the load is gone.
+func TestALateMixerTakesAsManyINVITEsAsItCanServe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const able, offered, step = 700, 2100, 10 * time.Millisecond
+		var ticks uint64
+		backlog := 0.0
+		g := New(Config{Rate: -1, MaxHalfOpen: -1, MaxHalfOpenPerSource: -1, Late: func() uint64 { return ticks }})
+		serve := func(n int, last time.Duration) (taken int) {
+			for range last / step {
+				got, _, _ := offer(g, n/100, message.Invite, a)
+				taken += got
+				backlog += float64(got)
+				done := min(backlog, able*step.Seconds())
+				backlog -= done
+				for range int(done) {
+					g.Release(a)
+				}
+				if backlog > able/20 { // 50 ms behind
+					ticks++
+				}
+				time.Sleep(step)
+			}
+			return taken
+		}
+		serve(offered, 5*time.Second) // finds out
+		if got := serve(offered, 20*time.Second); got < 0.85*able*20 || got > 1.05*able*20 {
+			t.Errorf("took %d in 20 s, want about %d", got, able*20)
+		}
+		if backlog > able/2 {
+			t.Errorf("%.0f wait to be served", backlog)
+		}
+		serve(100, 10*time.Second)
+		if got := serve(600, 10*time.Second); got != 6000 {
+			t.Errorf("took %d of 6000 with the load gone: %+v", got, g.Stats())
+		}
+	})
+}
+
+func TestALateMixerRefusesINVITEsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ticks, looks := uint64(7), 0
 		g := New(Config{Late: func() uint64 { looks++; return ticks }})
@@ -102,14 +141,27 @@ func TestALateMixerRefusesINVITEsForAWhile(t *testing.T) {
 		ticks++
 		want(t, "before the next look", three(offer(g, 1, message.Invite, a)), three(1, 0, 0))
 		time.Sleep(lookEvery)
-		want(t, "late", three(offer(g, 2, message.Invite, a)), three(0, 2, 0))
-		want(t, "late, other methods", three(offer(g, 2, message.Options, a)), three(2, 0, 0))
-		time.Sleep(time.Second - time.Millisecond)
-		want(t, "late still", three(offer(g, 1, message.Invite, a)), three(0, 1, 0))
-		time.Sleep(time.Millisecond)
-		want(t, "in time again", three(offer(g, 2, message.Invite, a)), three(2, 0, 0))
-		if s := g.Stats(); s.RefusedLate != 3 || looks != 4 {
+		_, refused, _ := offer(g, 900, message.Invite, a)
+		if refused < 500 {
+			t.Errorf("late: %d of 900 INVITEs are refused", refused)
+		}
+		want(t, "late, other methods", three(offer(g, 20, message.Options, a)), three(20, 0, 0))
+		if s := g.Stats(); s.RefusedLate != uint64(refused) || looks != 3 {
 			t.Errorf("got %+v after %d looks", s, looks)
+		}
+	})
+}
+
+func TestOneLateTickOfAQuietBridgeRefusesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ticks := uint64(0)
+		g := New(Config{Late: func() uint64 { return ticks }})
+		for i := range 100 {
+			if i == 50 {
+				ticks++
+			}
+			want(t, "ten a second", three(offer(g, 1, message.Invite, a)), three(1, 0, 0))
+			time.Sleep(100 * time.Millisecond)
 		}
 	})
 }

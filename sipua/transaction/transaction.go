@@ -45,7 +45,7 @@ type Timers struct {
 // Config is how the layer behaves. The zero value works.
 type Config struct {
 	Timers Timers
-	// MaxServer and MaxClient bound the transactions alive at once (65536 and 20000); beyond, requests get 503, and such outside of
+	// MaxServer and MaxClient bound the transactions alive at once (131072 and 20000); beyond, requests get 503, and such outside of
 	// dialogs do so from three quarters on. A server transaction whose response has gone takes less than 2 kB; over UDP it lives
 	// for 64*T1 after it, so 500 calls a second make 32000 of them.
 	MaxServer, MaxClient int
@@ -89,7 +89,7 @@ func (c Config) withDefaults() Config {
 	c.Timers.T4 = cmp.Or(c.Timers.T4, 5*time.Second)
 	c.Timers.D = cmp.Or(c.Timers.D, 32*time.Second)
 	c.Timers.Trying = cmp.Or(c.Timers.Trying, 200*time.Millisecond)
-	c.MaxServer = cmp.Or(c.MaxServer, 65536)
+	c.MaxServer = cmp.Or(c.MaxServer, 131072)
 	c.MaxClient = cmp.Or(c.MaxClient, 20000)
 	c.RetryAfter = cmp.Or(c.RetryAfter, 10*time.Second)
 	if c.Log == nil {

@@ -58,7 +58,9 @@ func (u *udpSocket) open(ctx context.Context, addr netip.AddrPort, readers int) 
 		u.pcs = append(u.pcs, pc)
 	}
 	for _, pc := range u.pcs {
-		_ = pc.SetReadBuffer(1 << 20) // as much of it as the system allows
+		// Half a second of an offered load that is three times what can be served: who is kept out must not push out who is in. As much of it as
+		// the system allows (net.core.rmem_max).
+		_ = pc.SetReadBuffer(4 << 20)
 		if err := prepareUDP(pc, addr.Addr().Is4(), u.any); err != nil {
 			return err
 		}

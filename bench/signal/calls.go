@@ -1,0 +1,405 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// patience is how long an answer is waited for; repeatAfter is timer A's first (RFC 3261 §17.1.1.2), once: what is not answered in that
+// time is counted.
+const (
+	patience    = 8 * time.Second
+	repeatAfter = 500 * time.Millisecond
+)
+
+// call is one INVITE and what became of it.
+type call struct {
+	number   int
+	sent     time.Time
+	status   int
+	took     time.Duration
+	retry    bool // Retry-After
+	toTag    string
+	contact  string
+	endAt    time.Time // when its BYE is due
+	byeSent  int       // times
+	done     bool      // the BYE is answered
+	repeated bool
+}
+
+// caller places calls from one UDP socket.
+type caller struct {
+	o     options
+	conn  *net.UDPConn
+	local string
+	sink  int // port that the sound goes to, where nobody listens to it
+	id    string
+	again int
+
+	mu    sync.Mutex
+	calls []*call
+	byes  []*call // in the order of their time
+	// unsure are those whose BYE was sent and has not been answered.
+	unsure []*call
+}
+
+// placeCalls offers calls at a steady rate: it waits for nothing (an open loop), so that a bridge that is slow gets no less of them.
+func placeCalls(ctx context.Context, o options) (Result, error) {
+	conn, err := dial(o.to)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { _ = conn.Close() }() // nothing of it is wanted any more
+	sink, err := net.ListenUDP("udp", &net.UDPAddr{IP: o.to.Addr().AsSlice()})
+	if err != nil {
+		return Result{}, fmt.Errorf("calls: %w", err)
+	}
+	defer func() { _ = sink.Close() }()
+	c := &caller{
+		o: o, conn: conn, local: conn.LocalAddr().String(), sink: sink.LocalAddr().(*net.UDPAddr).Port,
+		id: strconv.FormatInt(time.Now().UnixNano(), 36),
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		c.read()
+	}()
+	start := time.Now()
+	c.offer(ctx)
+	offered := time.Since(start)
+	c.linger(ctx)
+	_ = conn.SetReadDeadline(time.Now())
+	<-read
+	r := c.result()
+	r.Seconds = offered.Seconds()
+	r.Rate = float64(r.Offered) / offered.Seconds()
+	return r, nil
+}
+
+func dial(to netip.AddrPort) (*net.UDPConn, error) {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		return nil, fmt.Errorf("calls: %w", err)
+	}
+	_ = conn.SetReadBuffer(4 << 20)
+	return conn, nil
+}
+
+// offer sends INVITEs when they are due, and the BYEs of those that were answered.
+func (c *caller) offer(ctx context.Context) {
+	start := time.Now()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for sent := 0; ; {
+		now := time.Now()
+		due := int(now.Sub(start).Seconds() * c.o.rate)
+		if c.o.calls > 0 {
+			due = min(due, c.o.calls)
+		}
+		for ; sent < due; sent++ {
+			c.invite(sent)
+		}
+		c.hangUp(now)
+		if now.Sub(start) >= c.o.last || c.o.calls > 0 && sent == c.o.calls {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// linger waits for what is still to come.
+func (c *caller) linger(ctx context.Context) {
+	until := time.Now().Add(patience + max(c.o.hold, 0))
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for time.Now().Before(until) && !c.settled() && ctx.Err() == nil {
+		c.hangUp(time.Now())
+		<-tick.C
+	}
+}
+
+// settled says that nothing is to come any more.
+func (c *caller) settled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !slices.ContainsFunc(c.calls, func(k *call) bool { return k.status == 0 || k.status == 200 && c.o.hold >= 0 && !k.done })
+}
+
+func (c *caller) invite(n int) {
+	k := &call{number: n, sent: time.Now()}
+	c.mu.Lock()
+	c.calls = append(c.calls, k)
+	c.mu.Unlock()
+	c.send(c.invitation(k))
+}
+
+// unheard are the BYEs that were not answered in time, to be repeated (RFC 3261 §17.1.2.2): after 0.5, 1.5 and 3.5 s. The lock is held.
+func (c *caller) unheard(now time.Time) (again []*call) {
+	kept := c.unsure[:0]
+	for _, k := range c.unsure {
+		if k.done {
+			continue
+		}
+		if wait := repeatAfter * (1<<(k.byeSent+1) - 1); k.byeSent < 3 && now.Sub(k.endAt) >= wait {
+			k.byeSent++
+			c.again++
+			again = append(again, k)
+		}
+		kept = append(kept, k)
+	}
+	c.unsure = kept
+	return again
+}
+
+func (c *caller) invitation(k *call) string {
+	body := fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\na=recvonly\r\n", c.sink)
+	return c.request(k, "INVITE", 1, c.uri(k), "Content-Type: application/sdp\r\n", body)
+}
+
+func (c *caller) uri(k *call) string {
+	room := c.o.room
+	if room == "" {
+		room = strconv.Itoa(5000 + k.number%20)
+	}
+	return "sip:" + room + "@" + c.o.to.String()
+}
+
+// request is a request of a call's; an ACK of a refusal has the INVITE's branch.
+func (c *caller) request(k *call, method string, seq int, uri, more, body string) string {
+	branch := fmt.Sprintf("z9hG4bK%s.%d.%d%s", c.id, k.number, seq, method[:1])
+	if method == "ACK" && k.status != 200 {
+		branch = fmt.Sprintf("z9hG4bK%s.%d.1I", c.id, k.number)
+	}
+	to := ""
+	if k.toTag != "" {
+		to = ";tag=" + k.toTag
+	}
+	return fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=%s\r\nMax-Forwards: 70\r\nFrom: <sip:load@%s>;tag=%d\r\nTo: <%s>%s\r\n"+
+		"Call-ID: %s.%d\r\nCSeq: %d %s\r\nContact: <sip:load@%s>\r\n%sContent-Length: %d\r\n\r\n%s",
+		method, uri, c.local, branch, c.local, k.number, c.uri(k), to, c.id, k.number, seq, method, c.local, more, len(body), body)
+}
+
+func (c *caller) send(text string) { _, _ = c.conn.Write([]byte(text)) } // what the kernel drops is repeated or missed
+
+// hangUp sends the BYEs that are due, and repeats INVITEs that have had no answer, once.
+func (c *caller) hangUp(now time.Time) {
+	c.mu.Lock()
+	var due []*call
+	for len(c.byes) > 0 && !now.Before(c.byes[0].endAt) {
+		due = append(due, c.byes[0])
+		c.unsure = append(c.unsure, c.byes[0])
+		c.byes = c.byes[1:]
+	}
+	due = append(due, c.unheard(now)...)
+	var again []*call
+	for i := len(c.calls) - 1; i >= 0 && now.Sub(c.calls[i].sent) < 2*time.Second; i-- {
+		if k := c.calls[i]; k.status == 0 && !k.repeated && now.Sub(k.sent) >= repeatAfter {
+			k.repeated = true
+			again = append(again, k)
+			c.again++
+		}
+	}
+	c.mu.Unlock()
+	for _, k := range due {
+		c.send(c.request(k, "BYE", 2, k.contact, "", ""))
+	}
+	for _, k := range again {
+		c.send(c.invitation(k))
+	}
+}
+
+// read takes the responses.
+func (c *caller) read() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := c.conn.Read(buf)
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || isTimeout(err) {
+				return
+			}
+			continue
+		}
+		c.take(string(buf[:n]), time.Now())
+	}
+}
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}
+
+func (c *caller) take(text string, now time.Time) {
+	if !strings.HasPrefix(text, "SIP/2.0 ") || len(text) < 12 {
+		return
+	}
+	status, _ := strconv.Atoi(text[8:11])
+	_, number, _ := strings.Cut(field(text, "Call-ID"), ".")
+	n, err := strconv.Atoi(number)
+	if err != nil || status < 200 {
+		return
+	}
+	c.mu.Lock()
+	if n >= len(c.calls) {
+		c.mu.Unlock()
+		return
+	}
+	k := c.calls[n]
+	method := field(text, "CSeq")
+	var answer string
+	switch {
+	case strings.HasSuffix(method, "BYE"):
+		k.done = status == 200
+	case strings.HasSuffix(method, "INVITE"):
+		if k.status == 0 {
+			k.status, k.took = status, now.Sub(k.sent)
+			k.retry = field(text, "Retry-After") != ""
+			_, k.toTag, _ = strings.Cut(field(text, "To"), ";tag=")
+			k.contact = strings.Trim(strings.SplitN(field(text, "Contact"), ";isfocus", 2)[0], "<>")
+			if status == 200 && c.o.hold >= 0 {
+				k.endAt = now.Add(c.o.hold)
+				c.byes = append(c.byes, k)
+			}
+		}
+		if c.o.hold >= 0 {
+			uri := c.uri(k)
+			if status == 200 {
+				uri = k.contact
+			}
+			answer = c.request(k, "ACK", 1, uri, "", "")
+		}
+	}
+	c.mu.Unlock()
+	if answer != "" {
+		c.send(answer)
+	}
+}
+
+// field is a header field's value, of the text that this bridge writes.
+func field(text, name string) string {
+	_, rest, ok := strings.Cut(text, "\r\n"+name+": ")
+	if !ok {
+		return ""
+	}
+	value, _, _ := strings.Cut(rest, "\r\n")
+	return value
+}
+
+func (c *caller) result() Result {
+	r := Result{Offered: len(c.calls), Statuses: map[string]int{}, Again: c.again}
+	var accepted, refused []time.Duration
+	for _, k := range c.calls {
+		switch k.status {
+		case 0:
+			r.Silent++
+		case 200:
+			r.Accepted++
+			accepted = append(accepted, k.took)
+			if k.done {
+				r.Completed++
+			}
+		case 503:
+			r.Refused++
+			refused = append(refused, k.took)
+			if k.retry {
+				r.RetryAfter++
+			}
+		}
+		if k.status != 0 {
+			r.Statuses[strconv.Itoa(k.status)]++
+		}
+	}
+	r.AcceptMsP50, r.AcceptMsP95, _ = quantiles(accepted)
+	_, r.RefuseMsP95, r.RefuseMsMax = quantiles(refused)
+	return r
+}
+
+// quantiles are in milliseconds.
+func quantiles(d []time.Duration) (p50, p95, most float64) {
+	if len(d) == 0 {
+		return 0, 0, 0
+	}
+	slices.Sort(d)
+	ms := func(share float64) float64 {
+		return math.Round(float64(d[min(len(d)-1, int(share*float64(len(d))))].Microseconds())/10) / 100
+	}
+	return ms(0.5), ms(0.95), ms(1)
+}
+
+// flood sends OPTIONS and counts what comes back.
+func flood(ctx context.Context, o options) (Result, error) {
+	conn, err := dial(o.to)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { _ = conn.Close() }() // nothing of it is wanted any more
+	r := Result{Statuses: map[string]int{}}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		buf := make([]byte, 4096)
+		for {
+			n, err := conn.Read(buf)
+			if isTimeout(err) || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if n > 12 && bytes.HasPrefix(buf, []byte("SIP/2.0 ")) {
+				r.Statuses[string(buf[8:11])]++
+			}
+		}
+	}()
+	local, start := conn.LocalAddr().String(), time.Now()
+	for now := start; now.Sub(start) < o.last && ctx.Err() == nil; now = time.Now() {
+		for due := int(now.Sub(start).Seconds() * o.rate); r.Offered < due; r.Offered++ {
+			_, _ = fmt.Fprintf(conn, "OPTIONS sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\nFrom: <sip:f@f>;tag=%d\r\n"+
+				"To: <sip:x@x>\r\nCall-ID: %d\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", o.to, local, r.Offered, r.Offered, r.Offered)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	r.Seconds = time.Since(start).Seconds()
+	r.Rate = float64(r.Offered) / r.Seconds
+	_ = conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+	<-read
+	return r, nil
+}
+
+// idle opens connections that say one OPTIONS, so that the bridge has read from each, and then nothing.
+func idle(ctx context.Context, o options) (Result, error) {
+	var r Result
+	start := time.Now()
+	for i := range o.calls {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+i/50/250), byte(1+i/50%250))}}
+		conn, err := d.DialContext(ctx, "tcp", o.to.String())
+		if err != nil {
+			return r, fmt.Errorf("idle: connection %d: %w", i, err)
+		}
+		defer func() { _ = conn.Close() }() // nothing of it is wanted any more
+		r.Offered++
+		_, _ = fmt.Fprintf(conn, "OPTIONS sip:x@%s SIP/2.0\r\nVia: SIP/2.0/TCP %s;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\nFrom: <sip:f@f>;tag=%d\r\n"+
+			"To: <sip:x@x>\r\nCall-ID: i%d\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", o.to, conn.LocalAddr(), i, i, i)
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
+		if n, err := conn.Read(make([]byte, 2048)); err == nil && n > 0 {
+			r.Accepted++
+		}
+	}
+	r.Seconds = time.Since(start).Seconds()
+	r.Rate = float64(r.Offered) / r.Seconds
+	select {
+	case <-time.After(o.last):
+	case <-ctx.Done():
+	}
+	return r, nil
+}

@@ -1,0 +1,68 @@
+package overload
+
+import "time"
+
+// pace is how many INVITEs a second are taken while the mixer is late: less with each look that finds it late, more again while it is in time, and
+// without a bound when nobody has been refused for a while. A bridge that is offered too much so takes about as many calls as it can serve, and
+// does not swing between all and nothing.
+type pace struct {
+	limit   float64 // INVITEs a second; 0: no bound
+	ceiling float64 // where the mixer was late last
+	tokens  float64
+	filled  int64   // when tokens were added, ns
+	served  int     // INVITEs that were answered and acknowledged, or ended, since the last look
+	rate    float64 // of those a second, smoothed over about a second: what the bridge is able to
+	refused int64   // when somebody was refused last, ns
+	slowed  int64   // when limit was lowered last, ns
+	looked  int64
+}
+
+const (
+	// slower and the two growths are what the limit is multiplied with: when late, at most every slowEvery; and at each look in time, less where it
+	// was too much before.
+	slower     = 0.85
+	growth     = 1.03
+	growthNear = 1.005
+	slowEvery  = 500 * time.Millisecond
+	// least is what is always taken; quiet is how long nobody is refused before the bound is lifted.
+	least = 50.0
+	quiet = 5 * time.Second
+)
+
+// look takes what was seen of the mixer.
+func (p *pace) look(now int64, late bool) {
+	if span := time.Duration(now - p.looked).Seconds(); span > 0 {
+		share := min(1, span/min(1, time.Duration(now).Seconds()))
+		p.rate += share * (float64(p.served)/span - p.rate)
+	}
+	p.served, p.looked = 0, now
+	switch {
+	case late && (p.limit == 0 || p.limit > 0.9*p.rate && now-p.slowed >= int64(slowEvery)):
+		from := p.rate
+		if p.limit > 0 {
+			from = min(p.limit, p.rate)
+		}
+		p.limit, p.ceiling, p.slowed = max(least, slower*from), from, now
+	case late || p.limit == 0: // late and slow: what waits is being served
+	case now-max(p.refused, p.slowed) > int64(quiet):
+		p.limit = 0
+	case p.limit > 0.9*p.ceiling && p.limit < 1.1*p.ceiling:
+		p.limit *= growthNear
+	default:
+		p.limit *= growth
+	}
+}
+
+// pass says whether an INVITE may be taken.
+func (p *pace) pass(now int64) bool {
+	if p.limit > 0 {
+		p.tokens = min(max(1, p.limit/10), p.tokens+p.limit*time.Duration(now-p.filled).Seconds())
+		p.filled = now
+		if p.tokens < 1 {
+			p.refused = now
+			return false
+		}
+		p.tokens--
+	}
+	return true
+}

@@ -176,6 +176,18 @@ func (s *Server) Calls() int {
 	return ep.callCount()
 }
 
+// Load is how much there is to remember: calls, and transactions that have not ended.
+func (s *Server) Load() int {
+	s.mu.Lock()
+	ep := s.ep
+	s.mu.Unlock()
+	if ep == nil {
+		return 0
+	}
+	stats := ep.layer.Stats()
+	return ep.callCount() + stats.Servers + stats.Clients
+}
+
 // Shutdown answers new INVITEs with 503 from now on, sends everybody away with ReasonDraining and a BYE, waits for the
 // calls to end as long as ctx lets it, and closes the sockets. All goroutines have ended when it returns. The error says
 // that calls had to be broken off.

@@ -47,8 +47,9 @@ type Main struct {
 	ready  *api.Readiness
 
 	grpcListener, httpListener net.Listener
-	serving                    sync.WaitGroup // the two accept loops
-	failed                     chan error     // what ended one of them
+	serving                    sync.WaitGroup // the two accept loops, and the watch over memory
+	stopTide                   func()
+	failed                     chan error // what ended one of them
 }
 
 // Addrs is where the bridge listens, with the ports that were really taken.
@@ -59,7 +60,7 @@ type Addrs struct {
 
 // New makes a bridge of cfg that has opened nothing.
 func New(cfg config.Config, log *slog.Logger) (*Main, error) {
-	m := &Main{cfg: cfg, log: log, failed: make(chan error, 2)}
+	m := &Main{cfg: cfg, log: log, failed: make(chan error, 2), stopTide: func() {}}
 	m.ready = api.NewReadiness(partSIP, partGRPC, partHTTP)
 	m.rooms = rooms.NewRegistry(rooms.Config{
 		OnDemand: cfg.Rooms.OnDemand, EmptyGrace: cfg.Rooms.EmptyGrace, Log: log,
@@ -137,6 +138,9 @@ func (m *Main) Run(ctx context.Context) error {
 	}
 	m.ready.Set(partSIP, true)
 	m.grpc.SetReady(true)
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	m.stopTide = stop
+	m.serving.Go(func() { newTide(m.sip.Load).run(watching) })
 	return nil
 }
 
@@ -177,6 +181,7 @@ func (m *Main) Close(ctx context.Context) error {
 		m.trace.Close() // behind the last BYE
 	}
 	err := m.rooms.Close(ctx)
+	m.stopTide()
 	m.grpc.Shutdown(ctx)
 	m.http.Shutdown(ctx)
 	m.serving.Wait()

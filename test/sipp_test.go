@@ -130,6 +130,7 @@ func TestScenariosOfSIPp(t *testing.T) {
 		t.Fatal(err)
 	}
 	invite(t, newClient(t), "sip:1000@"+full.UDP, codec.PCMU, nil)
+	ringing := startBridge(t, bridge.Config{SIP: "  ring: 700ms\n"})
 	used := map[string]bool{}
 	for _, row := range []struct {
 		name string
@@ -147,6 +148,8 @@ func TestScenariosOfSIPp(t *testing.T) {
 		{"update", open},
 		{"info", open},
 		{"not_found", closed},
+		{"session_timer", open},
+		{"prack", ringing},
 		{"full", full},
 	} {
 		used[row.name+".xml"] = true

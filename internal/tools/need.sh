@@ -7,7 +7,7 @@ packages=()
 for set in "$@"; do
   case "$set" in
     build) packages+=(gcc libc6-dev libopus-dev pkg-config) ;;
-    test) packages+=(sip-tester baresip-core ffmpeg espeak-ng iproute2 procps kamailio kamailio-tls-modules kamailio-websocket-modules openssl tshark libusrsctp-dev) ;;
+    test) packages+=(sip-tester baresip-core ffmpeg espeak-ng iproute2 procps kamailio kamailio-tls-modules kamailio-websocket-modules openssl tshark sipsak linphone-nogtk libusrsctp-dev) ;;
     bench) packages+=(espeak-ng) ;;
     *) echo "need.sh: no such set: $set" >&2; exit 2 ;;
   esac

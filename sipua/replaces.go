@@ -39,7 +39,7 @@ func (s *Server) replaced(tx *transaction.ServerTx, who trunk.Caller) (old *call
 	old = s.ep.calls[dialogID{callID: r.CallID, localTag: r.ToTag, remoteTag: r.FromTag}]
 	s.ep.mu.Unlock()
 	switch {
-	case old == nil || !old.confirmed.Load(): // an early one that we have not begun is none
+	case old == nil || old.admitted == nil || !old.confirmed.Load(): // an early one that we have not begun is none, and one of ours has no seat
 		s.ep.reply(tx, 481, "")
 	case old.admitted.Trunk != who.Trunk():
 		s.ep.reply(tx, 403, "")

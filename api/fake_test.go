@@ -49,7 +49,7 @@ func newBridge(t *testing.T, cfg rooms.Config) *bridge {
 		t.Fatal(err)
 	}
 	b := &bridge{reg: rooms.NewRegistry(cfg), tracer: newFakeTracer()}
-	b.server = New(Config{Trunks: someTrunks{}, Tracer: b.tracer}, b.reg)
+	b.server = New(Config{Trunks: newSomeTrunks(), Tracer: b.tracer}, b.reg)
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(ln) }()
 	b.conn, err = grpc.NewClient("passthrough:///"+ln.Addr().String(),

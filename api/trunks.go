@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -15,6 +16,8 @@ import (
 type Trunks interface {
 	// Trunks returns all trunks in the order of the configuration, as of now.
 	Trunks() []Trunk
+	// Changed returns a channel that is closed with the next change of a registration or of who answers.
+	Changed() <-chan struct{}
 }
 
 // Trunk is a peer with a name, as it stands.
@@ -105,6 +108,34 @@ func (s *trunkService) GetTrunk(_ context.Context, req *confbridgev1.GetTrunkReq
 		}
 	}
 	return nil, errNoTrunk
+}
+
+func (s *trunkService) WatchTrunks(
+	_ *confbridgev1.WatchTrunksRequest, stream grpc.ServerStreamingServer[confbridgev1.WatchTrunksResponse],
+) error {
+	told := map[string][2]int32{}
+	for {
+		var changed <-chan struct{}
+		if s.trunks != nil {
+			changed = s.trunks.Changed() // before looking, so that nothing falls between
+		}
+		for _, t := range s.all() {
+			k := toTrunk(t)
+			stands := [2]int32{int32(k.GetRegistration().GetState()), int32(k.GetReachability().GetState())}
+			if before, known := told[t.Name]; known && before == stands {
+				continue
+			}
+			told[t.Name] = stands
+			if err := stream.Send(&confbridgev1.WatchTrunksResponse{Trunk: k}); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-changed:
+		case <-stream.Context().Done():
+			return stream.Context().Err()
+		}
+	}
 }
 
 func toTrunk(t Trunk) *confbridgev1.Trunk {

@@ -1,11 +1,15 @@
 package api
 
 import (
+	"context"
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -18,10 +22,37 @@ import (
 
 var trunkTime = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
-// someTrunks has a trunk in each state.
-type someTrunks struct{}
+// someTrunks has a trunk in each state, until it is changed.
+type someTrunks struct {
+	mu      sync.Mutex
+	list    []Trunk
+	changed chan struct{}
+}
 
-func (someTrunks) Trunks() []Trunk {
+func newSomeTrunks() *someTrunks { return &someTrunks{list: eachState(), changed: make(chan struct{})} }
+
+func (s *someTrunks) Trunks() []Trunk {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Trunk(nil), s.list...)
+}
+
+func (s *someTrunks) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// change replaces a trunk, and tells.
+func (s *someTrunks) change(i int, t Trunk) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list[i] = t
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func eachState() []Trunk {
 	return []Trunk{
 		{
 			Name: "carrier", Calls: 2, MaxCalls: 9, Total: 70, Refused: 4,
@@ -105,5 +136,58 @@ func TestATrunkIsFoundByItsName(t *testing.T) {
 		if _, err := b.trunks.GetTrunk(waitContext(t), &confbridgev1.GetTrunkRequest{Name: name}); status.Code(err) != codes.InvalidArgument {
 			t.Errorf("%q: got %v, want INVALID_ARGUMENT", name, err)
 		}
+	}
+}
+
+func TestWatchTrunksTellsAllAndThenWhatChanges(t *testing.T) {
+	trunks := newSomeTrunks()
+	service := &trunkService{trunks: trunks}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stream := &trunkStream{ctx: ctx, sent: make(chan *confbridgev1.Trunk)}
+	ended := make(chan error, 1)
+	go func() { ended <- service.WatchTrunks(&confbridgev1.WatchTrunksRequest{}, stream) }()
+	next := func() *confbridgev1.Trunk {
+		select {
+		case k := <-stream.sent:
+			return k
+		case <-time.After(testWait):
+			t.Fatal("nothing is told")
+			return nil
+		}
+	}
+	for _, want := range []string{"trunks/carrier", "trunks/b", "trunks/c", "trunks/d", "trunks/e"} {
+		if got := next().GetName(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	busy := eachState()[0]
+	busy.Calls++
+	trunks.change(0, busy) // calls are no such change
+	trunks.change(2, Trunk{Name: "c", Registration: &Registration{State: Registered}, Reachability: &Reachability{}})
+	if got := next(); got.GetName() != "trunks/c" || got.GetRegistration().GetState() != confbridgev1.Registration_STATE_REGISTERED {
+		t.Errorf("got %v", got)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// trunkStream hands over what is sent on it.
+type trunkStream struct {
+	grpc.ServerStream
+	ctx  context.Context
+	sent chan *confbridgev1.Trunk
+}
+
+func (s *trunkStream) Context() context.Context { return s.ctx }
+
+func (s *trunkStream) Send(m *confbridgev1.WatchTrunksResponse) error {
+	select {
+	case s.sent <- m.GetTrunk():
+		return nil
+	case <-s.ctx.Done():
+		return s.ctx.Err()
 	}
 }

@@ -280,8 +280,29 @@ func TestARegistrationAtAProxy(t *testing.T) {
 			if algorithm == "MD5" {
 				return // once is enough for what takes a while
 			}
+			watch, err := b.trunks.WatchTrunks(t.Context(), &confbridgev1.WatchTrunksRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := func() confbridgev1.Registration_State {
+				for {
+					m, err := watch.Recv()
+					if err != nil {
+						t.Fatalf("watch: %v", err)
+					}
+					if m.GetTrunk().GetName() == "trunks/provider" {
+						return m.GetTrunk().GetRegistration().GetState()
+					}
+				}
+			}
+			if got := next(); got != confbridgev1.Registration_STATE_REGISTERED {
+				t.Errorf("watched: %v at first", got)
+			}
 			p.stop(t)
 			eventually(t, "the registration is lost", state(confbridgev1.Registration_STATE_FAILED))
+			if got := next(); got != confbridgev1.Registration_STATE_FAILED {
+				t.Errorf("watched: %v when it is lost", got)
+			}
 			p.start(t)
 			within(t, 40*time.Second, "registered at a registrar that has forgotten everything", state(confbridgev1.Registration_STATE_REGISTERED))
 			g = invite(t, newClient(t), number, codec.PCMU, tone(533, 8000, 60))

@@ -53,6 +53,28 @@ func TestWhatCommandsPrint(t *testing.T) {
 	}
 }
 
+func TestTrunksAreWatchedUntilCtrlC(t *testing.T) {
+	for name, args := range map[string][]string{
+		"trunks_watch.txt":  {"trunks", "watch"},
+		"trunks_watch.json": {"trunks", "watch", "--json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), testWait)
+			defer cancel()
+			out := &lineCounter{want: len(sampleTrunks()), reached: cancel}
+			var errOut strings.Builder
+			c := &console{
+				program: "confbridge", stdout: out, stderr: &errOut, zone: time.UTC,
+				getenv: func(string) string { return "" }, now: func() time.Time { return noon },
+			}
+			if code := c.run(ctx, append(args, "--api", sample().start(t))); code != exitOK || errOut.String() != "" {
+				t.Fatalf("got exit %d, %s", code, errOut.String())
+			}
+			golden(t, name, out.String())
+		})
+	}
+}
+
 func TestEventsFollowsUntilCtrlC(t *testing.T) {
 	for name, args := range map[string][]string{
 		"events.txt":  {"events", "1000"},

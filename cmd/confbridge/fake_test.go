@@ -159,6 +159,16 @@ func (f *fakeBridge) ListTrunks(_ context.Context, req *confbridgev1.ListTrunksR
 	return resp, nil
 }
 
+func (f *fakeBridge) WatchTrunks(_ *confbridgev1.WatchTrunksRequest, stream grpc.ServerStreamingServer[confbridgev1.WatchTrunksResponse]) error {
+	for _, k := range sampleTrunks() {
+		if err := stream.Send(&confbridgev1.WatchTrunksResponse{Trunk: k}); err != nil {
+			return err
+		}
+	}
+	<-stream.Context().Done()
+	return stream.Context().Err()
+}
+
 func (f *fakeBridge) GetTrunk(_ context.Context, req *confbridgev1.GetTrunkRequest) (*confbridgev1.Trunk, error) {
 	f.keep(req)
 	return sampleTrunks()[0], nil

@@ -15,6 +15,8 @@ import (
 type trunksCmd struct {
 	List trunksListCmd `cmd:"" default:"1" help:"List all trunks."`
 	Show trunksShowCmd `cmd:"" help:"Show one trunk."`
+	// Watch ends by Ctrl-C.
+	Watch trunksWatchCmd `cmd:"" help:"Tell how the trunks stand, and each change, one a line, until Ctrl-C."`
 }
 
 type trunksListCmd struct{ apiFlags }
@@ -102,6 +104,38 @@ func registered(r *confbridgev1.Registration, now time.Time) string {
 		return "no" + since(r.GetChangeTime(), now) + ": " + r.GetError()
 	}
 	return "-"
+}
+
+type trunksWatchCmd struct{ apiFlags }
+
+func (cmd *trunksWatchCmd) Run(ctx context.Context, c *console) error {
+	return cmd.stream(ctx, func(ctx context.Context, api client) error {
+		stream, err := api.trunks.WatchTrunks(ctx, &confbridgev1.WatchTrunksRequest{})
+		if err != nil {
+			return err
+		}
+		for {
+			m, err := stream.Recv()
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if err := cmd.tell(c, m.GetTrunk()); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+func (cmd *trunksWatchCmd) tell(c *console, k *confbridgev1.Trunk) error {
+	if cmd.JSON {
+		return printJSON(c.stdout, k, false)
+	}
+	line := fmt.Sprintf("%s  %s  answers: %s  registered: %s", c.stamp(c.now()), trunkName(k), answers(k.GetReachability(), c.now()), registered(k.GetRegistration(), c.now()))
+	_, err := fmt.Fprintln(c.stdout, clean(line))
+	return err
 }
 
 type trunksShowCmd struct {

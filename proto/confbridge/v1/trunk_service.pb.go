@@ -177,6 +177,90 @@ func (x *GetTrunkRequest) GetName() string {
 	return ""
 }
 
+// WatchTrunksRequest is the request of TrunkService.WatchTrunks.
+type WatchTrunksRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchTrunksRequest) Reset() {
+	*x = WatchTrunksRequest{}
+	mi := &file_confbridge_v1_trunk_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchTrunksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchTrunksRequest) ProtoMessage() {}
+
+func (x *WatchTrunksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_trunk_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchTrunksRequest.ProtoReflect.Descriptor instead.
+func (*WatchTrunksRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_trunk_service_proto_rawDescGZIP(), []int{3}
+}
+
+// WatchTrunksResponse is one trunk as it stands: of those there are at first, then of each that has changed. A change that is taken back before it
+// could be told is not told.
+type WatchTrunksResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The trunk.
+	Trunk         *Trunk `protobuf:"bytes,1,opt,name=trunk,proto3" json:"trunk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchTrunksResponse) Reset() {
+	*x = WatchTrunksResponse{}
+	mi := &file_confbridge_v1_trunk_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchTrunksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchTrunksResponse) ProtoMessage() {}
+
+func (x *WatchTrunksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_trunk_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchTrunksResponse.ProtoReflect.Descriptor instead.
+func (*WatchTrunksResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_trunk_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *WatchTrunksResponse) GetTrunk() *Trunk {
+	if x != nil {
+		return x.Trunk
+	}
+	return nil
+}
+
 var File_confbridge_v1_trunk_service_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_trunk_service_proto_rawDesc = "" +
@@ -190,11 +274,15 @@ const file_confbridge_v1_trunk_service_proto_rawDesc = "" +
 	"\x06trunks\x18\x01 \x03(\v2\x14.confbridge.v1.TrunkR\x06trunks\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"%\n" +
 	"\x0fGetTrunkRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name2\xa3\x01\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x14\n" +
+	"\x12WatchTrunksRequest\"A\n" +
+	"\x13WatchTrunksResponse\x12*\n" +
+	"\x05trunk\x18\x01 \x01(\v2\x14.confbridge.v1.TrunkR\x05trunk2\xfb\x01\n" +
 	"\fTrunkService\x12Q\n" +
 	"\n" +
 	"ListTrunks\x12 .confbridge.v1.ListTrunksRequest\x1a!.confbridge.v1.ListTrunksResponse\x12@\n" +
-	"\bGetTrunk\x12\x1e.confbridge.v1.GetTrunkRequest\x1a\x14.confbridge.v1.TrunkBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\bGetTrunk\x12\x1e.confbridge.v1.GetTrunkRequest\x1a\x14.confbridge.v1.Trunk\x12V\n" +
+	"\vWatchTrunks\x12!.confbridge.v1.WatchTrunksRequest\x1a\".confbridge.v1.WatchTrunksResponse0\x01BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_trunk_service_proto_rawDescOnce sync.Once
@@ -208,24 +296,29 @@ func file_confbridge_v1_trunk_service_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_trunk_service_proto_rawDescData
 }
 
-var file_confbridge_v1_trunk_service_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_confbridge_v1_trunk_service_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_confbridge_v1_trunk_service_proto_goTypes = []any{
-	(*ListTrunksRequest)(nil),  // 0: confbridge.v1.ListTrunksRequest
-	(*ListTrunksResponse)(nil), // 1: confbridge.v1.ListTrunksResponse
-	(*GetTrunkRequest)(nil),    // 2: confbridge.v1.GetTrunkRequest
-	(*Trunk)(nil),              // 3: confbridge.v1.Trunk
+	(*ListTrunksRequest)(nil),   // 0: confbridge.v1.ListTrunksRequest
+	(*ListTrunksResponse)(nil),  // 1: confbridge.v1.ListTrunksResponse
+	(*GetTrunkRequest)(nil),     // 2: confbridge.v1.GetTrunkRequest
+	(*WatchTrunksRequest)(nil),  // 3: confbridge.v1.WatchTrunksRequest
+	(*WatchTrunksResponse)(nil), // 4: confbridge.v1.WatchTrunksResponse
+	(*Trunk)(nil),               // 5: confbridge.v1.Trunk
 }
 var file_confbridge_v1_trunk_service_proto_depIdxs = []int32{
-	3, // 0: confbridge.v1.ListTrunksResponse.trunks:type_name -> confbridge.v1.Trunk
-	0, // 1: confbridge.v1.TrunkService.ListTrunks:input_type -> confbridge.v1.ListTrunksRequest
-	2, // 2: confbridge.v1.TrunkService.GetTrunk:input_type -> confbridge.v1.GetTrunkRequest
-	1, // 3: confbridge.v1.TrunkService.ListTrunks:output_type -> confbridge.v1.ListTrunksResponse
-	3, // 4: confbridge.v1.TrunkService.GetTrunk:output_type -> confbridge.v1.Trunk
-	3, // [3:5] is the sub-list for method output_type
-	1, // [1:3] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	5, // 0: confbridge.v1.ListTrunksResponse.trunks:type_name -> confbridge.v1.Trunk
+	5, // 1: confbridge.v1.WatchTrunksResponse.trunk:type_name -> confbridge.v1.Trunk
+	0, // 2: confbridge.v1.TrunkService.ListTrunks:input_type -> confbridge.v1.ListTrunksRequest
+	2, // 3: confbridge.v1.TrunkService.GetTrunk:input_type -> confbridge.v1.GetTrunkRequest
+	3, // 4: confbridge.v1.TrunkService.WatchTrunks:input_type -> confbridge.v1.WatchTrunksRequest
+	1, // 5: confbridge.v1.TrunkService.ListTrunks:output_type -> confbridge.v1.ListTrunksResponse
+	5, // 6: confbridge.v1.TrunkService.GetTrunk:output_type -> confbridge.v1.Trunk
+	4, // 7: confbridge.v1.TrunkService.WatchTrunks:output_type -> confbridge.v1.WatchTrunksResponse
+	5, // [5:8] is the sub-list for method output_type
+	2, // [2:5] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_trunk_service_proto_init() }
@@ -240,7 +333,7 @@ func file_confbridge_v1_trunk_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_trunk_service_proto_rawDesc), len(file_confbridge_v1_trunk_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

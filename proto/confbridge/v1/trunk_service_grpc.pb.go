@@ -19,8 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	TrunkService_ListTrunks_FullMethodName = "/confbridge.v1.TrunkService/ListTrunks"
-	TrunkService_GetTrunk_FullMethodName   = "/confbridge.v1.TrunkService/GetTrunk"
+	TrunkService_ListTrunks_FullMethodName  = "/confbridge.v1.TrunkService/ListTrunks"
+	TrunkService_GetTrunk_FullMethodName    = "/confbridge.v1.TrunkService/GetTrunk"
+	TrunkService_WatchTrunks_FullMethodName = "/confbridge.v1.TrunkService/WatchTrunks"
 )
 
 // TrunkServiceClient is the client API for TrunkService service.
@@ -33,6 +34,9 @@ type TrunkServiceClient interface {
 	ListTrunks(ctx context.Context, in *ListTrunksRequest, opts ...grpc.CallOption) (*ListTrunksResponse, error)
 	// GetTrunk describes one trunk. NOT_FOUND.
 	GetTrunk(ctx context.Context, in *GetTrunkRequest, opts ...grpc.CallOption) (*Trunk, error)
+	// WatchTrunks tells how all trunks stand, and then of each whose registration has come or gone or which has begun or ceased to answer.
+	// It ends with UNAVAILABLE when the bridge shuts down.
+	WatchTrunks(ctx context.Context, in *WatchTrunksRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchTrunksResponse], error)
 }
 
 type trunkServiceClient struct {
@@ -63,6 +67,25 @@ func (c *trunkServiceClient) GetTrunk(ctx context.Context, in *GetTrunkRequest, 
 	return out, nil
 }
 
+func (c *trunkServiceClient) WatchTrunks(ctx context.Context, in *WatchTrunksRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchTrunksResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &TrunkService_ServiceDesc.Streams[0], TrunkService_WatchTrunks_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchTrunksRequest, WatchTrunksResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type TrunkService_WatchTrunksClient = grpc.ServerStreamingClient[WatchTrunksResponse]
+
 // TrunkServiceServer is the server API for TrunkService service.
 // All implementations must embed UnimplementedTrunkServiceServer
 // for forward compatibility.
@@ -73,6 +96,9 @@ type TrunkServiceServer interface {
 	ListTrunks(context.Context, *ListTrunksRequest) (*ListTrunksResponse, error)
 	// GetTrunk describes one trunk. NOT_FOUND.
 	GetTrunk(context.Context, *GetTrunkRequest) (*Trunk, error)
+	// WatchTrunks tells how all trunks stand, and then of each whose registration has come or gone or which has begun or ceased to answer.
+	// It ends with UNAVAILABLE when the bridge shuts down.
+	WatchTrunks(*WatchTrunksRequest, grpc.ServerStreamingServer[WatchTrunksResponse]) error
 	mustEmbedUnimplementedTrunkServiceServer()
 }
 
@@ -88,6 +114,9 @@ func (UnimplementedTrunkServiceServer) ListTrunks(context.Context, *ListTrunksRe
 }
 func (UnimplementedTrunkServiceServer) GetTrunk(context.Context, *GetTrunkRequest) (*Trunk, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTrunk not implemented")
+}
+func (UnimplementedTrunkServiceServer) WatchTrunks(*WatchTrunksRequest, grpc.ServerStreamingServer[WatchTrunksResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchTrunks not implemented")
 }
 func (UnimplementedTrunkServiceServer) mustEmbedUnimplementedTrunkServiceServer() {}
 func (UnimplementedTrunkServiceServer) testEmbeddedByValue()                      {}
@@ -146,6 +175,17 @@ func _TrunkService_GetTrunk_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TrunkService_WatchTrunks_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchTrunksRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(TrunkServiceServer).WatchTrunks(m, &grpc.GenericServerStream[WatchTrunksRequest, WatchTrunksResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type TrunkService_WatchTrunksServer = grpc.ServerStreamingServer[WatchTrunksResponse]
+
 // TrunkService_ServiceDesc is the grpc.ServiceDesc for TrunkService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -162,6 +202,12 @@ var TrunkService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _TrunkService_GetTrunk_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchTrunks",
+			Handler:       _TrunkService_WatchTrunks_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "confbridge/v1/trunk_service.proto",
 }

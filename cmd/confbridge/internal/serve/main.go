@@ -84,15 +84,18 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	if m.trace != nil { // an interface that holds a nil pointer would not be nil
 		sip.Transport.Tap, traced = m.trace, tracer{m.trace}
 	}
+	shown := &trunks{changed: make(chan struct{})}
+	sip.Upstream.Changed = shown.tell
 	m.sip, err = sipua.New(sip, m.rooms, m.engine)
 	if err != nil {
 		return nil, fmt.Errorf("sip: %w", err)
 	}
+	shown.sip = m.sip
 	metrics, err := m.metrics()
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	m.grpc = api.New(api.Config{Trunks: trunks{m.sip}, Tracer: traced, Log: log}, m.rooms)
+	m.grpc = api.New(api.Config{Trunks: shown, Tracer: traced, Log: log}, m.rooms)
 	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Log: log})
 	return m, nil
 }

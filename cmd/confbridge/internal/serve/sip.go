@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/confbridge/confbridge/api"
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
@@ -111,9 +112,28 @@ func keepAlive(c *upstream.Config, t config.Trunk) {
 }
 
 // trunks shows the API what the SIP server knows of its trunks.
-type trunks struct{ sip *sipua.Server }
+type trunks struct {
+	sip *sipua.Server
 
-func (t trunks) Trunks() []api.Trunk {
+	mu      sync.Mutex
+	changed chan struct{} // closed with the next change
+}
+
+// tell is upstream.Config.Changed.
+func (t *trunks) tell(string, upstream.Kind, bool, string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+func (t *trunks) Changed() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.changed
+}
+
+func (t *trunks) Trunks() []api.Trunk {
 	states := t.sip.Trunks()
 	out := make([]api.Trunk, len(states))
 	at := make(map[string]*api.Trunk, len(states))

@@ -109,16 +109,13 @@ func registered(r *confbridgev1.Registration, now time.Time) string {
 type trunksWatchCmd struct{ apiFlags }
 
 func (cmd *trunksWatchCmd) Run(ctx context.Context, c *console) error {
-	return cmd.stream(ctx, func(ctx context.Context, api client) error {
+	err := cmd.stream(ctx, func(ctx context.Context, api client) error {
 		stream, err := api.trunks.WatchTrunks(ctx, &confbridgev1.WatchTrunksRequest{})
 		if err != nil {
 			return err
 		}
 		for {
 			m, err := stream.Recv()
-			if ctx.Err() != nil {
-				return nil
-			}
 			if err != nil {
 				return err
 			}
@@ -127,6 +124,10 @@ func (cmd *trunksWatchCmd) Run(ctx context.Context, c *console) error {
 			}
 		}
 	})
+	if ctx.Err() != nil { // Ctrl-C is how it ends
+		return nil //nolint:nilerr // what the stream says of that is no error
+	}
+	return err
 }
 
 func (cmd *trunksWatchCmd) tell(c *console, k *confbridgev1.Trunk) error {

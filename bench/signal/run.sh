@@ -66,10 +66,10 @@ start "connections: 6000, requests_per_second: 100000"
 say "5000 idle connections" "$dir/signal" idle --calls 5000 --for 5s --pid "$bridge"
 stop
 
-"$dir/load" --name flood --server bin/confbridge --legs 10 --rooms 1 --talkers 2 --for 12s --rate 50 --out "$dir/load.json" >/dev/null &
+"$dir/load" --name "ten calls under that flood" --server bin/confbridge --legs 10 --rooms 1 --talkers 2 --for 12s --rate 50 --out "$dir/load.json" >/dev/null &
 load=$!
 sleep 6
 say "OPTIONS, 20000 a second" "$dir/signal" flood --rate 20000 --for 8s
 wait "$load"
-tr -d '\n' <"$dir/load.json" | sed 's/  */ /g; s/^{/{"name":"ten calls under that flood",/' | tee -a "$out"
+tr -d '\n' <"$dir/load.json" | sed 's/  */ /g' | tee -a "$out"
 echo | tee -a "$out"

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/sipua"
 	"github.com/confbridge/confbridge/sipua/phone"
 	"github.com/confbridge/confbridge/test/bridge"
 )
@@ -46,17 +47,26 @@ func TestBaresip(t *testing.T) {
 	t.Parallel()
 	baresip, ffmpeg := have(t, "baresip"), have(t, "ffmpeg")
 	all := speakers(t)
-	b := startBridge(t, bridge.Config{})
+	open := startBridge(t, bridge.Config{})
+	guarded := startBridge(t, bridge.Config{
+		Listen: []string{"udp://127.0.0.1:0", "tls://127.0.0.1:0"},
+		SIP:    "  anonymous: challenge\n  algorithms: [MD5]\n  trunks: [{name: office, users: {x: secret, y: other}}]\n",
+	})
+	guarded.allowLog("a self-signed one was made")
 	for _, row := range []struct {
-		module, codec string
-		rateHz        int
-		ours          codec.Name
+		name, module, codec string
+		rateHz              int
+		ours                codec.Name
+		b                   *running
+		uri                 string // behind the room
 	}{
-		{"g711", "PCMU/8000/1", 8000, codec.PCMU},
-		{"opus", "opus/48000/2", 48000, codec.Opus},
+		{"PCMU over UDP", "g711", "PCMU/8000/1", 8000, codec.PCMU, open, "@" + open.UDP},
+		{"Opus over UDP", "opus", "opus/48000/2", 48000, codec.Opus, open, "@" + open.UDP},
+		{"over TLS, with a password", "g711", "PCMU/8000/1", 8000, codec.PCMU, guarded, "@" + guarded.TLS + ";transport=tls"},
 	} {
-		t.Run(row.codec, func(t *testing.T) {
+		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
+			b := row.b
 			if found, _ := filepath.Glob(filepath.Join(baresipModules, row.module+".so")); len(found) == 0 {
 				t.Skipf("baresip has no module %s in %s", row.module, baresipModules)
 			}
@@ -69,12 +79,12 @@ func TestBaresip(t *testing.T) {
 				t.Fatalf("ffmpeg: %v: %s", err, out)
 			}
 			writeFile(t, filepath.Join(dir, "config"), fmt.Sprintf(baresipConfig, freePort(t), said, row.rateHz, dir, baresipModules, row.module))
-			writeFile(t, filepath.Join(dir, "accounts"), "<sip:x@127.0.0.1>;regint=0;audio_codecs="+row.codec+"\n")
+			writeFile(t, filepath.Join(dir, "accounts"), "<sip:x@127.0.0.1>;auth_pass=secret;regint=0;audio_codecs="+row.codec+"\n")
 			writeFile(t, filepath.Join(dir, "contacts"), "")
 			room := strings.ReplaceAll(strings.ToLower(row.codec), "/", "-")
 			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, baresip, "-f", dir, "-e", "/dial sip:"+room+"@"+b.UDP, "-t", "9")
+			cmd := exec.CommandContext(ctx, baresip, "-f", dir, "-e", "/dial sip:"+room+row.uri, "-t", "9")
 			ended := make(chan ran, 1)
 			go func() { ended <- finish(t, cmd) }()
 			b.present(t, room, 1)
@@ -87,7 +97,11 @@ func TestBaresip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			g := invite(t, newClient(t), "sip:"+room+"@"+b.UDP, row.ours, play)
+			var trusting sipua.ClientConfig
+			trusting.Transport.TLS.Insecure = true
+			g := inviteAs(t, newClientWith(t, trusting), sipua.DialConfig{
+				URI: "sip:" + room + row.uri, Codecs: []codec.Name{row.ours}, User: "y", Password: "other",
+			}, play)
 			if r := <-ended; r.code != 0 {
 				t.Fatalf("baresip: exit %d\n%s%s", r.code, r.stdout, r.stderr)
 			}

@@ -63,9 +63,15 @@ type guest struct {
 // invite places a call and lets the guest talk until the test ends: play is said once, at the codec's rate.
 func invite(t *testing.T, c *sipua.Client, uri string, name codec.Name, play []int16) *guest {
 	t.Helper()
+	return inviteAs(t, c, sipua.DialConfig{URI: uri, Codecs: []codec.Name{name}}, play)
+}
+
+// inviteAs is invite for a caller with a name and password.
+func inviteAs(t *testing.T, c *sipua.Client, dial sipua.DialConfig, play []int16) *guest {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	call, err := c.Dial(ctx, sipua.DialConfig{URI: uri, Codecs: []codec.Name{name}})
+	call, err := c.Dial(ctx, dial)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,17 +30,7 @@ func TestHostileBytesDisturbNobody(t *testing.T) {
 	strangersBye(t, b, speaker, listener)
 
 	eventually(t, "sound during and after the attack", func() bool { return len(listener.sound()) >= from+24000 })
-	heard := listener.sound()[from:]
-	weak := 0
-	for at := 0; at+800 <= len(heard); at += 800 {
-		if level := measure.ToneDBFS(heard[at:at+800], 8000, 877); level < -15 {
-			t.Logf("at %d ms the tone is at %.1f dBFS, and was sent at -12", at/8, level)
-			weak++
-		}
-	}
-	if all := len(heard) / 800; weak*20 > all { // a telephone of ours that was late by itself is forgiven
-		t.Errorf("the tone is not whole in %d of %d pieces of 100 ms", weak, all)
-	}
+	wholeTone(t, listener.sound()[from:], 877)
 	for name, labels := range map[string][]string{
 		"confbridge_rtp_rejected_total": nil,
 		"confbridge_rtp_packets_total":  {`result="rejected"`},
@@ -56,6 +46,21 @@ func TestHostileBytesDisturbNobody(t *testing.T) {
 		if lost := p.GetMedia().GetPacketsLost(); lost > 0 {
 			t.Errorf("%s has lost %d packets", p.GetAddress(), lost)
 		}
+	}
+}
+
+// wholeTone checks that a tone of -12 dBFS is in all of what was heard.
+func wholeTone(t *testing.T, heard []int16, hz float64) {
+	t.Helper()
+	weak := 0
+	for at := 0; at+800 <= len(heard); at += 800 {
+		if level := measure.ToneDBFS(heard[at:at+800], 8000, hz); level < -15 {
+			t.Logf("at %d ms the tone is at %.1f dBFS, and was sent at -12", at/8, level)
+			weak++
+		}
+	}
+	if all := len(heard) / 800; weak*20 > all { // a telephone of ours that was late by itself is forgiven
+		t.Errorf("the tone is not whole in %d of %d pieces of 100 ms", weak, all)
 	}
 }
 

@@ -3,6 +3,7 @@ package test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -178,14 +179,17 @@ func TestCallsThroughAProxy(t *testing.T) {
 // A telephone behind a proxy holds, takes back, and refreshes its call; all of it passes both of the proxy's route entries.
 func TestScenariosThroughAProxy(t *testing.T) {
 	t.Parallel()
-	b := startBridge(t, bridge.Config{})
-	p := startKamailio(t, kamailioConfig{sets: map[int]string{1: "sip:" + b.UDP, 2: "sip:" + b.TCP + ";transport=tcp"}})
+	b := startBridge(t, bridge.Config{Listen: []string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0"}})
+	b.allowLog("a self-signed one was made")
+	p := startKamailio(t, kamailioConfig{sets: map[int]string{
+		1: "sip:" + b.UDP, 2: "sip:" + b.TCP + ";transport=tcp", 3: "sip:" + b.TLS + ";transport=tls",
+	}})
 	scenario, err := filepath.Abs("kamailio/hold.xml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, transport := range []string{"u1", "t1"} {
-		for _, set := range []string{"1", "2"} {
+		for _, set := range []string{"1", "2", "3"} { // 3 is how SIPp's calls go by TLS: Debian's speaks none
 			t.Run(transport+" to set "+set, func(t *testing.T) {
 				stats := b.sipp(t, fmt.Sprintf("127.0.0.1:%d", p.port), "-sf", scenario, "-m", "4", "-r", "4", "-t", transport, "-key", "set", set)
 				wantStats(t, stats, map[string]string{"SuccessfulCall(C)": "4", "FailedCall(C)": "0", "Retransmissions(C)": "0"})
@@ -234,6 +238,23 @@ func (b *running) kick(t *testing.T, room string, g *guest) {
 	t.Errorf("call %s is not in room %s", g.call.CallID(), room)
 }
 
+// showsTrunk checks what `confbridge trunks` says of the registration of "provider".
+func (b *running) showsTrunk(t *testing.T, state string) {
+	t.Helper()
+	var said struct {
+		Trunks []struct {
+			Name         string
+			Registration struct{ State string }
+		}
+	}
+	if err := json.Unmarshal([]byte(b.must(t, "trunks", "--json")), &said); err != nil {
+		t.Fatal(err)
+	}
+	if len(said.Trunks) != 2 || said.Trunks[0].Name != "trunks/provider" || said.Trunks[0].Registration.State != state {
+		t.Errorf("confbridge trunks says %+v, want provider, with its registration in %s, and anonymous", said, state)
+	}
+}
+
 // registration is that of the trunk "provider" as the API shows it.
 func (b *running) registration(t *testing.T) *confbridgev1.Registration {
 	t.Helper()
@@ -265,6 +286,7 @@ func TestARegistrationAtAProxy(t *testing.T) {
 				return func() bool { return b.registration(t).GetState() == want }
 			}
 			eventually(t, "registered", state(confbridgev1.Registration_STATE_REGISTERED))
+			b.showsTrunk(t, "STATE_REGISTERED")
 			number := fmt.Sprintf("sip:+493012341000@127.0.0.1:%d", p.port)
 			g := invite(t, newClient(t), number, codec.PCMU, tone(533, 8000, 60))
 			b.present(t, "1000", 1)
@@ -300,11 +322,13 @@ func TestARegistrationAtAProxy(t *testing.T) {
 			}
 			p.stop(t)
 			eventually(t, "the registration is lost", state(confbridgev1.Registration_STATE_FAILED))
+			b.showsTrunk(t, "STATE_FAILED")
 			if got := next(); got != confbridgev1.Registration_STATE_FAILED {
 				t.Errorf("watched: %v when it is lost", got)
 			}
 			p.start(t)
 			within(t, 40*time.Second, "registered at a registrar that has forgotten everything", state(confbridgev1.Registration_STATE_REGISTERED))
+			b.showsTrunk(t, "STATE_REGISTERED")
 			g = invite(t, newClient(t), number, codec.PCMU, tone(533, 8000, 60))
 			b.present(t, "1000", 1)
 			g.end()

@@ -131,6 +131,7 @@ func TestScenariosOfSIPp(t *testing.T) {
 	}
 	invite(t, newClient(t), "sip:1000@"+full.UDP, codec.PCMU, nil)
 	ringing := startBridge(t, bridge.Config{SIP: "  ring: 700ms\n"})
+	guarded := startBridge(t, bridge.Config{SIP: "  anonymous: challenge\n  algorithms: [MD5]\n  trunks: [{name: office, users: {alice: secret}}]\n"})
 	used := map[string]bool{}
 	for _, row := range []struct {
 		name string
@@ -151,6 +152,8 @@ func TestScenariosOfSIPp(t *testing.T) {
 		{"session_timer", open},
 		{"prack", ringing},
 		{"full", full},
+		{"replaces", open},
+		{"digest", guarded},
 	} {
 		used[row.name+".xml"] = true
 		for _, transport := range []string{"u1", "t1"} {
@@ -164,7 +167,7 @@ func TestScenariosOfSIPp(t *testing.T) {
 				if transport == "t1" {
 					addr = row.b.TCP
 				}
-				stats := row.b.sipp(t, addr, "-sf", scenario, "-m", "1", "-t", transport)
+				stats := row.b.sipp(t, addr, "-sf", scenario, "-m", "1", "-t", transport, "-auth_uri", "1000@"+addr)
 				wantStats(t, stats, map[string]string{"SuccessfulCall(C)": "1", "FailedCall(C)": "0", "Retransmissions(C)": "0"})
 			})
 		}

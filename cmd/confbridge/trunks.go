@@ -13,7 +13,7 @@ import (
 )
 
 type trunksCmd struct {
-	List trunksListCmd `cmd:"" default:"1" help:"List all trunks."`
+	List trunksListCmd `cmd:"" default:"withargs" help:"List all trunks."`
 	Show trunksShowCmd `cmd:"" help:"Show one trunk."`
 	// Watch ends by Ctrl-C.
 	Watch trunksWatchCmd `cmd:"" help:"Tell how the trunks stand, and each change, one a line, until Ctrl-C."`

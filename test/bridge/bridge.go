@@ -216,6 +216,9 @@ func (b *Bridge) Fetch(ctx context.Context, path string) (code int, body string,
 // Terminate sends SIGTERM, unless that was done before, and does not wait.
 func (b *Bridge) Terminate() error { return b.term() }
 
+// Ended is closed when the process has ended.
+func (b *Bridge) Ended() <-chan struct{} { return b.ended }
+
 // Stop calls Terminate, unless the process has ended, and waits. It returns what was logged. The error says that the
 // bridge did not end within 5 s (it is killed then) or not with exit code 0.
 func (b *Bridge) Stop() (log string, err error) {

@@ -69,6 +69,9 @@ func (c *credentials) learn(res *message.Message, r *round) bool {
 				}
 				r.stale++
 			}
+			if len(r.answered) == maxRealms { // another realm each time, for ever
+				return false
+			}
 			if r.answered == nil {
 				r.answered = make(map[string]bool)
 			}

@@ -189,7 +189,7 @@ func (c *call) refused(ch *change, res *message.Message) {
 		c.updates = false
 		c.wantRefresh = true
 	case c.session.capable: // others count too: it must succeed before the end
-		c.session.retry(retryAfter(res, refreshAgain))
+		c.session.retry(max(retryAfter(res, refreshAgain), refreshPause))
 	default: // it was only to learn whether the peer is there
 		c.session.restart()
 	}

@@ -443,3 +443,21 @@ func TestATrunkIsPinged(t *testing.T) {
 		<-time.After(time.Millisecond)
 	}
 }
+
+func TestAPeerWithANewRealmEachTimeIsNotAnsweredForEver(t *testing.T) {
+	c := newCredentials("bob", "secret")
+	challenged := func(realm string, r *round) bool {
+		res := message.NewResponse(invite(t), 401, "")
+		res.Add("WWW-Authenticate", `Digest realm="`+realm+`", nonce="1", qop="auth"`)
+		return c.learn(res, r)
+	}
+	var r round
+	for n := range maxRealms + 1 {
+		if again := challenged(fmt.Sprint(n), &r); again != (n < maxRealms) {
+			t.Fatalf("after %d realms: sent again %v", n, again)
+		}
+	}
+	if !challenged("home", &round{}) {
+		t.Error("the next request is not answered")
+	}
+}

@@ -21,6 +21,10 @@ const (
 	maxGuard = 32 * time.Second
 	// refreshAgain is when a refresh that was refused is tried again.
 	refreshAgain = 10 * time.Second
+	// refreshPause is the least time between two tries: a peer that says "at once" each time would keep us busy for ever.
+	refreshPause = time.Second
+	// maxRaises is how many 422 in a row are answered at once with a longer interval.
+	maxRaises = 3
 )
 
 // sessionTimer is the session's clock (RFC 4028) as one side sees it. The zero value asks for nothing. The call's
@@ -29,6 +33,7 @@ type sessionTimer struct {
 	want     time.Duration // what we ask for where the peer asks for nothing; 0: nothing
 	interval time.Duration // what holds; 0: the session does not expire
 	floor    time.Duration // the most that a peer has asked for as a minimum
+	raises   int           // how often it has been raised since an interval began
 	ours     bool          // we refresh
 	capable  bool          // the peer knows session timers: it, or a proxy, counts too
 	end      time.Time     // the session is given up
@@ -113,20 +118,21 @@ func (t *sessionTimer) answered(res *message.Message) {
 	}
 }
 
-// tooSmall takes the Min-SE of a 422 (RFC 4028 §7.3) and says whether to ask again.
+// tooSmall takes the Min-SE of a 422 (RFC 4028 §7.3) and says whether to ask again at once.
 func (t *sessionTimer) tooSmall(res *message.Message) bool {
 	floor, ok := res.MinSE()
-	if !ok || floor <= max(t.floor, minSession) {
+	if !ok || floor <= max(t.floor, minSession) || floor > maxSession {
 		return false
 	}
 	t.floor = floor
-	return true
+	t.raises++
+	return t.raises <= maxRaises
 }
 
 // start begins an interval.
 func (t *sessionTimer) start(interval time.Duration, ours bool) {
 	now := time.Now()
-	t.interval, t.ours = interval, ours
+	t.interval, t.ours, t.raises = interval, ours, 0
 	t.end = now.Add(interval - min(maxGuard, interval/3))
 	t.next = time.Time{}
 	if ours {

@@ -198,6 +198,42 @@ func TestARefreshThatFails(t *testing.T) {
 	}
 }
 
+func TestAPeerThatWantsEachRefreshAgainAtOnceIsLeftWaiting(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		status int
+		field  func(n int) (name, value string)
+		most   int // in 10 s
+	}{
+		{"500 with no time to wait", 500, func(int) (string, string) { return "Retry-After", "0" }, 11},
+		{"422 with a little more each time", 422, func(n int) (string, string) { return "Min-SE", fmt.Sprint(1800 + n) }, 1 + maxRaises + 1},
+		{"422 with more than a day", 422, func(int) (string, string) { return "Min-SE", "4000000000" }, 2},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, _ := established(t, Config{}, "Supported: timer", "Allow: UPDATE")
+				b.sleep(900 * time.Second)
+				n := 0
+				for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && n < 100; {
+					list := b.all()
+					if len(list) == 0 {
+						b.sleep(100 * time.Millisecond)
+					}
+					for _, s := range list {
+						n++
+						b.respond(s.msg, row.status, func(m *message.Message) { m.Add(row.field(n)) })
+					}
+				}
+				if n < 2 && row.most > 2 || n > row.most {
+					t.Errorf("%d refreshes in 10 s, want 2 to %d", n, row.most)
+				}
+				b.receive("BYE", 9)
+				b.close()
+			})
+		})
+	}
+}
+
 func TestARefreshThatNobodyAnswersEndsTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := established(t, Config{}, "Allow: UPDATE")

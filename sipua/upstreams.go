@@ -77,7 +77,7 @@ func (s *Server) Pings() []upstream.PingState {
 // registered, and it comes from where that was done. Empty for all others.
 func (s *Server) registered(tx *transaction.ServerTx) string {
 	if g := s.upstream.Load(); g != nil {
-		return g.Of(tx.Request().RequestURI, tx.Flow().Remote.Addr())
+		return g.Of(tx.Request().RequestURI, tx.Flow())
 	}
 	return ""
 }

@@ -281,6 +281,8 @@ func TestWhoIsShown(t *testing.T) {
 		{"who asks for it is anonymous", true, []string{pai, "Privacy: id;critical"}, "Anonymous", "sip:anonymous@anonymous.invalid"},
 		{"also where nothing is asserted", false, []string{"Privacy: user"}, "Anonymous", "sip:anonymous@anonymous.invalid"},
 		{"no privacy", true, []string{pai, "Privacy: none"}, "Frau Müller", "tel:+4930"},
+		{"a password is shown to nobody", false, []string{"From: <sip:alice:geheim@example.org;x=y>;tag=1"}, "", "sip:alice@example.org;x=y"},
+		{"nor one that is asserted", true, []string{"P-Asserted-Identity: <sip:a:geheim@b?Subject=geheim>"}, "", "sip:a@b"},
 		{"what is preferred is for proxies", true, []string{"P-Preferred-Identity: <sip:x@y>"}, "Alice", "sip:alice@example.org"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -70,7 +70,7 @@ func shown(req *message.Message, trusted bool) (name, address string) {
 	if trusted {
 		for _, a := range req.AssertedIdentities() {
 			if address == "" {
-				address = a.URI.String()
+				address = public(a.URI)
 			}
 			if name == "" {
 				name = a.Display
@@ -78,9 +78,15 @@ func shown(req *message.Message, trusted bool) (name, address string) {
 		}
 	}
 	if address == "" {
-		return req.From.Display, req.From.URI.String()
+		return req.From.Display, public(req.From.URI)
 	}
 	return name, address
+}
+
+// public is a URI without what is nobody else's business: a password and header fields (RFC 3261 §19.1.1).
+func public(u message.URI) string {
+	u.Password, u.Headers = "", ""
+	return u.String()
 }
 
 // line counts a trunk's calls.

@@ -3,11 +3,11 @@ package upstream
 import (
 	"context"
 	"log/slog"
-	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/transport"
 )
 
 // Group is all registrations and pings. Its methods are safe for concurrent use.
@@ -76,11 +76,11 @@ func (g *Group) Pings() []PingState {
 
 // Of is the name of the registration that a request comes in through; empty where it is none. Its Request-URI has the
 // user part of the Contact that was registered (RFC 3261 §16.6), and it comes from the address that we are registered
-// at. Of several the first counts.
-func (g *Group) Of(uri message.URI, from netip.Addr) (name string) {
+// at; over TLS where that was done over TLS, for the source of a datagram can be forged. Of several the first counts.
+func (g *Group) Of(uri message.URI, from transport.Flow) (name string) {
 	user := uri.UserText()
 	for _, r := range g.regs {
-		if user != "" && r.user == user && r.registrarIs(from.Unmap()) {
+		if user != "" && r.user == user && r.registrarIs(from) {
 			return r.cfg.Name
 		}
 	}

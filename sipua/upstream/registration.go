@@ -47,9 +47,10 @@ type registration struct {
 	flow        transport.Flow
 	bound       bool // there is, or may be, something to remove
 
-	mu    sync.Mutex
-	state RegistrationState
-	peer  netip.Addr // where we are registered
+	mu     sync.Mutex
+	state  RegistrationState
+	peer   netip.Addr // where we are registered
+	secure bool       // and whether by TLS
 }
 
 func newRegistration(g *Group, cfg Registration, send Sender) *registration {
@@ -78,11 +79,11 @@ func (r *registration) seen(now time.Time) RegistrationState {
 	return s
 }
 
-// registrarIs says whether we are registered at that address.
-func (r *registration) registrarIs(a netip.Addr) bool {
+// registrarIs says whether what comes by a flow can be from where we are registered.
+func (r *registration) registrarIs(from transport.Flow) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.peer == a && r.state.Phase == Registered
+	return r.peer == from.Remote.Addr().Unmap() && r.state.Phase == Registered && (from.Secure() || !r.secure)
 }
 
 // run is the registration's goroutine.
@@ -221,7 +222,7 @@ func (r *registration) registered(ctx context.Context, a Answer) time.Duration {
 	now := time.Now()
 	r.mu.Lock()
 	was := r.state.Phase
-	r.peer = a.Flow.Remote.Addr().Unmap()
+	r.peer, r.secure = a.Flow.Remote.Addr().Unmap(), a.Flow.Secure()
 	r.state.Expires, r.state.Error, r.state.Target = now.Add(lasts), "", a.Target.String()
 	if was != Registered {
 		r.state.Phase, r.state.Changed = Registered, now

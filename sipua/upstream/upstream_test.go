@@ -152,10 +152,13 @@ func TestARegistrationIsKept(t *testing.T) {
 		if wait := s.Next.Sub(w.start); wait < 500*time.Second || wait > 545*time.Second {
 			t.Errorf("refreshes after %v, want 84 to 90 %% of 10 minutes", wait)
 		}
-		if got := g.Of(message.URI{Scheme: "sip", User: "4930", Host: "192.0.2.1"}, peer.Addr()); got != "carrier" {
+		from := func(over, addr string) transport.Flow {
+			return transport.Flow{Transport: over, Remote: netip.AddrPortFrom(netip.MustParseAddr(addr), 40000)}
+		}
+		if got := g.Of(message.URI{Scheme: "sip", User: "4930", Host: "192.0.2.1"}, from("UDP", "192.0.2.5")); got != "carrier" {
 			t.Errorf("a call from the registrar is that of %q", got)
 		}
-		if got := g.Of(message.URI{Scheme: "sip", User: "4930"}, netip.MustParseAddr("192.0.2.66")) + g.Of(message.URI{Scheme: "sip", User: "x"}, peer.Addr()); got != "" {
+		if got := g.Of(message.URI{Scheme: "sip", User: "4930"}, from("UDP", "192.0.2.66")) + g.Of(message.URI{Scheme: "sip", User: "x"}, from("UDP", "192.0.2.5")); got != "" {
 			t.Errorf("a stranger's call is that of %q", got)
 		}
 		after(time.Hour)
@@ -176,6 +179,23 @@ func TestARegistrationIsKept(t *testing.T) {
 		if len(events) != 1 || events[0] != "0s carrier registration true " {
 			t.Errorf("got %q", events)
 		}
+	})
+}
+
+func TestARegistrationByTLSIsNotReachedByAForgedDatagram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire(reply(200, "Contact: <sip:4930@192.0.2.1:5060>;expires=600"))
+		w.over = "TLS"
+		var events []string
+		g := begin(t, w, Registration{User: "4930", KeepAlive: -1}, &events)
+		after(time.Second)
+		for over, want := range map[string]string{"TLS": "carrier", "WSS": "carrier", "TCP": "", "UDP": ""} {
+			f := transport.Flow{Transport: over, Remote: netip.MustParseAddrPort("[::ffff:192.0.2.5]:40000")}
+			if got := g.Of(message.URI{Scheme: "sip", User: "4930"}, f); got != want {
+				t.Errorf("over %s: a call of %q, want %q", over, got, want)
+			}
+		}
+		g.Close()
 	})
 }
 

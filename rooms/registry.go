@@ -196,6 +196,18 @@ func (g *Registry) Admit(ctx context.Context, number string, c Caller) (*Partici
 	}
 }
 
+// Reachable says whether a caller of that number would find a room: nil, ErrNoRoom or ErrDraining. It neither opens one nor
+// waits for one, so it does not say whether the room is locked or full.
+func (g *Registry) Reachable(number string) error {
+	switch {
+	case g.draining.Load():
+		return fmt.Errorf("room %q: %w", number, ErrDraining)
+	case g.room(number) == nil && (!g.cfg.OnDemand || checkNumber(number) != nil):
+		return fmt.Errorf("room %q: %w", number, ErrNoRoom)
+	}
+	return nil
+}
+
 // lookupOrOpen finds a room, or makes it where that is allowed.
 func (g *Registry) lookupOrOpen(number string) (*room, error) {
 	for {

@@ -35,13 +35,32 @@ func (s *Server) outside(tx *transaction.ServerTx) {
 	case !s.ep.addressed(tx, s.cfg.Domain) || !s.ep.required(tx) || s.ep.misplaced(tx):
 	case s.draining.Load():
 		s.ep.replyError(tx, ErrShutdown)
-	case req.Method == message.Options && s.ep.full():
-		s.ep.replyLater(tx, 503, "") // RFC 3261 §11.2: as an INVITE would be answered
 	case req.Method == message.Options:
-		s.ep.options(tx)
+		s.options(tx, who)
 	default:
 		s.invite(tx, who)
 	}
+}
+
+// options answers OPTIONS as an INVITE would be (RFC 3261 §11.2), as far as that can be said without waiting for the room.
+// What has no user in its Request-URI asks about the bridge and no room: pings.
+func (s *Server) options(tx *transaction.ServerTx, who trunk.Caller) {
+	req := tx.Request()
+	if s.ep.full() {
+		s.ep.replyLater(tx, 503, "")
+		return
+	}
+	if req.RequestURI.UserText() != "" {
+		number, err := s.book.Number(who, req)
+		if err == nil {
+			err = s.rooms.Reachable(number)
+		}
+		if err != nil {
+			s.ep.replyError(tx, err)
+			return
+		}
+	}
+	s.ep.options(tx)
 }
 
 // invite starts a call for a new INVITE.

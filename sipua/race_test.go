@@ -20,6 +20,8 @@ func (r slowRooms) Admit(ctx context.Context, _ string, _ rooms.Caller) (*rooms.
 	return nil, ctx.Err()
 }
 
+func (slowRooms) Reachable(string) error { return nil }
+
 func TestACancelledCallHasOneTagAndNoTrace(t *testing.T) {
 	for _, over := range []string{"UDP", "TCP"} {
 		t.Run(over, func(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 type Rooms interface {
 	// Admit lets a caller into the room of that number as far as the door, or fails with a sentinel of package rooms.
 	Admit(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error)
+	// Reachable says whether Admit would find or make a room of that number, without doing either; it does not wait.
+	Reachable(number string) error
 }
 
 // seat is the side of a call that came in: a participant of a room, and the leg that carries the sound. The call's

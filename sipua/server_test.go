@@ -1,6 +1,7 @@
 package sipua
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/transport"
+	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
 func TestACallIsAnsweredJoinsAndLeaves(t *testing.T) {
@@ -238,4 +240,44 @@ func TestATelURIIsARoomsNumber(t *testing.T) {
 	}
 	b.participants(t, "+12015550123", 1)
 	w.hangup()
+}
+
+func TestOPTIONSAsksForARoom(t *testing.T) {
+	closed := rooms.NewRegistry(rooms.Config{})
+	t.Cleanup(func() {
+		if err := closed.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := closed.Create(t.Context(), "1000", rooms.Settings{}); err != nil {
+		t.Fatal(err)
+	}
+	b := newBridgeWith(t, media.Config{PortMin: 31000, PortMax: 31999}, func(*rooms.Registry) Rooms { return closed }, func(c *Config) {
+		c.Trunks.Guests = trunk.Terms{Rooms: []string{"1*"}, Rewrite: []trunk.Rule{{Match: "00*", To: "*"}}}
+	})
+	ask := func(uri string) int {
+		w := b.phone(t, "UDP")
+		w.target = uri
+		w.send("OPTIONS", "")
+		return w.final(message.Options).StatusCode
+	}
+	for uri, want := range map[string]int{
+		"sip:bridge.example":        200, // about the bridge
+		"sip:1000@bridge.example":   200,
+		"sip:001000@bridge.example": 200, // after rewriting
+		"sip:1001@bridge.example":   404,
+		"sip:2000@bridge.example":   404, // a number that is not theirs to call
+		"tel:1000":                  200,
+	} {
+		if got := ask(uri); got != want {
+			t.Errorf("%s: got %d, want %d", uri, got, want)
+		}
+	}
+	if list, err := closed.List(t.Context(), "", 9); err != nil || len(list) != 1 {
+		t.Errorf("got %d rooms, %v", len(list), err)
+	}
+	closed.Drain()
+	if got := ask("sip:1000@bridge.example"); got != 503 {
+		t.Errorf("draining: got %d, want 503", got)
+	}
 }

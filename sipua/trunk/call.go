@@ -30,17 +30,32 @@ func (c *Call) End() {
 	}
 }
 
+// terms are what holds for a caller.
+func (b *Book) terms(c Caller) *entry {
+	if c.entry == nil {
+		return b.guests
+	}
+	return c.entry
+}
+
+// Number is the number of the room that a caller's request leads to (ErrNoNumber). It takes no line and counts nothing.
+func (b *Book) Number(c Caller, req *message.Message) (string, error) {
+	e := b.terms(c)
+	number, ok := rewrite(e.Rewrite, dialled(req, e.NumberFrom))
+	if !ok || !matchesAny(e.Rooms, number) {
+		return "", ErrNoNumber
+	}
+	return number, nil
+}
+
 // Admit lets a caller's INVITE in, or fails with ErrNoNumber, ErrLimit or ErrRate. instead is the call that the new one will
 // replace (RFC 3891), nil mostly: its line is as good as free if it is of the same trunk.
 func (b *Book) Admit(c Caller, req *message.Message, instead *Call) (*Call, error) {
-	e := c.entry
-	if e == nil {
-		e = b.guests
-	}
-	number, ok := rewrite(e.Rewrite, dialled(req, e.NumberFrom))
-	if !ok || !matchesAny(e.Rooms, number) {
+	e := b.terms(c)
+	number, err := b.Number(c, req)
+	if err != nil {
 		e.line.refuse()
-		return nil, ErrNoNumber
+		return nil, err
 	}
 	spare := 0
 	if instead != nil && instead.entry == e && !instead.ended.Load() {

@@ -56,3 +56,24 @@ func FuzzInDialog(f *testing.F) {
 		})
 	})
 }
+
+// FuzzChallenge has us answer any challenge: nothing may panic, and what goes out is a message.
+func FuzzChallenge(f *testing.F) {
+	f.Add(`Digest realm="home", nonce="1", qop="auth,auth-int", algorithm=MD5-sess, opaque="x", charset=UTF-8, userhash=true, domain="a b"`)
+	f.Add(`Digest realm="a\"b", nonce="1\\", qop="auth-int", algorithm=SHA-512-256`)
+	f.Add(`Digest realm="home", nonce="1", stale=true, Basic realm="x"`)
+	f.Fuzz(func(t *testing.T, value string) {
+		req := invite(t)
+		res := message.NewResponse(req, 401, "")
+		res.Add("WWW-Authenticate", value)
+		c := newCredentials("u", "p")
+		if !c.learn(res, &round{}) {
+			return
+		}
+		c.apply(req)
+		m, err := message.Parse(req.Bytes())
+		if err != nil || len(m.Headers) != len(req.Headers) {
+			t.Errorf("%q: %v in\n%s", value, err, req.Bytes())
+		}
+	})
+}

@@ -70,7 +70,7 @@ var rfc4475 = []row{
 	{file: "rfc4475/lwsdisp", section: "3.1.1.6", what: "no LWS between display name and <", udp: "200", why: "an error of RFC 3261's grammar: accepted"},
 	{file: "rfc4475/longreq", section: "3.1.1.7", what: "long values in header fields", udp: "200", why: well},
 	{file: "rfc4475/dblreq", section: "3.1.1.8", what: "extra trailing octets in a UDP datagram", udp: "405", tcp: "405, 400" + closed, why: "trailing octets are ignored (RFC 3261 §18.3); on a stream they are the next message, an INVITE without Contact whose Content-Length is 1 too small"},
-	{file: "rfc4475/semiuri", section: "3.1.1.9", what: "semicolon-separated parameters in URI user part", udp: "404", why: "all of it is the user part, and no room can have that number"},
+	{file: "rfc4475/semiuri", section: "3.1.1.9", what: "semicolon-separated parameters in URI user part", udp: "404", why: well + "; all of it is the user part, and no room can have that number"},
 	{file: "rfc4475/transports", section: "3.1.1.10", what: "varied and unknown transport types", udp: "200", why: well},
 	{file: "rfc4475/mpart01", section: "3.1.1.11", what: "multipart MIME message", udp: "405", why: well + "; MESSAGE is known and not taken"},
 	{file: "rfc4475/unreason", section: "3.1.1.12", what: "unusual reason phrase", udp: nothing, why: well + "; " + noAnswer},

@@ -3,6 +3,7 @@ package sipua
 import (
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -95,16 +96,32 @@ func TestCallsHalfOpenAreBoundedUntilTheirACK(t *testing.T) {
 	}
 }
 
-func TestALateMixerRefusesNewCalls(t *testing.T) {
-	var late atomic.Uint64
-	b := newBridge(t, func(c *Config) { c.Overload.Late = func() uint64 { return late.Add(1) } })
+func TestAMixerThatStaysLateRefusesNewCalls(t *testing.T) {
+	var looks atomic.Uint64
+	b := newBridge(t, func(c *Config) {
+		c.Overload = overload.Config{Rate: -1, Late: func() uint64 { return looks.Add(1) }}
+	})
 	w := b.phone(t, "UDP")
-	w.send("OPTIONS", "")
-	w.want(message.Options, 200)
-	w.send("INVITE", w.sdp())
-	w.want(message.Invite, 503)
-	if n := refusedFor(t, b, "late"); n != 1 {
-		t.Errorf("got %v refused because the mixer is late", n)
+	for looks.Load() < 6 { // about half a second
+		w.send("OPTIONS", "")
+		w.want(message.Options, 200)
+	}
+	const calls = 100 // in less than two seconds, of 50 a second that always pass
+	callID := w.callID
+	for i := range calls {
+		w.callID = callID + "-" + strconv.Itoa(i)
+		w.sendSeq("INVITE", 1, "not wanted", "Content-Type: text/plain")
+	}
+	for n := 0; ; n++ {
+		if n > 10*calls {
+			t.Fatal("nobody is refused")
+		}
+		if res := w.read(); res.StatusCode == 503 {
+			break
+		}
+	}
+	if n := refusedFor(t, b, "late"); n == 0 {
+		t.Error("nobody counts as refused because the mixer is late")
 	}
 }
 

@@ -1,6 +1,9 @@
 package overload
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 // pace is how many INVITEs a second are taken while the mixer is late: less with each look that finds it late, more again while it is in time, and
 // without a bound when nobody has been refused for a while. A bridge that is offered too much so takes about as many calls as it can serve, and
@@ -14,6 +17,7 @@ type pace struct {
 	rate    float64 // of those a second, smoothed over about a second: what the bridge is able to
 	refused int64   // when somebody was refused last, ns
 	slowed  int64   // when limit was lowered last, ns
+	lately  uint    // the last looks, a bit each: 1 found the mixer late
 	looked  int64
 }
 
@@ -27,6 +31,9 @@ const (
 	// least is what is always taken; quiet is how long nobody is refused before the bound is lifted.
 	least = 50.0
 	quiet = 5 * time.Second
+	// persistent is in how many of the last looks, about a second of them, the mixer must have been late before a bound is set at all: something
+	// else on the machine may hold everything up for 60 ms, and is gone then; too many calls stay.
+	persistent, lastLooks = 3, 10
 )
 
 // look takes what was seen of the mixer.
@@ -36,11 +43,18 @@ func (p *pace) look(now int64, late bool) {
 		p.rate += share * (float64(p.served)/span - p.rate)
 	}
 	p.served, p.looked = 0, now
+	p.lately = p.lately << 1 & (1<<lastLooks - 1)
+	if late {
+		p.lately |= 1
+	}
 	switch {
+	case late && p.limit == 0 && bits.OnesCount(p.lately) < persistent: // not yet
 	case late && (p.limit == 0 || p.limit > 0.9*p.rate && now-p.slowed >= int64(slowEvery)):
 		from := p.rate
 		if p.limit > 0 {
 			from = min(p.limit, p.rate)
+		} else {
+			p.tokens, p.filled = 0, now // what was not asked for before there was a bound is not saved up
 		}
 		p.limit, p.ceiling, p.slowed = max(least, slower*from), from, now
 	case late || p.limit == 0: // late and slow: what waits is being served

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,11 +36,10 @@ type call struct {
 	repeated bool
 }
 
-// caller places calls from one UDP socket.
+// caller places calls, in turn from each of its UDP sockets.
 type caller struct {
 	o     options
-	conn  *net.UDPConn
-	local string
+	conns []*net.UDPConn
 	sink  int // port that the sound goes to, where nobody listens to it
 	id    string
 	again int
@@ -55,45 +53,53 @@ type caller struct {
 
 // placeCalls offers calls at a steady rate: it waits for nothing (an open loop), so that a bridge that is slow gets no less of them.
 func placeCalls(ctx context.Context, o options) (Result, error) {
-	conn, err := dial(o.to)
-	if err != nil {
-		return Result{}, err
+	var conns []*net.UDPConn
+	for i := range max(o.sources, 1) {
+		conn, err := dial(i, o.to)
+		if err != nil {
+			return Result{}, err
+		}
+		defer func() { _ = conn.Close() }() // nothing of it is wanted any more
+		conns = append(conns, conn)
 	}
-	defer func() { _ = conn.Close() }() // nothing of it is wanted any more
 	sink, err := net.ListenUDP("udp", &net.UDPAddr{IP: o.to.Addr().AsSlice()})
 	if err != nil {
 		return Result{}, fmt.Errorf("calls: %w", err)
 	}
 	defer func() { _ = sink.Close() }()
 	c := &caller{
-		o: o, conn: conn, local: conn.LocalAddr().String(), sink: sink.LocalAddr().(*net.UDPAddr).Port,
-		id: strconv.FormatInt(time.Now().UnixNano(), 36),
+		o: o, conns: conns, sink: sink.LocalAddr().(*net.UDPAddr).Port, id: strconv.FormatInt(time.Now().UnixNano(), 36),
 	}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		c.read()
-	}()
+	var readers sync.WaitGroup
+	for _, conn := range conns {
+		readers.Go(func() { c.read(conn) })
+	}
 	start := time.Now()
 	c.offer(ctx)
 	offered := time.Since(start)
 	c.linger(ctx)
-	_ = conn.SetReadDeadline(time.Now())
-	<-read
+	for _, conn := range conns {
+		_ = conn.SetReadDeadline(time.Now())
+	}
+	readers.Wait()
 	r := c.result()
 	r.Seconds = offered.Seconds()
 	r.Rate = float64(r.Offered) / offered.Seconds()
 	return r, nil
 }
 
-func dial(to netip.AddrPort) (*net.UDPConn, error) {
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+// dial opens the nth socket; each has a loopback address of its own.
+func dial(n int, to netip.AddrPort) (*net.UDPConn, error) {
+	conn, err := net.DialUDP("udp", &net.UDPAddr{IP: address(n)}, net.UDPAddrFromAddrPort(to))
 	if err != nil {
 		return nil, fmt.Errorf("calls: %w", err)
 	}
 	_ = conn.SetReadBuffer(4 << 20)
 	return conn, nil
 }
+
+// address is the nth loopback address.
+func address(n int) net.IP { return net.IPv4(127, 0, byte(n/250), byte(1+n%250)) }
 
 // offer sends INVITEs when they are due, and the BYEs of those that were answered.
 func (c *caller) offer(ctx context.Context) {
@@ -144,7 +150,7 @@ func (c *caller) invite(n int) {
 	c.mu.Lock()
 	c.calls = append(c.calls, k)
 	c.mu.Unlock()
-	c.send(c.invitation(k))
+	c.send(k, c.invitation(k))
 }
 
 // unheard are the BYEs that were not answered in time, to be repeated (RFC 3261 §17.1.2.2): after 0.5, 1.5 and 3.5 s. The lock is held.
@@ -178,6 +184,8 @@ func (c *caller) uri(k *call) string {
 	return "sip:" + room + "@" + c.o.to.String()
 }
 
+func (c *caller) local(k *call) string { return c.conns[k.number%len(c.conns)].LocalAddr().String() }
+
 // request is a request of a call's; an ACK of a refusal has the INVITE's branch.
 func (c *caller) request(k *call, method string, seq int, uri, more, body string) string {
 	branch := fmt.Sprintf("z9hG4bK%s.%d.%d%s", c.id, k.number, seq, method[:1])
@@ -188,12 +196,16 @@ func (c *caller) request(k *call, method string, seq int, uri, more, body string
 	if k.toTag != "" {
 		to = ";tag=" + k.toTag
 	}
+	local := c.local(k)
 	return fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=%s\r\nMax-Forwards: 70\r\nFrom: <sip:load@%s>;tag=%d\r\nTo: <%s>%s\r\n"+
 		"Call-ID: %s.%d\r\nCSeq: %d %s\r\nContact: <sip:load@%s>\r\n%sContent-Length: %d\r\n\r\n%s",
-		method, uri, c.local, branch, c.local, k.number, c.uri(k), to, c.id, k.number, seq, method, c.local, more, len(body), body)
+		method, uri, local, branch, local, k.number, c.uri(k), to, c.id, k.number, seq, method, local, more, len(body), body)
 }
 
-func (c *caller) send(text string) { _, _ = c.conn.Write([]byte(text)) } // what the kernel drops is repeated or missed
+// send sends for a call; what the kernel drops is repeated or missed.
+func (c *caller) send(k *call, text string) {
+	_, _ = c.conns[k.number%len(c.conns)].Write([]byte(text))
+}
 
 // hangUp sends the BYEs that are due, and repeats INVITEs that have had no answer, once.
 func (c *caller) hangUp(now time.Time) {
@@ -215,18 +227,18 @@ func (c *caller) hangUp(now time.Time) {
 	}
 	c.mu.Unlock()
 	for _, k := range due {
-		c.send(c.request(k, "BYE", 2, k.contact, "", ""))
+		c.send(k, c.request(k, "BYE", 2, k.contact, "", ""))
 	}
 	for _, k := range again {
-		c.send(c.invitation(k))
+		c.send(k, c.invitation(k))
 	}
 }
 
 // read takes the responses.
-func (c *caller) read() {
+func (c *caller) read(conn *net.UDPConn) {
 	buf := make([]byte, 4096)
 	for {
-		n, err := c.conn.Read(buf)
+		n, err := conn.Read(buf)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) || isTimeout(err) {
 				return
@@ -284,7 +296,7 @@ func (c *caller) take(text string, now time.Time) {
 	}
 	c.mu.Unlock()
 	if answer != "" {
-		c.send(answer)
+		c.send(k, answer)
 	}
 }
 
@@ -337,69 +349,4 @@ func quantiles(d []time.Duration) (p50, p95, most float64) {
 		return math.Round(float64(d[min(len(d)-1, int(share*float64(len(d))))].Microseconds())/10) / 100
 	}
 	return ms(0.5), ms(0.95), ms(1)
-}
-
-// flood sends OPTIONS and counts what comes back.
-func flood(ctx context.Context, o options) (Result, error) {
-	conn, err := dial(o.to)
-	if err != nil {
-		return Result{}, err
-	}
-	defer func() { _ = conn.Close() }() // nothing of it is wanted any more
-	r := Result{Statuses: map[string]int{}}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		buf := make([]byte, 4096)
-		for {
-			n, err := conn.Read(buf)
-			if isTimeout(err) || errors.Is(err, net.ErrClosed) {
-				return
-			}
-			if n > 12 && bytes.HasPrefix(buf, []byte("SIP/2.0 ")) {
-				r.Statuses[string(buf[8:11])]++
-			}
-		}
-	}()
-	local, start := conn.LocalAddr().String(), time.Now()
-	for now := start; now.Sub(start) < o.last && ctx.Err() == nil; now = time.Now() {
-		for due := int(now.Sub(start).Seconds() * o.rate); r.Offered < due; r.Offered++ {
-			_, _ = fmt.Fprintf(conn, "OPTIONS sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\nFrom: <sip:f@f>;tag=%d\r\n"+
-				"To: <sip:x@x>\r\nCall-ID: %d\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", o.to, local, r.Offered, r.Offered, r.Offered)
-		}
-		time.Sleep(time.Millisecond)
-	}
-	r.Seconds = time.Since(start).Seconds()
-	r.Rate = float64(r.Offered) / r.Seconds
-	_ = conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-	<-read
-	return r, nil
-}
-
-// idle opens connections that say one OPTIONS, so that the bridge has read from each, and then nothing.
-func idle(ctx context.Context, o options) (Result, error) {
-	var r Result
-	start := time.Now()
-	for i := range o.calls {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+i/50/250), byte(1+i/50%250))}}
-		conn, err := d.DialContext(ctx, "tcp", o.to.String())
-		if err != nil {
-			return r, fmt.Errorf("idle: connection %d: %w", i, err)
-		}
-		defer func() { _ = conn.Close() }() // nothing of it is wanted any more
-		r.Offered++
-		_, _ = fmt.Fprintf(conn, "OPTIONS sip:x@%s SIP/2.0\r\nVia: SIP/2.0/TCP %s;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\nFrom: <sip:f@f>;tag=%d\r\n"+
-			"To: <sip:x@x>\r\nCall-ID: i%d\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", o.to, conn.LocalAddr(), i, i, i)
-		_ = conn.SetReadDeadline(time.Now().Add(patience))
-		if n, err := conn.Read(make([]byte, 2048)); err == nil && n > 0 {
-			r.Accepted++
-		}
-	}
-	r.Seconds = time.Since(start).Seconds()
-	r.Rate = float64(r.Offered) / r.Seconds
-	select {
-	case <-time.After(o.last):
-	case <-ctx.Done():
-	}
-	return r, nil
 }

@@ -1,9 +1,13 @@
 // Command signal loads the signalling of a confbridge, on loopback, and says how it was served:
 //
 //	signal calls   --to 127.0.0.1:5060 --rate 900 --for 60s   places calls, whatever becomes of those before (open loop)
+//	signal sipp    --to 127.0.0.1:5060 --rate 500 --for 30s   lets SIPp place them
 //	signal flood   --to 127.0.0.1:5060 --rate 20000 --for 10s sends OPTIONS
 //	signal unacked --to 127.0.0.1:5060 --rate 500 --calls 2000 --room none  INVITEs whose answers are never acknowledged
-//	signal idle    --to 127.0.0.1:5060 --calls 5000 --for 5s  opens TCP connections, from many loopback addresses, and waits
+//	signal idle    --to 127.0.0.1:5060 --calls 5000 --for 5s  opens TCP (--tls: TLS) connections, from many loopback addresses, and waits
+//	signal pipelined --to 127.0.0.1:5060 --calls 5000         requests of one call on one TCP connection, all at once
+//	signal able    --to 127.0.0.1:5060 --rate 250 --for 8s    looks for the highest rate at which all calls are answered in full
+//	signal table   FILE PAGE                                  puts such results into a page
 //
 // --pid names the bridge's process, whose CPU and memory are then measured. The result is one line of JSON.
 package main
@@ -17,6 +21,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -32,6 +37,9 @@ type options struct {
 	hold  time.Duration
 	room  string
 	pid   int
+	tls   bool
+	// sources is from how many addresses calls come.
+	sources int
 }
 
 // Result is what a run came to; what a mode does not measure is zero.
@@ -49,6 +57,7 @@ type Result struct {
 	Statuses   map[string]int `json:"statuses,omitempty"`
 	Silent     int            `json:"silent"` // INVITEs that were never answered
 	Again      int            `json:"sent_again"`
+	Inversions int            `json:"inversions,omitempty"` // answers that were not in their turn
 
 	AcceptMsP50 float64 `json:"accept_ms_p50"` // INVITE to 200
 	AcceptMsP95 float64 `json:"accept_ms_p95"`
@@ -57,10 +66,16 @@ type Result struct {
 
 	ServerCPU    float64 `json:"server_cpu"`    // of one core, while it was offered
 	GeneratorCPU float64 `json:"generator_cpu"` // the load's own
+	// ServerMicros is the bridge's CPU for each of what was offered, until all was answered.
+	ServerMicros float64 `json:"server_us_each"`
 	RSSBefore    int64   `json:"rss_before"`
 	RSSPeak      int64   `json:"rss_peak"`
 	RSSAfter     int64   `json:"rss_after"` // 5 s after the end
+
+	sippCPU time.Duration // of SIPp, where that was the load
 }
+
+const modes = "calls, sipp, flood, unacked, idle, pipelined, able, machine or table"
 
 func main() {
 	var o options
@@ -71,11 +86,26 @@ func main() {
 	flag.DurationVar(&o.hold, "hold", time.Second, "how long a call lasts")
 	flag.StringVar(&o.room, "room", "", "number to call; empty: twenty rooms in turn")
 	flag.IntVar(&o.pid, "pid", 0, "of the bridge; 0: is not measured")
+	flag.BoolVar(&o.tls, "tls", false, "idle, pipelined: over TLS")
+	flag.IntVar(&o.sources, "sources", 1, "calls: from how many addresses")
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "signal: calls, flood, unacked or idle?")
+		fmt.Fprintln(os.Stderr, "signal: "+modes+"?")
 		os.Exit(2)
 	}
 	mode := os.Args[1]
+	switch mode {
+	case "machine":
+		_ = json.NewEncoder(os.Stdout).Encode(machine())
+		return
+	case "table":
+		if err := table(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "signal:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	runtime.LockOSThread()
+	proc.Prefer()
 	_ = flag.CommandLine.Parse(os.Args[2:]) // it exits by itself
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -97,10 +127,10 @@ func main() {
 // run measures around one mode.
 func run(ctx context.Context, mode string, o options) (Result, error) {
 	do, ok := map[string]func(context.Context, options) (Result, error){
-		"calls": placeCalls, "flood": flood, "unacked": placeCalls, "idle": idle,
+		"calls": placeCalls, "flood": flood, "unacked": placeCalls, "idle": idle, "pipelined": pipelined, "able": able, "sipp": sipp,
 	}[mode]
 	if !ok {
-		return Result{}, fmt.Errorf("%q: calls, flood, unacked or idle", mode)
+		return Result{}, fmt.Errorf("%q: %s", mode, modes)
 	}
 	if mode == "unacked" {
 		o.hold = -1
@@ -130,7 +160,10 @@ func run(ctx context.Context, mode string, o options) (Result, error) {
 	cpu1, cpuErr := cpu()
 	took := time.Since(start)
 	r.Mode, r.ServerCPU = mode, (cpu1-cpu0).Seconds()/took.Seconds()
-	r.GeneratorCPU = (ownCPU() - mine).Seconds() / took.Seconds()
+	if r.Offered > 0 && mode != "able" {
+		r.ServerMicros = float64((cpu1 - cpu0).Microseconds()) / float64(r.Offered)
+	}
+	r.GeneratorCPU = (ownCPU() - mine + r.sippCPU).Seconds() / took.Seconds()
 	if o.pid != 0 && mode != "idle" {
 		select {
 		case <-time.After(5 * time.Second):

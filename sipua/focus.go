@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua/message"
@@ -136,11 +137,12 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 	c.side = noSide{}
 	ctx, cancel := context.WithTimeout(ctx, setupTime)
 	defer cancel()
+	// The room's events keep these long after the call: a part of the INVITE's text would keep all of it, 64 kB if its sender likes.
 	seat.caller = rooms.Caller{
-		DisplayName: c.admitted.DisplayName, Address: c.admitted.Address, CallID: tx.Request().CallID,
+		DisplayName: strings.Clone(c.admitted.DisplayName), Address: strings.Clone(c.admitted.Address), CallID: strings.Clone(tx.Request().CallID),
 	}
 	if seat.predecessor = c.predecessor; seat.predecessor == nil {
-		p, err := s.rooms.Admit(ctx, c.admitted.Number, seat.caller)
+		p, err := s.rooms.Admit(ctx, strings.Clone(c.admitted.Number), seat.caller)
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				err = cause

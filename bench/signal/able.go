@@ -12,10 +12,11 @@ const (
 	rest      = 2 * time.Second
 	most      = 8000
 	bisection = 3
+	fewest    = 50
 )
 
 // able looks for the highest rate of calls that are answered in full: it doubles the rate until they are not, and then halves the step three times.
-// A rate that was missed is tried once more, as somebody else may have taken the machine. The result is that of the highest rate that held.
+// Where not even the first rate is answered, it halves it until one is. A rate that was missed is tried once more, as somebody else may have taken the machine. The result is that of the highest rate that held.
 func able(ctx context.Context, o options) (best Result, err error) {
 	try := func(rate float64) (bool, error) {
 		for range 2 {
@@ -45,6 +46,17 @@ func able(ctx context.Context, o options) (best Result, err error) {
 			break
 		}
 		low = high
+	}
+	for low == 0 && high/2 >= fewest {
+		ok, err := try(high / 2)
+		if err != nil {
+			return best, err
+		}
+		if ok {
+			low = high / 2
+		} else {
+			high /= 2
+		}
 	}
 	for range bisection {
 		if low == 0 {

@@ -3,8 +3,6 @@ package sipua
 import (
 	"errors"
 	"math/rand/v2"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/confbridge/confbridge/sipua/message"
@@ -207,14 +205,11 @@ func (c *call) backOff() time.Duration {
 
 // retryAfter is what a Retry-After field says (RFC 3261 §20.33), or otherwise; at most an hour.
 func retryAfter(res *message.Message, otherwise time.Duration) time.Duration {
-	v, _ := res.Header("Retry-After")
-	v, _, _ = strings.Cut(v, ";")
-	v, _, _ = strings.Cut(v, "(")
-	n, err := strconv.ParseUint(strings.TrimSpace(v), 10, 32)
-	if err != nil {
+	r, ok := res.RetryAfter()
+	if !ok {
 		return otherwise
 	}
-	return min(time.Duration(n)*time.Second, time.Hour)
+	return min(r.After, time.Hour)
 }
 
 // prackChange acknowledges a reliable provisional response to a re-INVITE of ours (RFC 3262 §4).

@@ -187,7 +187,8 @@ func (r *registration) register(ctx context.Context) time.Duration {
 		case res.StatusCode == 401 || res.StatusCode == 403 || res.StatusCode == 407:
 			return r.failed(ctx, status(res), target, refusedWait)
 		default:
-			return r.failed(ctx, status(res), target, retryAfter(res))
+			retry, _ := res.RetryAfter()
+			return r.failed(ctx, status(res), target, retry.After)
 		}
 	}
 	return r.failed(ctx, "423 again and again", "", refusedWait)
@@ -332,16 +333,4 @@ func minExpires(res *message.Message) time.Duration {
 		return 0
 	}
 	return min(time.Duration(n)*time.Second, maxExpiry)
-}
-
-// retryAfter is the Retry-After field (RFC 3261 §20.33); 0 where there is none.
-func retryAfter(res *message.Message) time.Duration {
-	v, _ := res.Header("Retry-After")
-	v, _, _ = strings.Cut(v, ";")
-	v, _, _ = strings.Cut(v, "(")
-	n, err := strconv.ParseUint(strings.TrimSpace(v), 10, 32)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(n) * time.Second
 }

@@ -23,6 +23,12 @@ func (u URI) IsZero() bool { return u.Scheme == "" }
 // IsSIP says whether the scheme is sip or sips.
 func (u URI) IsSIP() bool { return u.Scheme == "sip" || u.Scheme == "sips" }
 
+// Shown returns what of a URI may be shown to others: all but its password and what it would put into a request (RFC 3261 §19.1.1).
+func (u URI) Shown() URI {
+	u.Password, u.Headers = "", ""
+	return u
+}
+
 // UserText is the user part without its escapes; for a tel URI it is the number without visual separators. It may hold
 // any octet, also NUL, CR and LF.
 func (u URI) UserText() string {

@@ -85,7 +85,7 @@ func shown(req *message.Message, trusted bool) (name, address string) {
 	if trusted {
 		for _, a := range req.AssertedIdentities() {
 			if address == "" {
-				address = public(a.URI)
+				address = a.URI.Shown().String()
 			}
 			if name == "" {
 				name = a.Display
@@ -93,15 +93,9 @@ func shown(req *message.Message, trusted bool) (name, address string) {
 		}
 	}
 	if address == "" {
-		return req.From.Display, public(req.From.URI)
+		return req.From.Display, req.From.URI.Shown().String()
 	}
 	return name, address
-}
-
-// public is a URI without what is nobody else's business: a password and header fields (RFC 3261 §19.1.1).
-func public(u message.URI) string {
-	u.Password, u.Headers = "", ""
-	return u.String()
 }
 
 // line counts a trunk's calls.

@@ -37,7 +37,7 @@ func newPing(g *Group, cfg Ping, send Sender) *ping {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 8 * time.Second
 	}
-	return &ping{g: g, cfg: cfg, uri: uri, send: send, state: PingState{Name: cfg.Name, URI: uri.String(), Changed: time.Now()}}
+	return &ping{g: g, cfg: cfg, uri: uri, send: send, state: PingState{Name: cfg.Name, URI: uri.Shown().String(), Changed: time.Now()}}
 }
 
 func (p *ping) seen() PingState {

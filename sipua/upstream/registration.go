@@ -63,7 +63,7 @@ func newRegistration(g *Group, cfg Registration, send Sender) *registration {
 		r.expires = time.Hour
 	}
 	r.state = RegistrationState{
-		Name: cfg.Name, Registrar: p.registrar.String(), Address: p.address.String(), Contact: r.user, Changed: time.Now(),
+		Name: cfg.Name, Registrar: p.registrar.String(), Address: p.address.Shown().String(), Contact: r.user, Changed: time.Now(),
 	}
 	return r
 }

@@ -414,6 +414,24 @@ func TestPings(t *testing.T) {
 	})
 }
 
+func TestPasswordsInURIsAreNotShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire(reply(200))
+		g, err := Start(t.Context(), Config{
+			Registrations: []Registration{{Name: "a", Registrar: "sip:x:geheim@example.com", Address: "sip:4930:geheim@example.com"}},
+			Pings:         []Ping{{Name: "b", URI: "sip:p:geheim@example.com;transport=tcp"}},
+		}, func(string, string) Sender { return w })
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, p := g.Registrations()[0], g.Pings()[0]
+		if r.Registrar != "sip:example.com" || r.Address != "sip:4930@example.com" || p.URI != "sip:p@example.com;transport=tcp" {
+			t.Errorf("got %q, %q, %q", r.Registrar, r.Address, p.URI)
+		}
+		g.Close()
+	})
+}
+
 func TestConfigurationsThatCannotWork(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"no registrar":               {Registrations: []Registration{{Name: "a", User: "u"}}},

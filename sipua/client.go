@@ -133,7 +133,8 @@ type DialConfig struct {
 // Dial places a call: an INVITE with an offer, sent to where RFC 3263 says, in turn where several servers stand for the
 // URI; 3xx are followed (RFC 3261 §8.1.3.4). It returns when the call is answered, or with the error that ended it:
 // *StatusError where the peer refused; ErrNoAnswer wrapping what went wrong otherwise; an error of packages sdp, media
-// or transport. If ctx ends first, the INVITE is cancelled (RFC 3261 §9.1) and the context's error returned.
+// or transport. If ctx ends first, or Close begins, the INVITE is cancelled (RFC 3261 §9.1) and the context's error returned, or
+// ErrShutdown.
 func (c *Client) Dial(ctx context.Context, cfg DialConfig) (*OutCall, error) {
 	uri, err := message.ParseURI(cfg.URI)
 	if err != nil {
@@ -160,7 +161,37 @@ type dialling struct {
 	early       *earlyDialogs // of the INVITE under way
 }
 
+// untilClosed begins what Close waits for, and ends its context when that begins; end must be called.
+func (c *Client) untilClosed(ctx context.Context) (_ context.Context, end func(), err error) {
+	c.ep.mu.Lock()
+	defer c.ep.mu.Unlock()
+	if c.ep.closed {
+		return nil, nil, ErrShutdown
+	}
+	c.ep.wg.Add(1)
+	ctx, cancel := context.WithCancelCause(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-c.ep.closing:
+			cancel(ErrShutdown)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		cancel(nil)
+		<-watched
+		c.ep.wg.Done()
+	}, nil
+}
+
 func (c *Client) dial(ctx context.Context, cfg DialConfig, uri message.URI) (*OutCall, error) {
+	ctx, end, err := c.untilClosed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	d := &dialling{c: c, cfg: cfg, to: uri, callID: newTag(), tag: newTag(), timer: sessionTimer{want: c.ep.session}}
 	auth := newCredentials(cfg.User, cfg.Password)
 	got, err := c.ep.ask(ctx, &outgoing{uri: uri, build: d.build, wait: d.final, again: d.again, auth: auth, redirected: true})
@@ -281,18 +312,11 @@ func (d *dialling) final(ctx context.Context, tx *transaction.ClientTx) (res *me
 // that has not been heard at all is not waited for by Close.
 func (c *Client) abandon(tx *transaction.ClientTx, early *earlyDialogs, heard bool) {
 	_ = tx.Cancel() // ErrEnded: a final response has just come, and is read below
-	c.ep.mu.Lock()
-	defer c.ep.mu.Unlock()
-	if c.ep.closed {
-		return // the transaction ends with the layer
-	}
 	closing := c.ep.closing
 	if heard {
 		closing = nil
 	}
-	c.ep.wg.Add(1)
-	go func() {
-		defer c.ep.wg.Done()
+	c.ep.wg.Go(func() { // Close waits at least for Dial, which has called
 		for {
 			select {
 			case res, ok := <-tx.Responses():
@@ -309,7 +333,7 @@ func (c *Client) abandon(tx *transaction.ClientTx, early *earlyDialogs, heard bo
 				return
 			}
 		}
-	}()
+	})
 }
 
 // answered takes the 2xx (RFC 3261 §13.2.2.4): the dialog begins, the ACK goes out, the call's goroutine starts.
@@ -319,6 +343,7 @@ func (c *Client) answered(got outcome, o *dialling, auth *credentials) (*OutCall
 	early.drain()
 	call, err := early.become(res)
 	if err != nil {
+		early.decline(res)
 		return nil, err
 	}
 	out := &OutCall{call: call, leg: &OutLeg{leg: leg}, done: make(chan struct{})}

@@ -369,3 +369,28 @@ func TestACallToNobodyIsGivenUpAtOnce(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestACallThatRingsWhenItsClientClosesIsCancelled(t *testing.T) {
+	c, peer := newClient(t), newCallee(t)
+	result := make(chan error, 1)
+	go func() {
+		_, err := c.Dial(patient(t), DialConfig{URI: peer.uri()})
+		result <- err
+	}()
+	peer.nextInvite()
+	peer.reliable(180, "rings", 1, "")
+	peer.read(message.Prack) // so it has been heard
+	closed := make(chan error, 1)
+	go func() { closed <- c.Close(patient(t)) }()
+	peer.ok(peer.read(message.Cancel))
+	peer.refuse(487, func(*message.Message) {})
+	if err := <-result; !errors.Is(err, ErrShutdown) {
+		t.Errorf("got %v, want ErrShutdown", err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Dial(t.Context(), DialConfig{URI: peer.uri()}); !errors.Is(err, ErrShutdown) {
+		t.Errorf("afterwards: got %v, want ErrShutdown", err)
+	}
+}

@@ -119,6 +119,7 @@ func (b *Buffer) Put(p Packet) Verdict {
 		if !b.confirmed(&p) {
 			return Invalid
 		}
+		b.stats.Restarts++
 		b.flush()
 		b.begin(&p)
 		seq, ts = b.newest, b.newestTS

@@ -94,6 +94,7 @@ func (b *Buffer) start(now time.Duration) bool {
 	}
 	if b.state == fresh {
 		b.skip(now)
+		b.expire() // one that others overtook may be older than the front was
 	}
 	f := b.front()
 	if f == nil {

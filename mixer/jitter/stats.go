@@ -8,6 +8,7 @@ type Stats struct {
 	Late      uint64 // came after their turn
 	Duplicate uint64 // came again
 	Overflow  uint64 // thrown out because more than Config.Max was held, or the stream jumped
+	Restarts  uint64 // jumps of the stream that a second packet confirmed: the sender began anew
 	Inserted  uint64 // concealed to stretch time: the delay grew by them
 	Cut       uint64 // merged away: the delay shrank by them
 

@@ -10,7 +10,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/mixer/quality"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
 )
@@ -23,11 +25,13 @@ const testWait = 20 * time.Second
 // mute is a telephone that says nothing.
 type mute struct{}
 
-func (mute) Format() codec.Format {
-	return codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}
+func (mute) Profile() codec.Profile {
+	return codec.Profile{Format: codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}}
 }
 func (mute) Receive(time.Time, rooms.Inlet) error { return nil }
 func (mute) Send(time.Time, []byte, int)          {}
+func (mute) Mixed([]mixer.Source)                 {}
+func (mute) Observe(quality.Local)                {}
 func (mute) Close() error                         { return nil }
 
 // bridge is a registry behind a gRPC server on a loopback port, with a client.

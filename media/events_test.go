@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pion/rtp"
+
+	"github.com/confbridge/confbridge/mixer/codec"
 )
 
 // dtmf is a telephone-event packet.
@@ -200,7 +202,7 @@ func TestPressKey(t *testing.T) {
 func TestPressedKeysAreHeardAsPressed(t *testing.T) {
 	e := newTestEngine(t, Config{})
 	a, b := openLeg(t, e, "127.0.0.1"), openLeg(t, e, "127.0.0.1")
-	s := Stream{Remote: b.Addr(), Send: true, Receive: true, Payloads: []Payload{{111, 111, opus}}, Events: []EventPayload{{101, 101, 8000}, {102, 102, 48000}}}
+	s := Stream{Remote: b.Addr(), Send: true, Receive: true, Payloads: []Payload{{111, 111, codec.Profile{Format: opus}}}, Events: []EventPayload{{101, 101, 8000}, {102, 102, 48000}}}
 	configure(t, a, s)
 	s.Remote = a.Addr()
 	configure(t, b, s)

@@ -5,7 +5,9 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/mixer/quality"
 )
 
 const (
@@ -17,7 +19,7 @@ const (
 )
 
 // Leg is one caller's RTP and RTCP. One goroutine owns it: who opened it, until it is handed to a room; then the
-// room's. Format, Receive, Send and Close are what package rooms asks of a leg.
+// room's. Profile, Receive, Send, Mixed, Observe and Close are what package rooms asks of a leg.
 //
 // Receive and Send do not allocate, whatever comes in, but for the peer's RTCP BYE and the error that ends a leg.
 type Leg struct {
@@ -60,13 +62,22 @@ func newLeg(e *Engine, local netip.AddrPort, rtp, rtcp socket) *Leg {
 // Addr is the local RTP address; RTCP is on the next port.
 func (l *Leg) Addr() netip.AddrPort { return l.local }
 
-// Format is the codec that Send takes. It is the zero Format before Configure.
-func (l *Leg) Format() codec.Format {
+// Profile is how Send's payloads are to be made. It is the zero Profile before Configure.
+func (l *Leg) Profile() codec.Profile {
 	if len(l.stream.Payloads) == 0 {
-		return codec.Format{}
+		return codec.Profile{}
 	}
-	return l.stream.Payloads[0].Format
+	return l.stream.Payloads[0].Profile
 }
+
+// Format is the codec of Profile.
+func (l *Leg) Format() codec.Format { return l.Profile().Format }
+
+// Mixed says who is heard in what the coming calls of Send carry. The slice is copied.
+func (l *Leg) Mixed(sources []mixer.Source) {}
+
+// Observe takes what is known of how the leg's sound comes in, for the reports to the peer.
+func (l *Leg) Observe(q quality.Local) {}
 
 // Configure sets or changes what was agreed (ErrInvalid, ErrClosed); on an error nothing has changed. A changed
 // remote address ends the latch on the old one. The slices in s are kept and must not be written to afterwards.

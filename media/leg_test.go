@@ -217,14 +217,16 @@ func TestAPayloadTypeThatChangesRestarts(t *testing.T) {
 
 func TestConfigureRefuses(t *testing.T) {
 	l := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1")
-	good := Stream{Remote: netip.MustParseAddrPort("127.0.0.1:9"), Payloads: []Payload{{0, 0, pcmu}}}
+	good := Stream{Remote: netip.MustParseAddrPort("127.0.0.1:9"), Payloads: []Payload{{0, 0, codec.Profile{Format: pcmu}}}}
 	configure(t, l, good)
 	for name, change := range map[string]func(*Stream){
-		"no payload type":           func(s *Stream) { s.Payloads = nil },
-		"a payload type above 127":  func(s *Stream) { s.Payloads = []Payload{{128, 0, pcmu}} },
-		"one number for two":        func(s *Stream) { s.Events = []EventPayload{{0, 0, 8000}} },
-		"an event without a clock":  func(s *Stream) { s.Events = []EventPayload{{101, 101, 0}} },
-		"a codec it does not know":  func(s *Stream) { s.Payloads = []Payload{{9, 9, codec.Format{Name: "G729", ClockRateHz: 8000}}} },
+		"no payload type":          func(s *Stream) { s.Payloads = nil },
+		"a payload type above 127": func(s *Stream) { s.Payloads = []Payload{{128, 0, codec.Profile{Format: pcmu}}} },
+		"one number for two":       func(s *Stream) { s.Events = []EventPayload{{0, 0, 8000}} },
+		"an event without a clock": func(s *Stream) { s.Events = []EventPayload{{101, 101, 0}} },
+		"a codec it does not know": func(s *Stream) {
+			s.Payloads = []Payload{{9, 9, codec.Profile{Format: codec.Format{Name: "G729", ClockRateHz: 8000}}}}
+		},
 		"an address of other kind":  func(s *Stream) { s.Remote = netip.MustParseAddrPort("[::1]:9") },
 		"another for RTCP likewise": func(s *Stream) { s.RemoteRTCP = netip.MustParseAddrPort("[::1]:9") },
 	} {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/confbridge/confbridge/mixer/codec"
 )
 
 // gather reads the metrics as name, labels and value.
@@ -101,7 +103,7 @@ func TestLegsOfManyRooms(t *testing.T) {
 				return
 			}
 			defer func() { _, _ = a.Close(), b.Close() }()
-			s := Stream{Remote: b.Addr(), Send: true, Receive: true, Payloads: []Payload{{0, 0, pcmu}}}
+			s := Stream{Remote: b.Addr(), Send: true, Receive: true, Payloads: []Payload{{0, 0, codec.Profile{Format: pcmu}}}}
 			errA = a.Configure(s)
 			s.Remote = a.Addr()
 			errB = b.Configure(s)

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/pion/rtp"
+
+	"github.com/confbridge/confbridge/mixer/codec"
 )
 
 func TestParse(t *testing.T) {
@@ -99,7 +101,7 @@ func bare(e *Engine) *Leg {
 	l := newLeg(e, signalledAddr, socket{fd: -1, v4: true}, socket{fd: -1, v4: true})
 	err := l.Configure(Stream{
 		Remote: signalledAddr, Send: true, Receive: true, Mux: true,
-		Payloads: []Payload{{0, 0, pcmu}, {8, 8, pcma}, {111, 111, opus}}, Events: []EventPayload{{101, 101, 8000}, {110, 110, 48000}},
+		Payloads: []Payload{{0, 0, codec.Profile{Format: pcmu}}, {8, 8, codec.Profile{Format: pcma}}, {111, 111, codec.Profile{Format: opus}}}, Events: []EventPayload{{101, 101, 8000}, {110, 110, 48000}},
 	})
 	if err != nil {
 		panic(err)

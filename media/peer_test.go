@@ -11,6 +11,7 @@ import (
 
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
+	"github.com/confbridge/confbridge/mixer/quality"
 	"github.com/pion/rtp"
 	"golang.org/x/sys/unix"
 )
@@ -40,11 +41,12 @@ type ear struct {
 	restarts []codec.Format
 	audio    []jitter.Packet
 	keys     []key
+	reports  []quality.Peer
 	absent   []uint16
 	early    bool // audio came before the first restart
 }
 
-func (e *ear) Restart(f codec.Format) { e.restarts = append(e.restarts, f) }
+func (e *ear) Restart(f codec.Format, _ uint32) { e.restarts = append(e.restarts, f) }
 
 func (e *ear) Audio(p jitter.Packet) {
 	e.early = e.early || len(e.restarts) == 0
@@ -53,6 +55,7 @@ func (e *ear) Audio(p jitter.Packet) {
 }
 
 func (e *ear) Absent(sequence uint16)             { e.absent = append(e.absent, sequence) }
+func (e *ear) Report(p quality.Peer)              { e.reports = append(e.reports, p) }
 func (e *ear) Key(digit byte, held time.Duration) { e.keys = append(e.keys, key{digit, held}) }
 
 func (e *ear) sequences() []uint16 {
@@ -66,10 +69,11 @@ func (e *ear) sequences() []uint16 {
 // deaf is an Inlet that costs nothing.
 type deaf struct{ packets int }
 
-func (d *deaf) Restart(codec.Format)    {}
-func (d *deaf) Audio(jitter.Packet)     { d.packets++ }
-func (d *deaf) Absent(uint16)           {}
-func (d *deaf) Key(byte, time.Duration) {}
+func (d *deaf) Restart(codec.Format, uint32) {}
+func (d *deaf) Audio(jitter.Packet)          { d.packets++ }
+func (d *deaf) Absent(uint16)                {}
+func (d *deaf) Report(quality.Peer)          {}
+func (d *deaf) Key(byte, time.Duration)      {}
 
 // newTestEngine uses ports outside of those that the kernel gives to others.
 func newTestEngine(t testing.TB, cfg Config) *Engine {
@@ -165,7 +169,7 @@ func nextPort(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Add
 func (p *peer) stream() Stream {
 	return Stream{
 		Remote: addrOf(p.rtp), RemoteRTCP: addrOf(p.rtcp), Send: true, Receive: true,
-		Payloads: []Payload{{0, 0, pcmu}, {8, 8, pcma}},
+		Payloads: []Payload{{0, 0, codec.Profile{Format: pcmu}}, {8, 8, codec.Profile{Format: pcma}}},
 		Events:   []EventPayload{{101, 96, 8000}},
 	}
 }

@@ -120,7 +120,7 @@ func (l *Leg) audio(p arrived, h *rtp.Header, f codec.Format, payload []byte, sa
 	l.source.clock(h.Timestamp, p.at, f.ClockRateHz)
 	if l.restart {
 		l.restart = false
-		in.Restart(f)
+		in.Restart(f, h.SSRC)
 	}
 	in.Audio(jitter.Packet{
 		Sequence: h.SequenceNumber, Timestamp: h.Timestamp, Samples: samples, Marker: h.Marker,

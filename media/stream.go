@@ -7,6 +7,7 @@ import (
 
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
+	"github.com/confbridge/confbridge/mixer/quality"
 )
 
 // Stream is what offer and answer have agreed on, for one leg.
@@ -21,12 +22,17 @@ type Stream struct {
 	Payloads []Payload
 	// Events are the telephone-event payload types (RFC 4733).
 	Events []EventPayload
+	// Noise is the payload type of comfort noise (RFC 3389) that may come, 13 where it is the static one; 0: none.
+	Noise uint8
+	// LevelID and MixID are the header extensions that were agreed (RFC 8285), 1 to 14; 0: not agreed. LevelID brings the
+	// level of what the peer sends (RFC 6464), MixID takes those of who is in the mix (RFC 6465).
+	LevelID, MixID uint8
 }
 
 // Payload binds an RTP payload type to a format. Receiving and sending numbers may differ (RFC 3264 §5.1).
 type Payload struct {
 	ReceiveType, SendType uint8
-	Format                codec.Format
+	codec.Profile         // what is sent; what comes may be of any packet time
 }
 
 // EventPayload binds payload types to telephone-event at a clock rate.
@@ -37,10 +43,11 @@ type EventPayload struct {
 
 // Inlet takes what a leg receives; the same as rooms.Inlet, see there. Slices are valid during the call only.
 type Inlet interface {
-	Restart(f codec.Format)
+	Restart(f codec.Format, source uint32)
 	Audio(p jitter.Packet)
 	Absent(sequence uint16)
 	Key(digit byte, held time.Duration)
+	Report(p quality.Peer)
 }
 
 const (

@@ -5,8 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
+	"github.com/confbridge/confbridge/mixer/quality"
 )
 
 // cannedLeg brings the same payload for ever, without encoding it anew: the benchmark measures the room alone.
@@ -18,12 +20,14 @@ type cannedLeg struct {
 	stamp   uint32
 }
 
-func (l *cannedLeg) Format() codec.Format        { return l.format }
+func (l *cannedLeg) Profile() codec.Profile      { return codec.Profile{Format: l.format} }
+func (l *cannedLeg) Mixed([]mixer.Source)        {}
+func (l *cannedLeg) Observe(quality.Local)       {}
 func (l *cannedLeg) Send(time.Time, []byte, int) {}
 func (l *cannedLeg) Close() error                { return nil }
 func (l *cannedLeg) Receive(now time.Time, in Inlet) error {
 	if !l.started {
-		in.Restart(l.format)
+		in.Restart(l.format, 1)
 		l.started = true
 	}
 	samples := l.format.ClockRateHz / framesPerSecond
@@ -65,7 +69,8 @@ func BenchmarkTick(b *testing.B) {
 // discard is an Inlet that wants nothing.
 type discard struct{}
 
-func (discard) Restart(codec.Format)    {}
-func (discard) Audio(jitter.Packet)     {}
-func (discard) Absent(uint16)           {}
-func (discard) Key(byte, time.Duration) {}
+func (discard) Restart(codec.Format, uint32) {}
+func (discard) Report(quality.Peer)          {}
+func (discard) Audio(jitter.Packet)          {}
+func (discard) Absent(uint16)                {}
+func (discard) Key(byte, time.Duration)      {}

@@ -17,8 +17,9 @@ const (
 	KindKeyPressed
 	KindLocked
 	KindUnlocked
-	KindUpdated // settings of the room or of a participant that have no kind of their own
-	KindEnded   // the conference is over: everybody has left or was sent away
+	KindUpdated         // settings of the room or of a participant that have no kind of their own
+	KindEnded           // the conference is over: everybody has left or was sent away
+	KindDominantSpeaker // another participant has the floor; Participant is empty where nobody has
 )
 
 // Reason says why a participant left or a conference ended.

@@ -5,10 +5,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
+	"github.com/confbridge/confbridge/mixer/quality"
 )
 
 var (
@@ -21,6 +23,7 @@ var (
 // decoded and kept.
 type fakeLeg struct {
 	format  codec.Format
+	source  uint32
 	encoder codec.Encoder
 	decoder codec.Decoder
 	started bool
@@ -39,12 +42,13 @@ type fakeLeg struct {
 	dies     error
 	heard    []int16 // at format.SampleRateHz
 	received int     // calls of Receive
+	sent     *byte   // where the last payload lay
 	closed   int
 }
 
 func newFakeLeg(t testing.TB, f codec.Format, toneHz float64) *fakeLeg {
 	t.Helper()
-	enc, err := codec.NewEncoder(f)
+	enc, err := codec.NewEncoder(codec.Profile{Format: f})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +62,9 @@ func newFakeLeg(t testing.TB, f codec.Format, toneHz float64) *fakeLeg {
 	}
 }
 
-func (l *fakeLeg) Format() codec.Format { return l.format }
+func (l *fakeLeg) Profile() codec.Profile { return codec.Profile{Format: l.format} }
+func (l *fakeLeg) Mixed([]mixer.Source)   {}
+func (l *fakeLeg) Observe(quality.Local)  {}
 
 func (l *fakeLeg) Receive(now time.Time, in Inlet) error {
 	l.mu.Lock()
@@ -75,7 +81,7 @@ func (l *fakeLeg) Receive(now time.Time, in Inlet) error {
 		return nil
 	}
 	if !l.started {
-		in.Restart(l.format)
+		in.Restart(l.format, l.source)
 		l.started = true
 	}
 	for i := range l.pcm {
@@ -100,6 +106,7 @@ func (l *fakeLeg) Receive(now time.Time, in Inlet) error {
 func (l *fakeLeg) Send(_ time.Time, payload []byte, _ int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.sent = unsafe.SliceData(payload)
 	start := len(l.heard)
 	if cap(l.heard)-start < cap(l.pcm) {
 		l.heard = append(make([]int16, 0, 2*cap(l.heard)+48000), l.heard...)

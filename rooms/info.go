@@ -5,6 +5,7 @@ import (
 
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/playout"
+	"github.com/confbridge/confbridge/mixer/quality"
 )
 
 // Settings is what can be set on a room.
@@ -16,7 +17,14 @@ type Settings struct {
 	MaxDuration time.Duration
 	// Locked rooms let nobody in.
 	Locked bool
+	// MaxTalkers is how many are mixed at once, the loudest of them: 1 to 16; 0 means 4, AllTalkers means all.
+	MaxTalkers int
+	// NoiseSuppression takes steady noise out of what narrowband telephones send.
+	NoiseSuppression bool
 }
+
+// AllTalkers is a Settings.MaxTalkers without a limit.
+const AllTalkers = -1
 
 // Info is a room at one moment.
 type Info struct {
@@ -60,9 +68,19 @@ type ParticipantInfo struct {
 	Deaf    bool
 	GainDB  float64 // applied to what the participant says; −30 to +30
 	Talking bool
-	Joined  time.Time
-	Format  codec.Format
-	Media   MediaStats
+	// Dominant says that the participant has the floor: of those who talk the one whom the conference listens to.
+	Dominant  bool
+	LevelDBFS float64 // of what the participant says at the moment, before any gain of ours; −127 is silence
+	Joined    time.Time
+	Format    codec.Format
+	Media     MediaStats
+	Quality   Quality
+}
+
+// Quality is how well a participant is heard and hears.
+type Quality struct {
+	Heard quality.Local // how the participant's sound comes in
+	Hears quality.Peer  // and ours there, as it reports
 }
 
 // MediaStats is what has been heard from a participant since the join.
@@ -79,8 +97,10 @@ type ParticipantPatch struct {
 
 // SettingsPatch says what to change; nil fields stay as they are.
 type SettingsPatch struct {
-	DisplayName     *string
-	MaxParticipants *int
-	MaxDuration     *time.Duration
-	Locked          *bool
+	DisplayName      *string
+	MaxParticipants  *int
+	MaxDuration      *time.Duration
+	Locked           *bool
+	MaxTalkers       *int
+	NoiseSuppression *bool
 }

@@ -3,22 +3,30 @@ package rooms
 import (
 	"time"
 
+	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
+	"github.com/confbridge/confbridge/mixer/quality"
 )
 
 // Leg is one participant's way in and out, as the room sees it: something that sound comes from and goes to. From
 // Join until Close every method is called on the room's goroutine and on no other. None may block, allocate, lock
 // or log: they run inside the tick.
 type Leg interface {
-	// Format is the codec that Send takes. It changes only inside Participant.Change.
-	Format() codec.Format
+	// Profile is how Send's payloads are to be made. It changes only inside Participant.Change.
+	Profile() codec.Profile
 	// Receive hands everything that has come in since the last call to in, in order of arrival. An error says that
 	// the leg is dead (ErrMediaTimeout): the room lets the participant go.
 	Receive(now time.Time, in Inlet) error
-	// Send sends one frame's payload. samples is what it lasts in RTP clock units; the leg's timestamp advances by
-	// it even where payload is empty, which means that nothing is to be sent this time.
-	Send(now time.Time, payload []byte, samples int)
+	// Send sends one packet's payload. units is what it lasts in RTP clock units; the leg's timestamp advances by it even
+	// where payload is empty, which means that nothing is to be sent for that time. It is called as often in a tick as
+	// packets are due.
+	Send(now time.Time, payload []byte, units int)
+	// Mixed says who is heard in what the coming calls of Send carry, the loudest first, at most mixer.MaxSources. The
+	// slice is valid during the call only.
+	Mixed(sources []mixer.Source)
+	// Observe tells how well the leg's sound comes in, about once a second.
+	Observe(q quality.Local)
 	// Close says goodbye to the peer's media and gives the sockets back. It is the last call.
 	Close() error
 }
@@ -26,12 +34,14 @@ type Leg interface {
 // Inlet takes what a leg receives. Slices are valid during the call only.
 type Inlet interface {
 	// Restart says that what follows has nothing to do with what came before: the first packet of a stream, a new
-	// source, or another codec than before. It precedes the first Audio.
-	Restart(f codec.Format)
+	// source, or another codec than before. It precedes the first Audio. source is what the sender calls the stream.
+	Restart(f codec.Format, source uint32)
 	// Audio is one packet of sound.
 	Audio(p jitter.Packet)
 	// Absent is a packet of the stream that holds no audio, by its RTP sequence number, so that nobody takes it for lost.
 	Absent(sequence uint16)
 	// Key is one key pressed on the telephone: '0' to '9', '*', '#', 'A' to 'D'; told once, when its end is known.
 	Key(digit byte, held time.Duration)
+	// Report is what the peer has told of how it hears us.
+	Report(p quality.Peer)
 }

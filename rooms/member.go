@@ -9,7 +9,9 @@ import (
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
+	"github.com/confbridge/confbridge/mixer/packetizer"
 	"github.com/confbridge/confbridge/mixer/playout"
+	"github.com/confbridge/confbridge/mixer/quality"
 )
 
 // Bounds of what a moderator can set.
@@ -22,13 +24,15 @@ const (
 
 // member is a participant who has joined. Only the room's goroutine touches it; to its leg it is the Inlet.
 type member struct {
-	state  *state
-	p      *Participant
-	caller Caller
-	leg    Leg
-	joined time.Time
-	format codec.Format // of the leg's sending side
-	dead   error        // what Receive returned
+	state   *state
+	p       *Participant
+	caller  Caller
+	leg     Leg
+	joined  time.Time
+	profile codec.Profile // of the leg's sending side
+	dead    error         // what Receive returned
+	source  uint32        // what its stream is called
+	peer    quality.Peer  // what it has reported last
 
 	muted, deaf bool
 	gainDB      float64
@@ -49,7 +53,7 @@ type voice struct {
 
 func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error) {
 	m := &member{state: s, p: p, caller: p.caller, leg: leg, joined: now}
-	if err := m.setFormat(leg.Format()); err != nil {
+	if err := m.setProfile(leg.Profile()); err != nil {
 		return nil, err
 	}
 	m.applyGain()
@@ -57,22 +61,23 @@ func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error
 	return m, nil
 }
 
-// setFormat makes the codecs for what has been negotiated.
-func (m *member) setFormat(f codec.Format) error {
-	out, err := newOutlet(f)
+// setProfile makes the codecs for what has been negotiated.
+func (m *member) setProfile(p codec.Profile) error {
+	out, err := packetizer.New(p)
 	if err != nil {
-		return fmt.Errorf("send %s: %w", f.Name, err)
+		return fmt.Errorf("send %s: %w", p.Name, err)
 	}
-	if err := m.voice.stream.Prepare(f); err != nil {
-		return fmt.Errorf("receive %s: %w", f.Name, err)
+	if err := m.voice.stream.Prepare(p.Format); err != nil {
+		return fmt.Errorf("receive %s: %w", p.Name, err)
 	}
-	m.format = f
+	m.profile = p
 	m.down.own = out
 	return nil
 }
 
 // Restart implements Inlet. A format that was not prepared costs an allocation in the tick: once a change of codec.
-func (m *member) Restart(f codec.Format) {
+func (m *member) Restart(f codec.Format, source uint32) {
+	m.source = source
 	if err := m.voice.stream.Restart(f); err != nil {
 		m.dead = err
 		return
@@ -90,6 +95,9 @@ func (m *member) Absent(sequence uint16) { m.voice.stream.Absent(sequence) }
 func (m *member) Key(digit byte, held time.Duration) {
 	m.state.raise(Event{Kind: KindKeyPressed, Key: digit, Held: held, Participant: m.state.describe(m)})
 }
+
+// Report implements Inlet.
+func (m *member) Report(p quality.Peer) { m.peer = p }
 
 // applyGain sets what the gain stage goes to; it ramps there within the next frame.
 func (m *member) applyGain() {

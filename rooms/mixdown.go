@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/mixer"
+	"github.com/confbridge/confbridge/mixer/packetizer"
 )
 
 // mixdown is the middle of the tick: the sum of all contributors, and what comes out of it.
@@ -17,6 +18,7 @@ type mixdown struct {
 	own     []int16 // scratch: the mix without one
 	zero    []int16 // what the deaf hear
 	payload [maxPayload]byte
+	ticks   uint64
 	groups  []*group
 }
 
@@ -25,7 +27,7 @@ type mixdown struct {
 func (s *state) retune() {
 	rate := 0
 	for _, m := range s.members {
-		rate = max(rate, m.format.SampleRateHz)
+		rate = max(rate, m.profile.SampleRateHz)
 	}
 	if rate == 0 {
 		s.mix.groups = nil
@@ -34,12 +36,12 @@ func (s *state) retune() {
 	if s.mix.rateHz != rate {
 		s.mix.setRate(rate)
 		for _, g := range s.mix.groups {
-			g.out.resampler.Retune(rate, g.key.format.SampleRateHz)
+			g.out.Tune(rate)
 		}
 	}
 	for _, m := range s.members {
 		m.voice.stream.Tune(rate)
-		m.down.own.resampler.Retune(rate, m.format.SampleRateHz)
+		m.down.own.Tune(rate)
 	}
 	s.regroup()
 }
@@ -56,7 +58,7 @@ func (s *state) regroup() {
 		g.members = 0
 	}
 	for _, m := range s.members {
-		g := s.mix.group(groupKey{m.format, m.deaf})
+		g := s.mix.group(groupKey{m.profile, m.deaf})
 		g.members++
 		m.down.group = g
 	}
@@ -69,12 +71,12 @@ func (x *mixdown) group(key groupKey) *group {
 			return g
 		}
 	}
-	out, err := newOutlet(key.format)
+	out, err := packetizer.New(key.profile)
 	if err != nil {
-		panic("a member has a format that no encoder can be made for: " + err.Error()) // newMember made one
+		panic("a member has a profile that no encoder can be made for: " + err.Error()) // newMember made one
 	}
-	out.resampler.Retune(x.rateHz, key.format.SampleRateHz)
-	g := &group{key: key, out: out, payload: make([]byte, 0, maxPayload)}
+	out.Tune(x.rateHz)
+	g := &group{key: key, out: out}
 	x.groups = append(x.groups, g)
 	return g
 }
@@ -126,7 +128,7 @@ func (s *state) tick(now time.Time) {
 		}
 	}
 	for _, m := range s.members {
-		m.leg.Send(now, s.mix.payloadFor(m), mixer.FrameSamples(m.format.ClockRateHz))
+		s.mix.send(m, now)
 	}
 }
 
@@ -137,13 +139,14 @@ const framesPerSecond = int(time.Second / frameDuration)
 func (x *mixdown) begin() {
 	x.bus.Reset(len(x.all))
 	x.mixed = false
+	x.ticks++
 	for _, g := range x.groups {
-		g.encoded = false
+		g.made = false
 	}
 }
 
-// payloadFor is what m hears in this tick, encoded; valid until the next call.
-func (x *mixdown) payloadFor(m *member) []byte {
+// send sends m what it hears in this tick.
+func (x *mixdown) send(m *member, now time.Time) {
 	d := &m.down
 	switch {
 	case m.deaf:
@@ -157,27 +160,35 @@ func (x *mixdown) payloadFor(m *member) []byte {
 		d.ownTicks--
 	}
 	if d.ownTicks == 0 {
-		return x.groupPayload(d.group)
+		x.sendShared(m, now)
+		return
 	}
 	if m.voice.contributes {
 		x.bus.MixWithout(x.own, m.voice.frame, &d.limiter)
 	} else {
 		x.bus.MixAll(x.own, &d.limiter)
 	}
-	return d.own.encode(x.payload[:], x.own)
+	d.own.Push(x.own, x.ticks)
+	for {
+		payload, units, ok := d.own.Next(x.payload[:])
+		if !ok {
+			return
+		}
+		m.leg.Send(now, payload, units)
+	}
 }
 
-// groupPayload encodes what a group hears, once a tick.
-func (x *mixdown) groupPayload(g *group) []byte {
-	if !g.encoded {
+// sendShared sends m what its group hears, which is made once a tick.
+func (x *mixdown) sendShared(m *member, now time.Time) {
+	g := m.down.group
+	if !g.made {
 		pcm := x.zero
 		if !g.key.deaf {
 			pcm = x.shared()
 		}
-		g.payload = g.out.encode(g.payload[:maxPayload], pcm)
-		g.encoded = true
+		g.fill(pcm, x.ticks)
 	}
-	return g.payload
+	g.send(m.leg, now)
 }
 
 // shared is the mix of everybody, limited once a tick.

@@ -102,7 +102,7 @@ func (s *state) join(p *Participant, leg Leg) error {
 	s.members = append(s.members, m)
 	s.reserve()
 	s.retune()
-	s.metrics.participant(m.format.Name, 1)
+	s.metrics.participant(m.profile.Name, 1)
 	s.raise(Event{Kind: KindJoined, Participant: s.describe(m)})
 	return nil
 }
@@ -123,15 +123,15 @@ func (s *state) change(p *Participant, op func() error) error {
 		return err
 	}
 	m := s.member(p.id)
-	if m == nil || m.leg.Format() == m.format {
+	if m == nil || m.leg.Profile() == m.profile {
 		return nil
 	}
-	before := m.format.Name
-	if err := m.setFormat(m.leg.Format()); err != nil {
+	before := m.profile.Name
+	if err := m.setProfile(m.leg.Profile()); err != nil {
 		return err
 	}
 	s.metrics.participant(before, -1)
-	s.metrics.participant(m.format.Name, 1)
+	s.metrics.participant(m.profile.Name, 1)
 	s.retune()
 	s.raise(Event{Kind: KindUpdated, Participant: s.describe(m)})
 	return nil
@@ -143,8 +143,8 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 	if m == nil {
 		return ErrClosed
 	}
-	before, format := m.leg, m.format.Name
-	if err := m.setFormat(leg.Format()); err != nil {
+	before, format := m.leg, m.profile.Name
+	if err := m.setProfile(leg.Profile()); err != nil {
 		return err
 	}
 	c.Role = m.caller.Role
@@ -153,7 +153,7 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 		s.room.registry.cfg.Log.Warn("leg did not close", "room", s.room.number, "participant", p.id, "err", err)
 	}
 	s.metrics.participant(format, -1)
-	s.metrics.participant(m.format.Name, 1)
+	s.metrics.participant(m.profile.Name, 1)
 	s.retune()
 	s.raise(Event{Kind: KindUpdated, Participant: s.describe(m)})
 	return nil
@@ -184,7 +184,7 @@ func (s *state) unseat(m *member, why Reason) {
 	}
 	s.raise(Event{Kind: KindLeft, Reason: why, Participant: s.describe(m)})
 	s.members = slices.DeleteFunc(s.members, func(o *member) bool { return o == m })
-	s.metrics.participant(m.format.Name, -1)
+	s.metrics.participant(m.profile.Name, -1)
 	if err := m.leg.Close(); err != nil {
 		s.room.registry.cfg.Log.Warn("leg did not close", "room", s.room.number, "participant", m.p.id, "err", err)
 	}
@@ -288,6 +288,7 @@ func (s *state) snapshot() Snapshot {
 func (s *state) describe(m *member) ParticipantInfo {
 	return ParticipantInfo{
 		ID: m.p.id, Room: s.room.number, Caller: m.caller, Muted: m.muted, Deaf: m.deaf, GainDB: m.gainDB,
-		Talking: m.voice.talking, Joined: m.joined, Format: m.format, Media: m.voice.stream.Stats(),
+		Talking: m.voice.talking, Joined: m.joined, Format: m.profile.Format, Media: m.voice.stream.Stats(),
+		Quality: Quality{Hears: m.peer},
 	}
 }

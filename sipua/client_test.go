@@ -11,6 +11,7 @@ import (
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
+	"github.com/confbridge/confbridge/mixer/quality"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/sdp"
@@ -38,11 +39,12 @@ func newClient(t *testing.T) *Client {
 
 type ear struct{ packets int }
 
-func (e *ear) Restart(codec.Format) {}
-func (e *ear) Audio(jitter.Packet)  { e.packets++ }
-func (e *ear) Absent(uint16)        {}
+func (e *ear) Restart(codec.Format, uint32) {}
+func (e *ear) Audio(jitter.Packet)          { e.packets++ }
+func (e *ear) Absent(uint16)                {}
 
 func (e *ear) Key(byte, time.Duration) {}
+func (e *ear) Report(quality.Peer)     {}
 
 func TestAClientCallsTheBridge(t *testing.T) {
 	for _, row := range []struct {

@@ -34,7 +34,10 @@ func stream(a sdp.Agreed, before media.Stream) media.Stream {
 		before.Send, before.Receive = false, false
 		return before
 	}
-	s := media.Stream{Remote: a.Remote, RemoteRTCP: a.RemoteRTCP, Mux: a.Mux, Send: a.Send, Receive: a.Receive}
+	s := media.Stream{
+		Remote: a.Remote, RemoteRTCP: a.RemoteRTCP, Mux: a.Mux, Send: a.Send, Receive: a.Receive,
+		Noise: a.Noise, LevelID: a.LevelID, MixID: a.MixID,
+	}
 	if !a.Remote.IsValid() {
 		s.Remote, s.RemoteRTCP, s.Mux = before.Remote, before.RemoteRTCP, before.Mux
 	}

@@ -31,7 +31,7 @@ func TestALegTellsTheRoomOfAPeerThatIsGone(t *testing.T) {
 		}
 	}()
 	err = leg.Configure(media.Stream{
-		Remote: netip.MustParseAddrPort("127.0.0.1:9"), Receive: true, Payloads: []media.Payload{{Format: pcmu}},
+		Remote: netip.MustParseAddrPort("127.0.0.1:9"), Receive: true, Payloads: []media.Payload{{Profile: codec.Profile{Format: pcmu}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -55,13 +55,13 @@ func TestWhatIsAgreedBecomesAStream(t *testing.T) {
 	a := sdp.Agreed{
 		Remote: netip.MustParseAddrPort("192.0.2.1:5004"), RemoteRTCP: netip.MustParseAddrPort("192.0.2.1:5005"),
 		Send: true, Receive: true,
-		Payloads: []sdp.Payload{{ReceiveType: 96, SendType: 111, Format: pcmu}},
+		Payloads: []sdp.Payload{{ReceiveType: 96, SendType: 111, Profile: codec.Profile{Format: pcmu}}},
 		Events:   []sdp.EventPayload{{ReceiveType: 101, SendType: 100, ClockRateHz: 8000}},
 	}
 	first := stream(a, media.Stream{})
 	want := media.Stream{
 		Remote: a.Remote, RemoteRTCP: a.RemoteRTCP, Send: true, Receive: true,
-		Payloads: []media.Payload{{ReceiveType: 96, SendType: 111, Format: pcmu}},
+		Payloads: []media.Payload{{ReceiveType: 96, SendType: 111, Profile: codec.Profile{Format: pcmu}}},
 		Events:   []media.EventPayload{{ReceiveType: 101, SendType: 100, ClockRateHz: 8000}},
 	}
 	same := cmp.Comparer(func(x, y netip.AddrPort) bool { return x == y })
@@ -82,7 +82,7 @@ func TestWhatIsAgreedBecomesAStream(t *testing.T) {
 
 func TestACallerOnHoldIsNotHeard(t *testing.T) {
 	with := func(send, receive bool) media.Stream {
-		return media.Stream{Send: send, Receive: receive, Payloads: []media.Payload{{Format: pcmu}}}
+		return media.Stream{Send: send, Receive: receive, Payloads: []media.Payload{{Profile: codec.Profile{Format: pcmu}}}}
 	}
 	for _, row := range []struct {
 		name         string

@@ -83,7 +83,10 @@ func (l *OutLeg) change() error {
 	return nil
 }
 
-// Format is the codec that Send takes, as of the last Receive.
+// Profile is how Send's payloads are to be made, as of the last Receive.
+func (l *OutLeg) Profile() codec.Profile { return l.leg.Profile() }
+
+// Format is the codec of Profile.
 func (l *OutLeg) Format() codec.Format { return l.leg.Format() }
 
 // Receive hands on what has come in, without waiting. It fails with media.ErrTimeout when the peer is gone.

@@ -98,7 +98,7 @@ func (ep *endpoint) ask(ctx context.Context, q *outgoing) (outcome, error) {
 // tried, and no less secure than what was asked for. What they would put into the headers is not taken.
 func alternatives(res *message.Message, from message.URI, seen []message.URI) []message.URI {
 	list := slices.Clone(res.Contact)
-	slices.SortStableFunc(list, func(a, b message.Address) int { return cmp.Compare(quality(b), quality(a)) })
+	slices.SortStableFunc(list, func(a, b message.Address) int { return cmp.Compare(contactQ(b), contactQ(a)) })
 	var out []message.URI
 	for _, a := range list {
 		u := a.URI
@@ -113,8 +113,8 @@ func alternatives(res *message.Message, from message.URI, seen []message.URI) []
 	return out
 }
 
-// quality is a Contact's q (RFC 3261 §20.10), 1 where there is none or it cannot be read.
-func quality(a message.Address) float64 {
+// contactQ is a Contact's q (RFC 3261 §20.10), 1 where there is none or it cannot be read.
+func contactQ(a message.Address) float64 {
 	v, ok := a.Params.Find("q")
 	if q, err := strconv.ParseFloat(v, 64); ok && err == nil && q >= 0 && q <= 1 {
 		return q

@@ -15,14 +15,16 @@ const module = "github.com/confbridge/confbridge/"
 
 // allowed says which of the module's packages each package may import. A package that is not here may not exist.
 var allowed = map[string][]string{
-	"mixer":         {},
-	"mixer/codec":   {},
-	"mixer/jitter":  {},
-	"mixer/measure": {},
-	"mixer/playout": {"mixer", "mixer/codec", "mixer/jitter"},
+	"mixer":            {},
+	"mixer/codec":      {},
+	"mixer/jitter":     {},
+	"mixer/measure":    {},
+	"mixer/quality":    {},
+	"mixer/playout":    {"mixer", "mixer/codec", "mixer/jitter"},
+	"mixer/packetizer": {"mixer", "mixer/codec"},
 
-	"rooms": {"mixer", "mixer/codec", "mixer/jitter", "mixer/playout"},
-	"media": {"mixer", "mixer/codec", "mixer/jitter"},
+	"rooms": {"mixer", "mixer/codec", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
+	"media": {"mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
 	"sipua/message":        {},
 	"sipua/transport":      {"sipua/message", "sipua/transport/sctp"},
@@ -34,7 +36,7 @@ var allowed = map[string][]string{
 	"sipua/upstream":       {"sipua/message", "sipua/transport"},
 	"sipua/trace":          {"sipua/message", "sipua/transport"},
 	"sipua/sdp":            {"mixer/codec"},
-	"sipua/phone":          {"media", "mixer", "mixer/codec", "mixer/jitter", "mixer/playout"},
+	"sipua/phone":          {"media", "mixer", "mixer/codec", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
 	"sipua": {
 		"sipua/message", "sipua/transport", "sipua/transaction", "sipua/sdp", "sipua/locate", "sipua/overload", "sipua/trunk", "sipua/upstream",
 		"media", "rooms", "mixer/codec",

@@ -58,7 +58,8 @@ type Decoder interface {
 
 // Encoder is one stream's way from samples to payloads.
 type Encoder interface {
-	// Encode writes the payload of pcm, 20 ms at Format.SampleRateHz, to dst and returns its length. dst of
-	// MaxPayloadBytes always suffices; ErrBuffer where it is too short. pcm of another length is an error for Opus.
+	// Encode writes the payload of pcm, Profile.PacketSamples of it, to dst and returns its length; 0 means that nothing
+	// is to be sent (DTX). dst of MaxPayloadBytes always suffices; ErrBuffer where it is too short. pcm of another length
+	// is an error for Opus.
 	Encode(dst []byte, pcm []int16) (int, error)
 }

@@ -76,17 +76,17 @@ func NewDecoder(f Format) (Decoder, error) {
 	}
 }
 
-// NewEncoder makes the encoder of one stream of format f. The error is ErrFormat, or libopus's own.
-func NewEncoder(f Format) (Encoder, error) {
-	if err := f.Valid(); err != nil {
+// NewEncoder makes the encoder of one stream. The error is ErrFormat, or libopus's own.
+func NewEncoder(p Profile) (Encoder, error) {
+	if err := p.Valid(); err != nil {
 		return nil, err
 	}
-	switch f.Name {
+	switch p.Name {
 	case PCMU:
 		return &g711Encoder{law: &tables().ulaw}, nil
 	case PCMA:
 		return &g711Encoder{law: &tables().alaw}, nil
 	default:
-		return newOpusEncoder(f.SampleRateHz)
+		return newOpusEncoder(p)
 	}
 }

@@ -43,7 +43,7 @@ func TestUnknownFormatsAreRefused(t *testing.T) {
 		if d, err := NewDecoder(f); !errors.Is(err, ErrFormat) || d != nil {
 			t.Errorf("NewDecoder(%v): got %v, %v, want ErrFormat", f, d, err)
 		}
-		if e, err := NewEncoder(f); !errors.Is(err, ErrFormat) || e != nil {
+		if e, err := NewEncoder(Profile{Format: f}); !errors.Is(err, ErrFormat) || e != nil {
 			t.Errorf("NewEncoder(%v): got %v, %v, want ErrFormat", f, e, err)
 		}
 	}

@@ -24,7 +24,7 @@ func mustDecoder(t testing.TB, f Format) Decoder {
 
 func mustEncoder(t testing.TB, f Format) Encoder {
 	t.Helper()
-	e, err := NewEncoder(f)
+	e, err := NewEncoder(Profile{Format: f})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func (d *opusDecoder) fadeIn(pcm []int16) {
 
 // opusEncoder encodes mono speech, 20 ms a packet, able to be repaired after a loss.
 type opusEncoder struct {
-	samples int // of 20 ms
+	samples int // of a packet
 	state   *opus.Encoder
 }
 
@@ -145,7 +145,8 @@ func opusBitrate(rateHz int) int {
 	return 36000
 }
 
-func newOpusEncoder(rateHz int) (*opusEncoder, error) {
+func newOpusEncoder(p Profile) (*opusEncoder, error) {
+	rateHz := p.SampleRateHz
 	state, err := opus.NewEncoder(rateHz, 1, opus.AppVoIP)
 	if err == nil {
 		err = errors.Join(
@@ -158,7 +159,7 @@ func newOpusEncoder(rateHz int) (*opusEncoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opus encoder at %d Hz: %w", rateHz, err)
 	}
-	return &opusEncoder{samples: rateHz / 50, state: state}, nil
+	return &opusEncoder{samples: p.PacketSamples(), state: state}, nil
 }
 
 func (e *opusEncoder) Encode(dst []byte, pcm []int16) (int, error) {

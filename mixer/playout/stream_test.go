@@ -29,7 +29,7 @@ type caller struct {
 
 func newCaller(t *testing.T, f codec.Format, hz float64) *caller {
 	t.Helper()
-	enc, err := codec.NewEncoder(f)
+	enc, err := codec.NewEncoder(codec.Profile{Format: f})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,14 +11,16 @@ import (
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
+	"github.com/confbridge/confbridge/mixer/packetizer"
 	"github.com/confbridge/confbridge/mixer/playout"
+	"github.com/confbridge/confbridge/mixer/quality"
 )
 
 // Leg is what a phone needs of a media.Leg. Run's goroutine is the only one to touch it.
 type Leg interface {
-	Format() codec.Format
+	Profile() codec.Profile
 	Receive(now time.Time, in media.Inlet) error
-	Send(now time.Time, payload []byte, samples int)
+	Send(now time.Time, payload []byte, units int)
 	PressKey(digit byte, held time.Duration) error
 }
 
@@ -44,25 +46,24 @@ const (
 
 // Phone is one call's handset.
 type Phone struct {
-	cfg   Config
-	leg   Leg
-	enc   codec.Encoder
-	toLeg mixer.Resampler
-	in    playout.Stream
-	err   error // of a Restart, to be returned by the tick
+	cfg Config
+	leg Leg
+	out *packetizer.Stream
+	in  playout.Stream
+	err error // of a Restart, to be returned by the tick
 
 	start   time.Time
 	played  int // samples of cfg.Play
 	pressed int
+	frames  uint64
 	said    []int16 // 20 ms at cfg.PlayRateHz
-	pcm     []int16 // 20 ms at the codec's rate
-	payload [1500]byte
+	payload [codec.MaxPayloadBytes]byte
 }
 
 // New makes the handset for a leg whose format is agreed (codec.ErrFormat).
 func New(leg Leg, cfg Config) (*Phone, error) {
-	f := leg.Format()
-	enc, err := codec.NewEncoder(f)
+	f := leg.Profile()
+	out, err := packetizer.New(f)
 	if err != nil {
 		return nil, fmt.Errorf("phone: %w", err)
 	}
@@ -72,12 +73,9 @@ func New(leg Leg, cfg Config) (*Phone, error) {
 	if cfg.HeardRateHz == 0 {
 		cfg.HeardRateHz = f.SampleRateHz
 	}
-	p := &Phone{
-		cfg: cfg, leg: leg, enc: enc,
-		said: make([]int16, mixer.FrameSamples(cfg.PlayRateHz)), pcm: make([]int16, mixer.FrameSamples(f.SampleRateHz)),
-	}
-	p.toLeg.Retune(cfg.PlayRateHz, f.SampleRateHz)
-	if err := p.in.Prepare(f); err != nil {
+	p := &Phone{cfg: cfg, leg: leg, out: out, said: make([]int16, mixer.FrameSamples(cfg.PlayRateHz))}
+	p.out.Tune(cfg.PlayRateHz)
+	if err := p.in.Prepare(f.Format); err != nil {
 		return nil, fmt.Errorf("phone: %w", err)
 	}
 	p.in.Tune(cfg.HeardRateHz)
@@ -121,7 +119,8 @@ func (p *Phone) tick(now time.Time) error {
 	if err := p.press(now); err != nil {
 		return err
 	}
-	return p.speak(now)
+	p.speak(now)
+	return nil
 }
 
 // press presses the next key when its time has come.
@@ -136,21 +135,23 @@ func (p *Phone) press(now time.Time) error {
 }
 
 // speak sends the next 20 ms of what there is to say.
-func (p *Phone) speak(now time.Time) error {
+func (p *Phone) speak(now time.Time) {
 	n := copy(p.said, p.cfg.Play[p.played:])
 	clear(p.said[n:])
 	p.played += n
-	p.toLeg.Process(p.pcm, p.said)
-	n, err := p.enc.Encode(p.payload[:], p.pcm)
-	if err != nil {
-		return err
+	p.out.Push(p.said, p.frames)
+	p.frames++
+	for {
+		payload, units, ok := p.out.Next(p.payload[:])
+		if !ok {
+			return
+		}
+		p.leg.Send(now, payload, units)
 	}
-	p.leg.Send(now, p.payload[:n], mixer.FrameSamples(p.leg.Format().ClockRateHz))
-	return nil
 }
 
 // Restart implements media.Inlet.
-func (p *Phone) Restart(f codec.Format) {
+func (p *Phone) Restart(f codec.Format, _ uint32) {
 	p.err = p.in.Restart(f)
 	p.in.Tune(p.cfg.HeardRateHz)
 }
@@ -163,3 +164,6 @@ func (p *Phone) Absent(sequence uint16) { p.in.Absent(sequence) }
 
 // Key implements media.Inlet: a phone hears no keys.
 func (p *Phone) Key(byte, time.Duration) {}
+
+// Report implements media.Inlet: a phone does not ask how it is heard.
+func (p *Phone) Report(quality.Peer) {}

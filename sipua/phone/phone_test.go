@@ -46,7 +46,7 @@ func openPair(t *testing.T, f codec.Format, pt uint8) [2]*media.Leg {
 		remote := legs[1-i].Addr()
 		err := l.Configure(media.Stream{
 			Remote: remote, RemoteRTCP: netip.AddrPortFrom(remote.Addr(), remote.Port()+1), Send: true, Receive: true,
-			Payloads: []media.Payload{{ReceiveType: pt, SendType: pt, Format: f}},
+			Payloads: []media.Payload{{ReceiveType: pt, SendType: pt, Profile: codec.Profile{Format: f}}},
 			Events:   []media.EventPayload{{ReceiveType: 101, SendType: 101, ClockRateHz: f.ClockRateHz}},
 		})
 		if err != nil {

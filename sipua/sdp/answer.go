@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	pion "github.com/pion/sdp/v3"
+
+	"github.com/confbridge/confbridge/mixer/codec"
 )
 
 // Answer answers an offer (RFC 3264 §6). The first audio stream over RTP/AVP with a codec of ours and an address that
@@ -93,7 +95,7 @@ func (s *stream) agree(codecs, events []format) Agreed {
 		Send: s.recv && s.remote.IsValid(), Receive: s.send,
 	}
 	for i, f := range s.codecs {
-		a.Payloads = append(a.Payloads, Payload{ReceiveType: codecs[i].payloadType, SendType: f.payloadType, Format: f.format})
+		a.Payloads = append(a.Payloads, Payload{ReceiveType: codecs[i].payloadType, SendType: f.payloadType, Profile: codec.Profile{Format: f.format}})
 	}
 	for i, f := range s.events {
 		a.Events = append(a.Events, EventPayload{

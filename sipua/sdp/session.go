@@ -59,6 +59,11 @@ type Agreed struct {
 	Payloads []Payload
 	// Events are the telephone-event payload types (RFC 4733).
 	Events []EventPayload
+	// Noise is the payload type of comfort noise (RFC 3389) that may come; 0: none.
+	Noise uint8
+	// LevelID and MixID are the header extensions of RFC 6464, for what the peer sends, and of RFC 6465, for what we
+	// send (RFC 8285); 0: not agreed.
+	LevelID, MixID uint8
 	// PtimeMilliseconds is the packet length that the peer asked for; 0 if it did not.
 	PtimeMilliseconds int
 }
@@ -66,7 +71,7 @@ type Agreed struct {
 // Payload binds payload types to a codec. Ours is where we receive, theirs is what we send (RFC 3264 §5.1).
 type Payload struct {
 	ReceiveType, SendType uint8
-	Format                codec.Format
+	codec.Profile         // what is to be sent; what comes may be of any packet time
 }
 
 // EventPayload binds payload types to telephone-event at a clock rate.

@@ -129,9 +129,9 @@ func TestOffersAreAnsweredAndAccepted(t *testing.T) {
 	want := Agreed{
 		Remote: b.RTP, RemoteRTCP: b.RTP, Mux: true, Send: true, Receive: true, PtimeMilliseconds: 20,
 		Payloads: []Payload{
-			{96, 96, codec.Format{Name: codec.Opus, ClockRateHz: 48000, SampleRateHz: 48000}},
-			{0, 0, codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}},
-			{8, 8, codec.Format{Name: codec.PCMA, ClockRateHz: 8000, SampleRateHz: 8000}},
+			{96, 96, codec.Profile{Format: codec.Format{Name: codec.Opus, ClockRateHz: 48000, SampleRateHz: 48000}}},
+			{0, 0, codec.Profile{Format: codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}}},
+			{8, 8, codec.Profile{Format: codec.Format{Name: codec.PCMA, ClockRateHz: 8000, SampleRateHz: 8000}}},
 		},
 		Events: []EventPayload{{100, 100, 48000}, {101, 101, 8000}},
 	}

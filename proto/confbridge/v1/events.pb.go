@@ -52,6 +52,9 @@ const (
 	EventKind_EVENT_KIND_UPDATED EventKind = 10
 	// The conference is over: everybody has left or was sent away; reason says why.
 	EventKind_EVENT_KIND_ENDED EventKind = 11
+	// Another participant has the floor: of those who talk the one whom the conference listens to. participant is empty
+	// where nobody has.
+	EventKind_EVENT_KIND_DOMINANT_SPEAKER EventKind = 12
 )
 
 // Enum value maps for EventKind.
@@ -69,20 +72,22 @@ var (
 		9:  "EVENT_KIND_UNLOCKED",
 		10: "EVENT_KIND_UPDATED",
 		11: "EVENT_KIND_ENDED",
+		12: "EVENT_KIND_DOMINANT_SPEAKER",
 	}
 	EventKind_value = map[string]int32{
-		"EVENT_KIND_UNSPECIFIED":     0,
-		"EVENT_KIND_JOINED":          1,
-		"EVENT_KIND_LEFT":            2,
-		"EVENT_KIND_MUTED":           3,
-		"EVENT_KIND_UNMUTED":         4,
-		"EVENT_KIND_TALKING_STARTED": 5,
-		"EVENT_KIND_TALKING_STOPPED": 6,
-		"EVENT_KIND_KEY_PRESSED":     7,
-		"EVENT_KIND_LOCKED":          8,
-		"EVENT_KIND_UNLOCKED":        9,
-		"EVENT_KIND_UPDATED":         10,
-		"EVENT_KIND_ENDED":           11,
+		"EVENT_KIND_UNSPECIFIED":      0,
+		"EVENT_KIND_JOINED":           1,
+		"EVENT_KIND_LEFT":             2,
+		"EVENT_KIND_MUTED":            3,
+		"EVENT_KIND_UNMUTED":          4,
+		"EVENT_KIND_TALKING_STARTED":  5,
+		"EVENT_KIND_TALKING_STOPPED":  6,
+		"EVENT_KIND_KEY_PRESSED":      7,
+		"EVENT_KIND_LOCKED":           8,
+		"EVENT_KIND_UNLOCKED":         9,
+		"EVENT_KIND_UPDATED":          10,
+		"EVENT_KIND_ENDED":            11,
+		"EVENT_KIND_DOMINANT_SPEAKER": 12,
 	}
 )
 
@@ -497,7 +502,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\fMissedEvents\x12#\n" +
 	"\rfrom_sequence\x18\x01 \x01(\x04R\ffromSequence\x12\x1f\n" +
 	"\vto_sequence\x18\x02 \x01(\x04R\n" +
-	"toSequence*\xbb\x02\n" +
+	"toSequence*\xdc\x02\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11EVENT_KIND_JOINED\x10\x01\x12\x13\n" +
@@ -511,7 +516,8 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x13EVENT_KIND_UNLOCKED\x10\t\x12\x16\n" +
 	"\x12EVENT_KIND_UPDATED\x10\n" +
 	"\x12\x14\n" +
-	"\x10EVENT_KIND_ENDED\x10\v*\xc6\x01\n" +
+	"\x10EVENT_KIND_ENDED\x10\v\x12\x1f\n" +
+	"\x1bEVENT_KIND_DOMINANT_SPEAKER\x10\f*\xc6\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rREASON_HANGUP\x10\x01\x12\x12\n" +

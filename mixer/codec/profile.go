@@ -1,0 +1,56 @@
+package codec
+
+import (
+	"fmt"
+	"time"
+)
+
+// DefaultPacket is what a packet lasts where nobody asked for anything else (RFC 3551 §4.2).
+const DefaultPacket = 20 * time.Millisecond
+
+// Profile is how one side sends: a format, how much of it goes into a packet, and what the peer has asked of Opus. It is
+// comparable: legs with equal profiles share one encode. The zero value of each field but Format is what a telephone that
+// asked for nothing gets.
+type Profile struct {
+	Format
+	// Packet is what one packet lasts: 10, 20, 30, 40 or 60 ms; 0 means DefaultPacket.
+	Packet time.Duration
+	// Opus is what the peer has asked for (RFC 7587 §6.1); zero with other codecs.
+	Opus OpusSettings
+}
+
+// OpusSettings are the parameters of an Opus stream that its receiver has asked for (RFC 7587 §6.1).
+type OpusSettings struct {
+	MaxBitrateBps int  // maxaveragebitrate: 6000 to 510000; 0 means that nothing was said
+	NoFEC         bool // the receiver has no use for in-band FEC (useinbandfec=0)
+	DTX           bool // usedtx=1: nothing is sent in silence
+	CBR           bool // cbr=1
+}
+
+// PacketTime is Packet, or DefaultPacket where that is 0.
+func (p Profile) PacketTime() time.Duration {
+	if p.Packet == 0 {
+		return DefaultPacket
+	}
+	return p.Packet
+}
+
+// PacketSamples is what Encode of an encoder of this profile takes, at SampleRateHz.
+func (p Profile) PacketSamples() int {
+	return int(int64(p.SampleRateHz) * int64(p.PacketTime()) / int64(time.Second))
+}
+
+// PacketUnits is the same in units of the RTP clock.
+func (p Profile) PacketUnits() int {
+	return int(int64(p.ClockRateHz) * int64(p.PacketTime()) / int64(time.Second))
+}
+
+// Valid says whether p can be sent: nil, or ErrFormat and what is wrong with it.
+func (p Profile) Valid() error {
+	switch p.PacketTime() {
+	case 10 * time.Millisecond, 20 * time.Millisecond, 30 * time.Millisecond, 40 * time.Millisecond, 60 * time.Millisecond:
+	default:
+		return fmt.Errorf("%w: packets of %v", ErrFormat, p.Packet)
+	}
+	return p.Format.Valid()
+}

@@ -77,10 +77,10 @@ func (k *keySender) press(event uint8, held time.Duration) error {
 func (k *keySender) active() bool { return k.n > 0 || k.pause > 0 }
 
 // sendKey sends the next packet of a key in place of sound; false if there is a pause between two.
-func (l *Leg) sendKey(timestamp uint32, samples int) bool {
+func (l *Leg) sendKey(timestamp uint32, units int) bool {
 	k := &l.keys
 	if k.pause > 0 {
-		k.pause = max(k.pause-samples, 0)
+		k.pause = max(k.pause-units, 0)
 		return false
 	}
 	first := !k.now
@@ -89,17 +89,18 @@ func (l *Leg) sendKey(timestamp uint32, samples int) bool {
 	}
 	key := k.queue[k.head]
 	total := int(int64(key.held) * int64(k.audioClock) / int64(time.Second))
-	if k.elapsed += samples; k.elapsed >= total {
+	if k.elapsed += units; k.elapsed >= total {
 		k.elapsed = total
 		k.ends++
 	}
-	b := l.sender.buf[headerSize:]
+	b := l.sender.buf[longestHeader:]
 	b[0], b[1] = key.event, keyVolume
 	if k.ends > 0 {
 		b[1] |= endBit
 	}
 	duration := int64(k.elapsed) * int64(k.clockRate) / int64(k.audioClock)
 	binary.BigEndian.PutUint16(b[2:], uint16(min(duration, 0xffff)))
+	unlabel(&l.sender.header)
 	l.transmit(k.sendType, k.start, first, eventSize)
 	if k.ends == endPackets {
 		k.now = false

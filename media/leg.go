@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/quality"
 )
@@ -33,11 +32,12 @@ type Leg struct {
 	stream Stream
 	types  [128]kind
 
-	latch   latch
-	source  source
-	format  codec.Format // of the last Audio
-	lastPT  uint8        // its payload type
-	restart bool         // the next Audio needs a Restart before it
+	latch       latch
+	source      source
+	format      codec.Format // of the last Audio
+	lastPT      uint8        // its payload type
+	packetUnits int          // what it lasted, in units of its clock
+	restart     bool         // the next Audio needs a Restart before it
 
 	now   time.Time // of the last call
 	alive time.Time // when the clock of Config.Timeout last started; zero before the first Receive
@@ -72,9 +72,6 @@ func (l *Leg) Profile() codec.Profile {
 
 // Format is the codec of Profile.
 func (l *Leg) Format() codec.Format { return l.Profile().Format }
-
-// Mixed says who is heard in what the coming calls of Send carry. The slice is copied.
-func (l *Leg) Mixed(sources []mixer.Source) {}
 
 // Observe takes what is known of how the leg's sound comes in, for the reports to the peer.
 func (l *Leg) Observe(q quality.Local) {}

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/google/go-cmp/cmp"
 	"github.com/pion/rtcp"
@@ -227,8 +228,11 @@ func TestConfigureRefuses(t *testing.T) {
 		"a codec it does not know": func(s *Stream) {
 			s.Payloads = []Payload{{9, 9, codec.Profile{Format: codec.Format{Name: "G729", ClockRateHz: 8000}}}}
 		},
-		"an address of other kind":  func(s *Stream) { s.Remote = netip.MustParseAddrPort("[::1]:9") },
-		"another for RTCP likewise": func(s *Stream) { s.RemoteRTCP = netip.MustParseAddrPort("[::1]:9") },
+		"comfort noise under a number that is taken": func(s *Stream) { s.Noise, s.Events = 101, []EventPayload{{101, 101, 8000}} },
+		"a level under an id that is none":           func(s *Stream) { s.LevelID = 15 },
+		"levels under an id that is none":            func(s *Stream) { s.MixID = 15 },
+		"an address of other kind":                   func(s *Stream) { s.Remote = netip.MustParseAddrPort("[::1]:9") },
+		"another for RTCP likewise":                  func(s *Stream) { s.RemoteRTCP = netip.MustParseAddrPort("[::1]:9") },
 	} {
 		s := good
 		change(&s)
@@ -374,10 +378,13 @@ func TestALegIsSmall(t *testing.T) {
 
 func TestTheTickDoesNotAllocate(t *testing.T) {
 	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
-	configure(t, l, p.stream())
+	stream := p.stream()
+	stream.LevelID, stream.MixID = 1, 2
+	configure(t, l, stream)
 	var in deaf
 	sound := make([]byte, 160)
 	garbage := [][]byte{nil, {0x80}, {0x8f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, append([]byte{0x90, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0xbe, 0xde, 0xff, 0xff)}
+	mixed := []mixer.Source{{ID: 8, Level: 20}}
 	with := packet(7, 0)
 	with[0] |= extensionBit // the first bytes of the payload are a one-byte extension of two words
 	copy(with[12:], []byte{0xbe, 0xde, 0, 2, 0x10, 1, 0x21, 1, 2, 0, 0, 0})
@@ -397,6 +404,7 @@ func TestTheTickDoesNotAllocate(t *testing.T) {
 		if err := l.Receive(now, &in); err != nil {
 			t.Fatal(err)
 		}
+		l.Mixed(mixed)
 		l.Send(now, sound, 160)
 	}
 	for range 100 {

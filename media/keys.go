@@ -25,7 +25,8 @@ func eventOf(digit byte) (uint8, bool) {
 	return uint8(max(i, 0)), i >= 0
 }
 
-// keySender sends the keys of PressKey, one packet a Send (RFC 4733 §2.5.1).
+// keySender sends the keys of PressKey, one packet a Send (RFC 4733 §2.5.1): updates and repetitions come as often as packets
+// of sound would.
 type keySender struct {
 	queue      [keysQueued]pressed
 	head, n    int
@@ -45,8 +46,13 @@ type pressed struct {
 	held  time.Duration
 }
 
-// configure chooses the event payload of the audio's clock, which RFC 4733 §2.1 asks for, or else the first.
+// configure chooses the event payload of the audio's clock, which RFC 4733 §2.1 asks for, or else the first. A key that is
+// going out goes on in the new clock.
 func (k *keySender) configure(events []EventPayload, audioClock int) {
+	if k.audioClock > 0 && audioClock != k.audioClock {
+		k.elapsed = int(int64(k.elapsed) * int64(audioClock) / int64(k.audioClock))
+		k.pause = int(int64(k.pause) * int64(audioClock) / int64(k.audioClock))
+	}
 	k.clockRate, k.audioClock = 0, audioClock
 	for i, e := range events {
 		if i == 0 || e.ClockRateHz == audioClock && k.clockRate != audioClock {

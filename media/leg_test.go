@@ -101,6 +101,38 @@ func TestSilenceAdvancesTheTimestampAlone(t *testing.T) {
 	}
 }
 
+func TestPacketsOfAnyLength(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	configure(t, l, p.stream())
+	var in ear
+	at := l.sender.next
+	ts := uint32(0)
+	for i, ms := range []int{10, 20, 30, 40, 60, 100, 120, 120} {
+		units := 8 * ms
+		l.Send(start, make([]byte, units), units)
+		if got := p.readRTP(); got.Timestamp != at || len(got.Payload) != units || got.Marker != (i == 0) {
+			t.Errorf("%d ms: got timestamp +%d, %d bytes, marker %v", ms, got.Timestamp-at, len(got.Payload), got.Marker)
+		}
+		at += uint32(units)
+		l.inject(marshal(rtp.Packet{
+			Header:  rtp.Header{Version: 2, SSRC: 7, SequenceNumber: uint16(i), Timestamp: ts},
+			Payload: make([]byte, units),
+		}), addrOf(p.rtp), start, &in)
+		ts += uint32(units)
+	}
+	ts = 80 // the first was probation
+	for i, ms := range []int{20, 30, 40, 60, 100, 120, 120} {
+		if got := in.audio[i]; got.Samples != 8*ms || len(got.Payload) != 8*ms || got.Timestamp != ts {
+			t.Errorf("%d ms came in as %d samples of %d bytes at %d", ms, got.Samples, len(got.Payload), got.Timestamp)
+		}
+		ts += uint32(8 * ms)
+	}
+	long := marshal(rtp.Packet{Header: rtp.Header{Version: 2, SSRC: 7, SequenceNumber: 8, Timestamp: ts}, Payload: make([]byte, 8*130)})
+	if why := l.inject(long, addrOf(p.rtp), start, &in); why != reasonPayload {
+		t.Errorf("130 ms got %q, want them refused", reasonNames[why])
+	}
+}
+
 func TestTimeout(t *testing.T) {
 	l, p := openLeg(t, newTestEngine(t, Config{Timeout: time.Second}), "127.0.0.1"), newPeer(t, "127.0.0.1")
 	s := p.stream()

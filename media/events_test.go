@@ -376,7 +376,7 @@ func TestHowLongAKeyIsHeld(t *testing.T) {
 		if err := l.PressKey('1', c.asked); err != nil {
 			t.Fatal(err)
 		}
-		if got := l.keys.queue[l.keys.head].held; got != c.want {
+		if got := l.keys.queue[l.keys.head].duration(); got != c.want {
 			t.Errorf("asked for %v: got %v, want %v", c.asked, got, c.want)
 		}
 	}

@@ -41,10 +41,16 @@ type keySender struct {
 	pause   int    // clock units of audio until the next may start
 }
 
+// pressed is a key that waits, in four bytes: each leg has room for 32.
 type pressed struct {
 	event uint8
-	held  time.Duration
+	held  uint16 // in keyUnits; the longest key of an 8 kHz clock just fits
 }
+
+// keyUnits are what pressed.held counts.
+const keyUnits = time.Second / 8000
+
+func (p pressed) duration() time.Duration { return time.Duration(p.held) * keyUnits }
 
 // configure chooses the event payload of the audio's clock, which RFC 4733 §2.1 asks for, or else the first. A key that is
 // going out goes on in the new clock.
@@ -75,7 +81,7 @@ func (k *keySender) press(event uint8, held time.Duration) error {
 		held = keyUsual
 	}
 	longest := time.Duration(0xffff) * time.Second / time.Duration(k.clockRate)
-	k.queue[(k.head+k.n)%keysQueued] = pressed{event, min(max(held, keyShortest), longest)}
+	k.queue[(k.head+k.n)%keysQueued] = pressed{event, uint16(min(max(held, keyShortest), longest, 0xffff*keyUnits) / keyUnits)}
 	k.n++
 	return nil
 }
@@ -94,7 +100,7 @@ func (l *Leg) sendKey(timestamp uint32, units int) bool {
 		k.now, k.start, k.elapsed, k.ends = true, timestamp, 0, 0
 	}
 	key := k.queue[k.head]
-	total := int(int64(key.held) * int64(k.audioClock) / int64(time.Second))
+	total := int(int64(key.duration()) * int64(k.audioClock) / int64(time.Second))
 	if k.elapsed += units; k.elapsed >= total {
 		k.elapsed = total
 		k.ends++

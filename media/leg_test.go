@@ -186,7 +186,7 @@ func TestReportsKeepALegAlive(t *testing.T) {
 	}
 	for range 10 { // muted for ten timeouts, but there
 		c.wait(time.Hour - time.Second)
-		c.l.handleRTCP(arrived{data: report, from: nextPort(signalledAddr), at: c.now}, c.now, new(parsed))
+		c.l.handleRTCP(arrived{data: report, from: nextPort(signalledAddr), at: c.now}, c.now, new(parsed), new(ear))
 	}
 	c.wait(time.Hour)
 	if err := c.l.Receive(c.now.Add(time.Second), &c.ear); !errors.Is(err, ErrTimeout) {

@@ -12,7 +12,7 @@ import (
 // handle takes one packet off the RTP socket.
 func (l *Leg) handle(p arrived, now time.Time, into *parsed, in Inlet) {
 	if l.stream.Mux && isRTCP(p.data) {
-		l.reject(l.handleRTCP(p, now, into))
+		l.reject(l.handleRTCP(p, now, into, in))
 		return
 	}
 	if why := l.handleRTP(p, now, &into.header, in); why != accepted {

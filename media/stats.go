@@ -29,8 +29,8 @@ func (l *Leg) Stats() Stats {
 		SendErrors:  l.counters.outError.Load(),
 		Source:      l.latch.addr,
 		PacketsLost: l.source.lost(),
-		RoundTrip:   l.report.peer.roundTrip,
-		PeerLost:    float64(l.report.peer.fraction) / 256,
+		RoundTrip:   l.report.peer.RoundTrip,
+		PeerLost:    l.report.peer.Loss,
 		PeerBye:     l.report.peer.bye,
 	}
 	if l.format.ClockRateHz > 0 {

@@ -27,6 +27,9 @@ type Stream struct {
 	// LevelID and MixID are the header extensions that were agreed (RFC 8285), 1 to 14; 0: not agreed. LevelID brings the
 	// level of what the peer sends (RFC 6464), MixID takes those of who is in the mix (RFC 6465).
 	LevelID, MixID uint8
+	// Metrics says that the peer wants to be told how well its sound comes in (a=rtcp-xr:voip-metrics, RFC 3611 §5.1). Who
+	// sends extended reports gets some in any case.
+	Metrics bool
 }
 
 // Payload binds an RTP payload type to a format. Receiving and sending numbers may differ (RFC 3264 §5.1).

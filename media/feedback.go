@@ -39,6 +39,7 @@ func (l *Leg) handleRTCP(p arrived, now time.Time, into *parsed, in Inlet) reaso
 	}
 	if l.report.news {
 		l.report.news = false
+		l.report.peer.Incoming = l.jitter()
 		in.Report(l.report.peer.Peer)
 	}
 	return why

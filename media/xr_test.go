@@ -183,7 +183,7 @@ func TestAReferenceTimeIsAnswered(t *testing.T) {
 func TestWhatThePeerReportsGoesToTheRoom(t *testing.T) {
 	l := bare(newTestEngine(t, Config{}))
 	var in ear
-	for seq := range uint16(2) {
+	for seq := range uint16(3) {
 		l.inject(packet(7, seq), signalledAddr, start, &in)
 	}
 	receive := func(at time.Time, packets ...rtcp.Packet) {
@@ -209,7 +209,8 @@ func TestWhatThePeerReportsGoesToTheRoom(t *testing.T) {
 	if len(in.reports) != 0 {
 		t.Errorf("got %+v about another", in.reports)
 	}
-	want := quality.Peer{At: start, Loss: .25, Lost: 12, Jitter: 10 * time.Millisecond}
+	// Two packets 20 ms apart by their timestamps came at once: 20 ms / 16.
+	want := quality.Peer{At: start, Incoming: 1250 * time.Microsecond, Loss: .25, Lost: 12, Jitter: 10 * time.Millisecond}
 	receive(start, about(l.sender.ssrc))
 	both := want
 	both.At, both.RoundTrip, both.VoIP = start.Add(time.Second), 90*time.Millisecond, true

@@ -14,8 +14,8 @@ type Local struct {
 	BufferLimit   time.Duration // the most that it can be
 	SignalDBFS    float64       // level of speech; −127: none was heard
 	NoiseDBFS     float64       // level between words; −127: not known
-	RFactor       float64       // of the E-model, 0 to 100
-	MOS           float64       // listening quality that R stands for (G.107 annex B), 1 to 4.5
+	RFactor       float64       // of the E-model, 0 to 93.2; see Estimate
+	MOS           float64       // the mean opinion that R stands for (G.107 annex B), 1 to 4.41; 0: not known
 }
 
 // Peer is what a leg's peer has reported by RTCP.

@@ -17,7 +17,7 @@ const (
 	agcNoiseDBFS  = -45 // noise is not lifted above it
 
 	agcMemory  = 100 // frames of speech that the mean goes over: 2 s of it
-	agcHearing = 15  // frames of speech before anything is done
+	agcHearing = 45  // frames of speech before anything is done: noise has been found out by then
 	agcSettled = 150 // frames of speech in which a new voice is brought to the level
 
 	agcPauseDB  = 0.025 // 16 dB below the speech's mean is a pause (ITU-T P.56)

@@ -12,6 +12,7 @@ type background struct {
 
 const (
 	backgroundWindows = 8
+	backgroundSure    = 4  // windows that must have been filled: less may be one long word
 	windowFrames      = 13 // of 20 ms: 8 windows are 2.1 s
 
 	backgroundFirst = 3.2e-6 // -55 dBFS: the background before one is known
@@ -20,7 +21,7 @@ const (
 
 // floor is the background's power as thresholds are counted from.
 func (b *background) floor() float64 {
-	if b.filled == 0 {
+	if b.filled < backgroundSure {
 		return backgroundFirst
 	}
 	return max(b.least(), backgroundLeast)

@@ -79,3 +79,54 @@ func BenchmarkCrossfade(b *testing.B) {
 		Crossfade(dst, x, y)
 	}
 }
+
+// BenchmarkVoice is what a leg costs in one frame of 20 ms at 8000 Hz between its decoder and the mix, with everything on.
+func BenchmarkVoice(b *testing.B) {
+	const legs = 100
+	pcm := map[string][]int16{
+		"talks":  babble(seeded(), 4000, 5, 8000*20),
+		"noise":  pink(seeded(), 60, 8000*20),
+		"silent": make([]int16, 8000*20),
+	}
+	for name, sound := range pcm {
+		b.Run(name, func(b *testing.B) {
+			var floor Floor
+			var vad [legs]VAD
+			var agc [legs]AGC
+			var gain [legs]Gain
+			var offset [legs]Offset
+			speakers := make([]*Speaker, legs)
+			for i := range speakers {
+				speakers[i] = new(Speaker)
+			}
+			frame := make([]int16, 160)
+			at := 0
+			for i := 0; b.Loop(); i++ {
+				leg := i % legs
+				if leg == 0 {
+					floor.Decide(speakers, DefaultTalkers)
+					at = (at + 160) % (len(sound) - 160)
+				}
+				copy(frame, sound[at:])
+				v := &vad[leg]
+				sounding := name != "silent" // the stream says so
+				if sounding {
+					v.Observe(frame, 8000)
+				} else {
+					v.Silence()
+				}
+				agc[leg].Observe(v)
+				floor.Claim(speakers[leg], Claim{
+					Sounding: sounding, Loud: v.Loud(), Talking: v.Talking(), Tonal: v.Tonal(),
+					LevelDB: v.LevelDBFS() + agc[leg].GainDB(),
+				})
+				if floor.Mixed(speakers[leg]) && sounding {
+					gain[leg].SetDB(agc[leg].GainDB())
+					offset[leg].Remove(frame, v.Offset())
+					gain[leg].Apply(frame, 8000)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)*50/1000, "µs/leg/s")
+		})
+	}
+}

@@ -1,13 +1,13 @@
 // Package mixer is pure sound: it adds frames up and takes one's own voice out again, limits, sets levels, changes
-// sample rates and tells talk from noise. No network, no clock, no goroutine, no lock, no log.
+// sample rates, tells talk from noise and who is to be heard. No network, no clock, no goroutine, no lock, no log.
 //
 // PCM is mono, signed 16 bit, in host order ([]int16), in frames of 20 ms at 8000, 16000 or 48000 Hz. Every type
 // here is owned by one goroutine, keeps no slice that it is given, and allocates nothing after it was made; the
 // zero value of each can be used. Levels in dBFS have a sine that just reaches full scale at 0.
 //
-// One tick of a room: for every leg that gives sound, [Resampler.Process] to the room's rate, [Gain.Apply],
-// [VAD.Observe], [Bus.Add]; then, for every one of them, [Bus.MixWithout] its own frame, and once for all who
-// only listen, [Bus.MixAll].
+// One tick of a room: for every leg that gives sound, [Resampler.Process] to the room's rate, [VAD.Observe], [AGC.Observe],
+// [Floor.Claim]; then [Floor.Decide], and for those who are mixed [Offset.Remove], [Gain.Apply], [Bus.Add]; then, for every
+// one of them, [Bus.MixWithout] its own frame, and once for all who only listen, [Bus.MixAll].
 package mixer
 
 import "time"

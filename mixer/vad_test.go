@@ -163,3 +163,84 @@ func TestVADDoesNotAllocate(t *testing.T) {
 		t.Errorf("got %v allocations, want 0", got)
 	}
 }
+
+func TestNoiseThatBeginsIsLearntWithinASecond(t *testing.T) {
+	for _, level := range []float64{-55, -40, -25, -10} {
+		for name, make := range map[string]func(*rand.Rand, float64, int) []int16{"white": noise, "pink": pink} {
+			var v VAD
+			said := observe(&v, make(seeded(), dbfs(level), 8000*10))
+			if got := share(said[50:]); got != 0 {
+				t.Errorf("%s noise of %v dBFS: talking for %.2f of the time after 1 s, want never", name, level, got)
+			}
+			// Of pink noise what is below 100 Hz does not count, half of it.
+			if got := v.NoiseDBFS(); got > level+1 || got < level-5 {
+				t.Errorf("%s noise of %v dBFS: background of %.1f, want it", name, level, got)
+			}
+			if v.Tonal() {
+				t.Errorf("%s noise of %v dBFS is taken for a tone", name, level)
+			}
+		}
+	}
+}
+
+func TestLoudComesWithTheFirstFrameOfAWordAndSeldomOtherwise(t *testing.T) {
+	r := seeded()
+	for _, level := range []float64{-70, -55, -40} {
+		pcm := pink(r, dbfs(level), 8000*60)
+		var begins []int
+		for at := 16000; at+8000 < len(pcm); at += 16000 {
+			add(pcm, babble(r, 6000, 0, 2400), at)
+			begins = append(begins, at/160)
+		}
+		var v VAD
+		var loud []bool
+		for i := 0; i+160 <= len(pcm); i += 160 {
+			v.Observe(pcm[i:i+160], 8000)
+			loud = append(loud, v.Loud())
+		}
+		for _, at := range begins {
+			if !loud[at] && !loud[at+1] {
+				t.Errorf("noise of %v dBFS: the word at frame %d is not loud within 40 ms", level, at)
+			}
+			if got := share(loud[at+40 : at+95]); got > 0.05 {
+				t.Errorf("noise of %v dBFS: %.2f of the frames between words are loud, want next to none", level, got)
+			}
+		}
+	}
+}
+
+func TestToneIsNoNoiseAndNoTalkForEver(t *testing.T) {
+	for _, rate := range rates {
+		for _, hz := range []float64{401, 1000, 2963} {
+			var v VAD
+			n := FrameSamples(rate)
+			for tick := range 250 {
+				v.Observe(sine(hz, 3000, rate, tick*n, n), rate)
+				if tick > 30 && !v.Tonal() {
+					t.Fatalf("%v Hz at %d: frame %d is not tonal", hz, rate, tick)
+				}
+			}
+			if v.Talking() {
+				t.Errorf("%v Hz at %d: talking after 5 s", hz, rate)
+			}
+		}
+	}
+}
+
+func TestOffsetIsNoSound(t *testing.T) {
+	var v VAD
+	pcm := noise(seeded(), dbfs(-60), 8000*20)
+	for i := range pcm {
+		pcm[i] += 2000
+	}
+	observe(&v, pcm)
+	if got := v.LevelDBFS(); math.Abs(got+60) > 3 {
+		t.Errorf("level of noise of -60 dBFS with an offset of 2000: got %.1f dBFS", got)
+	}
+	if got := v.Offset(); math.Abs(got-2000) > 10 {
+		t.Errorf("offset: got %.1f, want 2000", got)
+	}
+	if v.Talking() || v.Loud() {
+		t.Error("an offset is taken for talk")
+	}
+}

@@ -21,6 +21,7 @@ type downlink struct {
 	limiter  mixer.Limiter
 	ownTicks int    // how long it still has packets of its own; 0: it hears what its group hears
 	group    *group // of those who hear the same in the same profile
+	told     told   // of who is in the mix
 }
 
 // leaveGroup goes over to packets of its own, which go on where the group's are.

@@ -30,7 +30,7 @@ func lines(events []Event) []string {
 	names := map[Kind]string{
 		KindJoined: "joined", KindLeft: "left", KindMuted: "muted", KindUnmuted: "unmuted", KindTalkingStarted: "talks",
 		KindTalkingStopped: "stops", KindKeyPressed: "key", KindLocked: "locked", KindUnlocked: "unlocked",
-		KindUpdated: "updated", KindEnded: "ended",
+		KindUpdated: "updated", KindEnded: "ended", KindDominantSpeaker: "has the floor",
 	}
 	var out []string
 	for _, e := range events {
@@ -90,15 +90,15 @@ func TestWholeStoryOfACall(t *testing.T) {
 		<-q.Left()
 		p.Leave(ReasonHangup)
 		want := []string{
-			"1 joined Ann", "2 joined Bob", "3 key Ann 5", "4 talks Ann", "5 stops Ann", "6 muted Bob", "7 unmuted Bob",
-			"8 updated Bob", "9 locked", "10 updated", "11 key Bob #", "12 left Bob: removed by moderator",
-			"13 left Ann: caller hung up", "14 ended: nobody left",
+			"1 joined Ann", "2 joined Bob", "3 key Ann 5", "4 talks Ann", "5 has the floor Ann", "6 stops Ann",
+			"7 muted Bob", "8 unmuted Bob", "9 updated Bob", "10 locked", "11 updated", "12 key Bob #",
+			"13 left Bob: removed by moderator", "14 left Ann: caller hung up", "15 ended: nobody left",
 		}
-		all := story(t, w, 14)
+		all := story(t, w, 15)
 		if diff := cmp.Diff(want, lines(all)); diff != "" {
 			t.Errorf("the story (-want +got):\n%s", diff)
 		}
-		for after := range uint64(15) {
+		for after := range uint64(16) {
 			resumed, err := g.Watch(ctx, "1000", &after)
 			if err != nil {
 				t.Fatal(err)
@@ -106,7 +106,7 @@ func TestWholeStoryOfACall(t *testing.T) {
 			if resumed.Snapshot != nil {
 				t.Errorf("resumed behind %d: a snapshot, though nothing is lost", after)
 			}
-			if diff := cmp.Diff(all[after:], story(t, resumed, 14)); diff != "" && after < 14 {
+			if diff := cmp.Diff(all[after:], story(t, resumed, 15)); diff != "" && after < 15 {
 				t.Errorf("resumed behind %d (-want +got):\n%s", after, diff)
 			}
 		}

@@ -8,24 +8,6 @@ import (
 	"github.com/confbridge/confbridge/mixer/quality"
 )
 
-// Settings is what can be set on a room.
-type Settings struct {
-	DisplayName string
-	// MaxParticipants is how many may be in the room; 0 means no limit.
-	MaxParticipants int
-	// MaxDuration is how long a conference may last, counted from the first join; 0 means no limit.
-	MaxDuration time.Duration
-	// Locked rooms let nobody in.
-	Locked bool
-	// MaxTalkers is how many are mixed at once, the loudest of them: 1 to 16; 0 means 4, AllTalkers means all.
-	MaxTalkers int
-	// NoiseSuppression takes steady noise out of what narrowband telephones send.
-	NoiseSuppression bool
-}
-
-// AllTalkers is a Settings.MaxTalkers without a limit.
-const AllTalkers = -1
-
 // Info is a room at one moment.
 type Info struct {
 	Number string
@@ -93,14 +75,4 @@ type ParticipantPatch struct {
 	Muted       *bool
 	Deaf        *bool
 	GainDB      *float64
-}
-
-// SettingsPatch says what to change; nil fields stay as they are.
-type SettingsPatch struct {
-	DisplayName      *string
-	MaxParticipants  *int
-	MaxDuration      *time.Duration
-	Locked           *bool
-	MaxTalkers       *int
-	NoiseSuppression *bool
 }

@@ -9,20 +9,23 @@ import (
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
-// histogram counts durations without a lock: one goroutine or many may observe.
+// histogram counts values without a lock: one goroutine or many may observe.
 type histogram struct {
-	bounds [10]float64 // seconds
+	bounds [10]float64
 	counts [11]atomic.Uint64
-	sum    atomic.Int64 // nanoseconds
+	sum    atomic.Int64 // in units of 1e-9
 }
 
-func (h *histogram) observe(d time.Duration) {
+// observe counts a duration, in seconds.
+func (h *histogram) observe(d time.Duration) { h.count(d.Seconds()) }
+
+func (h *histogram) count(value float64) {
 	i := 0
-	for i < len(h.bounds) && d.Seconds() > h.bounds[i] {
+	for i < len(h.bounds) && value > h.bounds[i] {
 		i++
 	}
 	h.counts[i].Add(1)
-	h.sum.Add(int64(d))
+	h.sum.Add(int64(value * 1e9))
 }
 
 func (h *histogram) metric(desc *prometheus.Desc) prometheus.Metric {
@@ -32,7 +35,7 @@ func (h *histogram) metric(desc *prometheus.Desc) prometheus.Metric {
 		buckets[bound] = count
 	}
 	count += h.counts[len(h.bounds)].Load()
-	return prometheus.MustNewConstHistogram(desc, count, time.Duration(h.sum.Load()).Seconds(), buckets)
+	return prometheus.MustNewConstHistogram(desc, count, float64(h.sum.Load())/1e9, buckets)
 }
 
 // codecs are the values of the label codec.
@@ -45,12 +48,14 @@ type tickMetrics struct {
 	tick         histogram
 	bufferDelay  histogram
 	lateTicks    atomic.Uint64
+	quality      qualityMetrics
 }
 
 func newTickMetrics() *tickMetrics {
 	t := &tickMetrics{}
 	t.tick.bounds = [...]float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .02, .05}
 	t.bufferDelay.bounds = [...]float64{.005, .01, .015, .02, .03, .04, .06, .1, .2, .4}
+	t.quality.setBounds()
 	return t
 }
 
@@ -80,6 +85,7 @@ func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descRooms, descParticipants, descTick, descLateTicks, descBufferDelay, descEventsDropped} {
 		ch <- d
 	}
+	g.metrics.quality.describe(ch)
 }
 
 // Collect implements prometheus.Collector.
@@ -93,4 +99,5 @@ func (g *Registry) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descEventsDropped, prometheus.CounterValue, float64(g.eventsDropped.Load()))
 	ch <- t.tick.metric(descTick)
 	ch <- t.bufferDelay.metric(descBufferDelay)
+	t.quality.collect(ch)
 }

@@ -20,6 +20,8 @@ type mixdown struct {
 	payload [maxPayload]byte
 	ticks   uint64
 	groups  []*group
+	cast    cast
+	leaving []*voice // of those who have left since the last tick, and are heard once more, ever fainter
 }
 
 // retune sets the room's rate to the highest that anybody in it can use, and sorts the members into groups. It is called
@@ -29,8 +31,13 @@ func (s *state) retune() {
 	for _, m := range s.members {
 		rate = max(rate, m.profile.SampleRateHz)
 	}
+	s.speakers = s.speakers[:0]
+	for _, m := range s.members {
+		s.speakers = append(s.speakers, &m.voice.speaker)
+	}
 	if rate == 0 {
 		s.mix.groups = nil
+		s.mix.dropLeaving()
 		return
 	}
 	if s.mix.rateHz != rate {
@@ -42,6 +49,9 @@ func (s *state) retune() {
 	for _, m := range s.members {
 		m.voice.stream.Tune(rate)
 		m.down.own.Tune(rate)
+	}
+	for _, v := range s.mix.leaving {
+		v.stream.Tune(rate)
 	}
 	s.regroup()
 }
@@ -114,20 +124,34 @@ func (s *state) letDeadGo() {
 	}
 }
 
-// tick is 20 ms of the conference: drain the sockets, mix, send. Nothing in it allocates, locks, logs or waits.
+// tick is 20 ms of the conference: drain the sockets, choose who is heard, mix, send. Nothing in it allocates, locks, logs or
+// waits.
 func (s *state) tick(now time.Time) {
 	s.mix.begin()
 	for _, m := range s.members {
 		if err := m.leg.Receive(now, m); err != nil {
 			m.dead = err
 		}
-		m.voice.contributes = m.hear(now)
-		m.measureDelay()
-		if m.voice.contributes {
+		m.hear(now)
+		m.watchQuality()
+	}
+	s.floor.Decide(s.speakers, s.set.talkers())
+	s.watchFloor()
+	for _, m := range s.members {
+		if m.voice.contributes = m.speak(); m.voice.contributes {
 			s.mix.bus.Add(m.voice.frame)
+			s.mix.cast.add(m.source, m.voice.vad.LevelDBFS()+m.mixedGainDB())
 		}
 	}
+	for _, v := range s.mix.leaving {
+		if v.fadeAway(now, s.mix.rateHz, s.set.AGC) {
+			s.mix.bus.Add(v.frame)
+		}
+	}
+	s.mix.dropLeaving()
+	s.mix.cast.finish()
 	for _, m := range s.members {
+		s.mix.cast.tell(m)
 		s.mix.send(m, now)
 	}
 }
@@ -140,9 +164,19 @@ func (x *mixdown) begin() {
 	x.bus.Reset(len(x.all))
 	x.mixed = false
 	x.ticks++
+	x.cast.begin()
 	for _, g := range x.groups {
 		g.made = false
 	}
+}
+
+// dropLeaving forgets those who have left.
+func (x *mixdown) dropLeaving() {
+	for i, v := range x.leaving {
+		v.close()
+		x.leaving[i] = nil
+	}
+	x.leaving = x.leaving[:0]
 }
 
 // send sends m what it hears in this tick.

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/confbridge/confbridge/mixer"
 )
 
 // Config is how the rooms of one bridge behave. The zero value works: no rooms on demand, a grace time of 10 s.
@@ -25,6 +27,8 @@ type Config struct {
 	EmptyGrace time.Duration
 	// EventsKept is how many events of a room can be watched from the past; 0 means 4096.
 	EventsKept int
+	// Defaults are the settings of rooms that are made on demand, and what Registry.Defaults says.
+	Defaults Settings
 	// Log takes what nobody is told otherwise; nil discards it.
 	Log *slog.Logger
 }
@@ -67,8 +71,12 @@ func NewRegistry(cfg Config) *Registry {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	cfg.Defaults.MaxTalkers = cfg.Defaults.talkersOr(mixer.DefaultTalkers)
 	return &Registry{cfg: cfg, metrics: newTickMetrics(), rooms: map[string]*room{}, logs: map[string]*eventLog{}}
 }
+
+// Defaults are the settings of a room that nobody has said anything about: those of rooms on demand. MaxTalkers is never 0.
+func (g *Registry) Defaults() Settings { return g.cfg.Defaults }
 
 // Create makes a room that stays until it is deleted. Number: 1 to 64 of letters, digits, and -_.+*# (ErrInvalid,
 // ErrRoomExists; an on-demand room of that number becomes a lasting one).
@@ -76,6 +84,7 @@ func (g *Registry) Create(ctx context.Context, number string, set Settings) (Inf
 	if err := errors.Join(checkNumber(number), set.check()); err != nil {
 		return Info{}, fmt.Errorf("create room %q: %w", number, err)
 	}
+	set.MaxTalkers = set.talkersOr(g.cfg.Defaults.MaxTalkers)
 	var info Info
 	for {
 		if r := g.room(number); r != nil {
@@ -217,7 +226,7 @@ func (g *Registry) lookupOrOpen(number string) (*room, error) {
 		if !g.cfg.OnDemand || checkNumber(number) != nil {
 			return nil, ErrNoRoom
 		}
-		r, err := g.open(number, Settings{}, true)
+		r, err := g.open(number, g.cfg.Defaults, true)
 		if errors.Is(err, ErrRoomExists) {
 			continue
 		}

@@ -65,7 +65,8 @@ func TestEachHearsAllOthersAndNotThemselves(t *testing.T) {
 		}},
 	} {
 		t.Run(format.name, func(t *testing.T) {
-			inBubble(t, Config{OnDemand: true}, func(_ context.Context, t *testing.T, g *Registry) {
+			all := Config{OnDemand: true, Defaults: Settings{MaxTalkers: AllTalkers}}
+			inBubble(t, all, func(_ context.Context, t *testing.T, g *Registry) {
 				var legs []*fakeLeg
 				for i := range 8 {
 					leg := format.legs(i)

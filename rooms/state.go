@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/confbridge/confbridge/mixer"
 )
 
 // state is the inside of a room. Only the room's goroutine touches it.
@@ -19,6 +21,11 @@ type state struct {
 	seats   []*Participant // who has been admitted, joined or not, in that order
 	members []*member      // who has joined, in that order
 	mix     mixdown
+
+	floor    mixer.Floor
+	speakers []*mixer.Speaker // of members, in the same order
+	dominant *mixer.Speaker   // whom the last event said to have the floor
+
 	pending []Event // raised in the tick, published after it
 
 	timers timers
@@ -108,10 +115,11 @@ func (s *state) join(p *Participant, leg Leg) error {
 }
 
 // reserve makes room for what one turn's ticks raise, so that they do not allocate: of everybody that talk starts or
-// stops (its hang-over outlasts the ticks that are caught up), and keys of as many fingers as press one in the same 60 ms.
+// stops (its hang-over outlasts the ticks that are caught up), that another one has the floor, and keys of as many fingers as press
+// one in the same 60 ms.
 func (s *state) reserve() {
 	const keys = 32
-	s.pending = slices.Grow(s.pending, len(s.members)+keys)
+	s.pending = slices.Grow(s.pending, len(s.members)+maxCatchUp+keys)
 }
 
 // change runs op and reads the leg's format anew.
@@ -149,6 +157,8 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 	}
 	c.Role = m.caller.Role
 	m.caller, m.leg, m.dead = c, leg, nil
+	m.voice.vad, m.voice.agc = mixer.VAD{}, mixer.AGC{}
+	m.down.told = toldNothing
 	if err := before.Close(); err != nil {
 		s.room.registry.cfg.Log.Warn("leg did not close", "room", s.room.number, "participant", p.id, "err", err)
 	}
@@ -183,6 +193,13 @@ func (s *state) unseat(m *member, why Reason) {
 		s.raise(Event{Kind: KindTalkingStopped, Participant: s.describe(m)})
 	}
 	s.raise(Event{Kind: KindLeft, Reason: why, Participant: s.describe(m)})
+	m.logQuality()
+	s.floor.Forget(&m.voice.speaker)
+	if m.voice.contributes {
+		s.mix.leaving = append(s.mix.leaving, &m.voice)
+	} else {
+		m.voice.close()
+	}
 	s.members = slices.DeleteFunc(s.members, func(o *member) bool { return o == m })
 	s.metrics.participant(m.profile.Name, -1)
 	if err := m.leg.Close(); err != nil {
@@ -190,8 +207,10 @@ func (s *state) unseat(m *member, why Reason) {
 	}
 	s.retune()
 	if len(s.members) > 0 {
+		s.watchFloor()
 		return
 	}
+	s.dominant = nil
 	s.timers.clock.timer.Stop()
 	s.timers.limit.Stop()
 	s.started = time.Time{}
@@ -221,6 +240,7 @@ func (s *state) member(id string) *member {
 // update changes the room's settings.
 func (s *state) update(p SettingsPatch) error {
 	set := p.apply(s.set)
+	set.MaxTalkers = set.talkersOr(s.room.registry.cfg.Defaults.MaxTalkers)
 	if err := set.check(); err != nil {
 		return err
 	}
@@ -242,6 +262,11 @@ func (s *state) changeSettings(set Settings) {
 		s.raise(Event{Kind: kind, Info: s.info()})
 	}
 	before.Locked = set.Locked
+	if set.NoiseSuppression != before.NoiseSuppression {
+		for _, m := range s.members {
+			m.suppressNoise()
+		}
+	}
 	if set != before {
 		s.raise(Event{Kind: KindUpdated, Info: s.info()})
 	}
@@ -289,6 +314,7 @@ func (s *state) describe(m *member) ParticipantInfo {
 	return ParticipantInfo{
 		ID: m.p.id, Room: s.room.number, Caller: m.caller, Muted: m.muted, Deaf: m.deaf, GainDB: m.gainDB,
 		Talking: m.voice.talking, Joined: m.joined, Format: m.profile.Format, Media: m.voice.stream.Stats(),
-		Quality: Quality{Hears: m.peer},
+		Dominant: s.floor.Dominant() == &m.voice.speaker, LevelDBFS: m.voice.vad.LevelDBFS(),
+		Quality: Quality{Heard: m.voice.watch.now, Hears: m.peer},
 	}
 }

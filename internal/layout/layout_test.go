@@ -20,10 +20,11 @@ var allowed = map[string][]string{
 	"mixer/jitter":     {},
 	"mixer/measure":    {},
 	"mixer/quality":    {},
+	"mixer/denoise":    {},
 	"mixer/playout":    {"mixer", "mixer/codec", "mixer/jitter"},
 	"mixer/packetizer": {"mixer", "mixer/codec"},
 
-	"rooms": {"mixer", "mixer/codec", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
+	"rooms": {"mixer", "mixer/codec", "mixer/denoise", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
 	"media": {"mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
 	"sipua/message":        {},

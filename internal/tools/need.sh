@@ -6,7 +6,7 @@ set -euo pipefail
 packages=()
 for set in "$@"; do
   case "$set" in
-    build) packages+=(gcc libc6-dev libopus-dev pkg-config) ;;
+    build) packages+=(gcc libc6-dev libopus-dev libspeexdsp-dev pkg-config) ;;
     test) packages+=(sip-tester baresip-core ffmpeg espeak-ng iproute2 procps kamailio kamailio-tls-modules kamailio-websocket-modules openssl tshark sipsak linphone-nogtk libusrsctp-dev) ;;
     bench) packages+=(espeak-ng sip-tester) ;;
     *) echo "need.sh: no such set: $set" >&2; exit 2 ;;

@@ -22,6 +22,7 @@ type Stream struct {
 
 	queue []int16 // decoded and not yet played, at format.SampleRateHz; cap is the longest packet and a frame
 
+	filter    filtering
 	resampler mixer.Resampler
 	rateHz    int     // of frame
 	frame     []int16 // this tick's 20 ms
@@ -96,6 +97,8 @@ func (s *Stream) Pull(now time.Time) (frame []int16, sounding bool) {
 	sounding = !isSilent(s.queue[:need])
 	if !sounding {
 		clear(s.queue[:need])
+	} else {
+		s.filter.process(s.queue[:need], s.format.SampleRateHz)
 	}
 	s.resampler.Process(s.frame, s.queue[:need])
 	s.queue = s.queue[:copy(s.queue, s.queue[need:])]

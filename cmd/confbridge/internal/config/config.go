@@ -39,7 +39,18 @@ type Rooms struct {
 	OnDemand bool
 	// EmptyGrace is how long such a room stays when everybody has left.
 	EmptyGrace time.Duration
+	// What rooms are set to where nobody says anything else: how many are mixed at once (AllTalkers: all), whether voices are brought to
+	// one level, and whether noise is taken out of what telephones send.
+	MaxTalkers       int
+	AGC              bool
+	NoiseSuppression bool
 }
+
+// AllTalkers is a Rooms.MaxTalkers without a limit.
+const AllTalkers = -1
+
+// maxTalkers is the most that it can be otherwise.
+const maxTalkers = 16
 
 // API is where programs and moderators reach the bridge: host:port each.
 type API struct{ GRPC, HTTP string }
@@ -66,7 +77,7 @@ func Default() Config {
 	return Config{
 		SIP:     defaultSIP(),
 		Media:   Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute},
-		Rooms:   Rooms{OnDemand: true, EmptyGrace: 10 * time.Second},
+		Rooms:   Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true},
 		API:     API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},
 		Trace:   Trace{Calls: 1000, HEPID: 2001},
 		DataDir: "./data",

@@ -55,6 +55,9 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"text where true or false belongs", "rooms:\n  on_demand: maybe\n", []string{
 			"c.yaml:2:14: rooms.on_demand: is text, not true or false",
 		}},
+		{"more talkers than can be mixed", "rooms:\n  max_talkers: 17\n", []string{
+			`c.yaml:2:16: rooms.max_talkers: "17" is neither a number from 1 to 16 nor all`,
+		}},
 		{"nothing where text belongs", "log:\n  level:\n", []string{"c.yaml:2:3: log.level: is nothing, not text"}},
 		{"an address without a scheme", "sip:\n  listen: [\"0.0.0.0:5060\"]\n", []string{
 			`c.yaml:2:12: sip.listen[0]: "0.0.0.0:5060" is not of the form udp://0.0.0.0:5060`,
@@ -281,7 +284,7 @@ func TestExampleFileShowsEveryKey(t *testing.T) {
 
 func TestFormatIsReadAsItWas(t *testing.T) {
 	want, err := Parse("", []byte("sip: {advertise: 192.0.2.1, domain: example.com}\nmedia: {timeout: 1m30s}\n"+
-		"rooms: {on_demand: false, empty_grace: 2h}\ntrace: {calls: 0, hep: \"h:9060\", hep_id: 7}\nlog: {level: debug, format: json}\n"), noEnv)
+		"rooms: {on_demand: false, empty_grace: 2h, max_talkers: all, agc: false, noise_suppression: true}\ntrace: {calls: 0, hep: \"h:9060\", hep_id: 7}\nlog: {level: debug, format: json}\n"), noEnv)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,6 +77,24 @@ func keys() []key {
 			get: func(c *Config) string { return durationYAML(c.Rooms.EmptyGrace) },
 		},
 		{
+			path: "rooms.max_talkers",
+			set:  func(c *Config, s string) (err error) { c.Rooms.MaxTalkers, err = parseTalkers(s); return err },
+			get:  func(c *Config) string { return talkersYAML(c.Rooms.MaxTalkers) },
+		},
+		{
+			path: "rooms.agc", shape: flag,
+			set: func(c *Config, s string) (err error) { c.Rooms.AGC, err = strconv.ParseBool(s); return err },
+			get: func(c *Config) string { return strconv.FormatBool(c.Rooms.AGC) },
+		},
+		{
+			path: "rooms.noise_suppression", shape: flag,
+			set: func(c *Config, s string) (err error) {
+				c.Rooms.NoiseSuppression, err = strconv.ParseBool(s)
+				return err
+			},
+			get: func(c *Config) string { return strconv.FormatBool(c.Rooms.NoiseSuppression) },
+		},
+		{
 			path: "api.grpc", env: "CONFBRIDGE_API_GRPC",
 			set: func(c *Config, s string) error { c.API.GRPC = s; return checkHostPort(s) },
 			get: func(c *Config) string { return c.API.GRPC },
@@ -246,4 +264,25 @@ func durationYAML(d time.Duration) string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
+}
+
+// everybody is how the file says AllTalkers.
+const everybody = "all"
+
+func parseTalkers(s string) (int, error) {
+	if s == everybody {
+		return AllTalkers, nil
+	}
+	n, err := parseCount(s, 1, maxTalkers)
+	if err != nil {
+		return 0, fmt.Errorf("%q is neither a number from 1 to %d nor %s", s, maxTalkers, everybody)
+	}
+	return n, nil
+}
+
+func talkersYAML(n int) string {
+	if n == AllTalkers {
+		return everybody
+	}
+	return strconv.Itoa(n)
 }

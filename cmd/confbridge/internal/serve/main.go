@@ -64,6 +64,9 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	m.ready = api.NewReadiness(partSIP, partGRPC, partHTTP)
 	m.rooms = rooms.NewRegistry(rooms.Config{
 		OnDemand: cfg.Rooms.OnDemand, EmptyGrace: cfg.Rooms.EmptyGrace, Log: log,
+		Defaults: rooms.Settings{
+			MaxTalkers: cfg.Rooms.MaxTalkers, AGC: cfg.Rooms.AGC, NoiseSuppression: cfg.Rooms.NoiseSuppression,
+		},
 	})
 	var err error
 	m.engine, err = media.NewEngine(media.Config{

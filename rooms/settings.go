@@ -1,0 +1,99 @@
+package rooms
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/confbridge/confbridge/mixer"
+)
+
+// Bounds of what can be set on a room.
+const (
+	maxDisplayName = 128 // bytes
+	maxMaxMembers  = 100_000
+	maxMaxDuration = 7 * 24 * time.Hour
+)
+
+// Settings is what can be set on a room.
+type Settings struct {
+	DisplayName string
+	// MaxParticipants is how many may be in the room; 0 means no limit.
+	MaxParticipants int
+	// MaxDuration is how long a conference may last, counted from the first join; 0 means no limit.
+	MaxDuration time.Duration
+	// Locked rooms let nobody in.
+	Locked bool
+	// MaxTalkers is how many are mixed at once, the loudest of them: 1 to 16, AllTalkers means all; 0 means what
+	// Registry.Defaults has.
+	MaxTalkers int
+	// AGC brings every voice to one level, −20 dBFS while it speaks, and takes offsets out. Without it voices stay as they come:
+	// one that talks alone passes bit for bit where codecs are the same.
+	AGC bool
+	// NoiseSuppression takes steady noise out of what narrowband telephones send.
+	NoiseSuppression bool
+}
+
+// AllTalkers is a Settings.MaxTalkers without a limit.
+const AllTalkers = -1
+
+// SettingsPatch says what to change; nil fields stay as they are.
+type SettingsPatch struct {
+	DisplayName      *string
+	MaxParticipants  *int
+	MaxDuration      *time.Duration
+	Locked           *bool
+	MaxTalkers       *int
+	AGC              *bool
+	NoiseSuppression *bool
+}
+
+func (p SettingsPatch) apply(to Settings) Settings {
+	set(&to.DisplayName, p.DisplayName)
+	set(&to.MaxParticipants, p.MaxParticipants)
+	set(&to.MaxDuration, p.MaxDuration)
+	set(&to.Locked, p.Locked)
+	set(&to.MaxTalkers, p.MaxTalkers)
+	set(&to.AGC, p.AGC)
+	set(&to.NoiseSuppression, p.NoiseSuppression)
+	return to
+}
+
+func (set Settings) check() error {
+	if set.MaxParticipants < 0 || set.MaxParticipants > maxMaxMembers {
+		return fmt.Errorf("maximum of %d participants, want 0 to %d: %w", set.MaxParticipants, maxMaxMembers, ErrInvalid)
+	}
+	if set.MaxDuration < 0 || set.MaxDuration > maxMaxDuration {
+		return fmt.Errorf("maximum duration of %v, want 0 to %v: %w", set.MaxDuration, maxMaxDuration, ErrInvalid)
+	}
+	if set.MaxTalkers < AllTalkers || set.MaxTalkers > mixer.MaxTalkers {
+		return fmt.Errorf("maximum of %d talkers, want 1 to %d, 0 for %d or %d for all: %w", set.MaxTalkers, mixer.MaxTalkers,
+			mixer.DefaultTalkers, AllTalkers, ErrInvalid)
+	}
+	return checkDisplayName(set.DisplayName)
+}
+
+// talkersOr is MaxTalkers, or what it means where it is 0.
+func (set Settings) talkersOr(otherwise int) int {
+	if set.MaxTalkers == 0 {
+		return otherwise
+	}
+	return set.MaxTalkers
+}
+
+// talkers is how many are mixed at once.
+func (set Settings) talkers() int {
+	switch set.MaxTalkers {
+	case 0: // of a state that no registry made
+		return mixer.DefaultTalkers
+	case AllTalkers:
+		return mixer.AllTalkers
+	}
+	return set.MaxTalkers
+}
+
+func checkDisplayName(name string) error {
+	if len(name) > maxDisplayName {
+		return fmt.Errorf("display name of %d bytes, at most %d: %w", len(name), maxDisplayName, ErrInvalid)
+	}
+	return nil
+}

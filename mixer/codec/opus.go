@@ -52,6 +52,9 @@ func (d *opusDecoder) Decode(dst []int16, payload []byte) (int, error) {
 	return n, nil
 }
 
+// Carries implements [Recoverer].
+func (d *opusDecoder) Carries(packet []byte) bool { return opusCarriesFEC(packet) }
+
 // Recover implements [Recoverer].
 func (d *opusDecoder) Recover(dst []int16, next []byte) bool {
 	if len(dst) == 0 || len(dst)%len(d.spare) != 0 || !opusCarriesFEC(next) {

@@ -2,7 +2,6 @@ package jitter_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/confbridge/confbridge/mixer/jitter"
 )
@@ -28,7 +27,7 @@ func TestKeyPressesAreNoLoss(t *testing.T) {
 			played := 0
 			tick := func() {
 				now = now.Add(20 * ms)
-				if _, what := b.Next(now.Add(5 * ms)); what == jitter.Play {
+				if _, what := next(b, now.Add(5*ms)); what == jitter.Play {
 					played++
 				}
 				seq, ts = seq+1, ts+160
@@ -77,7 +76,7 @@ func TestAbsentOfAnotherStreamIsPassedOver(t *testing.T) {
 		if got := b.Put(jitter.Packet{Sequence: i, Timestamp: uint32(i) * 160, Samples: 160, Arrival: now, Payload: []byte{1}}); got != jitter.Stored {
 			t.Fatalf("packet %d: verdict %d, want stored", i, got)
 		}
-		b.Next(now.Add(5 * time.Millisecond))
+		next(b, now.Add(5*ms))
 	}
 	if st := b.Stats(); st.Lost != 0 || st.Late != 0 {
 		t.Errorf("stats %+v, want no loss", st)

@@ -48,6 +48,7 @@ type model struct {
 	passed   bool  // sound was concealed since something was played
 	before   jitter.Stats
 	lostGone uint64 // lost in earlier streams
+	over     int    // samples made for the ticks to come
 }
 
 func newModel(t *rapid.T) *model {
@@ -179,37 +180,62 @@ func (m *model) discard(n int) {
 
 func (m *model) tick() {
 	m.now = m.now.Add(20 * ms)
-	merged := jitter.Packet{}
-	for fifo := 0; fifo < 160; {
-		p, what := m.b.Next(m.now)
-		after := m.b.Stats()
-		thrown := int(after.Overflow - m.before.Overflow)
-		if thrown > 0 {
-			m.want(m.last == nil || m.now.Sub(m.last.Arrival) > 10*time.Second || m.now.Sub(m.stored[0].Arrival) > m.max,
-				"%d thrown out without a reason", thrown)
+	m.b.Tick(m.now)
+	m.thrown()
+	for fifo := m.over; ; {
+		if fifo >= 160 {
+			m.over = m.scale(fifo) - 160
+			return
 		}
-		m.discard(thrown)
-		m.before = after
-		if merged.Samples > 0 {
-			m.want(what == jitter.Play && p.Sequence == merged.Sequence+1 && p.Samples == merged.Samples,
-				"%d was merged into %v %d", merged.Sequence, what, p.Sequence)
-		}
-		merged = jitter.Packet{}
+		p, what := m.b.Next(time.Duration(fifo) * ms / 8)
+		m.thrown()
+		fifo += p.Samples
 		switch what {
 		case jitter.Empty:
+			m.want(p.Samples > 0 && p.Samples <= 160, "silent for %d samples", p.Samples)
 			m.passed = true
-			return
 		case jitter.Lost:
-			m.want(p.Samples > 0 && p.Samples <= 160, "concealing %d samples", p.Samples)
+			m.want(p.Samples > 0 && p.Samples <= 960, "concealing %d samples", p.Samples)
+			m.want(p.Payload != nil || p.Samples <= 160, "concealing %d samples at once", p.Samples)
+			m.copied(p)
 			m.passed = true
-			fifo += p.Samples
-		case jitter.Merge:
-			merged = p
-			m.out(p)
 		case jitter.Play:
 			m.out(p)
-			fifo += p.Samples
 		}
+	}
+}
+
+// thrown takes out what the buffer has thrown out, which it needs a reason for.
+func (m *model) thrown() {
+	after := m.b.Stats()
+	if n := int(after.Overflow - m.before.Overflow); n > 0 {
+		m.want(m.last == nil || m.now.Sub(m.last.Arrival) > 10*time.Second || m.now.Sub(m.stored[0].Arrival) > m.max,
+			"%d thrown out without a reason", n)
+		m.discard(n)
+	}
+	m.before = after
+}
+
+// scale stretches or cuts what is left for the following ticks, as playout may or may not do, and returns how much
+// there is then. What is said to be too much can be cut without anything being missing at once.
+func (m *model) scale(fifo int) int {
+	off := int(m.b.Surplus(time.Duration(fifo)*ms/8) * 8 / ms)
+	m.want(off <= 160 || off <= int(m.max*8/ms)+2*160, "a surplus of %d samples, of a buffer of %v", off, m.max)
+	m.want(off <= fifo-160 || len(m.stored) > 0, "%d samples too many of %d, and nothing is stored", off, fifo)
+	if off == 0 || rapid.IntRange(0, 2).Draw(m.t, "scale") > 0 {
+		return fifo
+	}
+	if off < 0 {
+		return fifo + min(-off, 80)
+	}
+	return max(fifo-min(off, 80), 160)
+}
+
+// copied checks that what is lost before the next packet is told that one's payload, and no other's.
+func (m *model) copied(p jitter.Packet) {
+	if p.Payload != nil {
+		m.want(len(m.stored) > 0 && bytes.Equal(p.Payload, m.stored[0].Payload), "the payload is not that of the next packet")
+		m.want(m.last == nil || m.stored[0].index > m.last.index+1 || m.gone > m.last.index, "nothing is missing before packet %d", m.stored[0].index)
 	}
 }
 

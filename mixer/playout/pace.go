@@ -1,0 +1,67 @@
+package playout
+
+import "time"
+
+// How the delay is changed, by the piece of at most 15 ms.
+const (
+	slowTicks   = 5                      // from one to the next, where there is no hurry
+	hurry       = 40 * time.Millisecond  // of surplus from which on there is: then one each tick
+	quietPieces = 4                      // a tick, in silence
+	shortAlike  = 0.85                   // correlation without which nothing is taken out,
+	longAlike   = 0.7                    // nor put in, where it would soon be missing,
+	impatience  = 0.02                   // less by so much for each tick that it was wanted
+	pressing    = 400 * time.Millisecond // of surplus, at which anything is taken out
+	tolerance   = time.Millisecond       // that nothing is put in for
+	generosity  = time.Millisecond       // by which more is put in than is missing, for each tick that it was wanted
+)
+
+// pace changes the delay of the sound in the queue so that it comes to what the jitter buffer aims at.
+type pace struct {
+	since    int // ticks since the last piece
+	patience int // ticks for which nothing was alike enough
+}
+
+// adjust takes time out of the queue's first frame, or puts some in. It says whether the queue must be filled up again.
+func (s *Stream) adjust() (short bool) {
+	s.pace.since++
+	surplus := s.jitter.Surplus(s.queued())
+	switch {
+	case surplus < -tolerance:
+		s.stretch(-surplus)
+	case surplus > 0 && (s.pace.since >= slowTicks || surplus >= hurry || isBelow(s.queue[:s.need()], quietPeak)):
+		return s.squeeze(surplus)
+	default:
+		s.pace.patience = 0
+	}
+	return false
+}
+
+// stretch puts time in where what is needed would soon be missing.
+func (s *Stream) stretch(missing time.Duration) {
+	room := cap(s.queue) - len(s.queue)
+	most := max(missing+time.Duration(s.pace.patience)*generosity, shortest)
+	sp, ok := findSplice(s.queue, s.format.SampleRateHz, min(s.samples(most), room))
+	if !ok || sp.alike < longAlike-impatience*float64(s.pace.patience) {
+		s.pace.patience++
+		return
+	}
+	s.queue = lengthen(s.queue, sp)
+	s.stretched += s.duration(sp.lag)
+	s.pace = pace{}
+}
+
+// squeeze takes time out.
+func (s *Stream) squeeze(surplus time.Duration) bool {
+	sp, ok := findSplice(s.queue, s.format.SampleRateHz, s.samples(surplus))
+	if !ok {
+		return false
+	}
+	if sp.alike < shortAlike-impatience*float64(s.pace.patience)-float64(surplus)/float64(pressing) {
+		s.pace.patience++
+		return false
+	}
+	s.queue = shorten(s.queue, sp)
+	s.cut += s.duration(sp.lag)
+	s.pace = pace{}
+	return true
+}

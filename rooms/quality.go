@@ -50,15 +50,16 @@ func (m *member) assess(stats MediaStats) quality.Local {
 	}
 	q := quality.Local{
 		Loss:          lossOf(stats, MediaStats{}),
-		Discard:       ratio(stats.PacketsLate, stats.PacketsReceived+stats.PacketsLost),
+		Discard:       ratio(stats.PacketsLate+stats.PacketsDiscarded, stats.PacketsReceived+stats.PacketsLost),
 		Concealed:     share(stats.Concealed, heard),
 		BufferNominal: stats.BufferDelay,
-		BufferMax:     max(v.watch.now.BufferMax, stats.BufferDelay),
+		BufferMax:     stats.BufferMax,
+		BufferLimit:   stats.BufferLimit,
 		SignalDBFS:    v.agc.SpeechDBFS(),
 		NoiseDBFS:     v.vad.NoiseDBFS(),
 	}
 	q.RFactor, q.MOS = quality.Estimate(quality.Call{
-		Codec: string(m.profile.Name), Loss: max(q.Concealed, 0), OneWay: m.oneWay(stats),
+		Codec: string(m.profile.Name), Loss: q.Concealed, OneWay: m.oneWay(stats),
 	})
 	return q
 }

@@ -1,9 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -66,6 +68,9 @@ func toRoom(i rooms.Info) *confbridgev1.Room {
 		ParticipantCount: int32(i.Participants),
 		SampleRateHz:     int32(i.SampleRateHz),
 		LastSequence:     i.Sequence,
+		MaxTalkers:       int32(cmp.Or(i.MaxTalkers, rooms.DefaultTalkers)),
+		Agc:              proto.Bool(i.AGC),
+		NoiseSuppression: proto.Bool(i.NoiseSuppression),
 	}
 }
 
@@ -81,18 +86,11 @@ func toParticipant(p rooms.ParticipantInfo) *confbridgev1.Participant {
 		CallId:      validText(p.CallID),
 		Talking:     p.Talking,
 		JoinTime:    toTimestamp(p.Joined),
-		Format: &confbridgev1.AudioFormat{
-			Codec:        string(p.Format.Name),
-			ClockRateHz:  int32(p.Format.ClockRateHz),
-			SampleRateHz: int32(p.Format.SampleRateHz),
-		},
-		Media: &confbridgev1.MediaStats{
-			PacketsReceived: p.Media.PacketsReceived,
-			PacketsLost:     p.Media.PacketsLost,
-			PacketsLate:     p.Media.PacketsLate,
-			Concealed:       durationpb.New(p.Media.Concealed),
-			BufferDelay:     durationpb.New(p.Media.BufferDelay),
-		},
+		LevelDbfs:   p.LevelDBFS,
+		Dominant:    p.Dominant,
+		Format:      toFormat(p),
+		Media:       toMedia(p.Media),
+		Quality:     toQuality(p.Quality),
 	}
 }
 

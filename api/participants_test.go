@@ -8,10 +8,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/mixer/quality"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
 )
@@ -28,10 +32,12 @@ func TestAParticipantIsShownUpdatedAndRemoved(t *testing.T) {
 	want := &confbridgev1.Participant{
 		Name: name, DisplayName: "ann", Role: confbridgev1.Role_ROLE_SPEAKER,
 		Address: "sip:ann@192.0.2.1", CallId: "ann-call",
-		Format: &confbridgev1.AudioFormat{Codec: "PCMU", ClockRateHz: 8000, SampleRateHz: 8000},
-		Media:  &confbridgev1.MediaStats{},
+		Format: &confbridgev1.AudioFormat{
+			Codec: "PCMU", ClockRateHz: 8000, SampleRateHz: 8000, PacketTime: durationpb.New(20 * time.Millisecond),
+		},
+		Media: &confbridgev1.MediaStats{}, LevelDbfs: -127,
 	}
-	ignore := protocmp.IgnoreFields(&confbridgev1.Participant{}, "join_time", "media")
+	ignore := protocmp.IgnoreFields(&confbridgev1.Participant{}, "join_time", "media", "quality")
 	if diff := cmp.Diff(want, got, protocmp.Transform(), ignore); diff != "" {
 		t.Errorf("got (-want +got):\n%s", diff)
 	}
@@ -113,6 +119,61 @@ func TestParticipantRequestsThatCannotBeNameTheField(t *testing.T) {
 	}
 }
 
+func TestWhatIsKnownOfAParticipantsSoundIsShown(t *testing.T) {
+	at := time.Unix(1, 0)
+	info := rooms.ParticipantInfo{
+		ID: "a1", Room: "1", Dominant: true, LevelDBFS: -23.5, PacketTime: 30 * time.Millisecond,
+		Format: codec.Format{Name: codec.Opus, ClockRateHz: 48000, SampleRateHz: 16000},
+		Media: rooms.MediaStats{
+			PacketsReceived: 1, PacketsLost: 2, PacketsLate: 3, PacketsDiscarded: 4, Concealed: 5, Recovered: 6, Stretched: 7, Cut: 8,
+			BufferDelay: 9,
+		},
+		Quality: rooms.Quality{
+			Heard: quality.Local{
+				Loss: .1, Discard: .2, Concealed: .3, BufferNominal: 1, BufferMax: 2, BufferLimit: 3, SignalDBFS: -20, NoiseDBFS: -60,
+				RFactor: 80, MOS: 4,
+			},
+			Hears: quality.Peer{
+				At: at, Loss: .4, Lost: -5, Jitter: 6, Incoming: 7, RoundTrip: 8, VoIP: true, RFactor: 70, MOS: 3.6, BufferNominal: 9,
+			},
+		},
+	}
+	nano := func(n int64) *durationpb.Duration { return durationpb.New(time.Duration(n)) }
+	want := &confbridgev1.Participant{
+		Name: "rooms/1/participants/a1", Role: confbridgev1.Role_ROLE_SPEAKER, Dominant: true, LevelDbfs: -23.5,
+		Format: &confbridgev1.AudioFormat{Codec: "opus", ClockRateHz: 48000, SampleRateHz: 16000, PacketTime: nano(30e6)},
+		Media: &confbridgev1.MediaStats{
+			PacketsReceived: 1, PacketsLost: 2, PacketsLate: 3, PacketsDiscarded: 4, Concealed: nano(5), Recovered: nano(6),
+			Stretched: nano(7), Cut: nano(8), BufferDelay: nano(9),
+		},
+		Quality: &confbridgev1.Quality{
+			Heard: &confbridgev1.HeardQuality{
+				LossRatio: .1, DiscardRatio: .2, ConcealedRatio: .3, Jitter: nano(7), BufferNominal: nano(1), BufferMax: nano(2),
+				BufferLimit: nano(3), SignalDbfs: -20, NoiseDbfs: -60, RFactor: 80, Mos: 4,
+			},
+			Hears: &confbridgev1.HearsQuality{
+				ReportTime: timestamppb.New(at), LossRatio: .4, PacketsLost: -5, Jitter: nano(6), RoundTrip: nano(8), RFactor: 70,
+				Mos: 3.6, BufferNominal: nano(9),
+			},
+		},
+	}
+	if diff := cmp.Diff(want, toParticipant(info), protocmp.Transform()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	info.Quality.Hears = quality.Peer{}
+	want.Quality.Hears, want.Quality.Heard.Jitter = nil, nil
+	if diff := cmp.Diff(want, toParticipant(info), protocmp.Transform()); diff != "" {
+		t.Errorf("without a report (-want +got):\n%s", diff)
+	}
+	if got := toQuality(rooms.Quality{}); got != nil {
+		t.Errorf("got %v where nothing is known", got)
+	}
+	if got := toQuality(rooms.Quality{Hears: quality.Peer{At: at, RoundTrip: 0}}); got.GetHeard() != nil ||
+		got.GetHears().GetRoundTrip() != nil || got.GetHears().GetBufferNominal() != nil {
+		t.Errorf("got %v of a report that says neither", got)
+	}
+}
+
 func TestListParticipantsPageByPage(t *testing.T) {
 	b := newBridge(t, rooms.Config{OnDemand: true})
 	names := []string{"ann", "bob", "cy", "dee", "eve"}
@@ -176,10 +237,17 @@ func TestEventsAreConverted(t *testing.T) {
 	})
 	want := &confbridgev1.Event{
 		RoomName: "rooms/1", Kind: confbridgev1.EventKind_EVENT_KIND_ENDED, Reason: confbridgev1.Reason_REASON_EMPTY,
-		Room: &confbridgev1.Room{Name: "rooms/1"},
+		Room: &confbridgev1.Room{
+			Name: "rooms/1", MaxTalkers: 4, Agc: proto.Bool(false), NoiseSuppression: proto.Bool(false),
+		},
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("ended (-want +got):\n%s", diff)
+	}
+	want = &confbridgev1.Event{RoomName: "rooms/1", Kind: confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER}
+	got = toEvent(rooms.Event{Room: "1", Kind: rooms.KindDominantSpeaker})
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("nobody has the floor (-want +got):\n%s", diff)
 	}
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -31,10 +32,13 @@ func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRo
 		return nil, err
 	}
 	info, err := s.rooms.Create(ctx, req.GetRoomId(), rooms.Settings{
-		DisplayName:     room.GetDisplayName(),
-		MaxParticipants: int(room.GetMaxParticipants()),
-		MaxDuration:     room.GetMaxDuration().AsDuration(),
-		Locked:          room.GetLocked(),
+		DisplayName:      room.GetDisplayName(),
+		MaxParticipants:  int(room.GetMaxParticipants()),
+		MaxDuration:      room.GetMaxDuration().AsDuration(),
+		Locked:           room.GetLocked(),
+		MaxTalkers:       s.maxTalkers(room),
+		AGC:              s.agc(room),
+		NoiseSuppression: s.noiseSuppression(room),
 	})
 	if err != nil {
 		return nil, err
@@ -92,10 +96,13 @@ func (s *roomService) UpdateRoom(ctx context.Context, req *confbridgev1.UpdateRo
 		return nil, err
 	}
 	info, err := s.rooms.Update(ctx, number, rooms.SettingsPatch{
-		DisplayName:     pick(paths, "display_name", room.GetDisplayName()),
-		MaxParticipants: pick(paths, "max_participants", int(room.GetMaxParticipants())),
-		MaxDuration:     pick(paths, "max_duration", room.GetMaxDuration().AsDuration()),
-		Locked:          pick(paths, "locked", room.GetLocked()),
+		DisplayName:      pick(paths, "display_name", room.GetDisplayName()),
+		MaxParticipants:  pick(paths, "max_participants", int(room.GetMaxParticipants())),
+		MaxDuration:      pick(paths, "max_duration", room.GetMaxDuration().AsDuration()),
+		Locked:           pick(paths, "locked", room.GetLocked()),
+		MaxTalkers:       pick(paths, "max_talkers", s.maxTalkers(room)),
+		AGC:              pick(paths, "agc", s.agc(room)),
+		NoiseSuppression: pick(paths, "noise_suppression", s.noiseSuppression(room)),
 	})
 	if err != nil {
 		return nil, err
@@ -123,6 +130,25 @@ func (s *roomService) EndRoom(ctx context.Context, req *confbridgev1.EndRoomRequ
 		return nil, err
 	}
 	return &confbridgev1.EndRoomResponse{}, nil
+}
+
+// maxTalkers is what a request says of it, or else what the bridge is configured with; so are agc and noiseSuppression.
+func (s *roomService) maxTalkers(room *confbridgev1.Room) int {
+	return cmp.Or(int(room.GetMaxTalkers()), s.rooms.Defaults().MaxTalkers)
+}
+
+func (s *roomService) agc(room *confbridgev1.Room) bool {
+	if room == nil || room.Agc == nil {
+		return s.rooms.Defaults().AGC
+	}
+	return *room.Agc
+}
+
+func (s *roomService) noiseSuppression(room *confbridgev1.Room) bool {
+	if room == nil || room.NoiseSuppression == nil {
+		return s.rooms.Defaults().NoiseSuppression
+	}
+	return *room.NoiseSuppression
 }
 
 // pick is value where path is to be set, and nil where it is not.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -23,6 +24,7 @@ func TestARoomIsCreatedShownUpdatedAndDeleted(t *testing.T) {
 	ctx := waitContext(t)
 	want := &confbridgev1.Room{
 		Name: "rooms/1000", DisplayName: "Käse", MaxParticipants: 8, MaxDuration: durationpb.New(time.Hour), Locked: true,
+		MaxTalkers: 4, Agc: proto.Bool(false), NoiseSuppression: proto.Bool(false), // what the bridge is configured with
 	}
 	got, err := b.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{RoomId: "1000", Room: &confbridgev1.Room{
 		Name: "rooms/ignored", DisplayName: "Käse", MaxParticipants: 8, MaxDuration: durationpb.New(time.Hour), Locked: true,
@@ -67,22 +69,46 @@ func TestUpdateRoomMasks(t *testing.T) {
 	room := func(name string, limit int32, locked bool) *confbridgev1.Room {
 		return &confbridgev1.Room{Name: "rooms/1", DisplayName: name, MaxParticipants: limit, Locked: locked}
 	}
+	sounds := func(r *confbridgev1.Room, talkers int32, agc, quiet bool) *confbridgev1.Room {
+		r.MaxTalkers, r.Agc, r.NoiseSuppression = talkers, &agc, &quiet
+		return r
+	}
 	tests := []struct {
 		name  string
 		set   *confbridgev1.Room
 		paths []string
 		want  *confbridgev1.Room
 	}{
-		{"one path sets one field", room("new", 9, true), []string{"display_name"}, room("new", 5, false)},
-		{"a path sets a field to nothing", room("", 0, false), []string{"max_participants"}, room("old", 0, false)},
-		{"a star sets all fields", room("", 3, true), []string{"*"}, room("", 3, true)},
-		{"no mask sets what is not empty", room("", 3, true), nil, room("old", 3, true)},
+		{"one path sets one field", room("new", 9, true), []string{"display_name"}, sounds(room("new", 5, false), 7, true, false)},
+		{"a path sets a field to nothing", room("", 0, false), []string{"max_participants"}, sounds(room("old", 0, false), 7, true, false)},
+		{
+			"a star sets all fields", sounds(room("", 3, true), -1, false, true),
+			[]string{"*"},
+			sounds(room("", 3, true), -1, false, true),
+		},
+		{
+			"a star sets what is unset to what the bridge is configured with", room("", 3, true),
+			[]string{"*"},
+			sounds(room("", 3, true), 2, false, true),
+		},
+		{"no mask sets what is not empty", room("", 3, true), nil, sounds(room("old", 3, true), 7, true, false)},
+		{
+			"no mask sets what is false and not unset", &confbridgev1.Room{Name: "rooms/1", Agc: proto.Bool(false)}, nil,
+			sounds(room("old", 5, false), 7, false, false),
+		},
+		{
+			"the settings of the sound", sounds(room("new", 9, true), 16, false, true),
+			[]string{"max_talkers", "agc", "noise_suppression"},
+			sounds(room("old", 5, false), 16, false, true),
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBridge(t, rooms.Config{})
+			b := newBridge(t, rooms.Config{Defaults: rooms.Settings{MaxTalkers: 2, NoiseSuppression: true}})
 			ctx := waitContext(t)
-			_, err := b.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{RoomId: "1", Room: room("old", 5, false)})
+			_, err := b.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{
+				RoomId: "1", Room: sounds(room("old", 5, false), 7, true, false),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,6 +122,23 @@ func TestUpdateRoomMasks(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestARoomGetsTheDefaultsOfTheBridge(t *testing.T) {
+	for _, defaults := range []rooms.Settings{{}, {AGC: true, MaxTalkers: rooms.AllTalkers}, {NoiseSuppression: true, MaxTalkers: 9}} {
+		b := newBridge(t, rooms.Config{Defaults: defaults})
+		got, err := b.rooms.CreateRoom(waitContext(t), &confbridgev1.CreateRoomRequest{RoomId: "1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		talkers := int32(defaults.MaxTalkers)
+		if talkers == 0 {
+			talkers = 4
+		}
+		if got.GetMaxTalkers() != talkers || got.GetAgc() != defaults.AGC || got.GetNoiseSuppression() != defaults.NoiseSuppression {
+			t.Errorf("with %+v got %v", defaults, got)
+		}
 	}
 }
 
@@ -132,6 +175,8 @@ func TestRoomRequestsThatCannotBeNameTheField(t *testing.T) {
 		{"a number of 65 bytes", create(strings.Repeat("9", 65), nil), []string{"room_id"}},
 		{"too many participants", create("2", &confbridgev1.Room{MaxParticipants: 100_001}), []string{"room.max_participants"}},
 		{"fewer than no participants", create("2", &confbridgev1.Room{MaxParticipants: -1}), []string{"room.max_participants"}},
+		{"more talkers than there are places", create("2", &confbridgev1.Room{MaxTalkers: 17}), []string{"room.max_talkers"}},
+		{"fewer than all talkers", create("2", &confbridgev1.Room{MaxTalkers: -2}), []string{"room.max_talkers"}},
 		{"a negative duration", create("2", &confbridgev1.Room{MaxDuration: durationpb.New(-1)}), []string{"room.max_duration"}},
 		{
 			"a duration that is none",

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+	"github.com/confbridge/confbridge/rooms"
 )
 
 // Limits of what can be set; the comments in the .proto files tell them to clients.
@@ -36,6 +37,10 @@ func roomFault(room *confbridgev1.Room, path string) string {
 	case "max_participants":
 		if n := room.GetMaxParticipants(); n < 0 || n > maxParticipants {
 			return fmt.Sprintf("%d is not within 0 to %d", n, maxParticipants)
+		}
+	case "max_talkers":
+		if n := room.GetMaxTalkers(); n < rooms.AllTalkers || n > rooms.MaxTalkers {
+			return fmt.Sprintf("%d is neither within 0 to %d nor %d for all", n, rooms.MaxTalkers, rooms.AllTalkers)
 		}
 	case "max_duration":
 		d := room.GetMaxDuration()

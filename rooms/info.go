@@ -55,8 +55,10 @@ type ParticipantInfo struct {
 	LevelDBFS float64 // of what the participant says at the moment, before any gain of ours; −127 is silence
 	Joined    time.Time
 	Format    codec.Format
-	Media     MediaStats
-	Quality   Quality
+	// PacketTime is what a packet that is sent to the participant lasts.
+	PacketTime time.Duration
+	Media      MediaStats
+	Quality    Quality
 }
 
 // Quality is how well a participant is heard and hears.

@@ -33,8 +33,12 @@ type Settings struct {
 	NoiseSuppression bool
 }
 
-// AllTalkers is a Settings.MaxTalkers without a limit.
-const AllTalkers = -1
+// What Settings.MaxTalkers can say: AllTalkers is no limit, and 0 is DefaultTalkers.
+const (
+	AllTalkers     = -1
+	DefaultTalkers = mixer.DefaultTalkers
+	MaxTalkers     = mixer.MaxTalkers // the greatest limit
+)
 
 // SettingsPatch says what to change; nil fields stay as they are.
 type SettingsPatch struct {

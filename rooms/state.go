@@ -313,7 +313,7 @@ func (s *state) snapshot() Snapshot {
 func (s *state) describe(m *member) ParticipantInfo {
 	return ParticipantInfo{
 		ID: m.p.id, Room: s.room.number, Caller: m.caller, Muted: m.muted, Deaf: m.deaf, GainDB: m.gainDB,
-		Talking: m.voice.talking, Joined: m.joined, Format: m.profile.Format, Media: m.voice.stream.Stats(),
+		Talking: m.voice.talking, Joined: m.joined, Format: m.profile.Format, PacketTime: m.profile.PacketTime(), Media: m.voice.stream.Stats(),
 		Dominant: s.floor.Dominant() == &m.voice.speaker, LevelDBFS: m.voice.vad.LevelDBFS(),
 		Quality: Quality{Heard: m.voice.watch.now, Hears: m.peer},
 	}

@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 	},
 
 	"proto/confbridge/v1": {},
-	"api":                 {"proto/confbridge/v1", "rooms", "mixer/codec"},
+	"api":                 {"proto/confbridge/v1", "rooms", "mixer/codec", "mixer/quality"},
 
 	"internal/layout": {},
 }

@@ -36,7 +36,7 @@ func stream(a sdp.Agreed, before media.Stream) media.Stream {
 	}
 	s := media.Stream{
 		Remote: a.Remote, RemoteRTCP: a.RemoteRTCP, Mux: a.Mux, Send: a.Send, Receive: a.Receive,
-		Noise: a.Noise, LevelID: a.LevelID, MixID: a.MixID,
+		Noise: a.Noise, LevelID: a.LevelID, MixID: a.MixID, Metrics: a.Metrics,
 	}
 	if !a.Remote.IsValid() {
 		s.Remote, s.RemoteRTCP, s.Mux = before.Remote, before.RemoteRTCP, before.Mux

@@ -35,6 +35,9 @@ func Answer(offer []byte, local Local) ([]byte, Agreed, error) {
 		}
 		answer.MediaDescriptions = append(answer.MediaDescriptions, local.audio(s.codecs, s.events, s.answered(), s.mux))
 		agreed = s.agree(s.codecs, s.events)
+		if agreed.Metrics = wantsMetrics(desc, m); agreed.Metrics {
+			askForMetrics(answer.MediaDescriptions[i])
+		}
 	}
 	return local.marshal(answer), agreed, nil
 }

@@ -64,6 +64,8 @@ type Agreed struct {
 	// LevelID and MixID are the header extensions of RFC 6464, for what the peer sends, and of RFC 6465, for what we
 	// send (RFC 8285); 0: not agreed.
 	LevelID, MixID uint8
+	// Metrics says that the peer has asked in its offer for VoIP metrics (RFC 3611 §5.1).
+	Metrics bool
 	// PtimeMilliseconds is the packet length that the peer asked for; 0 if it did not.
 	PtimeMilliseconds int
 }

@@ -34,7 +34,8 @@ func (x extension) element(id uint8) ([]byte, bool) {
 		if len(b) < head {
 			return nil, false
 		}
-		is, size := b[0], 0
+		var size int
+		is := b[0]
 		if head == 1 {
 			//  0 1 2 3 4 5 6 7
 			// |  ID   |  len  |   len is one less than there is

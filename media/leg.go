@@ -97,7 +97,7 @@ func (l *Leg) Configure(s Stream) error {
 	if reachable(remote) { // a hold by c=0.0.0.0 leaves the latch alone
 		l.latch.signal(remote, l.now)
 	}
-	l.keys.configure(s.Events, s.Payloads[0].Format.ClockRateHz)
+	l.keys.configure(s.Events, s.Payloads[0].ClockRateHz)
 	l.report.signal(remoteRTCP)
 	l.report.extended.asked = s.Metrics
 	l.aim()

@@ -89,7 +89,7 @@ func (l *Leg) lasts(k kind, payload []byte) (int, reason) {
 		}
 		return 0, accepted
 	}
-	units, err := l.stream.Payloads[k-1].Format.ClockUnits(payload)
+	units, err := l.stream.Payloads[k-1].ClockUnits(payload)
 	if err != nil {
 		return 0, reasonPayload
 	}

@@ -95,7 +95,7 @@ func (s *Stream) payloadTypes() (*[128]kind, error) {
 		if err := p.Format.Valid(); err != nil {
 			return nil, fmt.Errorf("payload type %d: %w: %w", p.ReceiveType, ErrInvalid, err)
 		}
-		if err := put(p.ReceiveType, p.SendType, p.Format.ClockRateHz, kind(1+i)); err != nil {
+		if err := put(p.ReceiveType, p.SendType, p.ClockRateHz, kind(1+i)); err != nil {
 			return nil, err
 		}
 	}

@@ -268,7 +268,7 @@ func TestOpusRefusesWhatItCannotTake(t *testing.T) {
 		t.Errorf("Encode to nothing: got %v, want ErrBuffer", err)
 	}
 	if _, err := e.Encode(make([]byte, 1500), pcm[:480]); err == nil {
-		t.Error("Encode of 10 ms: got no error, want one")
+		t.Error("Encode of half a packet: got no error, want one")
 	}
 	room := make([]byte, 1500)
 	if n, err := e.Encode(room[:8], pcm); err == nil && n > 8 {

@@ -3,6 +3,7 @@ package codec
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hraban/opus"
 )
@@ -30,44 +31,65 @@ var (
 	errOpusEncode      = errors.New("codec: Opus: libopus cannot encode")
 )
 
-// opusBitrate is in bit/s: the sweet spots for speech of RFC 7587 §3.1.1 and what libopus wants above them before it
-// puts copies for repair in: at 16, 24 and 32 kbit/s and 5 % of loss it never does.
-func opusBitrate(rateHz int) int {
+// opusBitrate is in bit/s: what it takes that levels stay within some half a decibel and libopus puts copies in (decision 0017),
+// above the sweet spots of RFC 7587 §3.1.1 and below what G.711 has. Frames of 10 ms need more for their headers.
+func opusBitrate(rateHz int, shortFrames bool) int {
+	bitrate := 48000
 	switch rateHz {
 	case 8000:
-		return 20000
+		bitrate = 28000
 	case 16000:
-		return 28000
+		bitrate = 36000
 	}
-	return 36000
+	if shortFrames {
+		bitrate += 16000
+	}
+	return bitrate
 }
 
+// opusLeastPlain is the bitrate below which SILK is understood better, copies or not.
+func opusLeastPlain(rateHz int) int {
+	if rateHz == 8000 {
+		return 16000
+	}
+	return 24000
+}
+
+// newOpusEncoder makes an encoder by one of two ways. Where packets may be lost, or nothing is to be sent in silence, SILK must
+// have a part in it, for only SILK makes copies and knows silence; from 4 to 8 kHz that is 2 to 3 dB quieter than it should be.
+// Elsewhere CELT does it alone: flat, 4 ms sooner, at a quarter of the work.
 func newOpusEncoder(p Profile) (*opusEncoder, error) {
-	rateHz, bitrate := p.SampleRateHz, opusBitrate(p.SampleRateHz)
+	e := &opusEncoder{samples: p.PacketSamples(), dtx: p.Opus.DTX}
+	e.frame = e.samples
+	if p.PacketTime() == 30*time.Millisecond {
+		e.frame = e.samples / len(e.frames)
+	}
+	bitrate := opusBitrate(p.SampleRateHz, e.frame*100 == p.SampleRateHz)
 	if most := p.Opus.MaxBitrateBps; most != 0 {
 		bitrate = min(bitrate, most)
 	}
-	state, err := opus.NewEncoder(rateHz, 1, opus.AppVoIP)
+	app := opus.AppVoIP
+	if (p.Opus.Clean || p.Opus.NoFEC) && !p.Opus.DTX && bitrate >= opusLeastPlain(p.SampleRateHz) {
+		app = opus.AppRestrictedLowdelay
+	}
+	copies := app == opus.AppVoIP && !p.Opus.NoFEC
+	state, err := opus.NewEncoder(p.SampleRateHz, 1, app)
 	if err == nil {
 		err = errors.Join(
 			state.SetBitrate(bitrate),
 			state.SetComplexity(opusComplexity),
-			state.SetInBandFEC(!p.Opus.NoFEC),
+			state.SetInBandFEC(copies),
 			state.SetDTX(p.Opus.DTX),
 			state.SetVBR(!p.Opus.CBR),
 		)
-		if !p.Opus.NoFEC {
+		if copies {
 			err = errors.Join(err, state.SetPacketLossPerc(opusExpectedLossPct))
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opus encoder at %d Hz: %w", rateHz, err)
+		return nil, fmt.Errorf("opus encoder at %d Hz: %w", p.SampleRateHz, err)
 	}
-	e := &opusEncoder{samples: p.PacketSamples(), state: state, dtx: p.Opus.DTX}
-	e.frame = e.samples
-	if e.samples == 3*rateHz/100 {
-		e.frame = rateHz / 100
-	}
+	e.state = state
 	return e, nil
 }
 

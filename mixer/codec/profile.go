@@ -25,12 +25,15 @@ const (
 	MaxOpusBitrateBps = 510000
 )
 
-// OpusSettings are the parameters of an Opus stream that its receiver has asked for (RFC 7587 §6.1).
+// OpusSettings are how an Opus stream is to be: the parameters that its receiver has asked for (RFC 7587 §6.1), and its path.
 type OpusSettings struct {
 	MaxBitrateBps int  // maxaveragebitrate: 6000 to 510000; 0 means that nothing was said
 	NoFEC         bool // the receiver has no use for in-band FEC (useinbandfec=0)
-	DTX           bool // usedtx=1: nothing is sent in silence
-	CBR           bool // cbr=1
+	// Clean says that the receiver has lost next to nothing: then no copies for repair are sent to it either, and the sound
+	// keeps what they cost it (decision 0017). It is no parameter, but what the receiver's reports show.
+	Clean bool
+	DTX   bool // usedtx=1: nothing is sent in silence
+	CBR   bool // cbr=1
 }
 
 // PacketTime is Packet, or DefaultPacket where that is 0.

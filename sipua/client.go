@@ -123,8 +123,10 @@ type DialConfig struct {
 	From string
 	// DisplayName goes with From.
 	DisplayName string
-	// Codecs are those that are offered, in order of preference; nil means opus, PCMU, PCMA.
+	// Codecs are those that are offered, in order of preference; nil means opus, G722, PCMU, PCMA.
 	Codecs []codec.Name
+	// Packet is what a packet is to last, both ways where the peer agrees: 10, 20, 30, 40 or 60 ms; 0 means 20 ms.
+	Packet time.Duration
 	// User and Password answer digest challenges (RFC 3261 §22, RFC 8760), of the INVITE and within the call; no User: a
 	// challenge refuses the call.
 	User, Password string
@@ -229,7 +231,7 @@ func (d *dialling) build(flow transport.Flow, uri message.URI) (*message.Message
 			return nil, err
 		}
 		d.bind = bind
-		d.local = sdp.Local{Codecs: d.cfg.Codecs, SessionID: rand.Uint64() >> 2}
+		d.local = sdp.Local{Codecs: d.cfg.Codecs, Packet: d.cfg.Packet, SessionID: rand.Uint64() >> 2}
 	}
 	d.local.RTP = netip.AddrPortFrom(shown, d.leg.Addr().Port())
 	d.local.Previous = nil

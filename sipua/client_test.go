@@ -328,7 +328,7 @@ func TestAClientsCallWithoutAUsableAnswerIsEnded(t *testing.T) {
 	res := message.NewResponse(peer.invite, 200, "")
 	res.To = res.To.WithTag("callee")
 	res.Contact = []message.Address{{URI: message.URI{Scheme: "sip", Host: "127.0.0.1", Port: peer.conn.LocalAddr().(*net.UDPAddr).Port}}}
-	res.SetBody("application/sdp", []byte(strings.Replace(calleeSDP, "AVP 0", "AVP 9", 1)))
+	res.SetBody("application/sdp", []byte(strings.Replace(calleeSDP, "AVP 0", "AVP 18", 1)))
 	peer.send(res)
 	peer.read(message.Ack)
 	peer.send(message.NewResponse(peer.read(message.Bye), 200, ""))

@@ -162,7 +162,7 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 		return fmt.Errorf("open leg: %w", err)
 	}
 	c.local = sdp.Local{
-		RTP: netip.AddrPortFrom(shown, seat.leg.Addr().Port()), Codecs: s.codecs(c.admitted), SessionID: rand.Uint64() >> 2,
+		RTP: netip.AddrPortFrom(shown, seat.leg.Addr().Port()), Codecs: s.codecs(c.admitted), Linear: len(c.admitted.Codecs) == 0, SessionID: rand.Uint64() >> 2,
 	}
 	return nil
 }

@@ -236,7 +236,7 @@ func TestEachResponseHasItsFields(t *testing.T) {
 			case "sdp":
 				body = w.sdp()
 			case "bad":
-				body = strings.Replace(w.sdp(), "AVP 0", "AVP 9", 1)
+				body = strings.Replace(w.sdp(), "AVP 0", "AVP 18", 1)
 			}
 			var headers []string
 			if row.header != "" {

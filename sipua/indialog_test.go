@@ -66,7 +66,7 @@ func TestLateOffers(t *testing.T) {
 	w.send("INVITE", "")
 	res := w.want(message.Invite, 200)
 	w.enter(res)
-	for _, want := range []string{" RTP/AVP 96 0 8 100 101\r\n", "a=sendrecv", "a=rtcp-mux", "opus/48000/2"} {
+	for _, want := range []string{" RTP/AVP 96 9 0 8 100 101\r\n", "a=sendrecv", "a=rtcp-mux", "opus/48000/2"} {
 		if !strings.Contains(string(res.Body), want) {
 			t.Errorf("the offer has no %q: %q", want, res.Body)
 		}
@@ -82,7 +82,7 @@ func TestLateOffers(t *testing.T) {
 func TestALateOfferAnsweredBadlyEndsTheCall(t *testing.T) {
 	for name, answer := range map[string]string{
 		"nothing":       "",
-		"unknown codec": "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 9\r\n",
+		"unknown codec": "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 18\r\n",
 		"declined":      "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,10 +129,10 @@ func TestHoldAndResume(t *testing.T) {
 	step(w.sdp(), "sendrecv", "5")
 	w.rtp = 40010
 	step(w.sdp(), "sendrecv", "5")
-	step(strings.Replace(w.sdp(), "RTP/AVP 0", "RTP/AVP 8 0", 1), "sendrecv", "6")
+	step(strings.Replace(w.sdp(), "RTP/AVP 0", "RTP/AVP 0 9", 1), "sendrecv", "6")
 	list := b.participants(t, "1000", 1)
-	if list[0].Format.Name != "PCMA" {
-		t.Errorf("got %+v, want PCMA after the change", list[0].Format)
+	if list[0].Format.Name != "G722" {
+		t.Errorf("got %+v, want G722 after the change", list[0].Format)
 	}
 	w.hangup()
 }
@@ -141,7 +141,7 @@ func TestARefusedReinviteLeavesTheCallAsItWas(t *testing.T) {
 	b := newBridge(t, nil)
 	w := b.phone(t, "UDP")
 	w.call()
-	w.send("INVITE", strings.Replace(w.sdp(), "RTP/AVP 0", "RTP/AVP 9", 1))
+	w.send("INVITE", strings.Replace(w.sdp(), "RTP/AVP 0", "RTP/AVP 18", 1))
 	w.want(message.Invite, 488)
 	w.send("ACK", "")
 	w.send("INVITE", w.sdp())

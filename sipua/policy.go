@@ -23,7 +23,7 @@ func newBook(cfg Config) (*trunk.Book, error) {
 	var faults []error
 	check := func(whose string, list []string) {
 		for _, c := range list {
-			if !slices.Contains([]codec.Name{codec.Opus, codec.PCMU, codec.PCMA}, codec.Name(c)) {
+			if !known(codec.Name(c)) {
 				faults = append(faults, fmt.Errorf("%w: %s: codec %q", ErrConfig, whose, c))
 			}
 		}
@@ -90,6 +90,12 @@ func (s *Server) admit(tx *transaction.ServerTx, who trunk.Caller, old *call) (a
 		return nil, false
 	}
 	return admitted, true
+}
+
+// known says whether there is such a codec.
+func known(c codec.Name) bool {
+	names := codec.Names()
+	return slices.Contains(names[:], c)
 }
 
 // codecs are those that are spoken with a caller.

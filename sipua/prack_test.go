@@ -348,7 +348,7 @@ func TestABadAnswerInAPRACKEndsTheCall(t *testing.T) {
 		rings := b.oneOf(180, message.Invite)
 		b.toTag = rings.To.Tag()
 		rseq, _ := rings.RSeq()
-		b.receiveWith("PRACK", 2, strings.Replace(b.sdp(), "AVP 0", "AVP 9", 1), fmt.Sprintf("RAck: %d 1 INVITE", rseq))
+		b.receiveWith("PRACK", 2, strings.Replace(b.sdp(), "AVP 0", "AVP 18", 1), fmt.Sprintf("RAck: %d 1 INVITE", rseq))
 		list := b.all()
 		if len(list) != 2 || list[0].msg.StatusCode != 488 || list[1].msg.StatusCode != 488 || list[1].msg.CSeq.Method != message.Invite {
 			t.Errorf("got %d messages, want 488 to both", len(list))
@@ -361,7 +361,7 @@ func TestABadAnswerInAPRACKEndsTheCall(t *testing.T) {
 func TestAnOfferThatCannotBeTakenDoesNotRing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newStillWith(t, "UDP", ringing())
-		b.receiveWith("INVITE", 1, strings.Replace(b.sdp(), "AVP 0", "AVP 9", 1))
+		b.receiveWith("INVITE", 1, strings.Replace(b.sdp(), "AVP 0", "AVP 18", 1))
 		b.toTag = b.oneOf(488, message.Invite).To.Tag()
 		b.ackRefusal(1)
 		b.close()

@@ -116,7 +116,7 @@ func TestReplacesIsRefused(t *testing.T) {
 			if row.method == "INVITE" {
 				body = w.sdp()
 				if row.status == 488 {
-					body = strings.Replace(body, "AVP 0", "AVP 9", 1)
+					body = strings.Replace(body, "AVP 0", "AVP 18", 1)
 				}
 			}
 			w.send(row.method, body, row.headers...)

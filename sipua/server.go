@@ -43,7 +43,7 @@ type Config struct {
 	Domain string
 	// UserAgent is the Server and User-Agent field; empty means "confbridge".
 	UserAgent string
-	// Codecs are those that are spoken; nil means opus, PCMU, PCMA.
+	// Codecs are those that are spoken, in order of preference; nil means opus, G722, PCMU, PCMA.
 	Codecs []codec.Name
 	// Timers are those of RFC 3261 §17; the zero value has the RFC's.
 	Timers transaction.Timers
@@ -103,7 +103,7 @@ func New(cfg Config, reg Rooms, eng *media.Engine) (*Server, error) {
 	}
 	faults = append(faults, checkSession(cfg.SessionExpires))
 	for _, c := range cfg.Codecs {
-		if c != codec.Opus && c != codec.PCMU && c != codec.PCMA {
+		if !known(c) {
 			faults = append(faults, fmt.Errorf("%w: codec %q", ErrConfig, c))
 		}
 	}

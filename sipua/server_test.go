@@ -135,7 +135,7 @@ func TestOffersThatCannotBeAnswered(t *testing.T) {
 		status         int
 		warning        int
 	}{
-		{"codec", "RTP/AVP 0", "RTP/AVP 9 18", 488, 305},
+		{"codec", "RTP/AVP 0", "RTP/AVP 4 18", 488, 305},
 		{"profile", "RTP/AVP 0", "RTP/SAVP 0", 488, 302},
 		{"IP version without a way", "IN IP4 127.0.0.1", "IN IP6 fe80::1", 488, 301}, // link-local without a link
 		{"host name", "IN IP4 127.0.0.1\r\nt", "IN IP4 phone.example\r\nt", 488, 301},

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"cmp"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -54,10 +55,13 @@ func TestEachHearsTheOthersAndNotThemselves(t *testing.T) {
 		{"PCMU over UDP", []caller{{"udp", "pcmu"}, {"udp", "pcmu"}}},
 		{"PCMA over UDP", []caller{{"udp", "pcma"}, {"udp", "pcma"}}},
 		{"Opus over UDP", []caller{{"udp", "opus"}, {"udp", "opus"}}},
+		{"G.722 over UDP", []caller{{"udp", "g722"}, {"udp", "g722"}}},
 		{"PCMU over TCP", []caller{{"tcp", "pcmu"}, {"tcp", "pcmu"}}},
 		{"PCMA over TCP", []caller{{"tcp", "pcma"}, {"tcp", "pcma"}}},
 		{"Opus over TCP", []caller{{"tcp", "opus"}, {"tcp", "opus"}}},
 		{"all codecs over both", []caller{{"udp", "pcmu"}, {"tcp", "opus"}, {"udp", "pcma"}}},
+		{"wideband codecs in packets of several lengths", []caller{{"udp", "g722/10"}, {"tcp", "opus/60"}, {"udp", "l16/40"}}},
+		{"narrow ones too", []caller{{"udp", "pcmu/30"}, {"tcp", "opus/30"}, {"udp", "pcma/60"}}},
 		{"TLS by either scheme", []caller{{"tls", "pcmu"}, {"sips", "pcma"}}},
 		{"WebSocket, open and over TLS", []caller{{"ws", "pcmu"}, {"wss", "pcma"}}},
 		{"SCTP over IP and over UDP", []caller{{"sctp", "pcmu"}, {"sctp+udp", "pcma"}}},
@@ -71,7 +75,8 @@ func TestEachHearsTheOthersAndNotThemselves(t *testing.T) {
 		for i, c := range row.callers {
 			args := append([]string{"call", fmt.Sprintf(ways[c.transport][0], n)}, ways[c.transport][1:]...)
 			room.Go(func() {
-				b.expect(t, append(args, "--codec", c.codec, "--play", all[i].file, "--record", recording(dir, n, i), "--for", "7s")...)
+				name, ptime, _ := strings.Cut(c.codec, "/")
+				b.expect(t, append(args, "--codec", name, "--ptime", cmp.Or(ptime, "20"), "--play", all[i].file, "--record", recording(dir, n, i), "--for", "7s")...)
 			})
 		}
 		calls.Go(func() { room.Wait(); <-place })

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +20,8 @@ type callCmd struct {
 	URI    string        `arg:"" name:"uri" help:"Whom to call, as sip:1000@127.0.0.1:5060."`
 	Play   string        `placeholder:"WAV" help:"Sound to say; without it the call is silent."`
 	Record string        `placeholder:"WAV" help:"Write what is heard into this file."`
-	Codec  string        `placeholder:"NAME" default:"pcmu" enum:"pcmu,pcma,opus" help:"pcmu, pcma or opus (pcmu)."`
+	Codec  string        `placeholder:"NAME" default:"pcmu" enum:"pcmu,pcma,g722,opus,l16" help:"pcmu, pcma, g722, opus or l16 (pcmu)."`
+	Ptime  int           `placeholder:"MS" default:"20" help:"Milliseconds of sound in a packet, both ways: 10, 20, 30, 40 or 60 (20)."`
 	For    time.Duration `placeholder:"TIME" default:"10s" help:"How long to stay (10s)."`
 	Name   string        `placeholder:"NAME" help:"Who calls; shown in the room."`
 	DTMF   string        `name:"dtmf" placeholder:"KEYS" help:"Keys to press, as 12#."`
@@ -41,6 +43,9 @@ func (cmd *callCmd) Validate() error {
 	}
 	if cmd.Password != "" && cmd.User == "" {
 		return errors.New("--password: whose? --user is missing")
+	}
+	if !slices.Contains([]int{10, 20, 30, 40, 60}, cmd.Ptime) {
+		return fmt.Errorf("--ptime: %d is not 10, 20, 30, 40 or 60", cmd.Ptime)
 	}
 	if cmd.For <= 0 {
 		return fmt.Errorf("--for: %v is not a time to stay", cmd.For)
@@ -67,6 +72,7 @@ type callReport struct {
 	URI     string  `json:"uri"`
 	CallID  string  `json:"call_id"`
 	Codec   string  `json:"codec"`
+	Ptime   int     `json:"ptime"` // milliseconds of sound in a packet of ours
 	Seconds float64 `json:"seconds"`
 	// EndedBy is "us" or "them"; Reason is what they gave for it.
 	EndedBy string `json:"ended_by"`
@@ -81,7 +87,9 @@ type callReport struct {
 var callFormats = map[string]codec.Format{
 	"pcmu": {Name: codec.PCMU, SampleRateHz: 8000},
 	"pcma": {Name: codec.PCMA, SampleRateHz: 8000},
+	"g722": {Name: codec.G722, SampleRateHz: 16000},
 	"opus": {Name: codec.Opus, SampleRateHz: 48000},
+	"l16":  {Name: codec.L16, SampleRateHz: 16000},
 }
 
 // placeCall calls, talks and listens, hangs up and tells how it went. Everything that can fail without a call is done
@@ -141,7 +149,8 @@ func (cmd *callCmd) client() sipua.ClientConfig {
 func talk(ctx context.Context, client *sipua.Client, cmd *callCmd, hs phone.Config) (*callReport, error) {
 	call, err := client.Dial(ctx, sipua.DialConfig{
 		URI: cmd.URI, DisplayName: cmd.Name, Codecs: []codec.Name{callFormats[cmd.Codec].Name},
-		User: cmd.User, Password: cmd.Password,
+		Packet: time.Duration(cmd.Ptime) * time.Millisecond,
+		User:   cmd.User, Password: cmd.Password,
 	})
 	if err != nil {
 		return nil, err // it names the call
@@ -164,7 +173,8 @@ func converse(ctx context.Context, cmd *callCmd, hs phone.Config, call *sipua.Ou
 	runErr := talkUntilDone(ctx, cmd.For, call, p)
 
 	report := &callReport{
-		URI: cmd.URI, CallID: call.CallID(), Codec: string(call.Leg().Format().Name), EndedBy: "us",
+		URI: cmd.URI, CallID: call.CallID(), Codec: string(call.Leg().Format().Name),
+		Ptime: int(call.Leg().Profile().PacketTime().Milliseconds()), EndedBy: "us",
 		Seconds: time.Since(start).Seconds(),
 	}
 	select {

@@ -243,6 +243,7 @@ func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
 			`confbridge: --api: "localhost" is not an address with a port, like 127.0.0.1:50051` + "\n",
 		},
 		{"call 1000", `confbridge: call: "1000" is not of the form sip:1000@127.0.0.1:5060 (see confbridge call --help)` + "\n"},
+		{"call sip:1@a --ptime 50", `confbridge: call: --ptime: 50 is not 10, 20, 30, 40 or 60 (see confbridge call --help)` + "\n"},
 		{"call sip:1@a --dtmf 12x", `confbridge: call: --dtmf: "x" is no key; 0 to 9, *, #, A to D are (see confbridge call --help)` + "\n"},
 		{"call sip:1@a --for 0s", "confbridge: call: --for: 0s is not a time to stay (see confbridge call --help)\n"},
 	}

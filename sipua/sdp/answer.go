@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	pion "github.com/pion/sdp/v3"
 
@@ -13,6 +14,9 @@ import (
 
 // Answer answers an offer (RFC 3264 §6). The first audio stream over RTP/AVP with a codec of ours and an address that
 // we can reach is taken; every other stream is refused with port 0, in its place and with its own formats.
+//
+// The answer lists the codecs in our order of preference, as it may (§6.1): the first is what the offerer should send (§7),
+// and what we send as well, so that both ways have one codec. The numbers are the offerer's.
 //
 // It fails with ErrMalformed and ErrTooMany; with ErrNoAudio, ErrNoCodec, ErrTransport, ErrAddress or ErrMulticast if
 // no audio stream can be taken. In a running session (Local.Previous) an offer whose audio has port 0 is answered with
@@ -33,8 +37,12 @@ func Answer(offer []byte, local Local) ([]byte, Agreed, error) {
 			answer.MediaDescriptions = append(answer.MediaDescriptions, refuse(m))
 			continue
 		}
-		answer.MediaDescriptions = append(answer.MediaDescriptions, local.audio(s.codecs, s.events, s.answered(), s.mux))
-		agreed = s.agree(s.codecs, s.events)
+		s.prefer(local.answered())
+		s.extensions = wanted(s.extensions)
+		agreed = s.agree(s.formats, local.packet())
+		answer.MediaDescriptions = append(answer.MediaDescriptions, local.audio(written{
+			formats: s.formats, packet: agreed.Payloads[0].Packet, direction: s.answered(), mux: s.mux, extensions: s.extensions,
+		}))
 		if agreed.Metrics = wantsMetrics(desc, m); agreed.Metrics {
 			askForMetrics(answer.MediaDescriptions[i])
 		}
@@ -57,7 +65,7 @@ func pickAudio(desc *pion.SessionDescription, local Local) (int, stream, error) 
 			disabled = errDisabled
 			continue
 		}
-		s, err := readStream(desc, m, local.codecs(), local.RTP.Addr())
+		s, err := readStream(desc, m, local.answered(), local.RTP.Addr())
 		if err == nil {
 			return i, s, nil
 		}
@@ -91,19 +99,28 @@ func directionName(send, recv bool) string {
 	return "inactive"
 }
 
-// agree is what holds between the peer's stream s and ours, where the payload types are as given: ours to the peer's.
-func (s *stream) agree(codecs, events []format) Agreed {
+// agree is what holds between the peer's stream s and ours, where our payload types are as given: the same formats in the
+// same places. Where the peer asks for no packet time, ours is fallback.
+func (s *stream) agree(ours formats, fallback time.Duration) Agreed {
 	a := Agreed{
-		Remote: s.remote, RemoteRTCP: s.rtcp, Mux: s.mux, PtimeMilliseconds: s.ptime,
+		Remote: s.remote, RemoteRTCP: s.rtcp, Mux: s.mux, PtimeMilliseconds: int(s.packet.Milliseconds()),
 		Send: s.recv && s.remote.IsValid(), Receive: s.send,
+		LevelID: identify(s.extensions, clientLevel), MixID: identify(s.extensions, mixLevels),
 	}
 	for i, f := range s.codecs {
-		a.Payloads = append(a.Payloads, Payload{ReceiveType: codecs[i].payloadType, SendType: f.payloadType, Profile: codec.Profile{Format: f.format}})
+		p := packed(codec.Profile{Format: f.format, Opus: f.opus}, cmp.Or(s.packet, fallback), s.longest)
+		if f.format.Name == codec.Opus {
+			p.Opus.Clean = true // nothing has been lost yet
+		}
+		a.Payloads = append(a.Payloads, Payload{ReceiveType: ours.codecs[i].payloadType, SendType: f.payloadType, Profile: p})
 	}
 	for i, f := range s.events {
 		a.Events = append(a.Events, EventPayload{
-			ReceiveType: events[i].payloadType, SendType: f.payloadType, ClockRateHz: f.format.ClockRateHz,
+			ReceiveType: ours.events[i].payloadType, SendType: f.payloadType, ClockRateHz: f.format.ClockRateHz,
 		})
+	}
+	for _, f := range ours.noise {
+		a.Noise = f.payloadType
 	}
 	return a
 }
@@ -130,13 +147,22 @@ func (l Local) description(times []pion.TimeDescription) *pion.SessionDescriptio
 	}
 }
 
+// written is our audio stream as it is written.
+type written struct {
+	formats
+	packet     time.Duration
+	direction  string
+	mux        bool
+	extensions []extension
+}
+
 // audio writes our audio stream.
-func (l Local) audio(codecs, events []format, direction string, mux bool) *pion.MediaDescription {
+func (l Local) audio(w written) *pion.MediaDescription {
 	m := &pion.MediaDescription{MediaName: pion.MediaName{
 		Media: "audio", Port: pion.RangedPort{Value: int(l.RTP.Port())}, Protos: []string{"RTP", "AVP"},
 	}}
 	add := func(key, value string) { m.Attributes = append(m.Attributes, pion.Attribute{Key: key, Value: value}) }
-	for _, f := range append(codecs[:len(codecs):len(codecs)], events...) {
+	for _, f := range w.all() {
 		number := strconv.Itoa(int(f.payloadType))
 		m.MediaName.Formats = append(m.MediaName.Formats, number)
 		encoding, fmtp := f.rtpmap()
@@ -145,9 +171,12 @@ func (l Local) audio(codecs, events []format, direction string, mux bool) *pion.
 			add("fmtp", number+" "+fmtp)
 		}
 	}
-	add("ptime", ptime)
-	add(direction, "")
-	if mux {
+	add("ptime", milliseconds(w.packet))
+	for _, e := range w.extensions {
+		add("extmap", e.String())
+	}
+	add(w.direction, "")
+	if w.mux {
 		add("rtcp-mux", "")
 	}
 	return m

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/confbridge/confbridge/mixer/codec"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -19,6 +21,9 @@ func local(offer []byte) Local {
 	l := Local{RTP: netip.MustParseAddrPort("203.0.113.1:20000"), SessionID: 4711}
 	if bytes.Contains(offer, []byte("IN IP6")) {
 		l.RTP = netip.MustParseAddrPort("[2001:db8:ffff::1]:20000")
+	}
+	if bytes.Contains(offer, []byte("L16/")) {
+		l.Codecs = []codec.Name{codec.PCMA, codec.L16, codec.PCMU}
 	}
 	return l
 }
@@ -45,10 +50,20 @@ func describe(a Agreed) string {
 	fmt.Fprintf(&b, "remote %v rtcp %v mux %v send %v receive %v ptime %d ended %v\n",
 		a.Remote, a.RemoteRTCP, a.Mux, a.Send, a.Receive, a.PtimeMilliseconds, a.Ended)
 	for _, p := range a.Payloads {
-		fmt.Fprintf(&b, "payload %d/%d %s %d %d\n", p.ReceiveType, p.SendType, p.Format.Name, p.Format.ClockRateHz, p.Format.SampleRateHz)
+		fmt.Fprintf(&b, "payload %d/%d %s %d %d %v", p.ReceiveType, p.SendType, p.Format.Name, p.Format.ClockRateHz, p.Format.SampleRateHz, p.Packet)
+		if o := p.Opus; p.Name == codec.Opus {
+			fmt.Fprintf(&b, " most %d bit/s, no FEC %v, DTX %v, CBR %v, clean %v", o.MaxBitrateBps, o.NoFEC, o.DTX, o.CBR, o.Clean)
+		}
+		b.WriteByte('\n')
 	}
 	for _, e := range a.Events {
 		fmt.Fprintf(&b, "event %d/%d %d\n", e.ReceiveType, e.SendType, e.ClockRateHz)
+	}
+	if a.Noise != 0 {
+		fmt.Fprintf(&b, "noise %d\n", a.Noise)
+	}
+	if a.LevelID != 0 || a.MixID != 0 {
+		fmt.Fprintf(&b, "level %d mix %d\n", a.LevelID, a.MixID)
 	}
 	return b.String()
 }

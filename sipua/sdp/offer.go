@@ -2,6 +2,7 @@ package sdp
 
 import (
 	"fmt"
+	"slices"
 
 	pion "github.com/pion/sdp/v3"
 
@@ -12,8 +13,9 @@ import (
 const firstDynamic = 96
 
 // Offer makes an offer of everything that we speak, to send and receive, RTCP multiplexing included (RFC 3264 §5,
-// RFC 5761 §5.1.1). In a running session (Local.Previous) it keeps the streams in their places and each codec's number
-// (RFC 3264 §8), and offers again what may have been put on hold (RFC 6337 §5.1).
+// RFC 5761 §5.1.1). In a running session (Local.Previous) it keeps the streams in their places, each codec's number and the
+// header extensions that were agreed (RFC 3264 §8, RFC 8285 §6), and offers again what may have been put on hold (RFC 6337
+// §5.1). An offer that comes first has no header extensions, nor ever comfort noise that the peer has not offered.
 func Offer(local Local) []byte {
 	offer := local.description(nil)
 	previous := &pion.SessionDescription{}
@@ -30,65 +32,109 @@ func Offer(local Local) []byte {
 			continue
 		}
 		placed = true
-		codecs, events := local.offered(m)
-		offer.MediaDescriptions = append(offer.MediaDescriptions, local.audio(codecs, events, "sendrecv", true))
+		offer.MediaDescriptions = append(offer.MediaDescriptions, local.audio(local.offered(m)))
 	}
 	if !placed {
-		codecs, events := local.offered(nil)
-		offer.MediaDescriptions = append(offer.MediaDescriptions, local.audio(codecs, events, "sendrecv", true))
+		offer.MediaDescriptions = append(offer.MediaDescriptions, local.audio(local.offered(&pion.MediaDescription{})))
 	}
 	return local.marshal(offer)
 }
 
-// offered lists our codecs and events, with the numbers that they have in m, where they have one.
-func (l Local) offered(m *pion.MediaDescription) (codecs, events []format) {
-	var used [128]bool
-	var old []format
-	if m != nil {
-		a := readAttributes(m)
-		for _, text := range m.MediaName.Formats {
-			n, _ := payloadType(text)
-			used[n] = true
-			if f, _, ok := a.format(n); ok {
-				old = append(old, f)
-			}
-		}
-	}
-	number := func(name codec.Name, clock int, static uint8) uint8 {
-		for _, f := range old {
-			if f.format.Name == name && f.format.ClockRateHz == clock {
-				return f.payloadType
-			}
-		}
-		n := static
-		for n >= firstDynamic && used[n] {
-			n++
-		}
-		used[n] = true
-		return n
-	}
+// offered is our stream with all that we speak, with the numbers that it has in m, where it has one.
+func (l Local) offered(m *pion.MediaDescription) written {
+	a := readAttributes(m)
+	w := written{packet: l.packet(), direction: "sendrecv", mux: true, extensions: a.extensions}
+	n := newNumbers(&a, m.MediaName.Formats)
 	clocks := map[int]bool{}
 	for _, name := range l.codecs() {
-		f, static := codec.Format{Name: name, ClockRateHz: 8000, SampleRateHz: 8000}, uint8(0)
-		switch name {
-		case codec.Opus:
-			f, static = codec.Format{Name: name, ClockRateHz: 48000, SampleRateHz: 48000}, firstDynamic
-		case codec.PCMA:
-			static = 8
-		case codec.PCMU:
-		default:
+		for _, f := range offeredFormats(name) {
+			w.codecs = append(w.codecs, n.of(format{format: f.Format, payloadType: f.number}))
+			clocks[f.ClockRateHz] = true
+		}
+	}
+	for _, e := range []struct {
+		clock  int
+		number uint8
+	}{{48000, firstDynamic + 4}, {8000, firstDynamic + 5}, {16000, firstDynamic + 6}} {
+		if clocks[e.clock] {
+			w.events = append(w.events, n.of(format{kind: event, format: codec.Format{ClockRateHz: e.clock}, payloadType: e.number}))
+		}
+	}
+	if slices.ContainsFunc(w.codecs, isG711) {
+		w.noise = n.noise()
+	}
+	w.packet = packed(codec.Profile{Format: w.codecs[0].format}, w.packet, 0).Packet
+	return w
+}
+
+// numbered is a format, and the number that it has where that is still free.
+type numbered struct {
+	codec.Format
+	number uint8
+}
+
+// offeredFormats are the formats of a codec in an offer. L16 comes at 16 kHz first, which is the rate of most machines that
+// listen, and whose packets may last 20 ms.
+func offeredFormats(name codec.Name) []numbered {
+	number := map[codec.Name]uint8{codec.Opus: firstDynamic, codec.G722: 9, codec.PCMU: 0, codec.PCMA: 8, codec.L16: firstDynamic + 1}[name]
+	clocks := map[codec.Name][]int{codec.Opus: {48000}, codec.L16: {16000, 48000, 8000}}[name]
+	if clocks == nil {
+		clocks = []int{8000}
+	}
+	var all []numbered
+	for i, clock := range clocks {
+		if f, ok := codec.Lookup(string(name), clock); ok {
+			all = append(all, numbered{f, number + uint8(i)})
+		}
+	}
+	return all
+}
+
+// numbers gives payload types: those of before, and free ones.
+type numbers struct {
+	used   [128]bool
+	before []format
+}
+
+func newNumbers(a *attributes, list []string) *numbers {
+	n := &numbers{}
+	for _, text := range list {
+		number, ok := payloadType(text)
+		if !ok {
 			continue
 		}
-		codecs = append(codecs, format{payloadType: number(name, f.ClockRateHz, static), format: f})
-		clocks[f.ClockRateHz] = true
+		n.used[number] = true
+		if f, ok := a.format(number); ok {
+			n.before = append(n.before, f)
+		}
 	}
-	if clocks[48000] {
-		events = append(events, format{payloadType: number("", 48000, firstDynamic+4), format: codec.Format{ClockRateHz: 48000}})
+	return n
+}
+
+// of is f with its number: of before, or its own if that is free, or the next.
+func (n *numbers) of(f format) format {
+	same := sameCodec(f)
+	for _, b := range n.before {
+		if b.kind == f.kind && same(b) {
+			f.payloadType = b.payloadType
+			return f
+		}
 	}
-	if clocks[8000] {
-		events = append(events, format{payloadType: number("", 8000, firstDynamic+5), format: codec.Format{ClockRateHz: 8000}})
+	for n.used[f.payloadType] { // of the 32 dynamic ones we never use half
+		f.payloadType = max(f.payloadType+1, firstDynamic)
 	}
-	return codecs, events
+	n.used[f.payloadType] = true
+	return f
+}
+
+// noise is the comfort noise of before.
+func (n *numbers) noise() []format {
+	for _, b := range n.before {
+		if b.kind == noise {
+			return []format{b}
+		}
+	}
+	return nil
 }
 
 // AcceptAnswer takes the answer to an offer of ours (RFC 3264 §7). The answerer's payload types are those we send,
@@ -129,25 +175,23 @@ func accept(our *pion.MediaDescription, desc *pion.SessionDescription, their *pi
 	if !a.mux {
 		s.mux = false
 	}
-	codecs, events := a.formats(our.MediaName.Formats, local.codecs())
-	var ourCodecs, ourEvents []format
-	s.codecs, ourCodecs = pair(s.codecs, codecs, func(f format) func(format) bool { return sameName(f) })
-	s.events, ourEvents = pair(s.events, events, func(f format) func(format) bool { return sameClock(f) })
+	ours := a.formats(our.MediaName.Formats, local.codecs())
+	var matched formats
+	s.codecs, matched.codecs = pair(s.codecs, ours.codecs, sameCodec)
+	s.events, matched.events = pair(s.events, ours.events, sameClock)
+	s.noise, matched.noise = pair(s.noise, ours.noise, sameKind)
 	if len(s.codecs) == 0 {
 		return Agreed{}, fmt.Errorf("answer: %w: none that was offered", ErrNoCodec)
 	}
-	return s.agree(ourCodecs, ourEvents), nil
+	s.extensions = slices.DeleteFunc(wanted(s.extensions), func(e extension) bool { return identify(a.extensions, e.uri) != e.id })
+	return s.agree(matched, local.packet()), nil
 }
 
 // pair keeps of theirs what is in ours, and returns the two side by side.
 func pair(theirs, ours []format, same func(format) func(format) bool) (kept, matched []format) {
 	for _, f := range theirs {
-		is := same(f)
-		for _, g := range ours {
-			if is(g) {
-				kept, matched = append(kept, f), append(matched, g)
-				break
-			}
+		if i := slices.IndexFunc(ours, same(f)); i >= 0 {
+			kept, matched = append(kept, f), append(matched, ours[i])
 		}
 	}
 	return kept, matched

@@ -5,69 +5,43 @@ import (
 	"strconv"
 	"strings"
 
-	pion "github.com/pion/sdp/v3"
-
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
 const (
 	telephoneEvent = "telephone-event"
+	comfortNoise   = "CN" // RFC 3389 §4
 	// opusParameters: we send and take mono, and want redundancy for lost packets (RFC 7587 §6.1).
 	opusParameters = "stereo=0;useinbandfec=1"
 	// eventParameters: the sixteen keys (RFC 4733 §2.4.1, §3.2).
 	eventParameters = "0-15"
-	ptime           = "20"
 )
 
-// attributes are the attributes of one stream that matter here. Of repeated ones the first counts.
-type attributes struct {
-	rtpmap, fmtp    map[uint8]string
-	direction, rtcp string
-	mux             bool
-	ptime           int
+// format is one payload type of a stream.
+type format struct {
+	payloadType uint8
+	kind        kind
+	format      codec.Format // of a codec; of an event the ClockRateHz only
+	opus        codec.OpusSettings
 }
 
-func readAttributes(m *pion.MediaDescription) attributes {
-	a := attributes{rtpmap: map[uint8]string{}, fmtp: map[uint8]string{}}
-	for _, at := range m.Attributes {
-		switch {
-		case at.Key == "rtpmap":
-			keepFirst(a.rtpmap, at.Value)
-		case at.Key == "fmtp":
-			keepFirst(a.fmtp, at.Value)
-		case at.Key == "rtcp" && a.rtcp == "":
-			a.rtcp = at.Value
-		case at.Key == "rtcp-mux":
-			a.mux = true
-		case at.Key == "ptime" && a.ptime == 0:
-			if n, err := strconv.ParseUint(at.Value, 10, 16); err == nil {
-				a.ptime = int(n)
-			}
-		case isDirection(at.Key) && a.direction == "":
-			a.direction = at.Key
-		}
-	}
-	return a
-}
+// kind is what a payload type is for.
+type kind uint8
 
-// keepFirst puts "number rest" into m, unless the number is there.
-func keepFirst(m map[uint8]string, value string) {
-	number, rest, _ := strings.Cut(value, " ")
-	n, ok := payloadType(number)
-	if _, had := m[n]; ok && !had {
-		m[n] = strings.TrimSpace(rest)
-	}
-}
+const (
+	sound kind = iota
+	event      // RFC 4733
+	noise      // RFC 3389
+)
 
-func payloadType(text string) (uint8, bool) {
-	n, err := strconv.ParseUint(text, 10, 8)
-	return uint8(n), err == nil && n < 128
-}
+// static are the formats that need no rtpmap (RFC 3551 §6). 11, L16 at 44100, is not ours.
+var static = map[uint8]string{0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 13: "CN/8000"}
 
-// formats picks from a stream's list what we speak, in the list's order: each codec once, and the telephone-events
-// whose clock is that of a codec (RFC 4733 §2.6.2). If none is, the first telephone-event is taken all the same:
-// telephones offer opus with telephone-event/8000 alone.
-func (a *attributes) formats(list []string, ours []codec.Name) (codecs, events []format) {
+// formats picks from a stream's list what we speak, in the list's order: each codec once, the telephone-events whose clock is
+// that of a codec (RFC 4733 §2.6.2), and comfort noise where there is G.711. If no event's clock is, the first one is taken all
+// the same: telephones offer opus with telephone-event/8000 alone.
+func (a *attributes) formats(list []string, ours []codec.Name) formats {
+	var all formats
 	var seen [128]bool
 	for _, text := range list[:min(len(list), maxFormats)] {
 		n, ok := payloadType(text)
@@ -75,21 +49,50 @@ func (a *attributes) formats(list []string, ours []codec.Name) (codecs, events [
 			continue
 		}
 		seen[n] = true
-		f, isEvent, ok := a.format(n)
+		f, ok := a.format(n)
 		switch {
 		case !ok:
-		case isEvent:
-			events = append(events, f)
-		case slices.Contains(ours, f.format.Name) && !slices.ContainsFunc(codecs, sameName(f)):
-			codecs = append(codecs, f)
+		case f.kind == event:
+			all.events = append(all.events, f)
+		case f.kind == noise:
+			all.noise = append(all.noise, f)
+		case slices.Contains(ours, f.format.Name) && !slices.ContainsFunc(all.codecs, sameCodec(f)):
+			all.codecs = append(all.codecs, f)
 		}
 	}
-	return codecs, matchClocks(codecs, events)
+	all.events = matchClocks(all.codecs, all.events)
+	all.noise = all.noise[:min(len(all.noise), 1)]
+	if !slices.ContainsFunc(all.codecs, isG711) {
+		all.noise = nil
+	}
+	return all
 }
 
-func sameName(f format) func(format) bool {
-	return func(g format) bool { return g.format.Name == f.format.Name }
+// formats are what a stream has of ours.
+type formats struct {
+	codecs, events []format
+	noise          []format // one at the most
 }
+
+// all are the formats in the order of an m= line.
+func (f formats) all() []format { return slices.Concat(f.codecs, f.noise, f.events) }
+
+// prefer puts the codecs into our order; of one codec's formats, the peer's remains.
+func (f formats) prefer(ours []codec.Name) {
+	slices.SortStableFunc(f.codecs, func(a, b format) int {
+		return slices.Index(ours, a.format.Name) - slices.Index(ours, b.format.Name)
+	})
+}
+
+func isG711(f format) bool { return f.format.Name == codec.PCMU || f.format.Name == codec.PCMA }
+
+func sameCodec(f format) func(format) bool {
+	return func(g format) bool {
+		return g.format.Name == f.format.Name && g.format.ClockRateHz == f.format.ClockRateHz
+	}
+}
+
+func sameKind(f format) func(format) bool { return func(g format) bool { return g.kind == f.kind } }
 
 func sameClock(f format) func(format) bool {
 	return func(g format) bool { return g.format.ClockRateHz == f.format.ClockRateHz }
@@ -108,67 +111,51 @@ func matchClocks(codecs, events []format) []format {
 	return matching
 }
 
-// format says what a payload type stands for. 0 and 8 need no rtpmap (RFC 3551 §6).
-func (a *attributes) format(n uint8) (f format, isEvent, ok bool) {
+// format says what a payload type stands for.
+func (a *attributes) format(n uint8) (f format, ok bool) {
 	text, mapped := a.rtpmap[n]
 	if !mapped {
-		switch n {
-		case 0:
-			text = "PCMU/8000"
-		case 8:
-			text = "PCMA/8000"
-		default:
-			return format{}, false, false
+		if text = static[n]; text == "" {
+			return format{}, false
 		}
 	}
 	name, rest, _ := strings.Cut(text, "/")
 	clock, channels, _ := strings.Cut(rest, "/")
 	clockHz, _ := strconv.Atoi(clock)
 	if strconv.Itoa(clockHz) != clock {
-		return format{}, false, false
+		return format{}, false
 	}
 	f.payloadType = n
-	if strings.EqualFold(name, telephoneEvent) && (clockHz == 8000 || clockHz == 48000) {
-		f.format.ClockRateHz = clockHz
-		return f, true, true
+	switch {
+	case strings.EqualFold(name, telephoneEvent):
+		f.kind, f.format.ClockRateHz = event, clockHz
+		return f, clockHz == 8000 || clockHz == 16000 || clockHz == 48000
+	case strings.EqualFold(name, comfortNoise):
+		f.kind, f.format.ClockRateHz = noise, clockHz
+		return f, clockHz == 8000 && n != 0
 	}
 	f.format, ok = codec.Lookup(name, clockHz)
-	if f.format.Name == codec.Opus {
-		f.format.SampleRateHz = opusRate(a.fmtp[n])
-	} else if channels != "" && channels != "1" {
-		ok = false
+	switch {
+	case !ok:
+		return format{}, false
+	case f.format.Name == codec.Opus:
+		f.format.SampleRateHz, f.opus = readOpus(a.fmtp[n])
+	case channels != "" && channels != "1":
+		return format{}, false
 	}
-	if !ok {
-		return format{}, false, false
-	}
-	return f, false, true
-}
-
-// opusRate is the highest of our rates that the peer plays: maxplaybackrate of RFC 7587 §6.1, 48000 without it.
-func opusRate(fmtp string) int {
-	for p := range strings.SplitSeq(fmtp, ";") {
-		key, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		rate, err := strconv.ParseUint(strings.TrimSpace(value), 10, 32)
-		if !strings.EqualFold(strings.TrimSpace(key), "maxplaybackrate") || err != nil || rate == 0 {
-			continue
-		}
-		switch {
-		case rate < 12000:
-			return 8000
-		case rate < 24000:
-			return 16000
-		}
-	}
-	return 48000
+	return f, true
 }
 
 // rtpmap is the encoding of f as an rtpmap attribute writes it, and fmtp its parameters.
 func (f format) rtpmap() (encoding, fmtp string) {
-	switch f.format.Name {
-	case codec.Opus:
+	clock := "/" + strconv.Itoa(f.format.ClockRateHz)
+	switch {
+	case f.kind == event:
+		return telephoneEvent + clock, eventParameters
+	case f.kind == noise:
+		return comfortNoise + clock, ""
+	case f.format.Name == codec.Opus:
 		return "opus/48000/2", opusParameters // always two channels: RFC 7587 §7
-	case codec.PCMU, codec.PCMA:
-		return string(f.format.Name) + "/8000", ""
 	}
-	return telephoneEvent + "/" + strconv.Itoa(f.format.ClockRateHz), eventParameters
+	return string(f.format.Name) + clock, ""
 }

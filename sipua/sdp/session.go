@@ -7,7 +7,10 @@
 package sdp
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
+	"time"
 
 	"github.com/confbridge/confbridge/mixer/codec"
 )
@@ -26,9 +29,13 @@ const (
 type Local struct {
 	// RTP is the address and port for c= and m=; RTCP is on the next port, unless multiplexed.
 	RTP netip.AddrPort
-	// Codecs are those we speak: in an offer in order of preference; an answer keeps the offerer's order
-	// (RFC 3264 §6.1). Nil means opus, PCMU, PCMA.
+	// Codecs are those we speak, in order of preference, in offers and in answers. Nil means opus, G722, PCMU, PCMA.
 	Codecs []codec.Name
+	// Linear says that L16, which is for machines, is answered after all of Codecs where it is offered.
+	Linear bool
+	// Packet is what a packet is to last where the peer does not ask for anything, and what an offer asks for: 10, 20, 30, 40
+	// or 60 ms; 0 means 20 ms.
+	Packet time.Duration
 	// SessionID is the sess-id of o=, one for the whole dialog.
 	SessionID uint64
 	// Previous is the description that we sent last in this dialog, nil at its start. The new one has the same
@@ -38,10 +45,21 @@ type Local struct {
 
 func (l Local) codecs() []codec.Name {
 	if l.Codecs == nil {
-		return []codec.Name{codec.Opus, codec.PCMU, codec.PCMA}
+		return []codec.Name{codec.Opus, codec.G722, codec.PCMU, codec.PCMA}
 	}
 	return l.Codecs
 }
+
+// answered are those that an answer can have.
+func (l Local) answered() []codec.Name {
+	ours := l.codecs()
+	if l.Linear && !slices.Contains(ours, codec.L16) {
+		return append(slices.Clip(ours), codec.L16)
+	}
+	return ours
+}
+
+func (l Local) packet() time.Duration { return cmp.Or(l.Packet, codec.DefaultPacket) }
 
 // Agreed is what an offer and its answer settle for the audio stream, seen from here.
 type Agreed struct {
@@ -59,14 +77,15 @@ type Agreed struct {
 	Payloads []Payload
 	// Events are the telephone-event payload types (RFC 4733).
 	Events []EventPayload
-	// Noise is the payload type of comfort noise (RFC 3389) that may come; 0: none.
+	// Noise is the payload type of comfort noise (RFC 3389) that may come, where there is G.711; 0: none.
 	Noise uint8
 	// LevelID and MixID are the header extensions of RFC 6464, for what the peer sends, and of RFC 6465, for what we
 	// send (RFC 8285); 0: not agreed.
 	LevelID, MixID uint8
 	// Metrics says that the peer has asked in its offer for VoIP metrics (RFC 3611 §5.1).
 	Metrics bool
-	// PtimeMilliseconds is the packet length that the peer asked for; 0 if it did not.
+	// PtimeMilliseconds is the packet length that the peer asked for; 0 if it did not, or for nothing that makes sense. What
+	// is sent instead, where that is no length of ours, the Payloads say.
 	PtimeMilliseconds int
 }
 

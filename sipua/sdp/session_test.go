@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -115,6 +116,17 @@ func TestMalformedOffersNameTheLine(t *testing.T) {
 	}
 }
 
+var (
+	opus = codec.Format{Name: codec.Opus, ClockRateHz: 48000, SampleRateHz: 48000}
+	g722 = codec.Format{Name: codec.G722, ClockRateHz: 8000, SampleRateHz: 16000}
+	pcmu = codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}
+	pcma = codec.Format{Name: codec.PCMA, ClockRateHz: 8000, SampleRateHz: 8000}
+)
+
+func profile(f codec.Format, milliseconds int, o codec.OpusSettings) codec.Profile {
+	return codec.Profile{Format: f, Packet: time.Duration(milliseconds) * time.Millisecond, Opus: o}
+}
+
 func TestOffersAreAnsweredAndAccepted(t *testing.T) {
 	a, b := local(nil), Local{RTP: netip.MustParseAddrPort("198.51.100.7:30000"), SessionID: 1}
 	offer := Offer(a)
@@ -129,9 +141,10 @@ func TestOffersAreAnsweredAndAccepted(t *testing.T) {
 	want := Agreed{
 		Remote: b.RTP, RemoteRTCP: b.RTP, Mux: true, Send: true, Receive: true, PtimeMilliseconds: 20,
 		Payloads: []Payload{
-			{96, 96, codec.Profile{Format: codec.Format{Name: codec.Opus, ClockRateHz: 48000, SampleRateHz: 48000}}},
-			{0, 0, codec.Profile{Format: codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}}},
-			{8, 8, codec.Profile{Format: codec.Format{Name: codec.PCMA, ClockRateHz: 8000, SampleRateHz: 8000}}},
+			{96, 96, profile(opus, 20, codec.OpusSettings{Clean: true})},
+			{9, 9, profile(g722, 20, codec.OpusSettings{})},
+			{0, 0, profile(pcmu, 20, codec.OpusSettings{})},
+			{8, 8, profile(pcma, 20, codec.OpusSettings{})},
 		},
 		Events: []EventPayload{{100, 100, 48000}, {101, 101, 8000}},
 	}
@@ -174,7 +187,8 @@ func TestAnswersThatCannotBeAccepted(t *testing.T) {
 		{"another medium", head + "m=video 5004 RTP/AVP 0\n", ErrNoAudio},
 		{"two streams to one", head + "m=audio 5004 RTP/AVP 0\nm=audio 5006 RTP/AVP 0\n", ErrMalformed},
 		{"no stream", head, ErrMalformed},
-		{"unknown codec", head + "m=audio 5004 RTP/AVP 9\n", ErrNoCodec},
+		{"unknown codec", head + "m=audio 5004 RTP/AVP 18\n", ErrNoCodec},
+		{"a codec that was not offered", head + "m=audio 5004 RTP/AVP 98\na=rtpmap:98 L16/16000\n", ErrNoCodec},
 		{"another profile", head + "m=audio 5004 RTP/SAVP 0\n", ErrTransport},
 		{"nonsense", "hello", ErrMalformed},
 	} {
@@ -198,7 +212,7 @@ func TestANewOfferKeepsPlacesAndNumbers(t *testing.T) {
 	l.Previous = []byte(first)
 	got := string(Offer(l))
 	for _, want := range []string{
-		"m=video 0 RTP/AVP 96 97\r\nm=audio 20000 RTP/AVP 120 0 8 100 96\r\n", "a=rtpmap:120 opus/48000/2\r\n",
+		"m=video 0 RTP/AVP 96 97\r\nm=audio 20000 RTP/AVP 120 9 0 8 100 96\r\n", "a=rtpmap:120 opus/48000/2\r\n",
 		"a=rtpmap:96 telephone-event/8000\r\n", "a=sendrecv\r\n", "m=application 0 UDP/BFCP *\r\n", " 4711 2 IN ",
 	} {
 		if !strings.Contains(got, want) {
@@ -233,6 +247,25 @@ func checkAgreed(t *testing.T, a Agreed) {
 	if len(a.Payloads) == 0 {
 		t.Error("agreed on no codec")
 	}
+	seen := map[uint8]bool{}
+	for _, p := range a.Payloads {
+		if err := p.Valid(); err != nil {
+			t.Errorf("agreed on what cannot be sent: %v", err)
+		}
+		seen[p.ReceiveType] = true
+	}
+	for _, e := range a.Events {
+		if seen[e.ReceiveType] {
+			t.Errorf("payload type %d is a key and sound", e.ReceiveType)
+		}
+		seen[e.ReceiveType] = true
+	}
+	if a.Noise > 127 || a.Noise != 0 && seen[a.Noise] {
+		t.Errorf("payload type %d is noise and something else", a.Noise)
+	}
+	if a.LevelID > 14 || a.MixID > 14 || a.LevelID != 0 && a.LevelID == a.MixID {
+		t.Errorf("header extensions %d and %d", a.LevelID, a.MixID)
+	}
 	if a.Send && !(a.Remote.IsValid() && a.Remote.Port() != 0 && !a.Remote.Addr().IsUnspecified()) {
 		t.Errorf("sends to %v", a.Remote)
 	}
@@ -242,6 +275,7 @@ func FuzzAnswer(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, offer []byte) {
 		l := local(offer)
+		l.Codecs = []codec.Name{codec.L16, codec.Opus, codec.G722, codec.PCMA, codec.PCMU}
 		body, agreed, err := Answer(offer, l)
 		if err != nil {
 			return

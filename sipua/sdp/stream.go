@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	pion "github.com/pion/sdp/v3"
 
@@ -17,15 +18,9 @@ type stream struct {
 	remote, rtcp netip.AddrPort // remote is not valid where the address is unspecified
 	mux          bool
 	send, recv   bool // as that side sees it
-	codecs       []format
-	events       []format
-	ptime        int
-}
-
-// format is one payload type of a stream.
-type format struct {
-	payloadType uint8
-	format      codec.Format // Name is empty for telephone-event, ClockRateHz is set
+	formats
+	packet, longest time.Duration // that it asks for, and bears; 0: it says nothing
+	extensions      []extension
 }
 
 // readStream reads the stream m of desc, which must be RTP/AVP audio with a port. family is an address of the IP
@@ -36,12 +31,18 @@ func readStream(desc *pion.SessionDescription, m *pion.MediaDescription, ours []
 		return s, fmt.Errorf("%w: %q", ErrTransport, proto)
 	}
 	a := readAttributes(m)
-	s.codecs, s.events = a.formats(m.MediaName.Formats, ours)
+	s.formats = a.formats(m.MediaName.Formats, ours)
 	if len(s.codecs) == 0 {
 		return s, fmt.Errorf("%w in %q", ErrNoCodec, strings.Join(m.MediaName.Formats[:min(len(m.MediaName.Formats), 20)], " "))
 	}
 	s.mux = a.mux && !s.muxCollides()
-	s.ptime = a.ptime
+	s.packet, s.longest = a.packet, a.longest
+	s.extensions = a.extensions
+	if s.extensions == nil {
+		session := attributes{}
+		session.readExtensions(desc.Attributes)
+		s.extensions = session.extensions
+	}
 	s.send, s.recv = direction(a.direction, desc)
 	if err := s.addresses(desc, m, a.rtcp, family); err != nil {
 		return s, err
@@ -51,7 +52,7 @@ func readStream(desc *pion.SessionDescription, m *pion.MediaDescription, ours []
 
 // muxCollides says that a payload type in use would look like RTCP on a shared port (RFC 5761 §4).
 func (s *stream) muxCollides() bool {
-	return slices.ContainsFunc(append(s.codecs[:len(s.codecs):len(s.codecs)], s.events...), func(f format) bool {
+	return slices.ContainsFunc(s.all(), func(f format) bool {
 		return f.payloadType >= 64 && f.payloadType <= 95
 	})
 }

@@ -24,6 +24,8 @@ type Media struct {
 	Ports PortRange
 	// Timeout is how long a call may send nothing before it is ended.
 	Timeout time.Duration
+	// Codecs are those that are spoken, by name, in order of preference.
+	Codecs []string
 }
 
 // PortRange is the UDP ports of RTP and RTCP: the first even, the last odd.
@@ -76,7 +78,7 @@ type Log struct {
 func Default() Config {
 	return Config{
 		SIP:     defaultSIP(),
-		Media:   Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute},
+		Media:   Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute, Codecs: []string{"opus", "G722", "PCMU", "PCMA"}},
 		Rooms:   Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true},
 		API:     API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},
 		Trace:   Trace{Calls: 1000, HEPID: 2001},

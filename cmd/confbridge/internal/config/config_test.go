@@ -154,6 +154,14 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"client certificates without an authority", "sip:\n  tls: {clients: required}\n", []string{
 			"c.yaml:2:18: sip.tls.clients: needs sip.tls.ca, the authorities that are believed",
 		}},
+		{"codecs that are none, or twice", "media:\n  codecs: [opus, GSM, pcmu, OPUS]\n", []string{
+			`c.yaml:2:18: media.codecs[1]: "GSM" is not one of opus, G722, PCMU, PCMA, L16`,
+			"c.yaml:2:29: media.codecs[3]: opus is there twice",
+		}},
+		{"no codecs", "media:\n  codecs: []\n", []string{"c.yaml:2:11: media.codecs: is an empty list"}},
+		{"a trunk's codec that is none", "sip:\n  trunks: [{name: a, networks: [10.0.0.1], codecs: [g722, G729]}]\n", []string{
+			`c.yaml:2:59: sip.trunks[0].codecs[1]: "G729" is not one of opus, G722, PCMU, PCMA, L16`,
+		}},
 		{"a trunk that nothing tells", "sip:\n  trunks: [{name: a}]\n", []string{
 			"c.yaml:2:12: sip.trunks[0]: nothing tells who it is: networks, tls_names, users or register.registrar",
 		}},
@@ -319,7 +327,7 @@ const trunksYAML = `sip:
       rewrite: ["+49301234* -> *"]
       calls: 100
       calls_per_second: 2.5
-      codecs: [PCMA, opus]
+      codecs: [pcma, OPUS, l16]
       register: {registrar: "sip:carrier.example", address: "sip:bridge@carrier.example", user: bridge, password: "env:SECRET",
         contact: b, expires: 10m, proxy: "sip:proxy.carrier.example;lr"}
       ping: {uri: "sip:carrier.example", interval: 30s}
@@ -347,7 +355,7 @@ func TestTrunksAreRead(t *testing.T) {
 		Trunks: []Trunk{{
 			Name: "carrier", Networks: []netip.Prefix{prefix("203.0.113.0/24")}, TLSNames: []string{"sip.carrier.example"}, Trusted: true,
 			Rooms: []string{"1000", "2*"}, NumberFrom: "diversion", Rewrite: []string{"+49301234* -> *"}, Calls: 100, CallsPerSecond: 2.5,
-			Codecs: []string{"PCMA", "opus"},
+			Codecs: []string{"PCMA", "opus", "L16"},
 			Register: Register{
 				Registrar: "sip:carrier.example", Address: "sip:bridge@carrier.example", User: "bridge", Password: "two", Contact: "b",
 				Expires: 10 * time.Minute, Proxy: "sip:proxy.carrier.example;lr",

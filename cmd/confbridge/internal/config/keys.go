@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/confbridge/confbridge/mixer/codec"
 )
 
 // shape is which kind of YAML node a key takes.
@@ -62,6 +64,12 @@ func keys() []key {
 				return err
 			},
 			get: func(c *Config) string { return durationYAML(c.Media.Timeout) },
+		},
+		{
+			path: "media.codecs", shape: list,
+			clear: func(c *Config) { c.Media.Codecs = nil },
+			set:   func(c *Config, s string) error { return addCodec(&c.Media.Codecs, s) },
+			get:   func(c *Config) string { return quotedList(c.Media.Codecs, strings.Clone) },
 		},
 		{
 			path: "rooms.on_demand", shape: flag,
@@ -237,6 +245,23 @@ func parseDuration(s string, shortest, longest time.Duration) (time.Duration, er
 		return 0, fmt.Errorf("%s is not within %s to %s", s, durationYAML(shortest), durationYAML(longest))
 	}
 	return d, nil
+}
+
+// addCodec appends a codec, whose name may be in any case.
+func addCodec(to *[]string, s string) error {
+	name, ok := codec.ParseName(s)
+	if !ok {
+		var names []string
+		for _, n := range codec.Names() {
+			names = append(names, string(n))
+		}
+		return oneOf(s, names...)
+	}
+	if slices.Contains(*to, string(name)) {
+		return fmt.Errorf("%s is there twice", name)
+	}
+	*to = append(*to, string(name))
+	return nil
 }
 
 func parseLevel(s string) (slog.Level, error) {

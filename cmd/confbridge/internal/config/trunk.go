@@ -32,7 +32,7 @@ type Trunk struct {
 	Calls      int      // at once; 0 means any number
 	// CallsPerSecond bounds new calls; 0 means no bound.
 	CallsPerSecond float64
-	Codecs         []string // in order of preference; none means all
+	Codecs         []string // in order of preference; none means those of Media
 	Register       Register
 	Ping           Ping
 }
@@ -131,7 +131,7 @@ func trunkFields() []field[Trunk] {
 				return unless(t.CallsPerSecond == 0, strconv.FormatFloat(t.CallsPerSecond, 'g', -1, 64))
 			},
 		},
-		listField("codecs", func(t *Trunk) *[]string { return &t.Codecs }, addText(checkCodec), strings.Clone),
+		listField("codecs", func(t *Trunk) *[]string { return &t.Codecs }, addCodec, strings.Clone),
 		uriField("register.registrar", func(t *Trunk) *string { return &t.Register.Registrar }),
 		uriField("register.address", func(t *Trunk) *string { return &t.Register.Address }),
 		textField("register.user", func(t *Trunk) *string { return &t.Register.User }),
@@ -232,8 +232,6 @@ func parseCount(s string, least, most int) (int, error) {
 }
 
 func checkAlgorithm(s string) error { return oneOf(s, "SHA-256", "MD5") }
-
-func checkCodec(s string) error { return oneOf(s, "opus", "PCMU", "PCMA") }
 
 func checkRule(s string) error {
 	if _, err := trunk.ParseRule(s); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/confbridge/confbridge/api"
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
+	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/sipua"
 	"github.com/confbridge/confbridge/sipua/transport"
 	"github.com/confbridge/confbridge/sipua/trunk"
@@ -21,6 +22,9 @@ func sipConfig(cfg config.Config, log *slog.Logger) (sipua.Config, error) {
 	c := sipua.Config{
 		Advertise: cfg.SIP.Advertise, Domain: cfg.SIP.Domain,
 		Ring: cfg.SIP.Ring, SessionExpires: cfg.SIP.SessionExpires, Log: log,
+	}
+	for _, name := range cfg.Media.Codecs {
+		c.Codecs = append(c.Codecs, codec.Name(name))
 	}
 	for _, l := range cfg.SIP.Listen {
 		c.Transport.Listeners = append(c.Transport.Listeners, transport.Listener{URL: l.String(), Advertise: l.Advertise})

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
+	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/sipua/transport"
 	"github.com/confbridge/confbridge/sipua/trunk"
 	"github.com/confbridge/confbridge/sipua/upstream"
@@ -17,6 +18,7 @@ import (
 func TestWhatTheFileSaysReachesTheServer(t *testing.T) {
 	cfg, err := config.Parse("c.yaml", []byte(`
 data_dir: /tmp
+media: {codecs: [g722, PCMU]}
 sip:
   listen: [{url: "tls://127.0.0.1:5061", advertise: sip.example.com}]
   advertise: 203.0.113.7
@@ -57,6 +59,7 @@ sip:
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
 	}
+	same("codecs", got.Codecs, []codec.Name{codec.G722, codec.PCMU})
 	same("listeners", got.Transport.Listeners, []transport.Listener{{URL: "tls://127.0.0.1:5061", Advertise: "sip.example.com"}})
 	same("advertise", got.Advertise, "203.0.113.7")
 	same("external", got.Transport.External, []string{"!10.0.0.0/8"})

@@ -2,6 +2,7 @@ package media
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -65,7 +66,25 @@ func TestKeysAreToldOnce(t *testing.T) {
 		{"the end before the updates", append(press(3, 1000, 2)[3:], press(3, 1000, 2)[:3]...), 0, []key{{'2', 80 * time.Millisecond}}},
 		{"the end lost and silence", press(3, 1000, 15)[:3], eventLost, []key{{'D', 60 * time.Millisecond}}},
 		{"the end lost, too soon to tell", press(3, 1000, 15)[:3], eventLost - 1, nil},
-		{"two updates only", press(3, 1000, 3)[:2], time.Second, nil},
+		{"one update only", press(3, 1000, 3)[:1], eventLost, []key{{'3', 20 * time.Millisecond}}},
+		{
+			"a key of which one packet came, behind the next", append(append(press(3, 1000, 4), press(11, 5000, 6)[0]), append(press(9, 3000, 5)[5:], press(11, 5000, 6)[1:]...)...), 0,
+			[]key{{'4', 80 * time.Millisecond}, {'5', 80 * time.Millisecond}, {'6', 80 * time.Millisecond}},
+		},
+		{
+			"the same, twice", append(append(press(3, 1000, 4), press(11, 5000, 6)[0]), append([]dtmf{{9, 3000, 5, true, 640, false}, {9, 3000, 5, true, 640, false}}, press(11, 5000, 6)[1:]...)...), 0,
+			[]key{{'4', 80 * time.Millisecond}, {'5', 80 * time.Millisecond}, {'6', 80 * time.Millisecond}},
+		},
+		{
+			"the same, once the next was told", append(append(press(3, 1000, 4), press(11, 5000, 6)...), press(9, 3000, 5)[5]), 0,
+			[]key{{'4', 80 * time.Millisecond}, {'6', 80 * time.Millisecond}},
+		},
+		{
+			"a late packet of the segment before", []dtmf{
+				{3, 1000, 9, false, 0xff00, true}, {5, 1000 + 0xffff, 9, false, 160, false}, {4, 1000, 9, false, 0xffff, false}, {6, 1000 + 0xffff, 9, true, 801, false},
+			}, 0, []key{{'9', (0xffff + 801) * time.Second / 8000}},
+		},
+		{"one update, another key", append(press(3, 1000, 4)[:1], press(9, 3000, 5)...), 0, []key{{'4', 20 * time.Millisecond}, {'5', 80 * time.Millisecond}}},
 		{"the end lost, another key", append(press(3, 1000, 4)[:3], press(9, 3000, 5)...), 0, []key{{'4', 60 * time.Millisecond}, {'5', 80 * time.Millisecond}}},
 		{"the same key twice", append(press(3, 1000, 6), press(9, 3000, 6)...), 0, []key{{'6', 80 * time.Millisecond}, {'6', 80 * time.Millisecond}}},
 		{"the same key at once again", append(press(3, 1000, 6), press(9, 1640, 6)...), 0, []key{{'6', 80 * time.Millisecond}, {'6', 80 * time.Millisecond}}},
@@ -121,6 +140,52 @@ func TestSoundAfterAKeyEndsIt(t *testing.T) {
 	}
 	s.rtp(signalledAddr, 7, 7, 1)
 	if want := []key{{'1', 60 * time.Millisecond}}; !cmp.Equal(want, s.ear.keys) {
+		t.Errorf("got %v, want %v", s.ear.keys, want)
+	}
+}
+
+func TestSoundAmidAKeyDoesNotEndIt(t *testing.T) {
+	s := newScene(t)
+	s.rtp(signalledAddr, 7, 1, 2)
+	sequence := uint16(3)
+	for _, p := range press(0, 1000, 1)[1:4] { // of a telephone that sends both
+		p.seq = sequence
+		s.l.inject(p.bytes(), signalledAddr, s.now, &s.ear)
+		s.rtp(signalledAddr, 7, sequence+1, 1)
+		sequence += 2
+	}
+	s.wait(eventLost)
+	if want := []key{{'1', 80 * time.Millisecond}}; !cmp.Equal(want, s.ear.keys) {
+		t.Errorf("got %v, want %v", s.ear.keys, want)
+	}
+}
+
+func TestAKeyIsToldOnceIfItsEndComesAfterAll(t *testing.T) {
+	s := newScene(t)
+	s.rtp(signalledAddr, 7, 1, 2)
+	all := press(3, 1000, 1)
+	s.l.inject(all[0].bytes(), signalledAddr, s.now, &s.ear)
+	s.wait(eventLost)
+	for _, p := range all[1:] {
+		s.l.inject(p.bytes(), signalledAddr, s.now, &s.ear)
+	}
+	if want := []key{{'1', 20 * time.Millisecond}}; !cmp.Equal(want, s.ear.keys) {
+		t.Errorf("got %v, want %v", s.ear.keys, want)
+	}
+}
+
+// TestKeysOfASourceThatBeginsAnew has a telephone restart under its SSRC, with timestamps before those of its last key.
+func TestKeysOfASourceThatBeginsAnew(t *testing.T) {
+	s := newScene(t)
+	s.rtp(signalledAddr, 7, 1, 2)
+	for _, p := range press(3, 100_000, 1) {
+		s.l.inject(p.bytes(), signalledAddr, s.now, &s.ear)
+	}
+	s.rtp(signalledAddr, 7, 20_000, 3)
+	for _, p := range press(20_003, 1000, 2) {
+		s.l.inject(p.bytes(), signalledAddr, s.now, &s.ear)
+	}
+	if want := []key{{'1', 80 * time.Millisecond}, {'2', 80 * time.Millisecond}}; !cmp.Equal(want, s.ear.keys) {
 		t.Errorf("got %v, want %v", s.ear.keys, want)
 	}
 }
@@ -199,6 +264,74 @@ func TestPressKey(t *testing.T) {
 	}
 }
 
+func TestKeysInPacketsOfAnyLength(t *testing.T) {
+	for _, clockHz := range []int{8000, 16000, 48000} {
+		for _, ms := range []int{10, 20, 30, 40, 60} {
+			t.Run(fmt.Sprintf("%d ms at %d Hz", ms, clockHz), func(t *testing.T) {
+				l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+				s := p.stream()
+				s.Events = []EventPayload{{101, 96, 8000}, {102, 97, 16000}, {103, 98, 48000}}
+				configure(t, l, s)
+				l.keys.configure(s.Events, clockHz) // as a codec of that clock would
+				perMS := clockHz / 1000
+				units := ms * perMS
+				const held = 100
+				if err := l.PressKey('7', held*time.Millisecond); err != nil {
+					t.Fatal(err)
+				}
+				wantType := map[int]uint8{8000: 96, 16000: 97, 48000: 98}[clockHz]
+				first := l.sender.next
+				for n, ends := 1, 0; ends < endPackets; n++ {
+					l.Send(start, []byte{1}, units)
+					got := p.readRTP()
+					want := min(n*units, held*perMS)
+					if want == held*perMS {
+						ends++
+					}
+					end, duration := got.Payload[1]&endBit != 0, int(got.Payload[2])<<8|int(got.Payload[3])
+					if got.PayloadType != wantType || got.Timestamp != first || got.Marker != (n == 1) || got.Payload[0] != 7 ||
+						duration != want || end != (ends > 0) {
+						t.Errorf("packet %d: got type %d, timestamp +%d, marker %v, key %d for %d, end %v; want %d units", n,
+							got.PayloadType, got.Timestamp-first, got.Marker, got.Payload[0], duration, end, want)
+					}
+				}
+				sent := l.sender.next - first
+				l.Send(start, []byte{1}, units)
+				if got := p.readRTP(); got.PayloadType != 0 || !got.Marker || got.Timestamp != first+sent || int(sent)%units != 0 {
+					t.Errorf("behind the key got %v, want sound at +%d", got, sent)
+				}
+			})
+		}
+	}
+}
+
+func TestAKeyOutlastsAChangeOfCodec(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	s := p.stream()
+	s.Events = []EventPayload{{101, 96, 8000}, {103, 98, 48000}}
+	configure(t, l, s)
+	if err := l.PressKey('7', 100*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	duration := func(units int) (uint8, int) {
+		l.Send(start, []byte{1}, units)
+		b := p.readRTP()
+		return b.PayloadType, int(b.Payload[2])<<8 | int(b.Payload[3])
+	}
+	for i := range 3 {
+		if pt, got := duration(160); pt != 96 || got != 160*(1+i) {
+			t.Errorf("at 8 kHz got type %d, %d units", pt, got)
+		}
+	}
+	s.Payloads = []Payload{{111, 111, codec.Profile{Format: opus}}}
+	configure(t, l, s)
+	for i := range 4 {
+		if pt, got := duration(960); pt != 98 || got != min(960*(4+i), 4800) {
+			t.Errorf("at 48 kHz got type %d, %d units", pt, got)
+		}
+	}
+}
+
 func TestPressedKeysAreHeardAsPressed(t *testing.T) {
 	e := newTestEngine(t, Config{})
 	a, b := openLeg(t, e, "127.0.0.1"), openLeg(t, e, "127.0.0.1")
@@ -243,7 +376,7 @@ func TestHowLongAKeyIsHeld(t *testing.T) {
 		if err := l.PressKey('1', c.asked); err != nil {
 			t.Fatal(err)
 		}
-		if got := l.keys.queue[l.keys.head].held; got != c.want {
+		if got := l.keys.queue[l.keys.head].duration(); got != c.want {
 			t.Errorf("asked for %v: got %v, want %v", c.asked, got, c.want)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // handleRTCP takes one packet of RTCP: first whether it is the peer's, then whether it is well-formed, then what it says.
-func (l *Leg) handleRTCP(p arrived, now time.Time, into *parsed) reason {
+func (l *Leg) handleRTCP(p arrived, now time.Time, into *parsed, in Inlet) reason {
 	switch {
 	case len(l.stream.Payloads) == 0:
 		return reasonNotConfigured
@@ -36,6 +36,11 @@ func (l *Leg) handleRTCP(p arrived, now time.Time, into *parsed) reason {
 			why = reasonRTCP
 		}
 		rest = rest[size:]
+	}
+	if l.report.news {
+		l.report.news = false
+		l.report.peer.Incoming = l.jitter()
+		in.Report(l.report.peer.Peer)
 	}
 	return why
 }
@@ -109,6 +114,8 @@ func (l *Leg) feedback(b []byte, at time.Time, into *parsed) error {
 			return err
 		}
 		l.aboutUs(p.Reports, at)
+	case rtcp.TypeExtendedReport:
+		return l.readExtended(b, at)
 	case rtcp.TypeGoodbye:
 		var p rtcp.Goodbye
 		if err := p.Unmarshal(b); err != nil {
@@ -128,14 +135,19 @@ func (l *Leg) aboutUs(reports []rtcp.ReceptionReport, at time.Time) {
 		if b.SSRC != l.sender.ssrc {
 			continue
 		}
-		peer := &l.report.peer
-		peer.fraction, peer.jitter = b.FractionLost, b.Jitter
+		l.report.news = true
+		peer := &l.report.peer.Peer
+		peer.At, peer.Loss = at, float64(b.FractionLost)/256
+		peer.Lost = int64(int32(b.TotalLost<<8) >> 8) // a signed number of 24 bits
+		if clock := l.Format().ClockRateHz; clock > 0 {
+			peer.Jitter = time.Duration(b.Jitter) * time.Second / time.Duration(clock)
+		}
 		if b.LastSenderReport == 0 {
 			continue
 		}
 		units := int32(ntpMiddle(ntpTime(at)) - b.LastSenderReport - b.Delay)
 		if units >= 0 { // clocks and rounding can make it less
-			peer.roundTrip = time.Duration(units) * time.Second / 65536
+			peer.RoundTrip = time.Duration(units) * time.Second / 65536
 		}
 	}
 }

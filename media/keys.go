@@ -25,7 +25,8 @@ func eventOf(digit byte) (uint8, bool) {
 	return uint8(max(i, 0)), i >= 0
 }
 
-// keySender sends the keys of PressKey, one packet a Send (RFC 4733 §2.5.1).
+// keySender sends the keys of PressKey, one packet a Send (RFC 4733 §2.5.1): updates and repetitions come as often as packets
+// of sound would.
 type keySender struct {
 	queue      [keysQueued]pressed
 	head, n    int
@@ -40,13 +41,24 @@ type keySender struct {
 	pause   int    // clock units of audio until the next may start
 }
 
+// pressed is a key that waits, in four bytes: each leg has room for 32.
 type pressed struct {
 	event uint8
-	held  time.Duration
+	held  uint16 // in keyUnits; the longest key of an 8 kHz clock just fits
 }
 
-// configure chooses the event payload of the audio's clock, which RFC 4733 §2.1 asks for, or else the first.
+// keyUnits are what pressed.held counts.
+const keyUnits = time.Second / 8000
+
+func (p pressed) duration() time.Duration { return time.Duration(p.held) * keyUnits }
+
+// configure chooses the event payload of the audio's clock, which RFC 4733 §2.1 asks for, or else the first. A key that is
+// going out goes on in the new clock.
 func (k *keySender) configure(events []EventPayload, audioClock int) {
+	if k.audioClock > 0 && audioClock != k.audioClock {
+		k.elapsed = int(int64(k.elapsed) * int64(audioClock) / int64(k.audioClock))
+		k.pause = int(int64(k.pause) * int64(audioClock) / int64(k.audioClock))
+	}
 	k.clockRate, k.audioClock = 0, audioClock
 	for i, e := range events {
 		if i == 0 || e.ClockRateHz == audioClock && k.clockRate != audioClock {
@@ -69,7 +81,7 @@ func (k *keySender) press(event uint8, held time.Duration) error {
 		held = keyUsual
 	}
 	longest := time.Duration(0xffff) * time.Second / time.Duration(k.clockRate)
-	k.queue[(k.head+k.n)%keysQueued] = pressed{event, min(max(held, keyShortest), longest)}
+	k.queue[(k.head+k.n)%keysQueued] = pressed{event, uint16(min(max(held, keyShortest), longest, 0xffff*keyUnits) / keyUnits)}
 	k.n++
 	return nil
 }
@@ -77,10 +89,10 @@ func (k *keySender) press(event uint8, held time.Duration) error {
 func (k *keySender) active() bool { return k.n > 0 || k.pause > 0 }
 
 // sendKey sends the next packet of a key in place of sound; false if there is a pause between two.
-func (l *Leg) sendKey(timestamp uint32, samples int) bool {
+func (l *Leg) sendKey(timestamp uint32, units int) bool {
 	k := &l.keys
 	if k.pause > 0 {
-		k.pause = max(k.pause-samples, 0)
+		k.pause = max(k.pause-units, 0)
 		return false
 	}
 	first := !k.now
@@ -88,18 +100,19 @@ func (l *Leg) sendKey(timestamp uint32, samples int) bool {
 		k.now, k.start, k.elapsed, k.ends = true, timestamp, 0, 0
 	}
 	key := k.queue[k.head]
-	total := int(int64(key.held) * int64(k.audioClock) / int64(time.Second))
-	if k.elapsed += samples; k.elapsed >= total {
+	total := int(int64(key.duration()) * int64(k.audioClock) / int64(time.Second))
+	if k.elapsed += units; k.elapsed >= total {
 		k.elapsed = total
 		k.ends++
 	}
-	b := l.sender.buf[headerSize:]
+	b := l.sender.buf[longestHeader:]
 	b[0], b[1] = key.event, keyVolume
 	if k.ends > 0 {
 		b[1] |= endBit
 	}
 	duration := int64(k.elapsed) * int64(k.clockRate) / int64(k.audioClock)
 	binary.BigEndian.PutUint16(b[2:], uint16(min(duration, 0xffff)))
+	unlabel(&l.sender.header)
 	l.transmit(k.sendType, k.start, first, eventSize)
 	if k.ends == endPackets {
 		k.now = false

@@ -226,7 +226,7 @@ func TestACallerWhoSendsOnlyRTCPIsAlive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.is(c.l.handleRTCP(arrived{data: report, from: nextPort(natAddr), at: c.now}, c.now, new(parsed)), accepted)
+		c.is(c.l.handleRTCP(arrived{data: report, from: nextPort(natAddr), at: c.now}, c.now, new(parsed), new(ear)), accepted)
 		c.is(c.rtp(strangerAddr, 66, 1, 50), reasonSource)
 	}
 	c.goesTo(natAddr)
@@ -306,7 +306,7 @@ func TestRTCPIsLatchedToThePeer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.l.handleRTCP(arrived{data: b, from: from, at: c.now}, c.now, new(parsed))
+		return c.l.handleRTCP(arrived{data: b, from: from, at: c.now}, c.now, new(parsed), new(ear))
 	}
 	c.is(report(7, strangerAddr), reasonRTCPSource)
 	c.is(report(7, nextPort(natAddr)), reasonRTCPSource)

@@ -5,9 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
-	"github.com/confbridge/confbridge/mixer/quality"
 )
 
 const (
@@ -33,11 +31,12 @@ type Leg struct {
 	stream Stream
 	types  [128]kind
 
-	latch   latch
-	source  source
-	format  codec.Format // of the last Audio
-	lastPT  uint8        // its payload type
-	restart bool         // the next Audio needs a Restart before it
+	latch       latch
+	source      source
+	format      codec.Format // of the last Audio
+	lastPT      uint8        // its payload type
+	packetUnits int          // what it lasted, in units of its clock
+	restart     bool         // the next Audio needs a Restart before it
 
 	now   time.Time // of the last call
 	alive time.Time // when the clock of Config.Timeout last started; zero before the first Receive
@@ -73,12 +72,6 @@ func (l *Leg) Profile() codec.Profile {
 // Format is the codec of Profile.
 func (l *Leg) Format() codec.Format { return l.Profile().Format }
 
-// Mixed says who is heard in what the coming calls of Send carry. The slice is copied.
-func (l *Leg) Mixed(sources []mixer.Source) {}
-
-// Observe takes what is known of how the leg's sound comes in, for the reports to the peer.
-func (l *Leg) Observe(q quality.Local) {}
-
 // Configure sets or changes what was agreed (ErrInvalid, ErrClosed); on an error nothing has changed. A changed
 // remote address ends the latch on the old one. The slices in s are kept and must not be written to afterwards.
 func (l *Leg) Configure(s Stream) error {
@@ -106,6 +99,7 @@ func (l *Leg) Configure(s Stream) error {
 	}
 	l.keys.configure(s.Events, s.Payloads[0].Format.ClockRateHz)
 	l.report.signal(remoteRTCP)
+	l.report.extended.asked = s.Metrics
 	l.aim()
 	return nil
 }
@@ -143,7 +137,7 @@ func (l *Leg) Receive(now time.Time, in Inlet) error {
 	}
 	if l.calls++; l.calls >= rtcpEvery {
 		l.calls = 0
-		l.drainRTCP(b, now, wallNow)
+		l.drainRTCP(b, now, wallNow, in)
 	}
 	l.engine.batches.give(b, l.hint)
 	l.events.expire(now, in)
@@ -164,7 +158,7 @@ func (l *Leg) begin(now time.Time) {
 	l.report.begin(now)
 }
 
-func (l *Leg) drainRTCP(b *batch, now time.Time, wallNow int64) {
+func (l *Leg) drainRTCP(b *batch, now time.Time, wallNow int64, in Inlet) {
 	for taken := 0; taken < rtcpPerReceive; taken += batchSize {
 		n := b.receive(l.rtcp)
 		for i := range n {
@@ -173,7 +167,7 @@ func (l *Leg) drainRTCP(b *batch, now time.Time, wallNow int64) {
 				l.reject(reasonRTCPSource)
 				continue
 			}
-			l.reject(l.handleRTCP(p, now, &b.parsed))
+			l.reject(l.handleRTCP(p, now, &b.parsed, in))
 		}
 		if n < batchSize {
 			return

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/google/go-cmp/cmp"
 	"github.com/pion/rtcp"
@@ -100,6 +101,38 @@ func TestSilenceAdvancesTheTimestampAlone(t *testing.T) {
 	}
 }
 
+func TestPacketsOfAnyLength(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	configure(t, l, p.stream())
+	var in ear
+	at := l.sender.next
+	ts := uint32(0)
+	for i, ms := range []int{10, 20, 30, 40, 60, 100, 120, 120} {
+		units := 8 * ms
+		l.Send(start, make([]byte, units), units)
+		if got := p.readRTP(); got.Timestamp != at || len(got.Payload) != units || got.Marker != (i == 0) {
+			t.Errorf("%d ms: got timestamp +%d, %d bytes, marker %v", ms, got.Timestamp-at, len(got.Payload), got.Marker)
+		}
+		at += uint32(units)
+		l.inject(marshal(rtp.Packet{
+			Header:  rtp.Header{Version: 2, SSRC: 7, SequenceNumber: uint16(i), Timestamp: ts},
+			Payload: make([]byte, units),
+		}), addrOf(p.rtp), start, &in)
+		ts += uint32(units)
+	}
+	ts = 80 // the first was probation
+	for i, ms := range []int{20, 30, 40, 60, 100, 120, 120} {
+		if got := in.audio[i]; got.Samples != 8*ms || len(got.Payload) != 8*ms || got.Timestamp != ts {
+			t.Errorf("%d ms came in as %d samples of %d bytes at %d", ms, got.Samples, len(got.Payload), got.Timestamp)
+		}
+		ts += uint32(8 * ms)
+	}
+	long := marshal(rtp.Packet{Header: rtp.Header{Version: 2, SSRC: 7, SequenceNumber: 8, Timestamp: ts}, Payload: make([]byte, 8*130)})
+	if why := l.inject(long, addrOf(p.rtp), start, &in); why != reasonPayload {
+		t.Errorf("130 ms got %q, want them refused", reasonNames[why])
+	}
+}
+
 func TestTimeout(t *testing.T) {
 	l, p := openLeg(t, newTestEngine(t, Config{Timeout: time.Second}), "127.0.0.1"), newPeer(t, "127.0.0.1")
 	s := p.stream()
@@ -153,7 +186,7 @@ func TestReportsKeepALegAlive(t *testing.T) {
 	}
 	for range 10 { // muted for ten timeouts, but there
 		c.wait(time.Hour - time.Second)
-		c.l.handleRTCP(arrived{data: report, from: nextPort(signalledAddr), at: c.now}, c.now, new(parsed))
+		c.l.handleRTCP(arrived{data: report, from: nextPort(signalledAddr), at: c.now}, c.now, new(parsed), new(ear))
 	}
 	c.wait(time.Hour)
 	if err := c.l.Receive(c.now.Add(time.Second), &c.ear); !errors.Is(err, ErrTimeout) {
@@ -227,8 +260,11 @@ func TestConfigureRefuses(t *testing.T) {
 		"a codec it does not know": func(s *Stream) {
 			s.Payloads = []Payload{{9, 9, codec.Profile{Format: codec.Format{Name: "G729", ClockRateHz: 8000}}}}
 		},
-		"an address of other kind":  func(s *Stream) { s.Remote = netip.MustParseAddrPort("[::1]:9") },
-		"another for RTCP likewise": func(s *Stream) { s.RemoteRTCP = netip.MustParseAddrPort("[::1]:9") },
+		"comfort noise under a number that is taken": func(s *Stream) { s.Noise, s.Events = 101, []EventPayload{{101, 101, 8000}} },
+		"a level under an id that is none":           func(s *Stream) { s.LevelID = 15 },
+		"levels under an id that is none":            func(s *Stream) { s.MixID = 15 },
+		"an address of other kind":                   func(s *Stream) { s.Remote = netip.MustParseAddrPort("[::1]:9") },
+		"another for RTCP likewise":                  func(s *Stream) { s.RemoteRTCP = netip.MustParseAddrPort("[::1]:9") },
 	} {
 		s := good
 		change(&s)
@@ -374,10 +410,13 @@ func TestALegIsSmall(t *testing.T) {
 
 func TestTheTickDoesNotAllocate(t *testing.T) {
 	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
-	configure(t, l, p.stream())
+	stream := p.stream()
+	stream.LevelID, stream.MixID = 1, 2
+	configure(t, l, stream)
 	var in deaf
 	sound := make([]byte, 160)
 	garbage := [][]byte{nil, {0x80}, {0x8f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, append([]byte{0x90, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0xbe, 0xde, 0xff, 0xff)}
+	mixed := []mixer.Source{{ID: 8, Level: 20}}
 	with := packet(7, 0)
 	with[0] |= extensionBit // the first bytes of the payload are a one-byte extension of two words
 	copy(with[12:], []byte{0xbe, 0xde, 0, 2, 0x10, 1, 0x21, 1, 2, 0, 0, 0})
@@ -397,6 +436,7 @@ func TestTheTickDoesNotAllocate(t *testing.T) {
 		if err := l.Receive(now, &in); err != nil {
 			t.Fatal(err)
 		}
+		l.Mixed(mixed)
 		l.Send(now, sound, 160)
 	}
 	for range 100 {

@@ -27,41 +27,45 @@ func (p *parsed) init() {
 	p.receiver.Reports = make([]rtcp.ReceptionReport, 0, 31)
 }
 
-// parse checks a packet by RFC 3550 §A.1, reads its header into h and returns its payload, without padding.
-//
-// The header extension, if any, is stepped over and not read: nothing here wants one yet, RFC 3550 §5.3.1 lets a
-// receiver ignore it, and pion's Unmarshal would allocate for it and refuse the packet for an element that is
-// malformed. The X bit is therefore cleared in packet before Unmarshal sees it.
-func parse(packet []byte, h *rtp.Header) ([]byte, reason) {
+// parse checks a packet by RFC 3550 §A.1, reads its header into h and returns its payload, without padding, and the header
+// extension, of which nothing is checked but that it is there. The X bit is cleared in packet before pion's Unmarshal sees
+// it, which would read the extension as well.
+func parse(packet []byte, h *rtp.Header) (payload []byte, x extension, why reason) {
 	if len(packet) < headerSize {
-		return nil, reasonShort
+		return nil, x, reasonShort
 	}
 	if packet[0]>>6 != rtpVersion {
-		return nil, reasonVersion
+		return nil, x, reasonVersion
 	}
 	start := headerSize + 4*int(packet[0]&0x0f)
 	if packet[0]&extensionBit != 0 {
 		if len(packet) < start+4 {
-			return nil, reasonShort
+			return nil, x, reasonShort
 		}
-		start += 4 + 4*int(binary.BigEndian.Uint16(packet[start+2:]))
+		x.profile = binary.BigEndian.Uint16(packet[start:])
+		from := start + 4
+		start = from + 4*int(binary.BigEndian.Uint16(packet[start+2:]))
+		if len(packet) < start {
+			return nil, x, reasonShort
+		}
+		x.data = packet[from:start]
 		packet[0] &^= extensionBit
 	}
 	if len(packet) < start {
-		return nil, reasonShort
+		return nil, x, reasonShort
 	}
 	if _, err := h.Unmarshal(packet); err != nil {
-		return nil, reasonShort
+		return nil, x, reasonShort
 	}
 	end := len(packet)
 	if h.Padding {
 		padding := int(packet[end-1])
 		if padding == 0 || padding > end-start {
-			return nil, reasonPadding
+			return nil, x, reasonPadding
 		}
 		end -= padding
 	}
-	return packet[start:end], accepted
+	return packet[start:end], x, accepted
 }
 
 // isRTCP tells RTCP from RTP on one port by the second byte (RFC 5761 §4).

@@ -47,13 +47,13 @@ func TestParse(t *testing.T) {
 		{"extension cut in its header", extended(0xbede, 0)[:14], "", reasonShort},
 	} {
 		var h rtp.Header
-		got, why := parse(bytes.Clone(c.packet), &h)
+		got, _, why := parse(bytes.Clone(c.packet), &h)
 		if string(got) != c.want || why != c.why {
 			t.Errorf("%s: got %q, %q; want %q, %q", c.name, got, reasonNames[why], c.want, reasonNames[c.why])
 		}
 	}
 	var h rtp.Header
-	if _, why := parse(append(extended(0xbede, 0), 1), &h); why != accepted || h.PayloadType != 8 || h.SequenceNumber != 1 || h.Timestamp != 2 || h.SSRC != 3 {
+	if _, _, why := parse(append(extended(0xbede, 0), 1), &h); why != accepted || h.PayloadType != 8 || h.SequenceNumber != 1 || h.Timestamp != 2 || h.SSRC != 3 {
 		t.Errorf("got header %+v", h)
 	}
 }
@@ -66,6 +66,9 @@ func FuzzRTP(f *testing.F) {
 		marshal(rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 101, SequenceNumber: 2}, Payload: []byte{1, 0x8a, 0, 100}}),
 		marshal(rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 111, SequenceNumber: 3}, Payload: []byte{0xff, 0x3f}}))
 	f.Add(append([]byte{0xb0}, make([]byte, 30)...), append([]byte{0x90}, make([]byte, 15)...), []byte{0x80, 200, 0, 1, 0, 0, 0, 0})
+	f.Add(sid(1), sid(2), sid(3)[:headerSize])
+	f.Add(append([]byte{0x90, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7, 0xbe, 0xde, 0, 1, 0x30, 0x8a, 0, 0}, 1, 2, 3),
+		append([]byte{0x90, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 7, 0x10, 0, 0, 1, 3, 1, 0x8a, 9}, 1, 2, 3), sid(3))
 	e := newTestEngine(f, Config{})
 	f.Fuzz(func(t *testing.T, a, b, c []byte) {
 		l := bare(e)
@@ -84,7 +87,7 @@ func FuzzRTP(f *testing.F) {
 			t.Error("audio came before the first restart")
 		}
 		for _, p := range in.audio {
-			if p.Samples <= 0 || p.Samples > 5760 {
+			if (p.Samples <= 0) != p.Noise || p.Samples > 5760 || len(p.Payload) == 0 {
 				t.Errorf("a packet of %d samples", p.Samples)
 			}
 		}
@@ -102,6 +105,7 @@ func bare(e *Engine) *Leg {
 	err := l.Configure(Stream{
 		Remote: signalledAddr, Send: true, Receive: true, Mux: true,
 		Payloads: []Payload{{0, 0, codec.Profile{Format: pcmu}}, {8, 8, codec.Profile{Format: pcma}}, {111, 111, codec.Profile{Format: opus}}}, Events: []EventPayload{{101, 101, 8000}, {110, 110, 48000}},
+		Noise: 13, LevelID: 3, MixID: 4,
 	})
 	if err != nil {
 		panic(err)

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"slices"
 	"time"
 
 	"github.com/confbridge/confbridge/mixer/codec"
@@ -11,7 +12,7 @@ import (
 // handle takes one packet off the RTP socket.
 func (l *Leg) handle(p arrived, now time.Time, into *parsed, in Inlet) {
 	if l.stream.Mux && isRTCP(p.data) {
-		l.reject(l.handleRTCP(p, now, into))
+		l.reject(l.handleRTCP(p, now, into, in))
 		return
 	}
 	if why := l.handleRTP(p, now, &into.header, in); why != accepted {
@@ -23,6 +24,16 @@ func (l *Leg) handle(p arrived, now time.Time, into *parsed, in Inlet) {
 	l.bytesIn += uint64(len(p.data))
 }
 
+// incoming is one RTP packet whose form has been checked.
+type incoming struct {
+	arrived
+	header    *rtp.Header
+	payload   []byte
+	extension extension
+	units     int // what it lasts
+	step      step
+}
+
 // handleRTP checks a packet in the order of RFC 3550 §A.1: form, payload type, source, sequence.
 func (l *Leg) handleRTP(p arrived, now time.Time, h *rtp.Header, in Inlet) reason {
 	if len(l.stream.Payloads) == 0 {
@@ -31,22 +42,14 @@ func (l *Leg) handleRTP(p arrived, now time.Time, h *rtp.Header, in Inlet) reaso
 	if p.long {
 		return reasonTooLong
 	}
-	payload, why := parse(p.data, h)
+	payload, x, why := parse(p.data, h)
 	if why != accepted {
 		return why
 	}
 	k := l.types[h.PayloadType]
-	if k == 0 {
-		return reasonPayloadType
-	}
-	samples := 0
-	if k&eventKind == 0 {
-		var err error
-		if samples, err = l.stream.Payloads[k-1].Format.ClockUnits(payload); err != nil {
-			return reasonPayload
-		}
-	} else if len(payload) < eventSize {
-		return reasonPayload
+	units, why := l.lasts(k, payload)
+	if why != accepted {
+		return why
 	}
 	s, why := l.judge(p, h, now)
 	if why != accepted {
@@ -56,14 +59,41 @@ func (l *Leg) handleRTP(p arrived, now time.Time, h *rtp.Header, in Inlet) reaso
 		return reasonOnHold
 	}
 	l.alive = now
-	if k&eventKind != 0 {
+	i := incoming{arrived: p, header: h, payload: payload, extension: x, units: units, step: s}
+	switch {
+	case k&eventKind != 0:
 		if !l.restart {
 			in.Absent(h.SequenceNumber)
 		}
 		l.events.packet(h, payload, l.stream.Events[k&^eventKind].ClockRateHz, now, in)
 		return accepted
+	case k == noiseKind:
+		return l.noise(&i, in)
 	}
-	return l.audio(p, h, l.stream.Payloads[k-1].Format, payload, samples, s, in)
+	return l.audio(&i, l.stream.Payloads[k-1].Format, in)
+}
+
+// lasts says what a payload of that kind lasts, in units of its clock, or why it cannot be one.
+func (l *Leg) lasts(k kind, payload []byte) (int, reason) {
+	switch {
+	case k == 0:
+		return 0, reasonPayloadType
+	case k&eventKind != 0:
+		if len(payload) < eventSize {
+			return 0, reasonPayload
+		}
+		return 0, accepted
+	case k == noiseKind:
+		if len(payload) == 0 { // the level is never left out (RFC 3389 §3)
+			return 0, reasonPayload
+		}
+		return 0, accepted
+	}
+	units, err := l.stream.Payloads[k-1].Format.ClockUnits(payload)
+	if err != nil {
+		return 0, reasonPayload
+	}
+	return units, accepted
 }
 
 // judge says whether the packet is of the true source, and where in its sequence.
@@ -81,6 +111,7 @@ func (l *Leg) judge(p arrived, h *rtp.Header, now time.Time) (step, reason) {
 		}
 		if s == stepRestart {
 			l.restart = true
+			l.events.reset() // its timestamps begin anew too (RFC 3550 §5.1)
 		}
 		l.latch.calm()
 		if l.latch.refresh(now) {
@@ -103,28 +134,56 @@ func (l *Leg) judge(p arrived, h *rtp.Header, now time.Time) (step, reason) {
 	return stepNext, accepted
 }
 
-// audio hands a packet on. A packet that is late may not bring back the payload type of its time.
-func (l *Leg) audio(p arrived, h *rtp.Header, f codec.Format, payload []byte, samples int, s step, in Inlet) reason {
-	if s != stepOld {
+// audio hands sound on. A packet that is late may not bring back the payload type of its time.
+func (l *Leg) audio(p *incoming, f codec.Format, in Inlet) reason {
+	if p.step != stepOld {
 		l.events.finish(in) // the key was released
-		if h.PayloadType != l.lastPT && f != l.format {
+		if p.header.PayloadType != l.lastPT && f != l.format {
 			l.restart = true
 		}
 		if f.ClockRateHz != l.format.ClockRateHz {
 			l.source.timed = false
 		}
-		l.lastPT, l.format = h.PayloadType, f
+		l.lastPT, l.format = p.header.PayloadType, f
 	} else if f != l.format {
 		return reasonSequence
 	}
-	l.source.clock(h.Timestamp, p.at, f.ClockRateHz)
+	l.packetUnits = p.units
+	l.deliver(p, false, in)
+	return accepted
+}
+
+// noise hands comfort noise on (RFC 3389 §4): it belongs to the codec that is silent, and is no change of it. Its clock is
+// 8000 Hz; amid a codec of another it can be of no time, and counts as a packet without sound.
+func (l *Leg) noise(p *incoming, in Inlet) reason {
+	if p.step != stepOld {
+		l.events.finish(in)
+	}
+	if l.format.Name == "" {
+		i := slices.IndexFunc(l.stream.Payloads, func(p Payload) bool { return p.ClockRateHz == noiseClockHz })
+		if i < 0 {
+			return reasonPayloadType
+		}
+		l.lastPT, l.format = l.stream.Payloads[i].ReceiveType, l.stream.Payloads[i].Format
+	}
+	if l.format.ClockRateHz == noiseClockHz {
+		l.deliver(p, true, in)
+	} else if !l.restart {
+		in.Absent(p.header.SequenceNumber)
+	}
+	return accepted
+}
+
+// deliver hands on what is of the stream's format.
+func (l *Leg) deliver(p *incoming, noise bool, in Inlet) {
+	h := p.header
+	l.source.clock(h.Timestamp, p.at, l.format.ClockRateHz)
 	if l.restart {
 		l.restart = false
-		in.Restart(f, h.SSRC)
+		in.Restart(l.format, h.SSRC)
 	}
 	in.Audio(jitter.Packet{
-		Sequence: h.SequenceNumber, Timestamp: h.Timestamp, Samples: samples, Marker: h.Marker,
-		Arrival: p.at, Payload: payload,
+		Sequence: h.SequenceNumber, Timestamp: h.Timestamp, Samples: p.units, Marker: h.Marker,
+		Arrival: p.at, Payload: p.payload, Noise: noise, Level: p.extension.level(l.stream.LevelID),
 	})
-	return accepted
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+
+	"github.com/confbridge/confbridge/mixer/quality"
 )
 
 const (
@@ -45,14 +47,14 @@ type reporter struct {
 	senderReport uint32    // LSR: the middle of the NTP time in the peer's last SR
 	reportAt     time.Time // when that came
 	peer         peerReport
+	news         bool // it has told of us in the packet that is being read
+	extended     extended
 }
 
 // peerReport is what the peer has told.
 type peerReport struct {
-	roundTrip time.Duration
-	fraction  uint8 // of our packets lost, in 256ths
-	jitter    uint32
-	bye       bool // it has said BYE for the SSRC that is heard
+	quality.Peer
+	bye bool // it has said BYE for the SSRC that is heard
 }
 
 // init makes a CNAME that says nothing about us (RFC 7022 §4.2: short-term persistent, 96 random bits).
@@ -81,6 +83,7 @@ func (r *reporter) begin(now time.Time) {
 // newSource forgets what was about the old one.
 func (r *reporter) newSource() {
 	r.senderReport, r.reportAt, r.reported, r.peer.bye = 0, time.Time{}, 0, false
+	r.extended.reference = 0
 }
 
 // sent notes that RTP went out.
@@ -107,7 +110,8 @@ func (r *reporter) due(l *Leg, now time.Time) {
 		return
 	}
 	if r.to.size != 0 {
-		r.send(l, r.appendCNAME(r.appendReport(l.sender.buf[:0], l, now), l.sender.ssrc))
+		b := r.appendCNAME(r.appendReport(l.sender.buf[:0], l, now), l.sender.ssrc)
+		r.send(l, r.appendExtended(b, l, now, false))
 		r.initial = false
 	}
 	r.last = now
@@ -121,6 +125,7 @@ func (r *reporter) bye(l *Leg, ssrc uint32) {
 		return
 	}
 	b := r.appendCNAME(r.appendReport(l.sender.buf[:0], l, l.now), ssrc)
+	b = r.appendExtended(b, l, l.now, true)
 	b = appendRTCPHeader(b, 1, rtcp.TypeGoodbye, 1)
 	r.send(l, binary.BigEndian.AppendUint32(b, ssrc))
 }

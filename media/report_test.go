@@ -48,7 +48,7 @@ func TestSenderReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	heard := start.Add(500 * time.Millisecond)
-	if why := l.handleRTCP(arrived{data: sr, from: addrOf(p.rtcp), at: heard}, heard, new(parsed)); why != accepted {
+	if why := l.handleRTCP(arrived{data: sr, from: addrOf(p.rtcp), at: heard}, heard, new(parsed), new(ear)); why != accepted {
 		t.Fatal(reasonNames[why])
 	}
 	sentAt := start.Add(time.Second)
@@ -122,7 +122,7 @@ func TestRTCPThatIsNotRTCP(t *testing.T) {
 		"BYE for more than it names":        {append(rr[:8:8], 0x82, 203, 0, 1, 0, 0, 0, 7), signalledAddr, reasonRTCP},
 		"an unknown packet behind":          {append(rr[:8:8], 0x80, 210, 0, 0), signalledAddr, accepted},
 	} {
-		if why := l.handleRTCP(arrived{data: c.b, from: c.from, at: start}, start, new(parsed)); why != c.want {
+		if why := l.handleRTCP(arrived{data: c.b, from: c.from, at: start}, start, new(parsed), new(ear)); why != c.want {
 			t.Errorf("%s: got %q, want %q", name, reasonNames[why], reasonNames[c.want])
 		}
 	}
@@ -159,7 +159,7 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: time.Unix(1003, 0)}, start, new(parsed)); why != accepted {
+	if why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: time.Unix(1003, 0)}, start, new(parsed), new(ear)); why != accepted {
 		t.Fatal(reasonNames[why])
 	}
 	if got := l.Stats(); got.RoundTrip != 500*time.Millisecond || got.PeerLost != 0.25 || !got.PeerBye {
@@ -316,7 +316,7 @@ func TestCollision(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if why := l.handleRTCP(arrived{data: b, from: addrOf(p.rtcp), at: start}, start, new(parsed)); why != reasonLoop || l.sender.ssrc == renewed {
+	if why := l.handleRTCP(arrived{data: b, from: addrOf(p.rtcp), at: start}, start, new(parsed), new(ear)); why != reasonLoop || l.sender.ssrc == renewed {
 		t.Errorf("got %q, SSRC changed: %v", reasonNames[why], l.sender.ssrc != renewed)
 	}
 	renewed = l.sender.ssrc
@@ -342,6 +342,9 @@ func TestReportsDoNotAllocate(t *testing.T) {
 	b, err := rtcp.Marshal([]rtcp.Packet{
 		&rtcp.SenderReport{SSRC: 7, NTPTime: 1 << 40, Reports: make([]rtcp.ReceptionReport, 31)},
 		&rtcp.ReceiverReport{SSRC: 7, Reports: make([]rtcp.ReceptionReport, 31)}, rtcp.NewCNAMESourceDescription(7, "peer"),
+		&rtcp.ExtendedReport{SenderSSRC: 7, Reports: []rtcp.ReportBlock{
+			&rtcp.ReceiverReferenceTimeReportBlock{NTPTimestamp: 1 << 40}, &rtcp.VoIPMetricsReportBlock{SSRC: l.sender.ssrc},
+		}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -352,10 +355,11 @@ func TestReportsDoNotAllocate(t *testing.T) {
 	got := testing.AllocsPerRun(100, func() {
 		now = now.Add(20 * time.Second) // a report is due each time
 		last := l.report.last
-		if why := l.handleRTCP(arrived{data: b, from: addrOf(p.rtcp), at: now}, now, &into); why != accepted {
+		if why := l.handleRTCP(arrived{data: b, from: addrOf(p.rtcp), at: now}, now, &into, &in); why != accepted {
 			t.Fatal(reasonNames[why])
 		}
 		l.source.received++
+		l.Observe(known)
 		l.Send(now, b[:10], 160)
 		if err := l.Receive(now, &in); err != nil {
 			t.Fatal(err)
@@ -381,6 +385,10 @@ func FuzzRTCP(f *testing.F) {
 	block := []rtcp.ReceptionReport{{SSRC: 1, TotalLost: 0xffffff, LastSenderReport: 1, Delay: 1}}
 	add(&rtcp.SenderReport{SSRC: 7, NTPTime: 1 << 50, Reports: block}, rtcp.NewCNAMESourceDescription(7, "a"), &rtcp.Goodbye{Sources: []uint32{7}})
 	add(&rtcp.ReceiverReport{SSRC: 7, Reports: block}, &rtcp.PictureLossIndication{SenderSSRC: 7})
+	add(&rtcp.ReceiverReport{SSRC: 7}, &rtcp.ExtendedReport{SenderSSRC: 7, Reports: []rtcp.ReportBlock{
+		&rtcp.ReceiverReferenceTimeReportBlock{NTPTimestamp: 1 << 50}, &rtcp.VoIPMetricsReportBlock{SSRC: 1, RFactor: 200, MOSLQ: 255, JBNominal: 9},
+	}})
+	f.Add([]byte{0x80, 201, 0, 1, 0, 0, 0, 7, 0xa0, 207, 0, 2, 0, 0, 0, 7, 4, 0, 0, 4})
 	f.Add([]byte{0x80, 200, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{0x9f, 201, 0, 1, 0, 0, 0, 7})
 	f.Add([]byte{0x80, 201, 0, 1, 0, 0, 0, 7, 0xa1, 203, 0, 1, 0, 0, 0, 7})
@@ -395,7 +403,7 @@ func FuzzRTCP(f *testing.F) {
 		for seq := range uint16(2) {
 			l.inject(packet(7, seq), signalledAddr, start, &in)
 		}
-		why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: start}, start, new(parsed))
+		why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: start}, start, new(parsed), &in)
 		if _, err := rtcp.Unmarshal(b); why == accepted && len(b) < 8 {
 			t.Errorf("%d bytes were taken, pion says %v", len(b), err)
 		}
@@ -404,5 +412,16 @@ func FuzzRTCP(f *testing.F) {
 		}
 		l.handle(arrived{data: b, from: signalledAddr, at: start}, start, new(parsed), &in)
 		l.report.block(&l.source, start)
+		for _, p := range in.reports {
+			if p.Loss < 0 || p.Loss > 1 || p.RFactor < 0 || p.RFactor > 100 || p.MOS != 0 && (p.MOS < 1 || p.MOS > 5) || p.RoundTrip < 0 || p.Jitter < 0 {
+				t.Errorf("got %+v", p)
+			}
+		}
+		l.Observe(known)
+		own := l.report.appendExtended(nil, l, start, true)
+		var x rtcp.ExtendedReport
+		if len(own) > 0 && x.Unmarshal(own) != nil {
+			t.Errorf("pion cannot read % x", own)
+		}
 	})
 }

@@ -53,7 +53,7 @@ func (r *reporter) block(src *source, now time.Time) (b [blockWords]uint32, bloc
 	lost := uint32(min(max(src.lost(), -0x800000), 0x7fffff)) & 0xffffff // a signed number of 24 bits
 	delay := uint32(0)
 	if r.senderReport != 0 {
-		delay = uint32(min(max(now.Sub(r.reportAt), 0), time.Hour) * 65536 / time.Second)
+		delay = delaySince(r.reportAt, now)
 	}
 	return [blockWords]uint32{
 		src.ssrc, uint32(src.fraction())<<24 | lost, src.highest(), src.jitter >> 4, r.senderReport, delay,

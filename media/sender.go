@@ -9,8 +9,8 @@ import (
 	"github.com/pion/rtp"
 )
 
-// maxPayload is the longest payload that Send takes: the largest Opus packet (RFC 6716 §3.2.1).
-const maxPayload = 1276
+// maxPayload is the longest payload that Send takes, in bytes: no packet time that is agreed on makes a longer one.
+const maxPayload = 1400
 
 // sender is our own RTP stream.
 type sender struct {
@@ -22,7 +22,8 @@ type sender struct {
 	seq     uint16
 	talking bool // the last Send sent sound
 	header  rtp.Header
-	buf     [headerSize + maxPayload]byte
+	mix     contributors
+	buf     [longestHeader + maxPayload]byte // a packet's payload is behind the longest header, its header ends there
 
 	packets, octets uint32 // since the SSRC is ours (RFC 3550 §6.4.1)
 }
@@ -36,6 +37,7 @@ func (s *sender) init() {
 	s.next = binary.BigEndian.Uint32(b[2:])
 	s.at = s.next
 	s.header.Version = rtpVersion
+	s.header.Extensions = make([]rtp.Extension, 0, 1)
 }
 
 // renew takes another SSRC; the counts begin anew with it (RFC 3550 §6.4.1).
@@ -49,23 +51,23 @@ func (s *sender) renew() {
 	s.packets, s.octets = 0, 0
 }
 
-// Send sends payload, which lasts samples clock units; an empty one only advances the timestamp. The timestamp
+// Send sends payload, which lasts units of the clock; an empty one only advances the timestamp. The timestamp
 // advances also while Stream.Send is false or there is no remote, when nothing is sent. While a key of PressKey is
 // going out, it takes the payload's place. An error of the socket is counted and otherwise ignored.
-func (l *Leg) Send(now time.Time, payload []byte, samples int) {
+func (l *Leg) Send(now time.Time, payload []byte, units int) {
 	if l.closed {
 		return
 	}
 	l.now = now
 	s := &l.sender
 	timestamp := s.next
-	s.next += uint32(samples)
+	s.next += uint32(units)
 	s.at, s.sentAt = timestamp, now
 	if !l.stream.Send || s.to.size == 0 {
 		s.talking = false
 		return
 	}
-	if l.keys.active() && l.sendKey(timestamp, samples) {
+	if l.keys.active() && l.sendKey(timestamp, units) {
 		s.talking = false
 		return
 	}
@@ -77,30 +79,32 @@ func (l *Leg) Send(now time.Time, payload []byte, samples int) {
 		l.counters.outError.Add(1)
 		return
 	}
-	copy(s.buf[headerSize:], payload)
+	copy(s.buf[longestHeader:], payload)
+	s.mix.label(&s.header, l.stream.MixID)
 	// The marker begins a talkspurt (RFC 3551 §4.1).
 	l.transmit(l.stream.Payloads[0].SendType, timestamp, !s.talking, len(payload))
 	s.talking = true
 }
 
-// transmit sends the first n bytes behind the header in the buffer.
+// transmit sends the first n bytes of payload in the buffer, with the header before them.
 func (l *Leg) transmit(payloadType uint8, timestamp uint32, marker bool, n int) {
 	s := &l.sender
 	s.header.PayloadType, s.header.Marker = payloadType, marker
 	s.header.SequenceNumber, s.header.Timestamp, s.header.SSRC = s.seq, timestamp, s.ssrc
-	if _, err := s.header.MarshalTo(s.buf[:]); err != nil {
+	packet := s.buf[longestHeader-s.header.MarshalSize() : longestHeader+n]
+	if _, err := s.header.MarshalTo(packet); err != nil {
 		l.counters.outError.Add(1)
 		return
 	}
 	s.seq++
-	if !l.rtp.send(s.buf[:headerSize+n], &s.to) {
+	if !l.rtp.send(packet, &s.to) {
 		l.counters.outError.Add(1)
 		return
 	}
 	s.packets++
 	s.octets += uint32(n)
 	l.report.sent()
-	l.bytesOut += uint64(headerSize + n)
+	l.bytesOut += uint64(len(packet))
 	l.counters.out.Add(1)
 }
 

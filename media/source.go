@@ -24,6 +24,8 @@ type source struct {
 	timed   bool // transit is of this source and clock
 	transit uint32
 	jitter  uint32 // 16 times the interarrival jitter (RFC 3550 §A.8)
+
+	bursts bursts
 }
 
 const noBad = 1 << 16
@@ -31,6 +33,7 @@ const noBad = 1 << 16
 // start begins with packet sequence as the first of ssrc.
 func (s *source) start(ssrc uint32, sequence uint16) {
 	*s = source{known: true, ssrc: ssrc, base: sequence, max: sequence, bad: noBad, received: 1}
+	s.bursts.advance(1)
 }
 
 // step says what a packet of the source is.
@@ -57,9 +60,11 @@ func (s *source) update(sequence uint16) step {
 		s.max = sequence
 		s.received++
 		s.bad = noBad
+		s.bursts.advance(delta)
 		return stepNext
 	case delta > 0xffff-maxMisorder+1:
 		s.received++
+		s.bursts.late(-delta)
 		return stepOld
 	case uint32(sequence) == s.bad:
 		// Two in sequence behind a jump: the other side restarted without telling us.

@@ -22,19 +22,24 @@ type Stats struct {
 
 // Stats is for the leg's owner, like its other methods.
 func (l *Leg) Stats() Stats {
-	s := Stats{
+	return Stats{
 		PacketsReceived: l.counters.in.Load(), BytesReceived: l.bytesIn,
 		PacketsRejected: l.counters.inRejected.Load(),
 		PacketsSent:     l.counters.out.Load(), BytesSent: l.bytesOut,
 		SendErrors:  l.counters.outError.Load(),
 		Source:      l.latch.addr,
 		PacketsLost: l.source.lost(),
-		RoundTrip:   l.report.peer.roundTrip,
-		PeerLost:    float64(l.report.peer.fraction) / 256,
+		RoundTrip:   l.report.peer.RoundTrip,
+		PeerLost:    l.report.peer.Loss,
 		PeerBye:     l.report.peer.bye,
+		Jitter:      l.jitter(),
 	}
-	if l.format.ClockRateHz > 0 {
-		s.Jitter = time.Duration(l.source.jitter>>4) * time.Second / time.Duration(l.format.ClockRateHz)
+}
+
+// jitter is the interarrival jitter of what comes in (RFC 3550 §6.4.1).
+func (l *Leg) jitter() time.Duration {
+	if l.format.ClockRateHz == 0 {
+		return 0
 	}
-	return s
+	return time.Duration(l.source.jitter>>4) * time.Second / time.Duration(l.format.ClockRateHz)
 }

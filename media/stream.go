@@ -27,6 +27,9 @@ type Stream struct {
 	// LevelID and MixID are the header extensions that were agreed (RFC 8285), 1 to 14; 0: not agreed. LevelID brings the
 	// level of what the peer sends (RFC 6464), MixID takes those of who is in the mix (RFC 6465).
 	LevelID, MixID uint8
+	// Metrics says that the peer wants to be told how well its sound comes in (a=rtcp-xr:voip-metrics, RFC 3611 §5.1). Who
+	// sends extended reports gets some in any case.
+	Metrics bool
 }
 
 // Payload binds an RTP payload type to a format. Receiving and sending numbers may differ (RFC 3264 §5.1).
@@ -55,15 +58,27 @@ const (
 	maxClockHz  = 192000
 )
 
-// kind says what a received payload type stands for: 0 nothing, 1+i Payloads[i], eventKind|i Events[i].
+// kind says what a received payload type stands for: 0 nothing, 1+i Payloads[i], eventKind|i Events[i], noiseKind Noise.
 type kind uint8
 
-const eventKind kind = 0x80
+const (
+	eventKind kind = 0x80
+	noiseKind kind = 0x40
+)
+
+// noiseClockHz is the clock of comfort noise: that of the narrowband codecs, as payload type 13 has it (RFC 3389 §4).
+const noiseClockHz = 8000
+
+// maxExtensionID is the highest number of an element in the short form of header extensions (RFC 8285 §4.2).
+const maxExtensionID = 14
 
 // payloadTypes builds the table that receiving looks payload types up in.
 func (s *Stream) payloadTypes() (*[128]kind, error) {
 	if len(s.Payloads) == 0 || len(s.Payloads) > maxPayloads || len(s.Events) > maxPayloads {
 		return nil, fmt.Errorf("%d audio and %d event payload types: %w", len(s.Payloads), len(s.Events), ErrInvalid)
+	}
+	if s.LevelID > maxExtensionID || s.MixID > maxExtensionID {
+		return nil, fmt.Errorf("header extensions %d and %d: %w", s.LevelID, s.MixID, ErrInvalid)
 	}
 	var t [128]kind
 	put := func(receive, send uint8, clockRateHz int, k kind) error {
@@ -86,6 +101,11 @@ func (s *Stream) payloadTypes() (*[128]kind, error) {
 	}
 	for i, p := range s.Events {
 		if err := put(p.ReceiveType, p.SendType, p.ClockRateHz, eventKind|kind(i)); err != nil {
+			return nil, err
+		}
+	}
+	if s.Noise != 0 {
+		if err := put(s.Noise, s.Noise, noiseClockHz, noiseKind); err != nil {
 			return nil, err
 		}
 	}

@@ -74,8 +74,9 @@ func (l *Leg) receive(in *inbox, plan *Plan) {
 
 // take notes one RTP packet of PCMU.
 func (l *Leg) take(data []byte, at int64, plan *Plan) {
-	if len(data) <= headerSize || data[0] != 2<<6 || data[1]&0x7f != 0 {
-		return // something else: RTCP, or a header that this bridge does not send
+	start := payloadStart(data)
+	if start == 0 || data[1]&0x7f != 0 {
+		return // something else: RTCP, or another payload
 	}
 	seq, ts := binary.BigEndian.Uint16(data[2:]), binary.BigEndian.Uint32(data[4:])
 	if !l.heard {
@@ -89,7 +90,7 @@ func (l *Leg) take(data []byte, at int64, plan *Plan) {
 	if len(l.drift) < cap(l.drift) {
 		l.drift = append(l.drift, float32(float64(at-l.firstAt)/1e6-float64(int32(ts-l.firstTS))/8))
 	}
-	payload := data[headerSize:]
+	payload := data[start:]
 	if l.Heard != nil && len(l.Heard) < cap(l.Heard) && len(l.memory)+len(payload) <= cap(l.memory) {
 		from := len(l.memory)
 		l.memory = append(l.memory, payload...)
@@ -98,6 +99,25 @@ func (l *Leg) take(data []byte, at int64, plan *Plan) {
 	if at >= plan.ToneFrom && at < plan.ToneTo {
 		l.keepTone(ts, payload, plan)
 	}
+}
+
+// payloadStart is where the payload begins, behind CSRC list and extension (RFC 3550 §5.1, §5.3.1); 0 where there is none.
+func payloadStart(data []byte) int {
+	const extension = 1 << 4
+	if len(data) < headerSize || data[0]&^(extension|0x0f) != 2<<6 {
+		return 0 // padding too: this bridge does not send it
+	}
+	start := headerSize + 4*int(data[0]&0x0f)
+	if data[0]&extension != 0 {
+		if len(data) < start+4 {
+			return 0
+		}
+		start += 4 + 4*int(binary.BigEndian.Uint16(data[start+2:]))
+	}
+	if len(data) <= start {
+		return 0
+	}
+	return start
 }
 
 func (l *Leg) keepTone(ts uint32, payload []byte, plan *Plan) {

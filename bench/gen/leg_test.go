@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -83,6 +84,29 @@ func TestWhatIsNoPCMUIsIgnored(t *testing.T) {
 	}
 	if l.heard {
 		t.Error("something was heard")
+	}
+}
+
+func TestWhoIsInTheMixIsSteppedOver(t *testing.T) {
+	plain := rtp(7)
+	for name, header := range map[string][]byte{
+		"two CSRCs": {2<<6 | 2, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3},
+		"one CSRC and its level": {
+			2<<6 | 1<<4 | 1, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 2, 0xbe, 0xde, 0, 1, 0x10, 20, 0, 0,
+		},
+		"an empty extension": {2<<6 | 1<<4, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 1, 0xbe, 0xde, 0, 0},
+	} {
+		l := &Leg{drift: make([]float32, 0, 10), Heard: make([]Packet, 0, 1), memory: make([]byte, 0, 1000)}
+		l.take(append(header, plain[headerSize:]...), 1, &Plan{})
+		if len(l.Heard) != 1 || !slices.Equal(l.Heard[0].Payload, plain[headerSize:]) || l.Heard[0].Timestamp != 9 {
+			t.Errorf("%s: got %+v", name, l.Heard)
+		}
+		for n := range header {
+			l := &Leg{drift: make([]float32, 0, 10)}
+			if l.take(header[:n+1], 1, &Plan{}); l.heard {
+				t.Errorf("%s, cut off behind %d bytes: something was heard", name, n+1)
+			}
+		}
 	}
 }
 

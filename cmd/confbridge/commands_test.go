@@ -28,6 +28,7 @@ func TestWhatCommandsPrint(t *testing.T) {
 		{"participants_list.txt", "participants list 1000"},
 		{"participants_list.json", "participants list 1000 --json"},
 		{"participants_show.txt", "participants show 1000 k3x9"},
+		{"participants_show_new.txt", "participants show 1000 zz"},
 		{"trunks_list.txt", "trunks"},
 		{"trunks_list.json", "trunks list --json"},
 		{"trunks_show.txt", "trunks show carrier"},
@@ -84,7 +85,7 @@ func TestEventsFollowsUntilCtrlC(t *testing.T) {
 			fake := sample()
 			ctx, cancel := context.WithTimeout(t.Context(), testWait)
 			defer cancel()
-			const lines = 7 // what the story has, but for what a newer bridge might say
+			const lines = 9 // what the story has, but for what a newer bridge might say
 			out := &lineCounter{want: lines, reached: cancel}
 			var errOut strings.Builder
 			c := &console{
@@ -119,7 +120,7 @@ func TestEventsSaysHowToResume(t *testing.T) {
 	fake := sample()
 	fake.storyEnds = bridgeError(t, codes.Unavailable, "BRIDGE_DRAINING", "bridge is shutting down")
 	got := runAt(t.Context(), nil, "events", "1000", "--after", "40", "--api", fake.start(t))
-	want := "confbridge: bridge is shutting down; resume with --after 47\n"
+	want := "confbridge: bridge is shutting down; resume with --after 49\n"
 	if got.code != exitError || got.stderr != want {
 		t.Errorf("got exit %d, %q; want %q", got.code, got.stderr, want)
 	}
@@ -167,6 +168,18 @@ func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 		{
 			"rooms update rooms/1000 --max-participants 0", room(&confbridgev1.Room{}, "max_participants"),
 			"rooms/1000: updated",
+		},
+		{
+			"rooms create 1000 --max-talkers all --agc --no-noise-suppression",
+			&confbridgev1.CreateRoomRequest{RoomId: "1000", Room: &confbridgev1.Room{
+				MaxDuration: durationpb.New(0), MaxTalkers: -1, Agc: proto.Bool(true), NoiseSuppression: proto.Bool(false),
+			}},
+			"rooms/1000: created",
+		},
+		{
+			"rooms update 1000 --max-talkers 7 --no-agc --noise-suppression",
+			room(&confbridgev1.Room{MaxTalkers: 7, Agc: proto.Bool(false), NoiseSuppression: proto.Bool(true)},
+				"max_talkers", "agc", "noise_suppression"), "rooms/1000: updated",
 		},
 		{"rooms lock 1000", room(&confbridgev1.Room{Locked: true}, "locked"), "rooms/1000: locked"},
 		{"rooms unlock 1000", room(&confbridgev1.Room{}, "locked"), "rooms/1000: unlocked"},
@@ -219,7 +232,11 @@ func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
 			"participants role 1 a king",
 			`confbridge: <role> must be one of "speaker","moderator","listener" but got "king" (see confbridge participants role --help)` + "\n",
 		},
-		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants or --max-duration\n"},
+		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc or --noise-suppression\n"},
+		{
+			"rooms update 1000 --max-talkers 0",
+			`confbridge: --max-talkers: "0" is neither a number from 1 on nor "all" (see confbridge rooms update --help)` + "\n",
+		},
 		{"rooms list --timeout 0s", "confbridge: --timeout: 0s is not a time to wait\n"},
 		{
 			"rooms list --api localhost",

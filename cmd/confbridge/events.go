@@ -98,6 +98,9 @@ func person(p *confbridgev1.Participant, room int) string {
 
 // kind is the event's kind in words.
 func kind(e *confbridgev1.Event) string {
+	if e.GetKind() == confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER {
+		return "has the floor"
+	}
 	return words(e.GetKind().String(), "EVENT_KIND_")
 }
 
@@ -117,6 +120,9 @@ func detail(e *confbridgev1.Event, room int) string {
 	}
 	if k := e.GetKeyPress(); k != nil {
 		parts = append(parts, fmt.Sprintf("%s for %v", clean(k.GetKey()), k.GetHeld().AsDuration()))
+	}
+	if p == nil && e.GetKind() == confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER {
+		parts = append(parts, "nobody")
 	}
 	what := strings.Join(parts, "  ")
 	if p == nil {

@@ -131,6 +131,11 @@ func (f *fakeBridge) GetParticipant(
 	_ context.Context, req *confbridgev1.GetParticipantRequest,
 ) (*confbridgev1.Participant, error) {
 	f.keep(req)
+	for _, p := range f.participants {
+		if p.GetName() == req.GetName() {
+			return p, nil
+		}
+	}
 	return f.participants[0], nil
 }
 
@@ -237,30 +242,45 @@ func sampleTrunks() []*confbridgev1.Trunk {
 func sample() *fakeBridge {
 	ann := &confbridgev1.Participant{
 		Name: "rooms/1000/participants/k3x9", DisplayName: "Ann", Role: confbridgev1.Role_ROLE_MODERATOR, Talking: true,
+		Dominant: true, LevelDbfs: -23.4,
 		Address: "sip:ann@192.0.2.1", CallId: "a84b4c76e66710", JoinTime: ago(4*time.Minute + 5*time.Second),
-		Format: &confbridgev1.AudioFormat{Codec: "opus", ClockRateHz: 48000, SampleRateHz: 48000},
+		Format: &confbridgev1.AudioFormat{Codec: "opus", ClockRateHz: 48000, SampleRateHz: 48000, PacketTime: durationpb.New(20 * time.Millisecond)},
 		Media: &confbridgev1.MediaStats{
 			PacketsReceived: 12248, PacketsLost: 2, PacketsLate: 1,
 			Concealed: durationpb.New(60 * time.Millisecond), BufferDelay: durationpb.New(12 * time.Millisecond),
+			PacketsDiscarded: 3, Recovered: durationpb.New(40 * time.Millisecond), Stretched: durationpb.New(35 * time.Millisecond),
+			Cut: durationpb.New(1234567 * time.Microsecond),
+		},
+		Quality: &confbridgev1.Quality{
+			Heard: &confbridgev1.HeardQuality{
+				LossRatio: .00123, DiscardRatio: .01, ConcealedRatio: .5, Jitter: durationpb.New(2345 * time.Microsecond),
+				BufferNominal: durationpb.New(12 * time.Millisecond), BufferMax: durationpb.New(180 * time.Millisecond),
+				BufferLimit: durationpb.New(500 * time.Millisecond), SignalDbfs: -20.6, NoiseDbfs: -58, RFactor: 87.7, Mos: 4.27,
+			},
+			Hears: &confbridgev1.HearsQuality{
+				ReportTime: ago(4 * time.Second), LossRatio: .25, PacketsLost: 17, Jitter: durationpb.New(12 * time.Millisecond),
+				RoundTrip: durationpb.New(43 * time.Millisecond), RFactor: 70, Mos: 3.6, BufferNominal: durationpb.New(60 * time.Millisecond),
+			},
 		},
 	}
 	bob := &confbridgev1.Participant{
 		Name: "rooms/1000/participants/p71q", Role: confbridgev1.Role_ROLE_LISTENER, Muted: true, Deaf: true, GainDb: -6.5,
 		Address: "sip:a.very.long.user.name.indeed.and.then.some@telephones.example.com", JoinTime: ago(26 * time.Hour),
-		Format: &confbridgev1.AudioFormat{Codec: "PCMU", ClockRateHz: 8000, SampleRateHz: 8000},
-		Media:  &confbridgev1.MediaStats{},
+		Format:    &confbridgev1.AudioFormat{Codec: "PCMU", ClockRateHz: 8000, SampleRateHz: 8000},
+		LevelDbfs: -127,
+		Media:     &confbridgev1.MediaStats{},
 	}
 	evil := &confbridgev1.Participant{
 		Name: "rooms/1000/participants/zz", DisplayName: "\x1b[31mred\nalert\x07", Role: confbridgev1.Role_ROLE_SPEAKER,
-		JoinTime: ago(9 * time.Second), GainDb: 3,
-		Format: &confbridgev1.AudioFormat{Codec: "PCMA", ClockRateHz: 8000, SampleRateHz: 8000},
+		JoinTime: ago(9 * time.Second), GainDb: 3, Talking: true, LevelDbfs: -.2,
+		Format: &confbridgev1.AudioFormat{Codec: "PCMA", ClockRateHz: 8000, SampleRateHz: 8000, PacketTime: durationpb.New(30 * time.Millisecond)},
 		Media:  &confbridgev1.MediaStats{PacketsReceived: 90, PacketsLost: 10},
 	}
 	rooms := []*confbridgev1.Room{
 		{
 			Name: "rooms/1000", DisplayName: "Monday", MaxParticipants: 8, MaxDuration: durationpb.New(90 * time.Minute),
 			Locked: true, CreateTime: ago(72 * time.Hour), StartTime: ago(26 * time.Hour), ParticipantCount: 3,
-			SampleRateHz: 48000, LastSequence: 41,
+			SampleRateHz: 48000, LastSequence: 41, MaxTalkers: 4, Agc: proto.Bool(true), NoiseSuppression: proto.Bool(false),
 		},
 		{Name: "rooms/7", OnDemand: true, CreateTime: ago(time.Second), StartTime: ago(time.Second), ParticipantCount: 1},
 		{
@@ -278,6 +298,8 @@ func sample() *fakeBridge {
 	left.Reason = confbridgev1.Reason_REASON_MEDIA_TIMEOUT
 	ended := event(47, confbridgev1.EventKind_EVENT_KIND_ENDED, nil)
 	ended.Reason, ended.Room = confbridgev1.Reason_REASON_EMPTY, rooms[0]
+	floor := event(48, confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER, bob)
+	nobody := event(49, confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER, nil)
 	told := func(e *confbridgev1.Event) *confbridgev1.WatchRoomResponse {
 		return &confbridgev1.WatchRoomResponse{Content: &confbridgev1.WatchRoomResponse_Event{Event: e}}
 	}
@@ -294,7 +316,7 @@ func sample() *fakeBridge {
 			}},
 			told(event(43, confbridgev1.EventKind_EVENT_KIND_JOINED, bob)),
 			told(event(44, confbridgev1.EventKind_EVENT_KIND_TALKING_STARTED, evil)),
-			told(key), told(left), told(ended),
+			told(key), told(left), told(ended), told(floor), told(nobody),
 		},
 	}
 }

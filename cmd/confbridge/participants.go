@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
@@ -65,11 +66,11 @@ func (cmd *participantsListCmd) Run(ctx context.Context, c *console) error {
 func participantTable(participants []*confbridgev1.Participant, now time.Time) *table {
 	t := &table{
 		first:  1,
-		header: []string{"ID", "NAME", "ROLE", "STATE", "GAIN", "CODEC", "LOST", "IN FOR"},
-		right:  []bool{false, false, false, false, true, false, true, true},
+		header: []string{"ID", "NAME", "ROLE", "STATE", "DBFS", "GAIN", "CODEC", "LOST", "IN FOR"},
+		right:  []bool{false, false, false, false, true, true, false, true, true},
 	}
 	for _, p := range participants {
-		t.add(id(p.GetName()), called(p), role(p), state(p), decibels(p.GetGainDb()), codecOf(p), lost(p.GetMedia()),
+		t.add(id(p.GetName()), called(p), role(p), state(p), level(p), decibels(p.GetGainDb()), codecOf(p), lost(p.GetMedia()),
 			span(now.Sub(p.GetJoinTime().AsTime())))
 	}
 	return t
@@ -87,12 +88,18 @@ func role(p *confbridgev1.Participant) string {
 	return strings.ToLower(strings.TrimPrefix(p.GetRole().String(), "ROLE_"))
 }
 
+// level is how loud a participant is at the moment, in the few columns of a list.
+func level(p *confbridgev1.Participant) string {
+	return strings.TrimSuffix(dbfs(p.GetLevelDbfs()), " dBFS")
+}
+
+// state is what a participant does and what is done to it. Who has the floor talks.
 func state(p *confbridgev1.Participant) string {
 	var all []string
 	for _, s := range []struct {
 		is   bool
 		name string
-	}{{p.GetTalking(), "talking"}, {p.GetMuted(), "muted"}, {p.GetDeaf(), "deaf"}} {
+	}{{p.GetDominant(), "floor"}, {p.GetTalking() && !p.GetDominant(), "talking"}, {p.GetMuted(), "muted"}, {p.GetDeaf(), "deaf"}} {
 		if s.is {
 			all = append(all, s.name)
 		}
@@ -117,7 +124,7 @@ func codecOf(p *confbridgev1.Participant) string {
 
 // lost is the share of packets that were not there when they were needed.
 func lost(m *confbridgev1.MediaStats) string {
-	missing := m.GetPacketsLost() + m.GetPacketsLate()
+	missing := m.GetPacketsLost() + m.GetPacketsLate() + m.GetPacketsDiscarded()
 	all := m.GetPacketsReceived() + m.GetPacketsLost()
 	if all == 0 {
 		return "-"
@@ -144,26 +151,45 @@ func (cmd *participantsShowCmd) Run(ctx context.Context, c *console) error {
 }
 
 func (c *console) showParticipant(p *confbridgev1.Participant) error {
-	m := p.GetMedia()
+	all := append(c.personFields(p), mediaFields(p.GetMedia())...)
+	all = append(all, heardFields(p.GetQuality().GetHeard())...)
+	return fields(c.stdout, append(all, hearsFields(p.GetQuality().GetHears(), c.now())...)...)
+}
+
+// personFields are who the participant is and what it does.
+func (c *console) personFields(p *confbridgev1.Participant) [][2]string {
+	return [][2]string{
+		{"name", p.GetName()},
+		{"display name", p.GetDisplayName()},
+		{"address", p.GetAddress()},
+		{"call id", p.GetCallId()},
+		{"role", role(p)},
+		{"talking", yesNo(p.GetTalking())},
+		{"has the floor", yesNo(p.GetDominant())},
+		{"level", dbfs(p.GetLevelDbfs())},
+		{"muted", yesNo(p.GetMuted())},
+		{"deaf", yesNo(p.GetDeaf())},
+		{"gain", decibels(p.GetGainDb())},
+		{"joined", c.stamp(p.GetJoinTime().AsTime())},
+		{"codec", fmt.Sprintf("%s, packets of %s", codecOf(p), milliseconds(p.GetFormat().GetPacketTime()))},
+	}
+}
+
+// mediaFields are what became of the packets that came in.
+func mediaFields(m *confbridgev1.MediaStats) [][2]string {
 	count := func(n uint64) string { return strconv.FormatUint(n, 10) }
-	return fields(c.stdout,
-		[2]string{"name", p.GetName()},
-		[2]string{"display name", p.GetDisplayName()},
-		[2]string{"address", p.GetAddress()},
-		[2]string{"call id", p.GetCallId()},
-		[2]string{"role", role(p)},
-		[2]string{"talking", yesNo(p.GetTalking())},
-		[2]string{"muted", yesNo(p.GetMuted())},
-		[2]string{"deaf", yesNo(p.GetDeaf())},
-		[2]string{"gain", decibels(p.GetGainDb())},
-		[2]string{"joined", c.stamp(p.GetJoinTime().AsTime())},
-		[2]string{"codec", codecOf(p)},
-		[2]string{"packets received", count(m.GetPacketsReceived())},
-		[2]string{"packets lost", count(m.GetPacketsLost())},
-		[2]string{"packets late", count(m.GetPacketsLate())},
-		[2]string{"concealed", m.GetConcealed().AsDuration().Round(time.Millisecond).String()},
-		[2]string{"buffer delay", m.GetBufferDelay().AsDuration().Round(time.Millisecond).String()},
-	)
+	rounded := func(d *durationpb.Duration) string { return d.AsDuration().Round(time.Millisecond).String() }
+	return [][2]string{
+		{"packets received", count(m.GetPacketsReceived())},
+		{"packets lost", count(m.GetPacketsLost())},
+		{"packets late", count(m.GetPacketsLate())},
+		{"packets discarded", count(m.GetPacketsDiscarded())},
+		{"concealed", rounded(m.GetConcealed())},
+		{"recovered", rounded(m.GetRecovered())},
+		{"stretched", rounded(m.GetStretched())},
+		{"cut", rounded(m.GetCut())},
+		{"buffer delay", rounded(m.GetBufferDelay())},
+	}
 }
 
 // set changes what the mask names of a participant and says that it is done.

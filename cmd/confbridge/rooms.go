@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -114,6 +115,9 @@ func (c *console) showRoom(r *confbridgev1.Room) error {
 		[2]string{"max participants", limit(r.GetMaxParticipants())},
 		[2]string{"max duration", longest},
 		[2]string{"locked", yesNo(r.GetLocked())},
+		[2]string{"max talkers", talkers(r.GetMaxTalkers()).String()},
+		[2]string{"agc", yesNo(r.GetAgc())},
+		[2]string{"noise suppression", yesNo(r.GetNoiseSuppression())},
 		[2]string{"on demand", yesNo(r.GetOnDemand())},
 		[2]string{"sample rate", rate},
 		[2]string{"created", c.stamp(r.GetCreateTime().AsTime())},
@@ -125,9 +129,63 @@ func (c *console) showRoom(r *confbridgev1.Room) error {
 // stamp is a point in time for people.
 func (c *console) stamp(t time.Time) string { return t.In(c.zone).Format("2006-01-02 15:04:05") }
 
+// talkers is how many of those who talk are mixed; 0 is the bridge's own idea.
+type talkers int32
+
+const allTalkers = -1
+
+// UnmarshalText reads what was given on the command line.
+func (n *talkers) UnmarshalText(text []byte) error {
+	if string(text) == "all" {
+		*n = allTalkers
+		return nil
+	}
+	v, err := strconv.ParseInt(string(text), 10, 32)
+	if err != nil || v < 1 {
+		return fmt.Errorf("%q is neither a number from 1 on nor \"all\"", text)
+	}
+	*n = talkers(v)
+	return nil
+}
+
+func (n talkers) String() string {
+	switch n {
+	case 0:
+		return "-"
+	case allTalkers:
+		return "all"
+	}
+	return strconv.Itoa(int(n))
+}
+
+// soundFlags are the settings of a room's sound; nil leaves them as they are, or to the bridge.
+type soundFlags struct {
+	MaxTalkers       *talkers `placeholder:"N" help:"How many of those who talk are mixed at once, 1 to 16 or all."`
+	AGC              *bool    `name:"agc" negatable:"" help:"Bring every voice to one level."`
+	NoiseSuppression *bool    `negatable:"" help:"Take steady noise out of what narrowband telephones send."`
+}
+
+// apply puts what was given into room and says which fields that are.
+func (f soundFlags) apply(room *confbridgev1.Room) (paths []string) {
+	if f.MaxTalkers != nil {
+		room.MaxTalkers = int32(*f.MaxTalkers)
+		paths = append(paths, "max_talkers")
+	}
+	if f.AGC != nil {
+		room.Agc = f.AGC
+		paths = append(paths, "agc")
+	}
+	if f.NoiseSuppression != nil {
+		room.NoiseSuppression = f.NoiseSuppression
+		paths = append(paths, "noise_suppression")
+	}
+	return paths
+}
+
 type roomsCreateCmd struct {
 	apiFlags
 	roomArg
+	soundFlags
 	Name            string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
 	MaxDuration     time.Duration `placeholder:"TIME" help:"How long a conference may last, as 90m (0: any time)."`
@@ -136,13 +194,12 @@ type roomsCreateCmd struct {
 
 func (cmd *roomsCreateCmd) Run(ctx context.Context, c *console) error {
 	return cmd.call(ctx, func(ctx context.Context, api client) error {
-		r, err := api.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{
-			RoomId: number(cmd.Room),
-			Room: &confbridgev1.Room{
-				DisplayName: cmd.Name, MaxParticipants: cmd.MaxParticipants,
-				MaxDuration: durationpb.New(cmd.MaxDuration), Locked: cmd.Locked,
-			},
-		})
+		room := &confbridgev1.Room{
+			DisplayName: cmd.Name, MaxParticipants: cmd.MaxParticipants,
+			MaxDuration: durationpb.New(cmd.MaxDuration), Locked: cmd.Locked,
+		}
+		cmd.apply(room)
+		r, err := api.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{RoomId: number(cmd.Room), Room: room})
 		if err != nil {
 			return err
 		}
@@ -153,6 +210,7 @@ func (cmd *roomsCreateCmd) Run(ctx context.Context, c *console) error {
 type roomsUpdateCmd struct {
 	apiFlags
 	roomArg
+	soundFlags
 	Name            *string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants *int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
 	MaxDuration     *time.Duration `placeholder:"TIME" help:"How long a conference may last, as 90m (0: any time)."`
@@ -172,8 +230,9 @@ func (cmd *roomsUpdateCmd) Run(ctx context.Context, c *console) error {
 		room.MaxDuration = durationpb.New(*cmd.MaxDuration)
 		mask.Paths = append(mask.Paths, "max_duration")
 	}
+	mask.Paths = append(mask.Paths, cmd.apply(room)...)
 	if len(mask.Paths) == 0 {
-		return usageError{errors.New("nothing to update: give --name, --max-participants or --max-duration")}
+		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc or --noise-suppression")}
 	}
 	return cmd.update(ctx, c, cmd.Room, room, mask, "updated")
 }

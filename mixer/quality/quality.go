@@ -24,6 +24,7 @@ type Peer struct {
 	Loss      float64       // share of our packets lost in its last interval, 0 to 1 (RFC 3550 §6.4.1)
 	Lost      int64         // of our packets, in all
 	Jitter    time.Duration // interarrival jitter of our packets
+	Incoming  time.Duration // and of the peer's, as we report it to the peer (RFC 3550 §6.4.1)
 	RoundTrip time.Duration // there and back; 0: not known
 	// VoIP says that the peer has sent a VoIP metrics block (RFC 3611 §4.7); RFactor and MOS are its, 0 where it does not
 	// know, and BufferNominal is its jitter buffer.

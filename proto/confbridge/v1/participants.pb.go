@@ -105,8 +105,15 @@ type Participant struct {
 	JoinTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=join_time,json=joinTime,proto3" json:"join_time,omitempty"`
 	// Output only. What the call is coded with.
 	Format *AudioFormat `protobuf:"bytes,11,opt,name=format,proto3" json:"format,omitempty"`
-	// Output only. How well the participant's sound comes in.
-	Media         *MediaStats `protobuf:"bytes,12,opt,name=media,proto3" json:"media,omitempty"`
+	// Output only. What became of the packets that came in.
+	Media *MediaStats `protobuf:"bytes,12,opt,name=media,proto3" json:"media,omitempty"`
+	// Output only. How loud the participant is at the moment, before any gain of the bridge's, in decibels below a sine of
+	// full scale; -127 is silence.
+	LevelDbfs float64 `protobuf:"fixed64,13,opt,name=level_dbfs,json=levelDbfs,proto3" json:"level_dbfs,omitempty"`
+	// Output only. The participant has the floor: of those who talk the one whom the conference listens to.
+	Dominant bool `protobuf:"varint,14,opt,name=dominant,proto3" json:"dominant,omitempty"`
+	// Output only. How well the participant is heard, and hears.
+	Quality       *Quality `protobuf:"bytes,15,opt,name=quality,proto3" json:"quality,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -225,15 +232,38 @@ func (x *Participant) GetMedia() *MediaStats {
 	return nil
 }
 
+func (x *Participant) GetLevelDbfs() float64 {
+	if x != nil {
+		return x.LevelDbfs
+	}
+	return 0
+}
+
+func (x *Participant) GetDominant() bool {
+	if x != nil {
+		return x.Dominant
+	}
+	return false
+}
+
+func (x *Participant) GetQuality() *Quality {
+	if x != nil {
+		return x.Quality
+	}
+	return nil
+}
+
 // AudioFormat is a codec with its rates.
 type AudioFormat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Encoding name as in SDP: "PCMU", "PCMA", "opus".
+	// Encoding name as in SDP: "PCMU", "PCMA", "G722", "opus", "L16".
 	Codec string `protobuf:"bytes,1,opt,name=codec,proto3" json:"codec,omitempty"`
 	// Rate of the RTP timestamp in hertz.
 	ClockRateHz int32 `protobuf:"varint,2,opt,name=clock_rate_hz,json=clockRateHz,proto3" json:"clock_rate_hz,omitempty"`
 	// Sampling rate of the sound in hertz.
-	SampleRateHz  int32 `protobuf:"varint,3,opt,name=sample_rate_hz,json=sampleRateHz,proto3" json:"sample_rate_hz,omitempty"`
+	SampleRateHz int32 `protobuf:"varint,3,opt,name=sample_rate_hz,json=sampleRateHz,proto3" json:"sample_rate_hz,omitempty"`
+	// How much sound is in each packet that the bridge sends: 10 to 60 ms. What comes in may be of any packet time.
+	PacketTime    *durationpb.Duration `protobuf:"bytes,4,opt,name=packet_time,json=packetTime,proto3" json:"packet_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -289,6 +319,13 @@ func (x *AudioFormat) GetSampleRateHz() int32 {
 	return 0
 }
 
+func (x *AudioFormat) GetPacketTime() *durationpb.Duration {
+	if x != nil {
+		return x.PacketTime
+	}
+	return nil
+}
+
 // MediaStats is what came in from a participant since the join.
 type MediaStats struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -301,7 +338,15 @@ type MediaStats struct {
 	// How much sound was made up in place of what was missing.
 	Concealed *durationpb.Duration `protobuf:"bytes,4,opt,name=concealed,proto3" json:"concealed,omitempty"`
 	// How long the jitter buffer holds sound back at the moment.
-	BufferDelay   *durationpb.Duration `protobuf:"bytes,5,opt,name=buffer_delay,json=bufferDelay,proto3" json:"buffer_delay,omitempty"`
+	BufferDelay *durationpb.Duration `protobuf:"bytes,5,opt,name=buffer_delay,json=bufferDelay,proto3" json:"buffer_delay,omitempty"`
+	// RTP packets that came and were thrown out because too many waited.
+	PacketsDiscarded uint64 `protobuf:"varint,6,opt,name=packets_discarded,json=packetsDiscarded,proto3" json:"packets_discarded,omitempty"`
+	// How much sound was lost and came a second time in another packet (in-band FEC).
+	Recovered *durationpb.Duration `protobuf:"bytes,7,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	// How much sound was put in by stretching, so that what is late comes in time.
+	Stretched *durationpb.Duration `protobuf:"bytes,8,opt,name=stretched,proto3" json:"stretched,omitempty"`
+	// How much sound was taken out, so that the delay comes down.
+	Cut           *durationpb.Duration `protobuf:"bytes,9,opt,name=cut,proto3" json:"cut,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -371,11 +416,340 @@ func (x *MediaStats) GetBufferDelay() *durationpb.Duration {
 	return nil
 }
 
+func (x *MediaStats) GetPacketsDiscarded() uint64 {
+	if x != nil {
+		return x.PacketsDiscarded
+	}
+	return 0
+}
+
+func (x *MediaStats) GetRecovered() *durationpb.Duration {
+	if x != nil {
+		return x.Recovered
+	}
+	return nil
+}
+
+func (x *MediaStats) GetStretched() *durationpb.Duration {
+	if x != nil {
+		return x.Stretched
+	}
+	return nil
+}
+
+func (x *MediaStats) GetCut() *durationpb.Duration {
+	if x != nil {
+		return x.Cut
+	}
+	return nil
+}
+
+// Quality is how well a participant is heard and hears.
+type Quality struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How well the participant's sound comes in; unset in the first second after the join.
+	Heard *HeardQuality `protobuf:"bytes,1,opt,name=heard,proto3" json:"heard,omitempty"`
+	// How well the bridge's sound comes in there, as the participant's telephone reports it; unset before it has reported
+	// anything.
+	Hears         *HearsQuality `protobuf:"bytes,2,opt,name=hears,proto3" json:"hears,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quality) Reset() {
+	*x = Quality{}
+	mi := &file_confbridge_v1_participants_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quality) ProtoMessage() {}
+
+func (x *Quality) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participants_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quality.ProtoReflect.Descriptor instead.
+func (*Quality) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participants_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Quality) GetHeard() *HeardQuality {
+	if x != nil {
+		return x.Heard
+	}
+	return nil
+}
+
+func (x *Quality) GetHears() *HearsQuality {
+	if x != nil {
+		return x.Hears
+	}
+	return nil
+}
+
+// HeardQuality is what the bridge knows of the sound of one participant. Shares are of the time since the join.
+type HeardQuality struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the packets that were due the share that never came, 0 to 1.
+	LossRatio float64 `protobuf:"fixed64,1,opt,name=loss_ratio,json=lossRatio,proto3" json:"loss_ratio,omitempty"`
+	// Of the packets that were due the share that came too late, or too many at once, 0 to 1.
+	DiscardRatio float64 `protobuf:"fixed64,2,opt,name=discard_ratio,json=discardRatio,proto3" json:"discard_ratio,omitempty"`
+	// Of the time the share that was made up, 0 to 1.
+	ConcealedRatio float64 `protobuf:"fixed64,3,opt,name=concealed_ratio,json=concealedRatio,proto3" json:"concealed_ratio,omitempty"`
+	// How unevenly packets come: the interarrival jitter of RFC 3550; unset before the telephone has sent a first report.
+	Jitter *durationpb.Duration `protobuf:"bytes,4,opt,name=jitter,proto3" json:"jitter,omitempty"`
+	// How long the jitter buffer holds sound back at the moment.
+	BufferNominal *durationpb.Duration `protobuf:"bytes,5,opt,name=buffer_nominal,json=bufferNominal,proto3" json:"buffer_nominal,omitempty"`
+	// The most that it did lately.
+	BufferMax *durationpb.Duration `protobuf:"bytes,6,opt,name=buffer_max,json=bufferMax,proto3" json:"buffer_max,omitempty"`
+	// The most that it can.
+	BufferLimit *durationpb.Duration `protobuf:"bytes,7,opt,name=buffer_limit,json=bufferLimit,proto3" json:"buffer_limit,omitempty"`
+	// Level of speech in decibels below a sine of full scale; -127: none was heard.
+	SignalDbfs float64 `protobuf:"fixed64,8,opt,name=signal_dbfs,json=signalDbfs,proto3" json:"signal_dbfs,omitempty"`
+	// Level between words in decibels below a sine of full scale; -127: not known.
+	NoiseDbfs float64 `protobuf:"fixed64,9,opt,name=noise_dbfs,json=noiseDbfs,proto3" json:"noise_dbfs,omitempty"`
+	// R of the E-model (ITU-T G.107), 0 to 93.2 on the scale of a narrow band; 0: not known.
+	RFactor float64 `protobuf:"fixed64,10,opt,name=r_factor,json=rFactor,proto3" json:"r_factor,omitempty"`
+	// What a person would think of it, 1 to 4.41: the mean opinion score that r_factor stands for; 0: not known.
+	Mos           float64 `protobuf:"fixed64,11,opt,name=mos,proto3" json:"mos,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeardQuality) Reset() {
+	*x = HeardQuality{}
+	mi := &file_confbridge_v1_participants_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeardQuality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeardQuality) ProtoMessage() {}
+
+func (x *HeardQuality) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participants_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeardQuality.ProtoReflect.Descriptor instead.
+func (*HeardQuality) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participants_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *HeardQuality) GetLossRatio() float64 {
+	if x != nil {
+		return x.LossRatio
+	}
+	return 0
+}
+
+func (x *HeardQuality) GetDiscardRatio() float64 {
+	if x != nil {
+		return x.DiscardRatio
+	}
+	return 0
+}
+
+func (x *HeardQuality) GetConcealedRatio() float64 {
+	if x != nil {
+		return x.ConcealedRatio
+	}
+	return 0
+}
+
+func (x *HeardQuality) GetJitter() *durationpb.Duration {
+	if x != nil {
+		return x.Jitter
+	}
+	return nil
+}
+
+func (x *HeardQuality) GetBufferNominal() *durationpb.Duration {
+	if x != nil {
+		return x.BufferNominal
+	}
+	return nil
+}
+
+func (x *HeardQuality) GetBufferMax() *durationpb.Duration {
+	if x != nil {
+		return x.BufferMax
+	}
+	return nil
+}
+
+func (x *HeardQuality) GetBufferLimit() *durationpb.Duration {
+	if x != nil {
+		return x.BufferLimit
+	}
+	return nil
+}
+
+func (x *HeardQuality) GetSignalDbfs() float64 {
+	if x != nil {
+		return x.SignalDbfs
+	}
+	return 0
+}
+
+func (x *HeardQuality) GetNoiseDbfs() float64 {
+	if x != nil {
+		return x.NoiseDbfs
+	}
+	return 0
+}
+
+func (x *HeardQuality) GetRFactor() float64 {
+	if x != nil {
+		return x.RFactor
+	}
+	return 0
+}
+
+func (x *HeardQuality) GetMos() float64 {
+	if x != nil {
+		return x.Mos
+	}
+	return 0
+}
+
+// HearsQuality is what a participant's telephone reports by RTCP (RFC 3550, RFC 3611).
+type HearsQuality struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When its last report came.
+	ReportTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=report_time,json=reportTime,proto3" json:"report_time,omitempty"`
+	// Share of the bridge's packets that was lost, in the time since the report before, 0 to 1.
+	LossRatio float64 `protobuf:"fixed64,2,opt,name=loss_ratio,json=lossRatio,proto3" json:"loss_ratio,omitempty"`
+	// How many of the bridge's packets never came there; below 0 where some came twice.
+	PacketsLost int64 `protobuf:"varint,3,opt,name=packets_lost,json=packetsLost,proto3" json:"packets_lost,omitempty"`
+	// How unevenly they come: the interarrival jitter of RFC 3550.
+	Jitter *durationpb.Duration `protobuf:"bytes,4,opt,name=jitter,proto3" json:"jitter,omitempty"`
+	// How long a packet takes there and back; unset where it is not known.
+	RoundTrip *durationpb.Duration `protobuf:"bytes,5,opt,name=round_trip,json=roundTrip,proto3" json:"round_trip,omitempty"`
+	// R of the E-model as the telephone reckons it, 0 to 100; 0: not reported.
+	RFactor float64 `protobuf:"fixed64,6,opt,name=r_factor,json=rFactor,proto3" json:"r_factor,omitempty"`
+	// Mean opinion score as the telephone reckons it, 1 to 5; 0: not reported.
+	Mos float64 `protobuf:"fixed64,7,opt,name=mos,proto3" json:"mos,omitempty"`
+	// How long its jitter buffer holds sound back; unset where it was not reported.
+	BufferNominal *durationpb.Duration `protobuf:"bytes,8,opt,name=buffer_nominal,json=bufferNominal,proto3" json:"buffer_nominal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HearsQuality) Reset() {
+	*x = HearsQuality{}
+	mi := &file_confbridge_v1_participants_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HearsQuality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HearsQuality) ProtoMessage() {}
+
+func (x *HearsQuality) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participants_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HearsQuality.ProtoReflect.Descriptor instead.
+func (*HearsQuality) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participants_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *HearsQuality) GetReportTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReportTime
+	}
+	return nil
+}
+
+func (x *HearsQuality) GetLossRatio() float64 {
+	if x != nil {
+		return x.LossRatio
+	}
+	return 0
+}
+
+func (x *HearsQuality) GetPacketsLost() int64 {
+	if x != nil {
+		return x.PacketsLost
+	}
+	return 0
+}
+
+func (x *HearsQuality) GetJitter() *durationpb.Duration {
+	if x != nil {
+		return x.Jitter
+	}
+	return nil
+}
+
+func (x *HearsQuality) GetRoundTrip() *durationpb.Duration {
+	if x != nil {
+		return x.RoundTrip
+	}
+	return nil
+}
+
+func (x *HearsQuality) GetRFactor() float64 {
+	if x != nil {
+		return x.RFactor
+	}
+	return 0
+}
+
+func (x *HearsQuality) GetMos() float64 {
+	if x != nil {
+		return x.Mos
+	}
+	return 0
+}
+
+func (x *HearsQuality) GetBufferNominal() *durationpb.Duration {
+	if x != nil {
+		return x.BufferNominal
+	}
+	return nil
+}
+
 var File_confbridge_v1_participants_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\n" +
-	" confbridge/v1/participants.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x03\n" +
+	" confbridge/v1/participants.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x04\n" +
 	"\vParticipant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12'\n" +
@@ -389,18 +763,60 @@ const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\tjoin_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\bjoinTime\x122\n" +
 	"\x06format\x18\v \x01(\v2\x1a.confbridge.v1.AudioFormatR\x06format\x12/\n" +
-	"\x05media\x18\f \x01(\v2\x19.confbridge.v1.MediaStatsR\x05media\"m\n" +
+	"\x05media\x18\f \x01(\v2\x19.confbridge.v1.MediaStatsR\x05media\x12\x1d\n" +
+	"\n" +
+	"level_dbfs\x18\r \x01(\x01R\tlevelDbfs\x12\x1a\n" +
+	"\bdominant\x18\x0e \x01(\bR\bdominant\x120\n" +
+	"\aquality\x18\x0f \x01(\v2\x16.confbridge.v1.QualityR\aquality\"\xa9\x01\n" +
 	"\vAudioFormat\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\"\n" +
 	"\rclock_rate_hz\x18\x02 \x01(\x05R\vclockRateHz\x12$\n" +
-	"\x0esample_rate_hz\x18\x03 \x01(\x05R\fsampleRateHz\"\xf4\x01\n" +
+	"\x0esample_rate_hz\x18\x03 \x01(\x05R\fsampleRateHz\x12:\n" +
+	"\vpacket_time\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"packetTime\"\xc0\x03\n" +
 	"\n" +
 	"MediaStats\x12)\n" +
 	"\x10packets_received\x18\x01 \x01(\x04R\x0fpacketsReceived\x12!\n" +
 	"\fpackets_lost\x18\x02 \x01(\x04R\vpacketsLost\x12!\n" +
 	"\fpackets_late\x18\x03 \x01(\x04R\vpacketsLate\x127\n" +
 	"\tconcealed\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\tconcealed\x12<\n" +
-	"\fbuffer_delay\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vbufferDelay*U\n" +
+	"\fbuffer_delay\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vbufferDelay\x12+\n" +
+	"\x11packets_discarded\x18\x06 \x01(\x04R\x10packetsDiscarded\x127\n" +
+	"\trecovered\x18\a \x01(\v2\x19.google.protobuf.DurationR\trecovered\x127\n" +
+	"\tstretched\x18\b \x01(\v2\x19.google.protobuf.DurationR\tstretched\x12+\n" +
+	"\x03cut\x18\t \x01(\v2\x19.google.protobuf.DurationR\x03cut\"o\n" +
+	"\aQuality\x121\n" +
+	"\x05heard\x18\x01 \x01(\v2\x1b.confbridge.v1.HeardQualityR\x05heard\x121\n" +
+	"\x05hears\x18\x02 \x01(\v2\x1b.confbridge.v1.HearsQualityR\x05hears\"\xd5\x03\n" +
+	"\fHeardQuality\x12\x1d\n" +
+	"\n" +
+	"loss_ratio\x18\x01 \x01(\x01R\tlossRatio\x12#\n" +
+	"\rdiscard_ratio\x18\x02 \x01(\x01R\fdiscardRatio\x12'\n" +
+	"\x0fconcealed_ratio\x18\x03 \x01(\x01R\x0econcealedRatio\x121\n" +
+	"\x06jitter\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x06jitter\x12@\n" +
+	"\x0ebuffer_nominal\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\rbufferNominal\x128\n" +
+	"\n" +
+	"buffer_max\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\tbufferMax\x12<\n" +
+	"\fbuffer_limit\x18\a \x01(\v2\x19.google.protobuf.DurationR\vbufferLimit\x12\x1f\n" +
+	"\vsignal_dbfs\x18\b \x01(\x01R\n" +
+	"signalDbfs\x12\x1d\n" +
+	"\n" +
+	"noise_dbfs\x18\t \x01(\x01R\tnoiseDbfs\x12\x19\n" +
+	"\br_factor\x18\n" +
+	" \x01(\x01R\arFactor\x12\x10\n" +
+	"\x03mos\x18\v \x01(\x01R\x03mos\"\xe9\x02\n" +
+	"\fHearsQuality\x12;\n" +
+	"\vreport_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"reportTime\x12\x1d\n" +
+	"\n" +
+	"loss_ratio\x18\x02 \x01(\x01R\tlossRatio\x12!\n" +
+	"\fpackets_lost\x18\x03 \x01(\x03R\vpacketsLost\x121\n" +
+	"\x06jitter\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x06jitter\x128\n" +
+	"\n" +
+	"round_trip\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\troundTrip\x12\x19\n" +
+	"\br_factor\x18\x06 \x01(\x01R\arFactor\x12\x10\n" +
+	"\x03mos\x18\a \x01(\x01R\x03mos\x12@\n" +
+	"\x0ebuffer_nominal\x18\b \x01(\v2\x19.google.protobuf.DurationR\rbufferNominal*U\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fROLE_SPEAKER\x10\x01\x12\x12\n" +
@@ -420,27 +836,45 @@ func file_confbridge_v1_participants_proto_rawDescGZIP() []byte {
 }
 
 var file_confbridge_v1_participants_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_confbridge_v1_participants_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_confbridge_v1_participants_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_confbridge_v1_participants_proto_goTypes = []any{
 	(Role)(0),                     // 0: confbridge.v1.Role
 	(*Participant)(nil),           // 1: confbridge.v1.Participant
 	(*AudioFormat)(nil),           // 2: confbridge.v1.AudioFormat
 	(*MediaStats)(nil),            // 3: confbridge.v1.MediaStats
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
+	(*Quality)(nil),               // 4: confbridge.v1.Quality
+	(*HeardQuality)(nil),          // 5: confbridge.v1.HeardQuality
+	(*HearsQuality)(nil),          // 6: confbridge.v1.HearsQuality
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
 }
 var file_confbridge_v1_participants_proto_depIdxs = []int32{
-	0, // 0: confbridge.v1.Participant.role:type_name -> confbridge.v1.Role
-	4, // 1: confbridge.v1.Participant.join_time:type_name -> google.protobuf.Timestamp
-	2, // 2: confbridge.v1.Participant.format:type_name -> confbridge.v1.AudioFormat
-	3, // 3: confbridge.v1.Participant.media:type_name -> confbridge.v1.MediaStats
-	5, // 4: confbridge.v1.MediaStats.concealed:type_name -> google.protobuf.Duration
-	5, // 5: confbridge.v1.MediaStats.buffer_delay:type_name -> google.protobuf.Duration
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	0,  // 0: confbridge.v1.Participant.role:type_name -> confbridge.v1.Role
+	7,  // 1: confbridge.v1.Participant.join_time:type_name -> google.protobuf.Timestamp
+	2,  // 2: confbridge.v1.Participant.format:type_name -> confbridge.v1.AudioFormat
+	3,  // 3: confbridge.v1.Participant.media:type_name -> confbridge.v1.MediaStats
+	4,  // 4: confbridge.v1.Participant.quality:type_name -> confbridge.v1.Quality
+	8,  // 5: confbridge.v1.AudioFormat.packet_time:type_name -> google.protobuf.Duration
+	8,  // 6: confbridge.v1.MediaStats.concealed:type_name -> google.protobuf.Duration
+	8,  // 7: confbridge.v1.MediaStats.buffer_delay:type_name -> google.protobuf.Duration
+	8,  // 8: confbridge.v1.MediaStats.recovered:type_name -> google.protobuf.Duration
+	8,  // 9: confbridge.v1.MediaStats.stretched:type_name -> google.protobuf.Duration
+	8,  // 10: confbridge.v1.MediaStats.cut:type_name -> google.protobuf.Duration
+	5,  // 11: confbridge.v1.Quality.heard:type_name -> confbridge.v1.HeardQuality
+	6,  // 12: confbridge.v1.Quality.hears:type_name -> confbridge.v1.HearsQuality
+	8,  // 13: confbridge.v1.HeardQuality.jitter:type_name -> google.protobuf.Duration
+	8,  // 14: confbridge.v1.HeardQuality.buffer_nominal:type_name -> google.protobuf.Duration
+	8,  // 15: confbridge.v1.HeardQuality.buffer_max:type_name -> google.protobuf.Duration
+	8,  // 16: confbridge.v1.HeardQuality.buffer_limit:type_name -> google.protobuf.Duration
+	7,  // 17: confbridge.v1.HearsQuality.report_time:type_name -> google.protobuf.Timestamp
+	8,  // 18: confbridge.v1.HearsQuality.jitter:type_name -> google.protobuf.Duration
+	8,  // 19: confbridge.v1.HearsQuality.round_trip:type_name -> google.protobuf.Duration
+	8,  // 20: confbridge.v1.HearsQuality.buffer_nominal:type_name -> google.protobuf.Duration
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_participants_proto_init() }
@@ -454,7 +888,7 @@ func file_confbridge_v1_participants_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_participants_proto_rawDesc), len(file_confbridge_v1_participants_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   3,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -239,8 +239,8 @@ type UpdateRoomRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The room's name and its new settings.
 	Room *Room `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
-	// Which fields to set: display_name, max_participants, max_duration, locked, or * for all of these. Any other path is
-	// INVALID_ARGUMENT. Unset means those fields of room that are not empty (AIP-134).
+	// Which fields to set: display_name, max_participants, max_duration, locked, max_talkers, agc, noise_suppression, or * for
+	// all of these. Any other path is INVALID_ARGUMENT. Unset means those fields of room that are not empty (AIP-134).
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

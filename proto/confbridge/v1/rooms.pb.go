@@ -48,9 +48,18 @@ type Room struct {
 	// Output only. Sampling rate of the mix in hertz: 8000, 16000 or 48000; 0 while the room is empty.
 	SampleRateHz int32 `protobuf:"varint,10,opt,name=sample_rate_hz,json=sampleRateHz,proto3" json:"sample_rate_hz,omitempty"`
 	// Output only. Sequence number of the room's newest event; 0 before the first.
-	LastSequence  uint64 `protobuf:"varint,11,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LastSequence uint64 `protobuf:"varint,11,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	// How many of those who talk are mixed at once, the loudest of them: 1 to 16, or -1 for all. 0 in a request means what the
+	// bridge is configured with, which is 4 unless it says otherwise; never 0 in a response.
+	MaxTalkers int32 `protobuf:"varint,12,opt,name=max_talkers,json=maxTalkers,proto3" json:"max_talkers,omitempty"`
+	// Every voice is brought to one level. Unset in a request means what the bridge is configured with; always set in a
+	// response.
+	Agc *bool `protobuf:"varint,13,opt,name=agc,proto3,oneof" json:"agc,omitempty"`
+	// Steady noise is taken out of what narrowband telephones send. Unset in a request means what the bridge is configured
+	// with; always set in a response.
+	NoiseSuppression *bool `protobuf:"varint,14,opt,name=noise_suppression,json=noiseSuppression,proto3,oneof" json:"noise_suppression,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Room) Reset() {
@@ -160,11 +169,32 @@ func (x *Room) GetLastSequence() uint64 {
 	return 0
 }
 
+func (x *Room) GetMaxTalkers() int32 {
+	if x != nil {
+		return x.MaxTalkers
+	}
+	return 0
+}
+
+func (x *Room) GetAgc() bool {
+	if x != nil && x.Agc != nil {
+		return *x.Agc
+	}
+	return false
+}
+
+func (x *Room) GetNoiseSuppression() bool {
+	if x != nil && x.NoiseSuppression != nil {
+		return *x.NoiseSuppression
+	}
+	return false
+}
+
 var File_confbridge_v1_rooms_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
-	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcb\x03\n" +
+	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x04\n" +
 	"\x04Room\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12)\n" +
@@ -179,7 +209,13 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x11participant_count\x18\t \x01(\x05R\x10participantCount\x12$\n" +
 	"\x0esample_rate_hz\x18\n" +
 	" \x01(\x05R\fsampleRateHz\x12#\n" +
-	"\rlast_sequence\x18\v \x01(\x04R\flastSequenceBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\rlast_sequence\x18\v \x01(\x04R\flastSequence\x12\x1f\n" +
+	"\vmax_talkers\x18\f \x01(\x05R\n" +
+	"maxTalkers\x12\x15\n" +
+	"\x03agc\x18\r \x01(\bH\x00R\x03agc\x88\x01\x01\x120\n" +
+	"\x11noise_suppression\x18\x0e \x01(\bH\x01R\x10noiseSuppression\x88\x01\x01B\x06\n" +
+	"\x04_agcB\x14\n" +
+	"\x12_noise_suppressionBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_rooms_proto_rawDescOnce sync.Once
@@ -215,6 +251,7 @@ func file_confbridge_v1_rooms_proto_init() {
 	if File_confbridge_v1_rooms_proto != nil {
 		return
 	}
+	file_confbridge_v1_rooms_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

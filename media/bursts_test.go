@@ -1,0 +1,117 @@
+package media
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// come gives b packets, '1' for one that comes, and has the window run out behind them.
+func (b *bursts) come(packets string) {
+	missing := uint16(0)
+	for _, p := range packets {
+		missing++
+		if p == '1' {
+			b.advance(missing)
+			missing = 0
+		}
+	}
+	b.advance(missing + lateWindow) // what is behind the packets is in the window alone, in which nothing is sorted
+}
+
+func TestBurstsAndGaps(t *testing.T) {
+	ones := func(n int) string { return strings.Repeat("1", n) }
+	for _, c := range []struct {
+		name, packets string
+		want          runs
+	}{
+		{"nothing lost", ones(100), runs{gapPackets: 100}},
+		{"the example of RFC 3611 §4.7.2", "1111" + "0" + ones(18) + "011101011110" + ones(18) + "0", runs{4. / 12, 2. / 42, 12, 42}},
+		{"lonely losses are no burst", ones(20) + "0" + ones(16) + "0" + ones(20), runs{gapDensity: 2. / 58, gapPackets: 58}},
+		{"15 between two are a burst", ones(20) + "0" + ones(15) + "0" + ones(20), runs{2. / 17, 0, 17, 40}},
+		{"two bursts", ones(20) + "00" + ones(16) + "0100" + ones(20), runs{5. / 6, 0, 3, 28}},
+		{"a burst at the beginning", "1" + "00" + ones(30), runs{1, 0, 2, 31}},
+		{"a burst that is open", ones(30) + "0001", runs{1, 0, 3, 31}},
+		{"a loss at the end", ones(30) + "0", runs{0, 1. / 31, 0, 31}},
+	} {
+		var b bursts
+		b.come(c.packets)
+		if got := b.runs(); got != c.want {
+			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestLatePacketsAreNotLost(t *testing.T) {
+	var b bursts
+	b.advance(1)
+	b.advance(10) // nine are missing
+	for n := uint16(1); n < 10; n++ {
+		b.late(n)
+	}
+	b.late(lateWindow) // from before the first
+	b.late(30000)
+	b.advance(lateWindow)
+	if got := b.runs(); got.burstPackets != 0 || got.gapDensity != 0 || got.gapPackets != 11 {
+		t.Errorf("got %+v, want a gap of 11", got)
+	}
+	b.late(lateWindow - 1) // the last moment
+	b.advance(1)
+	if got := b.runs(); got.gapDensity != 0 || got.gapPackets != 12 {
+		t.Errorf("got %+v, want a gap of 12", got)
+	}
+}
+
+// slowRuns is the definition of RFC 3611 §4.7.2, word by word.
+func slowRuns(packets string) (r runs) {
+	inBurst := make([]bool, len(packets))
+	for i := range packets {
+		for j := i + 1; j < len(packets); j++ {
+			if packets[i] != '0' || packets[j] != '0' || strings.Contains(packets[i:j], strings.Repeat("1", gapMinimum)) {
+				continue
+			}
+			for k := i; k <= j; k++ {
+				inBurst[k] = true
+			}
+		}
+	}
+	count, in, inLost, out, outLost := 0., 0., 0., 0., 0.
+	for i, burst := range inBurst {
+		lost := 0.
+		if packets[i] == '0' {
+			lost = 1
+		}
+		if burst {
+			in++
+			inLost += lost
+			// Two bursts cannot touch: there are 16 packets between them.
+			if i == 0 || !inBurst[i-1] {
+				count++
+			}
+			continue
+		}
+		out++
+		outLost += lost
+	}
+	if count > 0 {
+		r.burstDensity, r.burstPackets = inLost/in, in/count
+	}
+	if out > 0 {
+		r.gapDensity, r.gapPackets = outLost/out, out/math.Max(count, 1)
+	}
+	return r
+}
+
+func TestBurstsAreThoseOfTheDefinition(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"1", "0", "10", "1111", strings.Repeat("1", 14), strings.Repeat("1", 16)}), 1, 30).Draw(t, "packets")
+		packets := "1" + strings.Join(parts, "")
+		var b bursts
+		b.come(packets)
+		if got, want := b.runs(), slowRuns(packets); got != want {
+			t.Errorf("%s: got %+v, want %+v", packets, got, want)
+		}
+	})
+}

@@ -39,7 +39,7 @@ func (h *histogram) metric(desc *prometheus.Desc) prometheus.Metric {
 }
 
 // codecs are the values of the label codec.
-var codecs = [...]codec.Name{codec.PCMU, codec.PCMA, codec.Opus}
+var codecs = codec.Names()
 
 // tickMetrics counts what all rooms of a registry do. Room goroutines add to it without a lock.
 type tickMetrics struct {

@@ -9,7 +9,7 @@ func BenchmarkCodec(b *testing.B) {
 	for _, f := range everyFormat {
 		name := fmt.Sprintf("%s/%d", f.Name, f.SampleRateHz)
 		e, d := mustEncoder(b, f), mustDecoder(b, f)
-		pcm := sine(440, 9000, f.SampleRateHz, 0, f.SampleRateHz/50)
+		pcm := sine(440, 9000, f.SampleRateHz, 0, usualProfile(f).PacketSamples())
 		payload := make([]byte, MaxPayloadBytes)
 		n, err := e.Encode(payload, pcm)
 		if err != nil {

@@ -12,20 +12,23 @@ import "errors"
 // SDP, exactly here.
 type Name string
 
-// The codecs that can be made. G.722's place is here: RTP clock 8000, PCM 16000 (RFC 3551 §4.5.2).
+// The codecs that can be made.
 const (
 	PCMU Name = "PCMU" // RFC 3551 §4.5.14
 	PCMA Name = "PCMA" // RFC 3551 §4.5.14
+	G722 Name = "G722" // ITU-T G.722 at 64 kbit/s, RFC 3551 §4.5.2
 	Opus Name = "opus" // RFC 6716, RFC 7587
+	L16  Name = "L16"  // the samples themselves, RFC 3551 §4.5.11
 )
 
 // Format is a codec together with its two rates. It is comparable: legs with equal formats share one encode.
 type Format struct {
 	Name Name
-	// ClockRateHz is the RTP timestamp clock: 8000 for G.711, 48000 for Opus whatever it carries (RFC 7587 §4.1).
+	// ClockRateHz is the RTP timestamp clock: 8000 for G.711 and, for historical reasons, for G.722 (RFC 3551 §4.5.2); 48000
+	// for Opus whatever it carries (RFC 7587 §4.1); the sample rate for L16.
 	ClockRateHz int
-	// SampleRateHz is the rate of the PCM on this side: 8000 for G.711; for Opus 8000, 16000 or 48000, the highest
-	// that the peer can use.
+	// SampleRateHz is the rate of the PCM on this side: 8000 for G.711, 16000 for G.722; for L16 8000, 16000 or 48000; for
+	// Opus too, the highest that the peer can use.
 	SampleRateHz int
 }
 
@@ -39,9 +42,10 @@ var (
 // MaxPacketMilliseconds is the longest packet that a decoder accepts: Opus allows 120 ms (RFC 6716 §2.1.4).
 const MaxPacketMilliseconds = 120
 
-// MaxPayloadBytes is a length of dst that always suffices for [Encoder.Encode]: one Opus frame of the greatest
-// length and its table-of-contents byte (RFC 6716 §3.2.1).
-const MaxPayloadBytes = 1276
+// MaxPayloadBytes is a length of dst that always suffices for [Encoder.Encode]: no [Profile] whose packets would be longer
+// is valid. The longest there is, 40 ms of L16 at 16 kHz, has 1280 and fits into an Ethernet frame with all headers and
+// fifteen sources (RFC 3550 §5.1, RFC 6465).
+const MaxPayloadBytes = 1400
 
 // Decoder is one stream's way from payloads to samples at Format.SampleRateHz.
 type Decoder interface {

@@ -5,6 +5,20 @@ import (
 	"strings"
 )
 
+// Names are the codecs that can be made: in the order of preference that holds where nobody has set another, and L16, which
+// is for machines, last. The array is the caller's.
+func Names() [5]Name { return [5]Name{Opus, G722, PCMU, PCMA, L16} }
+
+// ParseName finds the codec of a name in whatever case. It reports false where there is no such codec.
+func ParseName(name string) (Name, bool) {
+	for _, n := range Names() {
+		if strings.EqualFold(string(n), name) {
+			return n, true
+		}
+	}
+	return "", false
+}
+
 // Lookup finds the format that SDP calls name at clockRateHz (a=rtpmap, RFC 8866 §6.6). Upper and lower case are
 // the same. Opus is given its full band, SampleRateHz 48000; a caller who knows that the peer cannot use it lowers
 // the rate. It reports false where there is no such codec.
@@ -17,35 +31,30 @@ func Lookup(name string, clockRateHz int) (Format, bool) {
 	return Format{}, false
 }
 
-// Formats are the formats that [Lookup] can find, those that sound best first. The array is the caller's.
-func Formats() [3]Format {
-	return [3]Format{
+// Formats are the formats that [Lookup] can find, in the order of [Names]; of one codec those that sound best first. The
+// array is the caller's.
+func Formats() [7]Format {
+	return [7]Format{
 		{Name: Opus, ClockRateHz: 48000, SampleRateHz: 48000},
-		{Name: PCMA, ClockRateHz: 8000, SampleRateHz: 8000},
-		{Name: PCMU, ClockRateHz: 8000, SampleRateHz: 8000},
+		{Name: G722, ClockRateHz: g722ClockHz, SampleRateHz: g722RateHz},
+		{Name: PCMU, ClockRateHz: g711RateHz, SampleRateHz: g711RateHz},
+		{Name: PCMA, ClockRateHz: g711RateHz, SampleRateHz: g711RateHz},
+		{Name: L16, ClockRateHz: 48000, SampleRateHz: 48000},
+		{Name: L16, ClockRateHz: 16000, SampleRateHz: 16000},
+		{Name: L16, ClockRateHz: 8000, SampleRateHz: 8000},
 	}
 }
 
 // Valid says whether f can be made: nil, or ErrFormat and what is wrong with it.
 func (f Format) Valid() error {
-	switch f.Name {
-	case PCMU, PCMA:
-		if f.ClockRateHz != 8000 || f.SampleRateHz != 8000 {
-			return fmt.Errorf("%w: %s has clock and samples at 8000 Hz, not %d and %d", ErrFormat, f.Name, f.ClockRateHz, f.SampleRateHz)
-		}
-	case Opus:
-		if f.ClockRateHz != 48000 {
-			return fmt.Errorf("%w: %s has a clock of 48000 Hz, not %d", ErrFormat, f.Name, f.ClockRateHz)
-		}
-		switch f.SampleRateHz {
-		case 8000, 16000, 48000:
-		default:
-			return fmt.Errorf("%w: %s at %d Hz", ErrFormat, f.Name, f.SampleRateHz)
-		}
-	default:
-		return fmt.Errorf("%w: %q", ErrFormat, string(f.Name))
+	known, ok := Lookup(string(f.Name), f.ClockRateHz)
+	switch {
+	case !ok || known.Name != f.Name:
+		return fmt.Errorf("%w: %q with a clock of %d Hz", ErrFormat, string(f.Name), f.ClockRateHz)
+	case f.SampleRateHz == known.SampleRateHz, f.Name == Opus && (f.SampleRateHz == 8000 || f.SampleRateHz == 16000):
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: %s with samples at %d Hz", ErrFormat, f.Name, f.SampleRateHz)
 }
 
 // ClockUnits says what payload lasts in units of f's RTP clock, by its outer form alone, without a decoder. The error is
@@ -55,8 +64,13 @@ func (f Format) ClockUnits(payload []byte) (int, error) {
 	switch f.Name {
 	case PCMU, PCMA:
 		return g711Samples(payload)
+	case G722:
+		n, err := g722Samples(payload)
+		return n * g722ClockHz / g722RateHz, err
 	case Opus:
 		return opusSamples(payload) // its clock is 48 kHz always
+	case L16:
+		return l16Samples(payload, f.ClockRateHz)
 	}
 	return 0, ErrFormat
 }
@@ -71,6 +85,10 @@ func NewDecoder(f Format) (Decoder, error) {
 		return newG711Decoder(&tables().ulaw), nil
 	case PCMA:
 		return newG711Decoder(&tables().alaw), nil
+	case G722:
+		return newG722Decoder(), nil
+	case L16:
+		return newL16Decoder(f.SampleRateHz), nil
 	default:
 		return newOpusDecoder(f.SampleRateHz)
 	}
@@ -86,6 +104,10 @@ func NewEncoder(p Profile) (Encoder, error) {
 		return &g711Encoder{law: &tables().ulaw}, nil
 	case PCMA:
 		return &g711Encoder{law: &tables().alaw}, nil
+	case G722:
+		return newG722Encoder(), nil
+	case L16:
+		return l16Encoder{}, nil
 	default:
 		return newOpusEncoder(p)
 	}

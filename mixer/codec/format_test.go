@@ -7,7 +7,11 @@ import (
 
 func opusAt(rateHz int) Format { return Format{Name: Opus, ClockRateHz: 48000, SampleRateHz: rateHz} }
 
-var everyFormat = []Format{pcmu, pcma, opusAt(8000), opusAt(16000), opusAt(48000)}
+func l16At(rateHz int) Format { return Format{Name: L16, ClockRateHz: rateHz, SampleRateHz: rateHz} }
+
+var everyFormat = []Format{
+	pcmu, pcma, g722, opusAt(8000), opusAt(16000), opusAt(48000), l16At(8000), l16At(16000), l16At(48000),
+}
 
 func TestLookupIgnoresCaseAndMindsTheClock(t *testing.T) {
 	for _, row := range []struct {
@@ -21,7 +25,13 @@ func TestLookupIgnoresCaseAndMindsTheClock(t *testing.T) {
 		{"OPUS", 48000, opusAt(48000), true},
 		{"opus", 8000, Format{}, false},
 		{"PCMU", 16000, Format{}, false},
-		{"G722", 8000, Format{}, false},
+		{"g722", 8000, g722, true},
+		{"G722", 16000, Format{}, false},
+		{"L16", 8000, l16At(8000), true},
+		{"L16", 16000, l16At(16000), true},
+		{"L16", 48000, l16At(48000), true},
+		{"L16", 44100, Format{}, false},
+		{"CN", 8000, Format{}, false},
 		{"", 0, Format{}, false},
 	} {
 		if got, ok := Lookup(row.name, row.clock); got != row.want || ok != row.ok {
@@ -39,6 +49,11 @@ func TestUnknownFormatsAreRefused(t *testing.T) {
 		{Name: Opus, ClockRateHz: 16000, SampleRateHz: 16000},
 		{Name: Opus, ClockRateHz: 48000, SampleRateHz: 44100},
 		{Name: Opus, ClockRateHz: 48000},
+		{Name: G722, ClockRateHz: 16000, SampleRateHz: 16000},
+		{Name: G722, ClockRateHz: 8000, SampleRateHz: 8000},
+		{Name: L16, ClockRateHz: 44100, SampleRateHz: 44100},
+		{Name: L16, ClockRateHz: 48000, SampleRateHz: 16000},
+		{Name: "pcmu", ClockRateHz: 8000, SampleRateHz: 8000},
 	} {
 		if d, err := NewDecoder(f); !errors.Is(err, ErrFormat) || d != nil {
 			t.Errorf("NewDecoder(%v): got %v, %v, want ErrFormat", f, d, err)
@@ -52,7 +67,7 @@ func TestUnknownFormatsAreRefused(t *testing.T) {
 func TestNothingAllocatesAfterConstruction(t *testing.T) {
 	for _, f := range everyFormat {
 		d, e := mustDecoder(t, f), mustEncoder(t, f)
-		pcm := sine(440, 9000, f.SampleRateHz, 0, f.SampleRateHz/50)
+		pcm := sine(440, 9000, f.SampleRateHz, 0, usualProfile(f).PacketSamples())
 		payload := make([]byte, MaxPayloadBytes)
 		n, err := e.Encode(payload, pcm)
 		if err != nil {
@@ -95,6 +110,16 @@ func TestClockUnits(t *testing.T) {
 		{"G.711 of 120 ms", pcma, make([]byte, 960), 960, true},
 		{"G.711 that is too long", pcma, make([]byte, 961), 0, false},
 		{"G.711 of nothing", pcmu, nil, 0, false},
+		{"G.722 of 20 ms", g722, make([]byte, 160), 160, true},
+		{"G.722 of an odd length", g722, make([]byte, 161), 161, true},
+		{"G.722 that is too long", g722, make([]byte, 961), 0, false},
+		{"G.722 of nothing", g722, nil, 0, false},
+		{"L16 of 20 ms", l16At(16000), make([]byte, 640), 320, true},
+		{"L16 of half a sample more", l16At(16000), make([]byte, 641), 0, false},
+		{"L16 of half a sample", l16At(8000), make([]byte, 1), 0, false},
+		{"L16 that is too long", l16At(8000), make([]byte, 1922), 0, false},
+		{"L16 of nothing", l16At(48000), nil, 0, false},
+		{"a codec that is not there", Format{Name: "G729", ClockRateHz: 8000}, make([]byte, 20), 0, false},
 		{"Opus of nothing", opusAt(16000), nil, 0, false},
 		{"Opus SILK 60 ms", opusAt(16000), []byte{3 << 3, 0}, 2880, true},
 		{"Opus SILK two of 60 ms", opusAt(16000), []byte{3<<3 | 1}, 5760, true},

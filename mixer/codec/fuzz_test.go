@@ -59,6 +59,30 @@ func FuzzG711(f *testing.F) {
 	})
 }
 
+func FuzzG722(f *testing.F) {
+	f.Add([]byte{}, []byte{0xff})
+	f.Add(make([]byte, 160), []byte{1, 2, 3})
+	f.Add(make([]byte, 961), make([]byte, 959))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		d := mustDecoder(t, g722)
+		checkDecode(t, d, g722, a)
+		checkDecode(t, d, g722, b)
+	})
+}
+
+func FuzzL16(f *testing.F) {
+	f.Add([]byte{}, []byte{0xff})
+	f.Add(make([]byte, 320), []byte{1, 2, 3})
+	f.Add(make([]byte, 1400), make([]byte, 1922))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		for _, rate := range []int{8000, 16000, 48000} {
+			d := mustDecoder(t, l16At(rate))
+			checkDecode(t, d, l16At(rate), a)
+			checkDecode(t, d, l16At(rate), b)
+		}
+	})
+}
+
 func FuzzOpus(f *testing.F) {
 	f.Add([]byte{}, []byte{3})
 	f.Add([]byte{8}, []byte{1<<3 | 3, 0x80 | 2, 1, 9, 9})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/zaf/g711"
 )
@@ -11,6 +12,7 @@ import (
 var (
 	pcmu = Format{Name: PCMU, ClockRateHz: 8000, SampleRateHz: 8000}
 	pcma = Format{Name: PCMA, ClockRateHz: 8000, SampleRateHz: 8000}
+	g722 = Format{Name: G722, ClockRateHz: 8000, SampleRateHz: 16000}
 )
 
 func mustDecoder(t testing.TB, f Format) Decoder {
@@ -24,7 +26,21 @@ func mustDecoder(t testing.TB, f Format) Decoder {
 
 func mustEncoder(t testing.TB, f Format) Encoder {
 	t.Helper()
-	e, err := NewEncoder(Profile{Format: f})
+	return mustEncoderOf(t, usualProfile(f))
+}
+
+// usualProfile is f in packets of 20 ms, or of 10 where those would be too long.
+func usualProfile(f Format) Profile {
+	p := Profile{Format: f}
+	if p.Valid() != nil {
+		p.Packet = 10 * time.Millisecond
+	}
+	return p
+}
+
+func mustEncoderOf(t testing.TB, p Profile) Encoder {
+	t.Helper()
+	e, err := NewEncoder(p)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/hraban/opus"
@@ -118,68 +117,4 @@ func (d *opusDecoder) fadeIn(pcm []int16) {
 		}
 	}
 	d.lost = 0
-}
-
-// opusEncoder encodes mono speech, 20 ms a packet, able to be repaired after a loss.
-type opusEncoder struct {
-	samples int // of a packet
-	state   *opus.Encoder
-}
-
-const (
-	opusComplexity      = 5 // 210 µs a frame at 48 kHz; 10 costs 370 and is hard to tell from it
-	opusExpectedLossPct = 5
-)
-
-var (
-	errOpusFrameLength = errors.New("codec: Opus: the encoder takes 20 ms")
-	errOpusEncode      = errors.New("codec: Opus: libopus cannot encode")
-)
-
-// opusBitrate is in bit/s: the sweet spots for speech of RFC 7587 §3.1.1 and what libopus wants above them before it
-// puts copies for repair in: at 16, 24 and 32 kbit/s and 5 % of loss it never does.
-func opusBitrate(rateHz int) int {
-	switch rateHz {
-	case 8000:
-		return 20000
-	case 16000:
-		return 28000
-	}
-	return 36000
-}
-
-func newOpusEncoder(p Profile) (*opusEncoder, error) {
-	rateHz := p.SampleRateHz
-	state, err := opus.NewEncoder(rateHz, 1, opus.AppVoIP)
-	if err == nil {
-		err = errors.Join(
-			state.SetBitrate(opusBitrate(rateHz)),
-			state.SetComplexity(opusComplexity),
-			state.SetInBandFEC(true),
-			state.SetPacketLossPerc(opusExpectedLossPct),
-		)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("opus encoder at %d Hz: %w", rateHz, err)
-	}
-	return &opusEncoder{samples: p.PacketSamples(), state: state}, nil
-}
-
-func (e *opusEncoder) Encode(dst []byte, pcm []int16) (int, error) {
-	if len(pcm) != e.samples {
-		return 0, errOpusFrameLength
-	}
-	if len(dst) == 0 {
-		return 0, ErrBuffer
-	}
-	// The binding writes up to the slice's capacity.
-	size := min(len(dst), MaxPayloadBytes)
-	n, err := e.state.Encode(pcm, dst[:size:size])
-	switch {
-	case errors.Is(err, opus.ErrBufferTooSmall):
-		return 0, ErrBuffer
-	case err != nil:
-		return 0, errOpusEncode
-	}
-	return n, nil
 }

@@ -63,8 +63,8 @@ func TestOpusStaysNearItsBitrate(t *testing.T) {
 		for _, p := range opusPackets(t, rate, 100, 300, 8000) {
 			bytes += len(p)
 		}
-		if got := bytes * 8 / 2; got > opusBitrate(rate)*13/10 {
-			t.Errorf("%d Hz: got %d bit/s, want about %d at most", rate, got, opusBitrate(rate))
+		if got, want := bytes*8/2, opusBitrate(rate, false); got > want*13/10 {
+			t.Errorf("%d Hz: got %d bit/s, want about %d at most", rate, got, want)
 		}
 	}
 }
@@ -246,7 +246,7 @@ func TestOpusRecoversALostPacketFromTheNext(t *testing.T) {
 			t.Errorf("%d Hz: error of repair: got %.2f of that of concealment, want below 0.5", rate, errRepaired/errConcealed)
 		}
 		t.Logf("%d Hz: %d recovered, error %.3f of concealment's", rate, recovered, errRepaired/errConcealed)
-		for name, next := range map[string][]byte{"nothing": nil, "garbage": {3}, "CELT": {0xf8, 0xff, 0xff}} {
+		for name, next := range map[string][]byte{"nothing": nil, "garbage": {3}, "CELT": {0xf8, 0xff, 0xff}, "an empty frame": {0x0b, 0x82, 0, 0xff}, "no frames": {0x0b}} {
 			if repaired.(Recoverer).Recover(got, next) {
 				t.Errorf("%d Hz: %s: got recovered, want not", rate, name)
 			}
@@ -268,7 +268,7 @@ func TestOpusRefusesWhatItCannotTake(t *testing.T) {
 		t.Errorf("Encode to nothing: got %v, want ErrBuffer", err)
 	}
 	if _, err := e.Encode(make([]byte, 1500), pcm[:480]); err == nil {
-		t.Error("Encode of 10 ms: got no error, want one")
+		t.Error("Encode of half a packet: got no error, want one")
 	}
 	room := make([]byte, 1500)
 	if n, err := e.Encode(room[:8], pcm); err == nil && n > 8 {

@@ -19,12 +19,21 @@ type Profile struct {
 	Opus OpusSettings
 }
 
-// OpusSettings are the parameters of an Opus stream that its receiver has asked for (RFC 7587 §6.1).
+// Bounds of OpusSettings.MaxBitrateBps (RFC 7587 §6.1).
+const (
+	MinOpusBitrateBps = 6000
+	MaxOpusBitrateBps = 510000
+)
+
+// OpusSettings are how an Opus stream is to be: the parameters that its receiver has asked for (RFC 7587 §6.1), and its path.
 type OpusSettings struct {
 	MaxBitrateBps int  // maxaveragebitrate: 6000 to 510000; 0 means that nothing was said
 	NoFEC         bool // the receiver has no use for in-band FEC (useinbandfec=0)
-	DTX           bool // usedtx=1: nothing is sent in silence
-	CBR           bool // cbr=1
+	// Clean says that the receiver has lost next to nothing: then no copies for repair are sent to it either, and the sound
+	// keeps what they cost it (decision 0017). It is no parameter, but what the receiver's reports show.
+	Clean bool
+	DTX   bool // usedtx=1: nothing is sent in silence
+	CBR   bool // cbr=1
 }
 
 // PacketTime is Packet, or DefaultPacket where that is 0.
@@ -52,5 +61,28 @@ func (p Profile) Valid() error {
 	default:
 		return fmt.Errorf("%w: packets of %v", ErrFormat, p.Packet)
 	}
-	return p.Format.Valid()
+	if err := p.Format.Valid(); err != nil {
+		return err
+	}
+	if bytes := p.packetBytes(); bytes > MaxPayloadBytes {
+		return fmt.Errorf("%w: %s at %d Hz: %v are %d bytes, more than %d", ErrFormat, p.Name, p.SampleRateHz, p.PacketTime(), bytes, MaxPayloadBytes)
+	}
+	if p.Name != Opus && p.Opus != (OpusSettings{}) {
+		return fmt.Errorf("%w: %s with the parameters of Opus", ErrFormat, p.Name)
+	}
+	if bps := p.Opus.MaxBitrateBps; bps != 0 && (bps < MinOpusBitrateBps || bps > MaxOpusBitrateBps) {
+		return fmt.Errorf("%w: Opus at %d bit/s", ErrFormat, bps)
+	}
+	return nil
+}
+
+// packetBytes is the length of a packet of a codec whose bitrate is fixed; 0 of Opus, whose encoder keeps to any.
+func (p Profile) packetBytes() int {
+	switch p.Name {
+	case L16:
+		return 2 * p.PacketSamples()
+	case Opus:
+		return 0
+	}
+	return p.PacketUnits() // one byte a unit: G.711 and G.722
 }

@@ -1,0 +1,224 @@
+package codec
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/confbridge/confbridge/mixer/measure"
+)
+
+// hiss is speech's harder half: a voice, and noise as of s and sh, in turns of 100 ms.
+func hiss(rateHz, samples int) []int16 {
+	out, noise := voice(rateHz, samples), whiteNoise(3000, samples)
+	for i := range out {
+		if i/(rateHz/10)%2 == 1 {
+			out[i] = noise[i]
+		}
+	}
+	return out
+}
+
+// band is the level of what pcm has around a frequency, in dBFS: two band passes in a row, of a quarter of it in width.
+func band(pcm []int16, rateHz int, hz float64) float64 {
+	w := 2 * math.Pi * hz / float64(rateHz)
+	alpha := math.Sin(w) / 8
+	pass := func() func(float64) float64 {
+		var x1, x2, y1, y2 float64
+		return func(x float64) float64 {
+			y := (alpha*(x-x2) + 2*math.Cos(w)*y1 - (1-alpha)*y2) / (1 + alpha)
+			x1, x2, y1, y2 = x, x1, y, y1
+			return y
+		}
+	}
+	first, second := pass(), pass()
+	energy := 0.0
+	for _, s := range pcm {
+		v := second(first(float64(s) / -math.MinInt16))
+		energy += v * v
+	}
+	return 10 * math.Log10(energy/float64(len(pcm)))
+}
+
+func TestCleanOpusIsFlatAtEveryPacketTime(t *testing.T) {
+	for rate, frequencies := range map[int][]float64{
+		8000: {300, 1000, 2000, 3000}, 16000: {300, 1000, 2500, 4500, 5500, 6500}, 48000: {300, 1000, 2500, 4500, 5500, 6500, 7500, 9000, 12000},
+	} {
+		in := hiss(rate, 2*rate)
+		for _, packet := range packetTimes {
+			p := Profile{Format: opusAt(rate), Packet: packet, Opus: OpusSettings{Clean: true}}
+			heard, _ := through(t, p, in)
+			for _, hz := range frequencies {
+				if got := band(heard[rate/5:], rate, hz) - band(in[rate/5:], rate, hz); math.Abs(got) > 0.5 {
+					t.Errorf("%d Hz, %v, at %.0f Hz: got %.2f dB of change, want within 0.5", rate, packet, hz, got)
+				}
+			}
+		}
+	}
+}
+
+func TestOpusWithCopiesLosesLittleLevel(t *testing.T) {
+	for _, rate := range []int{8000, 16000, 48000} {
+		in := voice(rate, 2*rate)
+		for _, packet := range packetTimes {
+			heard, _ := through(t, Profile{Format: opusAt(rate), Packet: packet}, in)
+			// SILK is a little quiet whatever it may spend.
+			if got := measure.RMSDBFS(heard[rate/5:]) - measure.RMSDBFS(in[rate/5:]); math.Abs(got) > 0.6 {
+				t.Errorf("%d Hz, %v: got %.2f dB of change, want within 0.6", rate, packet, got)
+			}
+		}
+	}
+}
+
+func bitrate(packets [][]byte, packet time.Duration) int {
+	bytes := 0
+	for _, p := range packets {
+		bytes += len(p)
+	}
+	return int(float64(bytes*8) / (time.Duration(len(packets)) * packet).Seconds())
+}
+
+func TestOpusKeepsToTheBitrateOfItsReceiver(t *testing.T) {
+	in := hiss(48000, 48000)
+	for _, most := range []int{6000, 12000, 20000, 30000, 510000} {
+		for _, packet := range packetTimes[1:] { // at 10 ms libopus needs more than 6 kbit/s for the headers alone
+			for name, o := range map[string]OpusSettings{"with copies": {}, "clean": {Clean: true}} {
+				o.MaxBitrateBps = most
+				_, packets := through(t, Profile{Format: opusAt(48000), Packet: packet, Opus: o}, in)
+				if got, want := bitrate(packets, packet), min(most, opusBitrate(48000, packet == 30*time.Millisecond)); got > want*12/10+1000 {
+					t.Errorf("%s, %v, at most %d: got %d bit/s", name, packet, want, got)
+				}
+			}
+		}
+	}
+}
+
+func TestOpusSendsNothingInSilenceWhereThatIsWanted(t *testing.T) {
+	in := append(voice(48000, 48000), make([]int16, 3*48000)...)
+	for _, packet := range packetTimes {
+		for _, dtx := range []bool{false, true} {
+			_, packets := through(t, Profile{Format: opusAt(48000), Packet: packet, Opus: OpusSettings{DTX: dtx, Clean: true}}, in)
+			none, speech := 0, len(packets)/4
+			for i, b := range packets {
+				if len(b) > 0 {
+					continue
+				}
+				none++
+				if i < speech {
+					t.Errorf("%v: packet %d of speech was not sent", packet, i)
+				}
+			}
+			if !dtx && none > 0 {
+				t.Errorf("%v: %d packets were not sent that nobody wanted left out", packet, none)
+			}
+			// Before it falls silent, and then every 400 ms, libopus sends some.
+			if silence := len(packets) - speech; dtx && none < silence*7/10 {
+				t.Errorf("%v: got %d of %d packets of silence left out, want most", packet, none, silence)
+			}
+		}
+	}
+}
+
+func TestOpusOfOneBitrateHasPacketsOfOneLength(t *testing.T) {
+	in := hiss(48000, 48000)
+	for _, packet := range packetTimes {
+		for name, o := range map[string]OpusSettings{"with copies": {CBR: true}, "clean": {CBR: true, Clean: true}} {
+			_, packets := through(t, Profile{Format: opusAt(48000), Packet: packet, Opus: o}, in)
+			for i, b := range packets {
+				if len(b) != len(packets[0]) {
+					t.Errorf("%s, %v: packet %d: got %d bytes, want %d as all", name, packet, i, len(b), len(packets[0]))
+					break
+				}
+			}
+		}
+	}
+}
+
+func TestOpusCopiesGoToThoseWhoLosePacketsOnly(t *testing.T) {
+	in := voice(48000, 2*48000)
+	for _, packet := range packetTimes {
+		for _, row := range []struct {
+			name string
+			o    OpusSettings
+			want bool
+		}{{"lossy", OpusSettings{}, true}, {"clean", OpusSettings{Clean: true}, false}, {"of no use", OpusSettings{NoFEC: true}, false}} {
+			_, packets := through(t, Profile{Format: opusAt(48000), Packet: packet, Opus: row.o}, in)
+			copies := 0
+			for _, b := range packets {
+				if opusCarriesFEC(b) {
+					copies++
+				}
+			}
+			if got := copies > len(packets)/2; got != row.want || !row.want && copies > 0 {
+				t.Errorf("%s, %v: got %d of %d packets with copies, want %v", row.name, packet, copies, len(packets), row.want)
+			}
+		}
+	}
+}
+
+func TestThreeFramesInOnePacket(t *testing.T) {
+	set := func(f *opusFrames, i int, packet ...byte) { f[i].length = copy(f[i].memory[:], packet) }
+	long := make([]byte, 1+300)
+	long[0] = 0x70
+	for _, row := range []struct {
+		name    string
+		packets [3][]byte
+		want    string // of the first bytes
+		length  int
+	}{
+		{"equal lengths", [3][]byte{{0x70, 1, 2}, {0x70, 3, 4}, {0x70, 5, 6}}, "73 03 01 02 03 04 05 06", 8},
+		{"different lengths", [3][]byte{{0x70, 1}, {0x70, 3, 4}, {0x70, 5, 6, 7}}, "73 83 01 02 01 03 04 05 06 07", 10},
+		{"a length of two bytes", [3][]byte{long, {0x70, 9}, {0x70, 8}}, "73 83 fc 0c 01", 5 + 302},
+		{"one without sound", [3][]byte{{0x70, 1, 2}, {0x70}, {0x70, 5}}, "73 83 02 00 01 02 05", 7},
+		{"the last changes", [3][]byte{{0x70, 1}, {0x70, 2}, {0xf0, 3}}, "73 83 01 01 01 02", 6},
+		{"the first was another", [3][]byte{{0x70, 1}, {0xf0, 2}, {0xf0, 3}}, "f3 83 00 01 02 03", 6},
+		{"all are others", [3][]byte{{0x70, 1}, {0x60, 2}, {0xf0, 3}}, "f3 83 00 00 03", 5},
+	} {
+		var f opusFrames
+		for i, p := range row.packets {
+			set(&f, i, p...)
+		}
+		dst := make([]byte, MaxPayloadBytes)
+		n := f.join(dst)
+		if got := fmt.Sprintf("% x", dst[:min(n, (len(row.want)+1)/3)]); got != row.want || n != row.length {
+			t.Errorf("%s: got %s, %d bytes; want %s, %d", row.name, got, n, row.want, row.length)
+		}
+		if got, err := opusSamples(dst[:n]); got != 1440 || err != nil {
+			t.Errorf("%s: got %d samples, %v, want 30 ms", row.name, got, err)
+		}
+		if _, err := mustDecoder(t, opusAt(48000)).Decode(make([]int16, 1440), dst[:n]); err != nil && row.name == "one without sound" {
+			t.Errorf("%s: libopus refuses it: %v", row.name, err)
+		}
+	}
+}
+
+func TestALostPacketOfSeveralFramesIsRecoveredInPart(t *testing.T) {
+	for _, packet := range packetTimes {
+		p := Profile{Format: opusAt(48000), Packet: packet}
+		n := p.PacketSamples()
+		_, packets := through(t, p, voice(48000, 4*48000))
+		d := mustDecoder(t, p.Format)
+		pcm, recovered, wanted := make([]int16, n), 0, 0
+		for i, b := range packets {
+			if i > 10 && i%5 == 0 && i+1 < len(packets) {
+				wanted++
+				if d.(Recoverer).Recover(pcm, packets[i+1]) {
+					recovered++
+					if measure.RMSDBFS(pcm[n-480:]) == measure.Silence {
+						t.Errorf("%v: packet %d was recovered as silence", packet, i)
+					}
+				} else {
+					d.Conceal(pcm)
+				}
+				continue
+			}
+			if _, err := d.Decode(pcm, b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if recovered*10 < wanted*6 {
+			t.Errorf("%v: got %d of %d recovered, want 6 of 10", packet, recovered, wanted)
+		}
+	}
+}

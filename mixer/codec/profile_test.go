@@ -1,0 +1,109 @@
+package codec
+
+import (
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/confbridge/confbridge/mixer/measure"
+)
+
+var packetTimes = []time.Duration{
+	10 * time.Millisecond, 20 * time.Millisecond, 30 * time.Millisecond, 40 * time.Millisecond, 60 * time.Millisecond,
+}
+
+// through is pcm encoded and decoded, and the packets.
+func through(t testing.TB, p Profile, pcm []int16) (heard []int16, packets [][]byte) {
+	t.Helper()
+	e, d := mustEncoderOf(t, p), mustDecoder(t, p.Format)
+	n := p.PacketSamples()
+	payload := make([]byte, MaxPayloadBytes)
+	for at := 0; at+n <= len(pcm); at += n {
+		size, err := e.Encode(payload, pcm[at:at+n])
+		if err != nil {
+			t.Fatalf("%v: %v", p, err)
+		}
+		packets = append(packets, append([]byte(nil), payload[:size]...))
+		out := make([]int16, n)
+		if size == 0 {
+			d.Conceal(out)
+		} else if got, err := d.Decode(out, payload[:size]); got != n || err != nil {
+			t.Fatalf("%v: got %d samples, %v, want %d", p, got, err, n)
+		}
+		heard = append(heard, out...)
+	}
+	return heard, packets
+}
+
+func TestEveryCodecSendsPacketsOfEveryLength(t *testing.T) {
+	for _, f := range everyFormat {
+		for _, packet := range packetTimes {
+			p := Profile{Format: f, Packet: packet}
+			if err := p.Valid(); err != nil {
+				if f.Name != L16 || !errors.Is(err, ErrFormat) {
+					t.Errorf("%v: got %v, want it valid", p, err)
+				}
+				continue
+			}
+			in := sine(440, 8000, f.SampleRateHz, 0, f.SampleRateHz*12/10)
+			heard, packets := through(t, p, in)
+			for i, b := range packets {
+				if len(b) == 0 || len(b) > MaxPayloadBytes {
+					t.Fatalf("%v: packet %d has %d bytes", p, i, len(b))
+				}
+				if n, err := f.ClockUnits(b); n != p.PacketUnits() || err != nil {
+					t.Fatalf("%v: packet %d lasts %d units, %v, want %d", p, i, n, err, p.PacketUnits())
+				}
+			}
+			want := measure.ToneDBFS(in, f.SampleRateHz, 440)
+			if got := measure.ToneDBFS(heard[f.SampleRateHz/5:], f.SampleRateHz, 440); math.Abs(got-want) > 0.5 {
+				t.Errorf("%v: got %.2f dBFS, want %.2f within 0.5", p, got, want)
+			}
+		}
+	}
+}
+
+func TestProfilesThatCannotBeSentAreRefused(t *testing.T) {
+	opus := opusAt(48000)
+	for name, p := range map[string]Profile{
+		"no format":                        {},
+		"a packet time that is not ours":   {Format: pcmu, Packet: 50 * time.Millisecond},
+		"a negative packet time":           {Format: pcmu, Packet: -20 * time.Millisecond},
+		"L16 at 48 kHz in 20 ms":           {Format: l16At(48000)},
+		"L16 at 16 kHz in 60 ms":           {Format: l16At(16000), Packet: 60 * time.Millisecond},
+		"a bitrate that Opus has not":      {Format: opus, Opus: OpusSettings{MaxBitrateBps: 5999}},
+		"a bitrate that is beyond Opus":    {Format: opus, Opus: OpusSettings{MaxBitrateBps: 510001}},
+		"parameters of Opus with another":  {Format: pcma, Opus: OpusSettings{DTX: true}},
+		"a negative bitrate":               {Format: opus, Opus: OpusSettings{MaxBitrateBps: -1}},
+		"samples at a rate that is not so": {Format: Format{Name: G722, ClockRateHz: 8000, SampleRateHz: 8000}},
+	} {
+		if err := p.Valid(); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: got %v, want ErrFormat", name, err)
+		}
+		if e, err := NewEncoder(p); e != nil || !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: NewEncoder: got %v, %v, want ErrFormat", name, e, err)
+		}
+	}
+}
+
+func TestEncodersOfEveryPacketTimeAllocateNothing(t *testing.T) {
+	for _, f := range everyFormat {
+		for _, packet := range packetTimes {
+			p := Profile{Format: f, Packet: packet}
+			if p.Valid() != nil {
+				continue
+			}
+			e := mustEncoderOf(t, p)
+			pcm := voice(f.SampleRateHz, p.PacketSamples())
+			payload := make([]byte, MaxPayloadBytes)
+			if got := testing.AllocsPerRun(20, func() {
+				_, _ = e.Encode(payload, pcm)
+				_, _ = e.Encode(payload[:1], pcm)
+				_, _ = e.Encode(payload, pcm[:1])
+			}); got != 0 {
+				t.Errorf("%v: got %v allocations, want 0", p, got)
+			}
+		}
+	}
+}

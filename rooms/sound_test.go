@@ -178,3 +178,110 @@ func TestFiveLoudTalkers(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingThatChangesClicks lets everything change that can, in the middle of a voice.
+func TestNothingThatChangesClicks(t *testing.T) {
+	const limit = 8
+	voice := func(rateHz int) func(int) float64 {
+		return func(i int) float64 { // a vowel that never ends
+			v := 0.0
+			for k := 1.0; k <= 10; k++ {
+				v += math.Sin(2*math.Pi*k*140*float64(i)/float64(rateHz)+k*k) / k
+			}
+			return 3500 * v * (1 + 0.4*math.Sin(2*math.Pi*3*float64(i)/float64(rateHz)))
+		}
+	}
+	type scene struct {
+		*stage
+		talker           *member
+		leg, other, hear *scriptLeg
+	}
+	member := func(s scene, p ParticipantPatch) {
+		if err := s.patch(s.talker, p); err != nil {
+			t.Error(err)
+		}
+	}
+	change := func(of *scriptLeg, to codec.Profile) func(scene) {
+		return func(s scene) {
+			m := s.members[0]
+			for _, o := range s.members {
+				if o.leg == of {
+					m = o
+				}
+			}
+			if err := s.change(m.p, func() error { of.use(t, to); return nil }); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	opus60 := codec.Profile{Format: opus, Packet: 60 * time.Millisecond}
+	for _, row := range []struct {
+		name string
+		set  Settings
+		do   func(scene)
+		back func(scene)
+	}{
+		{"mute and unmute", Settings{}, func(s scene) { member(s, ParticipantPatch{Muted: ptr(true)}) },
+			func(s scene) { member(s, ParticipantPatch{Muted: ptr(false)}) }},
+		{"gain", Settings{}, func(s scene) { member(s, ParticipantPatch{GainDB: ptr(6.0)}) },
+			func(s scene) { member(s, ParticipantPatch{GainDB: ptr(-12.0)}) }},
+		{"listener and speaker", Settings{AGC: true}, func(s scene) { member(s, ParticipantPatch{Role: ptr(RoleListener)}) },
+			func(s scene) { member(s, ParticipantPatch{Role: ptr(RoleSpeaker)}) }},
+		{"AGC on and off", Settings{}, func(s scene) { s.changeSettings(Settings{AGC: true}) },
+			func(s scene) { s.changeSettings(Settings{}) }},
+		{"noise suppression on and off", Settings{}, func(s scene) { s.changeSettings(Settings{NoiseSuppression: true}) },
+			func(s scene) { s.changeSettings(Settings{}) }},
+		{"join and leave of another voice", Settings{}, func(s scene) {
+			s.other.says = voice(8000)
+			seat(t, s.state, s.other)
+		}, func(s scene) { s.letGo(s.members[len(s.members)-1].p, ReasonHangup) }},
+		{"join and leave of an Opus voice, and the room's rate with it", Settings{}, func(s scene) {
+			s.other.use(t, codec.Profile{Format: opus})
+			s.other.says = voice(48000)
+			seat(t, s.state, s.other)
+		}, func(s scene) { s.letGo(s.members[len(s.members)-1].p, ReasonHangup) }},
+		{"the talker's codec", Settings{}, func(s scene) {
+			s.leg.says = voice(8000)
+			change(s.leg, codec.Profile{Format: pcma})(s)
+		}, func(s scene) { change(s.leg, pcmuProfile())(s) }},
+		{"the talker's packet time", Settings{}, func(s scene) {
+			change(s.leg, codec.Profile{Format: pcmu, Packet: 60 * time.Millisecond})(s)
+		}, func(s scene) { change(s.leg, codec.Profile{Format: pcmu, Packet: 10 * time.Millisecond})(s) }},
+		{"the listener's packet time", Settings{}, func(s scene) {
+			change(s.hear, codec.Profile{Format: pcmu, Packet: 30 * time.Millisecond})(s)
+		}, func(s scene) { change(s.hear, codec.Profile{Format: pcmu, Packet: 40 * time.Millisecond})(s) }},
+		{"the listener's codec", Settings{}, func(s scene) { change(s.hear, codec.Profile{Format: pcma})(s) },
+			func(s scene) { change(s.hear, pcmuProfile())(s) }},
+		{"the number of talkers", Settings{MaxTalkers: 2}, func(s scene) { s.changeSettings(Settings{MaxTalkers: 1}) },
+			func(s scene) { s.changeSettings(Settings{MaxTalkers: AllTalkers}) }},
+		{"an Opus listener's packet time, in another room's rate", Settings{}, func(s scene) {
+			s.other.use(t, opus60)
+			seat(t, s.state, s.other)
+		}, func(s scene) { change(s.other, codec.Profile{Format: opus})(s) }},
+	} {
+		s := scene{stage: newStage(t, row.set)}
+		s.leg, s.hear, s.other = newScriptLeg(t, pcmuProfile(), voice(8000)), newScriptLeg(t, pcmuProfile(), nil), newScriptLeg(t, pcmuProfile(), nil)
+		s.talker = seat(t, s.state, s.leg)
+		seat(t, s.state, s.hear)
+		s.run(101)
+		row.do(s)
+		s.run(76)
+		row.back(s)
+		s.run(103)
+		heard := s.hear.heard[20*160:] // the voice's beginning is its own
+		worst, at := worstStep(heard, 8000)
+		t.Logf("%s: worst step %.1f times the local RMS step, at %d ms", row.name, worst, 400+at/8)
+		if worst > limit {
+			t.Errorf("%s: a step of %.1f times the local RMS step at %d ms, want at most %d", row.name, worst, 400+at/8, limit)
+		}
+		if got, want := len(s.hear.heard), 280*160; got < want-480 || got > want {
+			t.Errorf("%s: %d samples heard of %d", row.name, got, want)
+		}
+		for from := 0; from+800 < len(heard); from += 800 { // but for who is silenced, nobody is ever gone
+			silenced := row.name == "mute and unmute" || row.name == "listener and speaker"
+			if level := measure.RMSDBFS(heard[from : from+800]); level < -40 && !silenced {
+				t.Errorf("%s: %.1f dBFS from %d ms on", row.name, level, 400+from/8)
+			}
+		}
+	}
+}

@@ -2,6 +2,7 @@ package mixer
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/confbridge/confbridge/mixer/measure"
@@ -184,5 +185,58 @@ func TestLegThatTurnsTalkerGoesOnAtTheSharedLevel(t *testing.T) {
 	after := limited(&own, sum[n:], n)
 	if got, limit := largestStep(append(before[n-1:], after...)), sineSlope(200, 33000, rate); got > limit {
 		t.Errorf("largest step: got %d, want at most %d", got, limit)
+	}
+}
+
+// unlike is what of out is not sum with a gain that stays the same for 50 ms, in dB below it.
+func unlike(out []int16, sum []int32, rateHz int) float64 {
+	var left, all float64
+	for n := rateHz / 20; len(out) >= n; out, sum = out[n:], sum[n:] {
+		var cross, energy, own float64
+		for i := range n {
+			x, y := float64(sum[i]), float64(out[i])
+			cross, energy, own = cross+x*y, energy+x*x, own+y*y
+		}
+		if energy == 0 {
+			continue
+		}
+		left += own - cross*cross/energy
+		all += own
+	}
+	return 10 * math.Log10(max(left, 1e-9)/all)
+}
+
+func TestLoudTalkersAreNotDistorted(t *testing.T) {
+	for _, rate := range rates {
+		n := FrameSamples(rate)
+		tones, voices := make([]int32, 4*rate), make([]int32, 400*n)
+		for i, hz := range []float64{611, 823, 1129, 1571} {
+			for k, s := range sine(hz, 16384, rate, 0, len(tones)) {
+				tones[k] += int32(s)
+			}
+			if rate != 8000 {
+				continue // babble is made for telephones
+			}
+			pcm := babble(rand.New(rand.NewPCG(uint64(i), 3)), 8000, 0, len(voices))
+			peak := 1
+			for _, s := range pcm {
+				peak = max(peak, int(s), -int(s))
+			}
+			for k, s := range pcm {
+				voices[k] += int32(s) * 16384 / int32(peak)
+			}
+		}
+		for name, sum := range map[string][]int32{"tones": tones, "voices": voices} {
+			if peakOf(sum) < limiterCeiling {
+				continue
+			}
+			var lim Limiter
+			out := limited(&lim, sum, n)
+			got := unlike(out, sum, rate)
+			t.Logf("four %s at -6 dBFS peaks, %d Hz: distortion of %.1f dB", name, rate, got)
+			if got > -30 {
+				t.Errorf("four %s at -6 dBFS peaks, %d Hz: distortion of %.1f dB, want at most -30", name, rate, got)
+			}
+		}
 	}
 }

@@ -30,6 +30,20 @@ func (d *downlink) leaveGroup(mix *mixdown) {
 	d.own.Follow(d.group.out)
 }
 
+// change goes over to another profile, with packets of its own for a while: what was on its way is not lost, and nothing is heard
+// twice.
+func (d *downlink) change(to *packetizer.Stream, mix *mixdown) {
+	switch {
+	case d.own == nil: // has only just come
+	case d.ownTicks > 0:
+		to.Adopt(d.own)
+	default:
+		to.Adopt(d.group.out)
+		d.limiter, d.ownTicks = mix.limiter, ownEncodeTicks
+	}
+	d.own = to
+}
+
 // group is all members that hear the same in the same profile. They share one encode a tick.
 type group struct {
 	key     groupKey

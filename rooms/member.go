@@ -52,7 +52,7 @@ func (m *member) setProfile(p codec.Profile) error {
 		return fmt.Errorf("receive %s: %w", p.Name, err)
 	}
 	m.profile = p
-	m.down.own = out
+	m.down.change(out, &m.state.mix)
 	m.suppressNoise()
 	return nil
 }

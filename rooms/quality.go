@@ -35,6 +35,9 @@ func (m *member) watchQuality() {
 	if w.began > 0 {
 		t.quality.observe(lossOf(stats, w.last), share(stats.Concealed-w.last.Concealed, time.Second), w.now.MOS)
 	}
+	if m.peer.Incoming > 0 {
+		t.quality.jitter.observe(m.peer.Incoming)
+	}
 	if m.peer.RoundTrip > 0 {
 		t.quality.roundTrip.observe(m.peer.RoundTrip)
 	}
@@ -102,7 +105,10 @@ func (m *member) logQuality() {
 		"r", rounded(q.RFactor, 10), "mos", rounded(q.MOS, 100),
 	}
 	if !m.peer.At.IsZero() {
-		attrs = append(attrs, "peer_loss", rounded(m.peer.Loss, 10000), "jitter_ms", milliseconds(m.peer.Jitter))
+		attrs = append(attrs, "peer_loss", rounded(m.peer.Loss, 10000), "peer_jitter_ms", milliseconds(m.peer.Jitter))
+	}
+	if m.peer.Incoming > 0 {
+		attrs = append(attrs, "jitter_ms", milliseconds(m.peer.Incoming))
 	}
 	if m.peer.RoundTrip > 0 {
 		attrs = append(attrs, "round_trip_ms", milliseconds(m.peer.RoundTrip))
@@ -118,12 +124,13 @@ func milliseconds(d time.Duration) float64 { return rounded(d.Seconds()*1000, 10
 // qualityMetrics are how participants are heard, observed once a second and participant.
 type qualityMetrics struct {
 	loss, concealed, mos histogram
-	roundTrip            histogram
+	jitter, roundTrip    histogram
 }
 
 var (
 	descLoss      = prometheus.NewDesc("confbridge_participant_loss_ratio", "Share of a participant's packets lost in a second.", nil, nil)
 	descConcealed = prometheus.NewDesc("confbridge_participant_concealed_ratio", "Share of a second of a participant's sound that was made up.", nil, nil)
+	descJitter    = prometheus.NewDesc("confbridge_participant_jitter_seconds", "Interarrival jitter of a participant's packets (RFC 3550 §6.4.1).", nil, nil)
 	descRoundTrip = prometheus.NewDesc("confbridge_participant_round_trip_seconds", "Round trip to a participant, where RTCP tells it.", nil, nil)
 	descMOS       = prometheus.NewDesc("confbridge_participant_mos", "Estimate by the E-model of how a participant is heard, 1 to 4.5, since the join.", nil, nil)
 )
@@ -131,6 +138,7 @@ var (
 func (q *qualityMetrics) setBounds() {
 	q.loss.bounds = [...]float64{0, .005, .01, .02, .03, .05, .1, .15, .25, .5}
 	q.concealed.bounds = q.loss.bounds
+	q.jitter.bounds = [...]float64{.0005, .001, .002, .005, .01, .02, .03, .05, .1, .2}
 	q.roundTrip.bounds = [...]float64{.005, .01, .02, .05, .1, .15, .2, .3, .5, 1}
 	q.mos.bounds = [...]float64{1.5, 2, 2.5, 3, 3.3, 3.6, 3.8, 4, 4.2, 4.4}
 }
@@ -142,7 +150,7 @@ func (q *qualityMetrics) observe(loss, concealed, mos float64) {
 }
 
 func (q *qualityMetrics) describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descLoss, descConcealed, descRoundTrip, descMOS} {
+	for _, d := range []*prometheus.Desc{descLoss, descConcealed, descJitter, descRoundTrip, descMOS} {
 		ch <- d
 	}
 }
@@ -150,6 +158,7 @@ func (q *qualityMetrics) describe(ch chan<- *prometheus.Desc) {
 func (q *qualityMetrics) collect(ch chan<- prometheus.Metric) {
 	ch <- q.loss.metric(descLoss)
 	ch <- q.concealed.metric(descConcealed)
+	ch <- q.jitter.metric(descJitter)
 	ch <- q.roundTrip.metric(descRoundTrip)
 	ch <- q.mos.metric(descMOS)
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/measure"
 )
 
@@ -36,14 +37,10 @@ func (l loopLeg) Send(time.Time, []byte, int) {}
 
 func TestTickDoesNotAllocate(t *testing.T) {
 	s := newTestState(t)
+	s.set = Settings{MaxTalkers: 4, AGC: true, NoiseSuppression: true}
+	formats := [...]codec.Format{pcmu, pcma, opus, g722}
 	for i := range 50 {
-		f := pcmu
-		switch i % 3 {
-		case 1:
-			f = pcma
-		case 2:
-			f = opus
-		}
+		f := formats[i%len(formats)]
 		leg := newFakeLeg(t, f, toneHz(i%8))
 		if i%5 > 1 {
 			leg.toneHz = 0 // a listener
@@ -56,14 +53,26 @@ func TestTickDoesNotAllocate(t *testing.T) {
 		s.tick(now)
 		s.pending = s.pending[:0]
 	}
-	for range 50 {
+	for range 60 {
 		tick()
 	}
-	if got := testing.AllocsPerRun(50, tick); got != 0 {
-		t.Errorf("%.1f allocations a tick of 50 legs, want 0", got)
+	second := func() { // quality is told once in it, and voices come and go
+		for range framesPerSecond {
+			tick()
+		}
+		for i, m := range s.members {
+			leg := m.leg.(loopLeg)
+			leg.toneHz = 0
+			if (i+int(s.mix.ticks)/framesPerSecond)%5 > 1 {
+				leg.toneHz = toneHz(i % 8)
+			}
+		}
 	}
-	if got := len(s.mix.groups); got != 3 {
-		t.Errorf("%d groups of listeners, want one for each of 3 formats", got)
+	if got := testing.AllocsPerRun(5, second); got != 0 {
+		t.Errorf("%.1f allocations a second of 50 legs, want 0", got)
+	}
+	if got := len(s.mix.groups); got != len(formats) {
+		t.Errorf("%d groups of listeners, want one for each of 4 formats", got)
 	}
 }
 

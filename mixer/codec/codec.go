@@ -62,7 +62,7 @@ type Decoder interface {
 
 // Encoder is one stream's way from samples to payloads.
 type Encoder interface {
-	// Encode writes the payload of pcm, Profile.PacketSamples of it, to dst and returns its length; 0 means that nothing
+	// Encode writes the payload of pcm, Profile.PacketSamples of it or less in 10, 20 or 40 ms, to dst and returns its length; 0 means that nothing
 	// is to be sent (DTX). dst of MaxPayloadBytes always suffices; ErrBuffer where it is too short. pcm of another length
 	// is an error for Opus.
 	Encode(dst []byte, pcm []int16) (int, error)

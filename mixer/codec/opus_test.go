@@ -267,7 +267,7 @@ func TestOpusRefusesWhatItCannotTake(t *testing.T) {
 	if _, err := e.Encode(nil, pcm); !errors.Is(err, ErrBuffer) {
 		t.Errorf("Encode to nothing: got %v, want ErrBuffer", err)
 	}
-	if _, err := e.Encode(make([]byte, 1500), pcm[:480]); err == nil {
+	if _, err := e.Encode(make([]byte, 1500), pcm[:479]); err == nil {
 		t.Error("Encode of half a packet: got no error, want one")
 	}
 	room := make([]byte, 1500)

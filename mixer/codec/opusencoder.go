@@ -12,6 +12,7 @@ import (
 //
 // libopus knows no packets of 30 ms: those are three frames of 10 ms, put together here (RFC 6716 §3.2.5).
 type opusEncoder struct {
+	rateHz  int
 	samples int // of a packet
 	frame   int // samples that libopus takes: a packet, or a third of one
 	dtx     bool
@@ -59,7 +60,7 @@ func opusLeastPlain(rateHz int) int {
 // have a part in it, for only SILK makes copies and knows silence; from 4 to 8 kHz that is 2 to 3 dB quieter than it should be.
 // Elsewhere CELT does it alone: flat, 4 ms sooner, at a quarter of the work.
 func newOpusEncoder(p Profile) (*opusEncoder, error) {
-	e := &opusEncoder{samples: p.PacketSamples(), dtx: p.Opus.DTX}
+	e := &opusEncoder{rateHz: p.SampleRateHz, samples: p.PacketSamples(), dtx: p.Opus.DTX}
 	e.frame = e.samples
 	if p.PacketTime() == 30*time.Millisecond {
 		e.frame = e.samples / len(e.frames)
@@ -94,17 +95,23 @@ func newOpusEncoder(p Profile) (*opusEncoder, error) {
 }
 
 func (e *opusEncoder) Encode(dst []byte, pcm []int16) (int, error) {
-	if len(pcm) != e.samples {
-		return 0, errOpusFrameLength
-	}
-	if e.frame != e.samples {
+	switch {
+	case len(pcm) == e.samples && e.frame != e.samples:
 		return e.encodeThree(dst, pcm)
+	case len(pcm) > e.samples || !e.whole(len(pcm)):
+		return 0, errOpusFrameLength
 	}
 	n, err := e.encode(dst[:min(len(dst), MaxPayloadBytes)], pcm)
 	if err != nil || e.dtx && n <= opusSilent {
 		return 0, err
 	}
 	return n, nil
+}
+
+// whole says whether libopus makes one frame of samples.
+func (e *opusEncoder) whole(samples int) bool {
+	tenth := e.rateHz / 100
+	return samples == tenth || samples == 2*tenth || samples == 4*tenth || samples == 6*tenth
 }
 
 // encode has libopus make one packet.

@@ -18,9 +18,14 @@ type Stream struct {
 	resampler mixer.Resampler
 	pending   []int16 // resampled and not yet sent
 	packet    int     // samples of a packet
+	lead      int     // samples of shorter packets that come first, so that the others end where they should
+	adopted   bool    // pending is another stream's, and lead is not known yet
 	frame     int     // samples of a frame
 	tick      uint64  // of the last Push
 }
+
+// longestWait is how many frames can wait in a stream that another one adopts: all but the last of a packet of 60 ms.
+const longestWait = 2
 
 // New makes the stream of one profile. The error is codec.ErrFormat, or the codec's own.
 func New(p codec.Profile) (*Stream, error) {
@@ -29,7 +34,7 @@ func New(p codec.Profile) (*Stream, error) {
 		return nil, fmt.Errorf("packetizer: %w", err)
 	}
 	s := &Stream{profile: p, encoder: encoder, packet: p.PacketSamples(), frame: mixer.FrameSamples(p.SampleRateHz)}
-	s.pending = make([]int16, 0, s.packet+s.frame)
+	s.pending = make([]int16, 0, s.packet+s.frame+longestWait*s.frame)
 	return s, nil
 }
 
@@ -40,13 +45,16 @@ func (s *Stream) Profile() codec.Profile { return s.profile }
 func (s *Stream) Tune(rateHz int) { s.resampler.Retune(rateHz, s.profile.SampleRateHz) }
 
 // Push takes the frame of a tick: 20 ms at the rate given to Tune. Ticks are numbered, so that all streams of one packet
-// time break the sound into packets at the same places, and a leg can go over from one to another. A number that does not
-// follow on the last begins the packet with silence.
+// time break the sound into packets at the same places, and a leg can go over from one to another. A stream that begins in
+// between, or after a pause, first makes packets that are shorter.
 func (s *Stream) Push(frame []int16, tick uint64) {
-	phase := int(tick % uint64(s.packet) * uint64(s.frame) % uint64(s.packet))
-	if tick != s.tick+1 || len(s.pending) != phase {
-		s.pending = s.pending[:phase]
-		clear(s.pending)
+	if tick != s.tick+1 || s.adopted {
+		if tick != s.tick+1 {
+			s.pending = s.pending[:0]
+		}
+		phase := int(tick % uint64(s.packet) * uint64(s.frame) % uint64(s.packet))
+		s.lead = (len(s.pending) + s.packet - phase) % s.packet
+		s.adopted = false
 	}
 	s.tick = tick
 	start := len(s.pending)
@@ -54,19 +62,35 @@ func (s *Stream) Push(frame []int16, tick uint64) {
 	s.resampler.Process(s.pending[start:], frame)
 }
 
+// due is how many samples the next packet has.
+func (s *Stream) due() int {
+	tenth := s.frame / 2
+	switch {
+	case s.lead == 0:
+		return s.packet
+	case s.lead >= 4*tenth:
+		return 4 * tenth
+	case s.lead >= 2*tenth:
+		return 2 * tenth
+	}
+	return s.lead
+}
+
 // Next encodes the next packet into dst, which must hold codec.MaxPayloadBytes, and says what it lasts in units of the RTP
 // clock. It is called after each Push until ok is false: packets may be shorter than a frame, or longer. An empty payload
 // means that there is nothing to send for that time.
 func (s *Stream) Next(dst []byte) (payload []byte, units int, ok bool) {
-	if len(s.pending) < s.packet {
+	n := s.due()
+	if len(s.pending) < n {
 		return nil, 0, false
 	}
-	n, err := s.encoder.Encode(dst, s.pending[:s.packet])
-	s.pending = s.pending[:copy(s.pending, s.pending[s.packet:])]
+	size, err := s.encoder.Encode(dst, s.pending[:n])
+	s.pending = s.pending[:copy(s.pending, s.pending[n:])]
+	s.lead = max(s.lead-n, 0)
 	if err != nil {
-		n = 0
+		size = 0
 	}
-	return dst[:n], s.profile.PacketUnits(), true
+	return dst[:size], n * s.profile.ClockRateHz / s.profile.SampleRateHz, true
 }
 
 // Follow goes on where o is, of the same profile: with the sound that is waiting there, and its resampler. The encoders
@@ -74,5 +98,28 @@ func (s *Stream) Next(dst []byte) (payload []byte, units int, ok bool) {
 func (s *Stream) Follow(o *Stream) {
 	s.resampler = o.resampler
 	s.pending = s.pending[:copy(s.pending[:cap(s.pending)], o.pending)]
-	s.tick = o.tick
+	s.tick, s.lead, s.adopted = o.tick, o.lead, o.adopted
+}
+
+// Adopt goes on where o is, of another profile: what is waiting there is sent by s, before what comes next. Tune comes after it.
+func (s *Stream) Adopt(o *Stream) {
+	s.resampler = o.resampler
+	s.tick, s.adopted = o.tick, true
+	waiting := o.pending[:min(len(o.pending), longestWait*o.frame)]
+	s.pending = s.pending[:len(waiting)*s.frame/o.frame]
+	if len(waiting) == 0 {
+		return
+	}
+	if s.frame == o.frame {
+		copy(s.pending, waiting)
+		return
+	}
+	// The filter begins with the sound turned round, so that it does not begin with silence.
+	r := mixer.MakeResampler(o.profile.SampleRateHz, s.profile.SampleRateHz)
+	before := make([]int16, o.frame/2)
+	for i := range before {
+		before[i] = waiting[len(before)-1-i]
+	}
+	r.Process(s.pending[:s.frame/2], before)
+	r.Process(s.pending, waiting)
 }

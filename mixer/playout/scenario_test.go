@@ -92,7 +92,8 @@ func TestAnHourOfSkewIsNotHeard(t *testing.T) {
 	for _, skew := range []float64{-500e-6, -200e-6, 200e-6, 500e-6} {
 		const steepest = 8000 * 2 * 3.1416 * 1000 / 8000 // of the tone, a sample
 		last, clicks, worst := int16(0), 0, 0
-		r := network{phase: 10 * ms, skew: skew, say: tone(1000, 8000), arrives: jittered(1, 2*ms), deaf: true,
+		r := network{
+			phase: 10 * ms, skew: skew, say: tone(1000, 8000), arrives: jittered(1, 2*ms), deaf: true,
 			watch: func(at time.Duration, frame []int16, _ *Stream) {
 				for _, v := range frame {
 					step := max(int(v)-int(last), int(last)-int(v))
@@ -104,7 +105,8 @@ func TestAnHourOfSkewIsNotHeard(t *testing.T) {
 					}
 					last = v
 				}
-			}}.run(t, time.Hour)
+			},
+		}.run(t, time.Hour)
 		begin, most := r.delay[100], r.most(2*time.Second, time.Hour)
 		least := slices.Min(r.delay[100:])
 		heardOf(t, "skew", r)

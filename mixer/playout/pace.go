@@ -13,7 +13,7 @@ const (
 	longAlike   = 0.7                    // nor put in, where it would soon be missing,
 	impatience  = 0.02                   // less by so much for each tick that it was wanted
 	pressing    = 400 * time.Millisecond // of surplus, at which anything is taken out
-	tolerance   = time.Millisecond       // that nothing is put in for
+	tolerance   = 10 * time.Microsecond  // that nothing is put in for: it is rounding
 	generosity  = time.Millisecond       // by which more is put in than is missing, for each tick that it was wanted
 )
 
@@ -55,7 +55,7 @@ func (p *pace) due(surplus time.Duration) bool {
 func (s *Stream) stretch(missing time.Duration) {
 	room := cap(s.queue) - len(s.queue)
 	most := max(missing+time.Duration(s.pace.patience)*generosity, shortest)
-	sp, ok := findSplice(s.queue, s.format.SampleRateHz, min(s.samples(most), room))
+	sp, ok := findSplice(s.queue, s.format.SampleRateHz, min(s.samples(most)+1, room))
 	if !ok || sp.alike < longAlike-impatience*float64(s.pace.patience) {
 		s.pace.patience++
 		return

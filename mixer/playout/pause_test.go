@@ -11,27 +11,6 @@ import (
 	"github.com/confbridge/confbridge/mixer/measure"
 )
 
-// clicks counts the samples that are further from the one before than 8 times the steps around them.
-func clicks(pcm []int16, rateHz int) int {
-	count, window := 0, rateHz/100
-	var sum float64
-	step := func(i int) float64 { return float64(pcm[i]) - float64(pcm[i-1]) }
-	for i := 1; i < len(pcm); i++ {
-		sum += step(i) * step(i)
-		if i > window {
-			sum -= step(i-window) * step(i-window)
-		}
-		if i < window {
-			continue
-		}
-		middle := i - window/2
-		if size := math.Abs(step(middle)); size > 100 && size > 8*math.Sqrt((sum-size*size)/float64(window-1)) {
-			count++
-		}
-	}
-	return count
-}
-
 // script is a caller who says something else from packet to packet.
 type script struct {
 	t   *testing.T

@@ -14,8 +14,14 @@ import (
 func heardOf(t *testing.T, name string, r *hearing) {
 	t.Helper()
 	s := r.stats
-	t.Logf("%s: lost %d, late %d, concealed %v of %v, delay now %v; %+v",
-		name, s.PacketsLost, s.PacketsLate, s.Concealed, time.Duration(len(r.delay))*mixer.FrameDuration, s.BufferDelay.Round(ms/10), s)
+	n := 0
+	if len(r.heard) > 0 {
+		n = clicks(r.heard, r.rateHz)
+	}
+	t.Logf("%s: %d clicks in %v, %+v", name, n, time.Duration(len(r.delay))*mixer.FrameDuration, s)
+	if n > 0 {
+		t.Errorf("%s: %d clicks", name, n)
+	}
 }
 
 func TestACleanPathAddsNoMoreThanTheTick(t *testing.T) {
@@ -73,6 +79,7 @@ func TestJitterLeavesNoDelay(t *testing.T) {
 			}
 			return noise(i, t)
 		}}.run(t, 30*time.Second)
+		heardOf(t, "jitter", r)
 		share := float64(r.made(8*time.Second, 15100*ms)) / float64(7100*ms)
 		t.Logf("seed %d: concealed %v, %.2f %% after 3 s, delay before %v, in it %v, after it %v %v %v %v, late %d", seed, r.stats.Concealed, 100*share,
 			r.most(4*time.Second, 5*time.Second), r.most(8*time.Second, 15*time.Second), r.delay[900], r.delay[1000], r.delay[1100], r.delay[1250], r.stats.PacketsLate)

@@ -59,8 +59,8 @@ func (d *opusDecoder) Recover(dst []int16, next []byte) bool {
 	if len(dst) == 0 || len(dst)%len(d.spare) != 0 || !opusCarriesFEC(next) {
 		return false
 	}
-	if _, err := opusSamples(next); err != nil {
-		return false
+	if n, err := opusSamples(next); err != nil || len(dst) < n/(48000/d.rateHz) {
+		return false // libopus would conceal where the copy is longer than dst
 	}
 	if d.state.DecodeFEC(next, dst[:len(dst):len(dst)]) != nil {
 		return false

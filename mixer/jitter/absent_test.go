@@ -2,6 +2,7 @@ package jitter_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/confbridge/confbridge/mixer/jitter"
 )
@@ -80,5 +81,24 @@ func TestAbsentOfAnotherStreamIsPassedOver(t *testing.T) {
 	}
 	if st := b.Stats(); st.Lost != 0 || st.Late != 0 {
 		t.Errorf("stats %+v, want no loss", st)
+	}
+}
+
+// TestSoundFromBeforeAPressIsLate: behind packets without audio the order of timestamps is not known, so sound may come
+// with a new number and the time of what was played already.
+func TestSoundFromBeforeAPressIsLate(t *testing.T) {
+	b := jitter.New(jitter.Config{ClockRateHz: 8000})
+	for i := range 10 {
+		b.Put(packet(uint16(i), time.Duration(i)*20*ms))
+		next(b, epoch.Add(time.Duration(i)*20*ms+5*ms))
+	}
+	b.Absent(10)
+	p := packet(11, 220*ms)
+	p.Timestamp = 3 * 160
+	if got := b.Put(p); got != jitter.Late {
+		t.Errorf("verdict %d of a packet from before the press, want late", got)
+	}
+	if got := b.Put(packet(12, 240*ms)); got != jitter.Stored {
+		t.Errorf("verdict %d of the packet after it, want stored", got)
 	}
 }

@@ -305,7 +305,7 @@ func (b *Buffer) missing(f *slot) int {
 // late notes a packet that came after its turn.
 func (b *Buffer) late(seq, ts int64, p *Packet) {
 	b.stats.Late++
-	if n := b.newest - seq; n < slotCount {
+	if n := b.newest - seq; n >= 0 && n < slotCount {
 		b.seen |= 1 << n
 	}
 	if b.counting && seq > b.countSeq {

@@ -184,6 +184,9 @@ func FuzzBuffer(f *testing.F) {
 					p.Noise = true
 				}
 				b.Repairs(op&2 != 0)
+				if op&4 != 0 {
+					b.Absent(p.Sequence + 1)
+				}
 				in = in[9:]
 				before := b.Stats().Restarts
 				if b.Put(p); b.Stats().Restarts > before {

@@ -138,14 +138,13 @@ func (b *Buffer) skip() {
 // starve conceals where nothing is stored. Whether what comes next is the packet that was due, or a later one, will
 // say whether time was stretched or a packet lost.
 func (b *Buffer) starve(left int64) (Packet, Outcome) {
-	n := min(b.piece, (left+b.grain-1)/b.grain*b.grain)
-	if b.state == silent || b.run+n > b.units(concealTime) {
+	if b.state == silent || b.run+b.piece > b.units(concealTime) {
 		b.state = silent
 		return Packet{Samples: int(left)}, Empty
 	}
-	b.run += n
-	b.debt += n
-	return Packet{Samples: int(n)}, Lost
+	b.run += b.piece
+	b.debt += b.piece
+	return Packet{Samples: int(b.piece)}, Lost
 }
 
 // settle decides what the time concealed by starve was, now that f is there.
@@ -174,7 +173,7 @@ func (b *Buffer) bridge(f *slot, gap, left int64) (Packet, Outcome) {
 	n := min(b.piece, gap/b.grain*b.grain)
 	if before := gap - int64(f.samples); before >= b.grain {
 		n = min(n, before/b.grain*b.grain)
-	} else if f.samples > 0 {
+	} else if f.samples > 0 && gap+b.grain > int64(f.samples) {
 		n = gap / b.grain * b.grain
 		p.Payload = b.payload(f)
 	}

@@ -208,7 +208,7 @@ func speak(rateHz int, pauses bool) func(int) int16 {
 			v := 0.0
 			for h := 1.0; h <= 20; h++ {
 				formant := 1/(1+math.Pow((h*120-500-200*math.Sin(2*math.Pi*1.1*t))/200, 2)) + 0.4/(1+math.Pow((h*120-1700)/300, 2))
-				v += formant * math.Sin(2*math.Pi*h*phase)
+				v += formant * math.Sin(2*math.Pi*h*phase+0.7*h*h) // no pulses: they would pass for clicks
 			}
 			hiss = 0.6*hiss + 0.4*rnd.NormFloat64()
 			envelope := 0.55 + 0.45*math.Sin(2*math.Pi*3.1*t)
@@ -228,4 +228,25 @@ func jittered(seed uint64, most time.Duration) func(int, time.Duration) []time.D
 	return func(_ int, t time.Duration) []time.Duration {
 		return []time.Duration{t + time.Duration(rnd.Int64N(int64(most)+1))}
 	}
+}
+
+// clicks counts the samples that are further from the one before than 8 times the steps around them.
+func clicks(pcm []int16, rateHz int) int {
+	count, window := 0, rateHz/100
+	var sum float64
+	step := func(i int) float64 { return float64(pcm[i]) - float64(pcm[i-1]) }
+	for i := 1; i < len(pcm); i++ {
+		sum += step(i) * step(i)
+		if i > window {
+			sum -= step(i-window) * step(i-window)
+		}
+		if i < window {
+			continue
+		}
+		middle := i - window/2
+		if size := math.Abs(step(middle)); size > 100 && size > 8*math.Sqrt((sum-size*size)/float64(window-1)) {
+			count++
+		}
+	}
+	return count
 }

@@ -42,7 +42,7 @@ func findSplice(pcm []int16, rateHz, most int) (s splice, ok bool) {
 	pcm = pcm[:scalerFrame*ratio]
 	most = min(most, scalerLongest*ratio)
 	if isBelow(pcm, quietPeak) {
-		return splice{lag: most, length: silentMS * rateHz / 1000, alike: 1, quiet: true}, true
+		return splice{lag: most, length: min(most, silentMS*rateHz/1000), alike: 1, quiet: true}, true
 	}
 	var frame [scalerFrame]float32
 	for i := range frame {

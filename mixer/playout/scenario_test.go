@@ -14,8 +14,14 @@ import (
 func heardOf(t *testing.T, name string, r *hearing) {
 	t.Helper()
 	s := r.stats
-	t.Logf("%s: lost %d, late %d, concealed %v of %v, delay now %v; %+v",
-		name, s.PacketsLost, s.PacketsLate, s.Concealed, time.Duration(len(r.delay))*mixer.FrameDuration, s.BufferDelay.Round(ms/10), s)
+	n := 0
+	if len(r.heard) > 0 {
+		n = clicks(r.heard, r.rateHz)
+	}
+	t.Logf("%s: %d clicks in %v, %+v", name, n, time.Duration(len(r.delay))*mixer.FrameDuration, s)
+	if n > 0 {
+		t.Errorf("%s: %d clicks", name, n)
+	}
 }
 
 func TestACleanPathAddsNoMoreThanTheTick(t *testing.T) {
@@ -73,6 +79,7 @@ func TestJitterLeavesNoDelay(t *testing.T) {
 			}
 			return noise(i, t)
 		}}.run(t, 30*time.Second)
+		heardOf(t, "jitter", r)
 		share := float64(r.made(8*time.Second, 15100*ms)) / float64(7100*ms)
 		t.Logf("seed %d: concealed %v, %.2f %% after 3 s, delay before %v, in it %v, after it %v %v %v %v, late %d", seed, r.stats.Concealed, 100*share,
 			r.most(4*time.Second, 5*time.Second), r.most(8*time.Second, 15*time.Second), r.delay[900], r.delay[1000], r.delay[1100], r.delay[1250], r.stats.PacketsLate)
@@ -92,7 +99,8 @@ func TestAnHourOfSkewIsNotHeard(t *testing.T) {
 	for _, skew := range []float64{-500e-6, -200e-6, 200e-6, 500e-6} {
 		const steepest = 8000 * 2 * 3.1416 * 1000 / 8000 // of the tone, a sample
 		last, clicks, worst := int16(0), 0, 0
-		r := network{phase: 10 * ms, skew: skew, say: tone(1000, 8000), arrives: jittered(1, 2*ms), deaf: true,
+		r := network{
+			phase: 10 * ms, skew: skew, say: tone(1000, 8000), arrives: jittered(1, 2*ms), deaf: true,
 			watch: func(at time.Duration, frame []int16, _ *Stream) {
 				for _, v := range frame {
 					step := max(int(v)-int(last), int(last)-int(v))
@@ -104,7 +112,8 @@ func TestAnHourOfSkewIsNotHeard(t *testing.T) {
 					}
 					last = v
 				}
-			}}.run(t, time.Hour)
+			},
+		}.run(t, time.Hour)
 		begin, most := r.delay[100], r.most(2*time.Second, time.Hour)
 		least := slices.Min(r.delay[100:])
 		heardOf(t, "skew", r)

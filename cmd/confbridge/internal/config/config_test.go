@@ -157,6 +157,9 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"a rule that is none", "sip:\n  trunks: [{name: a, networks: [10.0.0.1], rewrite: [\"123\"]}]\n", []string{
 			`c.yaml:2:54: sip.trunks[0].rewrite[0]: "123" is not FROM -> TO, like +49301234* -> *`,
 		}},
+		{"a transport that is none", "sip:\n  trunks: [{name: a, networks: [10.0.0.1], transport: TCP}]\n", []string{
+			`c.yaml:2:55: sip.trunks[0].transport: "TCP" is not one of udp, tcp, tls, ws, wss, sctp`,
+		}},
 		{"a certificate without its key", "sip:\n  tls: {certificate: config_test.go}\n", []string{
 			"c.yaml:2:22: sip.tls: certificate and key belong together",
 		}},
@@ -179,7 +182,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:5:12: sip.trunks[1].name: is missing",
 			`c.yaml:5:14: sip.trunks[1].calls: "0" is not a number from 1 to 100000`,
 			"c.yaml:6:7: sip.trunks[1].nope: no such key; there are name, networks, tls_names, users, algorithms, trusted, rooms, " +
-				"number_from, rewrite, calls, calls_per_second, codecs, register, ping",
+				"number_from, rewrite, calls, calls_per_second, codecs, transport, register, ping",
 		}},
 		{"two trunks of one name", "sip:\n  trunks: [{name: a, networks: [10.0.0.1]}, {name: a, networks: [10.0.0.2]}]\n", []string{
 			`c.yaml:2:45: sip.trunks[1]: there is another trunk of the name "a"`,
@@ -317,6 +320,7 @@ const trunksYAML = `sip:
       calls: 100
       calls_per_second: 2.5
       codecs: [PCMA, opus]
+      transport: tcp
       register: {registrar: "sip:carrier.example", address: "sip:bridge@carrier.example", user: bridge, password: "env:SECRET",
         contact: b, expires: 10m, proxy: "sip:proxy.carrier.example;lr"}
       ping: {uri: "sip:carrier.example", interval: 30s}
@@ -344,7 +348,7 @@ func TestTrunksAreRead(t *testing.T) {
 		Trunks: []Trunk{{
 			Name: "carrier", Networks: []netip.Prefix{prefix("203.0.113.0/24")}, TLSNames: []string{"sip.carrier.example"}, Trusted: true,
 			Rooms: []string{"1000", "2*"}, NumberFrom: "diversion", Rewrite: []string{"+49301234* -> *"}, Calls: 100, CallsPerSecond: 2.5,
-			Codecs: []string{"PCMA", "opus"},
+			Codecs: []string{"PCMA", "opus"}, Transport: "tcp",
 			Register: Register{
 				Registrar: "sip:carrier.example", Address: "sip:bridge@carrier.example", User: "bridge", Password: "two", Contact: "b",
 				Expires: 10 * time.Minute, Proxy: "sip:proxy.carrier.example;lr",

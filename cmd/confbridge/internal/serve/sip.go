@@ -11,6 +11,7 @@ import (
 	"github.com/confbridge/confbridge/api"
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
 	"github.com/confbridge/confbridge/sipua"
+	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/transport"
 	"github.com/confbridge/confbridge/sipua/trunk"
 	"github.com/confbridge/confbridge/sipua/upstream"
@@ -52,7 +53,7 @@ func sipConfig(cfg config.Config, log *slog.Logger) (sipua.Config, error) {
 
 func trunkConfig(t config.Trunk) (trunk.Trunk, error) {
 	out := trunk.Trunk{
-		Name: t.Name, Networks: t.Networks, TLSNames: t.TLSNames,
+		Name: t.Name, Networks: t.Networks, TLSNames: t.TLSNames, Transport: t.Transport,
 		Terms: trunk.Terms{
 			Trusted: t.Trusted, Rooms: t.Rooms, NumberFrom: trunk.NumberSource(t.NumberFrom),
 			MaxCalls: t.Calls, CallsPerSecond: t.CallsPerSecond, Codecs: t.Codecs,
@@ -99,6 +100,11 @@ func algorithms(names []string) []trunk.Algorithm {
 // keepAlive adds what a trunk wants of us from our side: a registration, pings.
 func keepAlive(c *upstream.Config, t config.Trunk) {
 	if r := t.Register; r.Registrar != "" {
+		if r.Proxy != "" {
+			r.Proxy = preferring(r.Proxy, t.Transport)
+		} else {
+			r.Registrar = preferring(r.Registrar, t.Transport)
+		}
 		c.Registrations = append(c.Registrations, upstream.Registration{
 			Name: t.Name, Registrar: r.Registrar, Address: r.Address, Proxy: r.Proxy,
 			User: r.User, Password: r.Password, Contact: r.Contact, Expires: r.Expires,
@@ -106,9 +112,19 @@ func keepAlive(c *upstream.Config, t config.Trunk) {
 	}
 	if p := t.Ping; p.URI != "" {
 		c.Pings = append(c.Pings, upstream.Ping{
-			Name: t.Name, URI: p.URI, Interval: p.Interval, User: t.Register.User, Password: t.Register.Password,
+			Name: t.Name, URI: preferring(p.URI, t.Transport), Interval: p.Interval, User: t.Register.User, Password: t.Register.Password,
 		})
 	}
+}
+
+// preferring is a URI that names the transport, where it has named none. A sips URI stays as it is: it goes by TLS.
+func preferring(uri, transport string) string {
+	u, err := message.ParseURI(uri)
+	if err != nil || transport == "" || u.Scheme != "sip" || u.Params.Has("transport") {
+		return uri
+	}
+	u.Params = u.Params.With("transport", transport)
+	return u.String()
 }
 
 // trunks shows the API what the SIP server knows of its trunks.

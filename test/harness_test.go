@@ -158,9 +158,11 @@ func (b *running) must(t *testing.T, args ...string) string {
 // expect is must for goroutines that are not the test's own.
 func (b *running) expect(t *testing.T, args ...string) {
 	t.Helper()
-	if r := b.run(t, args...); r.code != 0 {
+	r := b.run(t, args...)
+	if r.code != 0 {
 		t.Errorf("confbridge %s: exit %d: %s%s", strings.Join(args, " "), r.code, r.stdout, r.stderr)
 	}
+	t.Log(strings.TrimSpace(r.stdout))
 }
 
 // finish runs a command to its end.

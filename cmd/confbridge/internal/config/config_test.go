@@ -167,6 +167,10 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			`c.yaml:2:22: sip.tls.certificate: "none.pem" cannot be read: no such file or directory`,
 			`c.yaml:2:37: sip.tls.key: "none.pem" cannot be read: no such file or directory`,
 		}},
+		{"one more certificate, without its key", "sip:\n  tls: {more: [{certificate: none.pem}]}\n", []string{
+			`c.yaml:2:16: sip.tls.more[0].key: is missing`,
+			`c.yaml:2:30: sip.tls.more[0].certificate: "none.pem" cannot be read: no such file or directory`,
+		}},
 		{"a network that is none", "sip:\n  external_networks: [10.0.0.0/33]\n", []string{
 			`c.yaml:2:23: sip.external_networks[0]: "10.0.0.0/33" is not a network, like 192.0.2.0/24, nor an address`,
 		}},
@@ -300,7 +304,7 @@ func TestFormatIsReadAsItWas(t *testing.T) {
 // trunksYAML has every key of a trunk.
 const trunksYAML = `sip:
   listen: [{url: "tls://0.0.0.0:5061", advertise: sip.example.com}, "udp://0.0.0.0:5060"]
-  tls: {clients: none}
+  tls: {more: [{certificate: config_test.go, key: sip.go}, {certificate: load.go, key: keys.go}]}
   external_networks: [192.0.2.0/24, "!2001:db8::1"]
   origins: ["https://a.example"]
   ring: 2s
@@ -341,7 +345,7 @@ func TestTrunksAreRead(t *testing.T) {
 			{Transport: "udp", Addr: netip.MustParseAddrPort("0.0.0.0:5060")},
 		},
 		ExternalNetworks: []string{"192.0.2.0/24", "!2001:db8::1/128"},
-		TLS:              TLS{Clients: "none"},
+		TLS:              TLS{Clients: "none", More: []KeyPair{{"config_test.go", "sip.go"}, {"load.go", "keys.go"}}},
 		Origins:          []string{"https://a.example"},
 		Ring:             2 * time.Second, SessionExpires: 10 * time.Minute, Anonymous: "reject", Realm: "example.com",
 		Algorithms: []string{"MD5"}, Limits: Limits{7, 8, 9, 10, 11, 12},

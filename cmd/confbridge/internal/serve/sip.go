@@ -37,6 +37,9 @@ func sipConfig(cfg config.Config, log *slog.Logger) (sipua.Config, error) {
 		CertFile: cfg.SIP.TLS.Certificate, KeyFile: cfg.SIP.TLS.Key, CAFile: cfg.SIP.TLS.CA, ClientAuth: cfg.SIP.TLS.Clients,
 		SelfSignedDir: filepath.Join(cfg.DataDir, "tls"),
 	}
+	for _, p := range cfg.SIP.TLS.More {
+		c.Transport.TLS.More = append(c.Transport.TLS.More, transport.KeyPair{CertFile: p.Certificate, KeyFile: p.Key})
+	}
 	c.Trunks = trunk.Config{
 		Anonymous: trunk.Policy(cfg.SIP.Anonymous), Realm: cfg.SIP.Realm, Algorithms: algorithms(cfg.SIP.Algorithms), Log: log,
 	}

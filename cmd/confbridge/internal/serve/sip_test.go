@@ -20,6 +20,7 @@ data_dir: /tmp
 sip:
   listen: [{url: "tls://127.0.0.1:5061", advertise: sip.example.com}]
   advertise: 203.0.113.7
+  tls: {more: [{certificate: sip.go, key: main.go}]}
   external_networks: ["!10.0.0.0/8"]
   origins: ["https://a.example"]
   ring: 2s
@@ -62,7 +63,7 @@ sip:
 	same("advertise", got.Advertise, "203.0.113.7")
 	same("external", got.Transport.External, []string{"!10.0.0.0/8"})
 	same("origins", got.Transport.Origins, []string{"https://a.example"})
-	same("TLS", got.Transport.TLS, transport.TLS{ClientAuth: "none", SelfSignedDir: "/tmp/tls"})
+	same("TLS", got.Transport.TLS, transport.TLS{More: []transport.KeyPair{{CertFile: "sip.go", KeyFile: "main.go"}}, ClientAuth: "none", SelfSignedDir: "/tmp/tls"})
 	same("times", []time.Duration{got.Ring, got.SessionExpires}, []time.Duration{2 * time.Second, 10 * time.Minute})
 	same("limits", []int{
 		got.MaxCalls, got.Overload.Rate, got.Overload.MaxHalfOpen, got.Overload.MaxHalfOpenPerSource, got.Transport.MaxConns, got.Transport.MaxConnsPerSource,

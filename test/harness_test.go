@@ -66,6 +66,15 @@ func startBridge(t *testing.T, cfg bridge.Config) *running {
 	return b
 }
 
+var addresses atomic.Int64
+
+// ownIP is an address of the loopback where nobody else is, in this process or in another that runs these tests beside us: the
+// standard ports are free there.
+func ownIP() string {
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d", 1+pid/256%250, pid%256, addresses.Add(1)%250+1)
+}
+
 // allowLog lets lines of the log be that match pattern.
 func (b *running) allowLog(pattern string) {
 	b.allowedLog = append(b.allowedLog, regexp.MustCompile(pattern))

@@ -45,8 +45,8 @@ func (b *running) sipp(t *testing.T, addr string, args ...string) map[string]str
 // What freePort gives out: even ports, so that each has the next one for its RTCP, and none of those that Linux gives to
 // whoever asks for any (32768 to 60999). Nobody comes upon one by chance between its being found free and its being taken.
 const (
-	firstFreePort = 61000
-	freePorts     = 4500
+	firstFreePort = 65000
+	freePorts     = 500
 )
 
 var portsGiven atomic.Int64

@@ -2,17 +2,25 @@ package media
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 )
 
+// ownIP is an address of the loopback where no other process has ports, not even one that runs these tests beside us.
+func ownIP() string {
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.1", 1+pid/256%250, pid%256)
+}
+
 func TestPortsAreEvenAndRest(t *testing.T) {
 	e := newTestEngine(t, Config{PortMin: 60999, PortMax: 61008}) // 61000, 61002, 61004, 61006
-	ip := netip.MustParseAddr("127.0.0.1")
+	ip := netip.MustParseAddr(ownIP())
 	seen := []uint16{}
 	for range 6 {
 		l, err := e.Open(ip)
@@ -38,16 +46,16 @@ func TestPortsRunOutAndComeBack(t *testing.T) {
 	e := newTestEngine(t, Config{PortMin: 61010, PortMax: 61017})
 	legs := []*Leg{}
 	for range 4 {
-		legs = append(legs, openLeg(t, e, "127.0.0.1"))
+		legs = append(legs, openLeg(t, e, ownIP()))
 	}
-	if _, err := e.Open(netip.MustParseAddr("127.0.0.1")); !errors.Is(err, ErrNoPorts) {
+	if _, err := e.Open(netip.MustParseAddr(ownIP())); !errors.Is(err, ErrNoPorts) {
 		t.Fatalf("got %v, want ErrNoPorts", err)
 	}
 	port := legs[2].Addr().Port()
 	if err := legs[2].Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := openLeg(t, e, "127.0.0.1").Addr().Port(); got != port {
+	if got := openLeg(t, e, ownIP()).Addr().Port(); got != port {
 		t.Errorf("got port %d, want %d that was given back", got, port)
 	}
 }
@@ -55,16 +63,16 @@ func TestPortsRunOutAndComeBack(t *testing.T) {
 func TestPortsOfOthersAreSkipped(t *testing.T) {
 	for name, offset := range map[string]int{"RTP": 0, "RTCP": 1} {
 		t.Run(name, func(t *testing.T) {
-			other, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 61020 + offset})
+			other, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ownIP()), Port: 61020 + offset})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = other.Close() }()
 			e := newTestEngine(t, Config{PortMin: 61020, PortMax: 61023})
-			if got := openLeg(t, e, "127.0.0.1").Addr().Port(); got != 61022 {
+			if got := openLeg(t, e, ownIP()).Addr().Port(); got != 61022 {
 				t.Errorf("got port %d, want 61022", got)
 			}
-			if _, err := e.Open(netip.MustParseAddr("127.0.0.1")); !errors.Is(err, ErrNoPorts) {
+			if _, err := e.Open(netip.MustParseAddr(ownIP())); !errors.Is(err, ErrNoPorts) {
 				t.Errorf("got %v, want ErrNoPorts", err)
 			}
 			if e.ports.free != 1 {

@@ -117,7 +117,7 @@ func (c *Client) Close(ctx context.Context) error {
 
 // DialConfig is one call to place.
 type DialConfig struct {
-	// URI is who is called: "sip:1000@192.0.2.1:5060;transport=tcp".
+	// URI is who is called: "sip:1000@192.0.2.1:5060;transport=tcp". Headers in it are not taken.
 	URI string
 	// From is our own address, a SIP URI; empty means sip:confbridge@ and the local address.
 	From string
@@ -142,7 +142,7 @@ func (c *Client) Dial(ctx context.Context, cfg DialConfig) (*OutCall, error) {
 	if err != nil {
 		return nil, fmt.Errorf("call %q: %w", cfg.URI, err)
 	}
-	out, err := c.dial(ctx, cfg, uri)
+	out, err := c.dial(ctx, cfg, uri.Requested())
 	if err != nil {
 		return nil, fmt.Errorf("call %q: %w", cfg.URI, err)
 	}

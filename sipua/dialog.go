@@ -103,8 +103,7 @@ func (d *dialog) requestAt(method message.Method, seq uint32) (req *message.Mess
 	if len(routes) > 0 {
 		next = routes[0].URI
 		if !next.Params.Has("lr") { // a strict router: RFC 2543
-			uri = next
-			uri.Params, uri.Headers = uri.Params.Without("method"), ""
+			uri = next.Requested()
 			routes = append(slices.Clone(routes[1:]), message.Address{URI: d.target})
 		}
 	}

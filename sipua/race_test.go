@@ -112,7 +112,9 @@ func TestACallThatIsBeingSetUpIsRefusedByAShutdown(t *testing.T) {
 
 func TestNothingIsLeftOfManyCallsThatEndAtOnce(t *testing.T) {
 	const calls = 20
-	b := newBridgeWith(t, media.Config{PortMin: 17400, PortMax: 17400 + 2*calls - 1}, nil, nil)
+	b := newBridgeWith(t, media.Config{PortMin: 17400, PortMax: 17400 + 2*calls - 1}, nil, func(c *Config) {
+		c.Listen = []string{"udp://" + ownIP(5) + ":0"} // each of the ports is needed
+	})
 	c := newClient(t)
 	uri := DialConfig{URI: "sip:1000@" + b.addrs["udp"]}
 	for round := range 2 {

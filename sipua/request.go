@@ -101,8 +101,7 @@ func alternatives(res *message.Message, from message.URI, seen []message.URI) []
 	slices.SortStableFunc(list, func(a, b message.Address) int { return cmp.Compare(contactQ(b), contactQ(a)) })
 	var out []message.URI
 	for _, a := range list {
-		u := a.URI
-		u.Headers, u.Params = "", u.Params.Without("method")
+		u := a.URI.Requested()
 		if !u.IsSIP() || from.Scheme == "sips" && u.Scheme != "sips" || slices.ContainsFunc(append(seen, out...), u.Equal) {
 			continue
 		}

@@ -314,6 +314,22 @@ func TestARedirectionIsFollowed(t *testing.T) {
 	}
 }
 
+func TestARequestURIHasNoMethodAndNoHeaders(t *testing.T) {
+	c, peer := newClient(t), newCallee(t)
+	result := dial(patient(t), c, peer.uri()+";method=BYE?Subject=hi&Require=nothing")
+	peer.nextInvite()
+	if got := peer.invite.RequestURI.String(); got != peer.uri() {
+		t.Errorf("Request-URI is %s, want %s", got, peer.uri())
+	}
+	if _, ok := peer.invite.Header("Subject"); ok || len(peer.invite.Tokens("Require")) > 0 {
+		t.Errorf("headers of the URI are in\n%s", peer.invite.Bytes())
+	}
+	peer.refuse(486, nil)
+	if got := <-result; got.err == nil {
+		t.Error("a refused call stands")
+	}
+}
+
 // TestABridgeRegistersAndIsCalled has a registrar made of text on a real socket.
 func TestABridgeRegistersAndIsCalled(t *testing.T) {
 	registrar := newCallee(t)

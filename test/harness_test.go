@@ -66,6 +66,15 @@ func startBridge(t *testing.T, cfg bridge.Config) *running {
 	return b
 }
 
+var addresses atomic.Int64
+
+// ownIP is an address of the loopback where nobody else is, in this process or in another that runs these tests beside us: the
+// standard ports are free there.
+func ownIP() string {
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d", 1+pid/256%250, pid%256, addresses.Add(1)%250+1)
+}
+
 // allowLog lets lines of the log be that match pattern.
 func (b *running) allowLog(pattern string) {
 	b.allowedLog = append(b.allowedLog, regexp.MustCompile(pattern))
@@ -158,9 +167,11 @@ func (b *running) must(t *testing.T, args ...string) string {
 // expect is must for goroutines that are not the test's own.
 func (b *running) expect(t *testing.T, args ...string) {
 	t.Helper()
-	if r := b.run(t, args...); r.code != 0 {
+	r := b.run(t, args...)
+	if r.code != 0 {
 		t.Errorf("confbridge %s: exit %d: %s%s", strings.Join(args, " "), r.code, r.stdout, r.stderr)
 	}
+	t.Log(strings.TrimSpace(r.stdout))
 }
 
 // finish runs a command to its end.

@@ -199,6 +199,37 @@ func TestScenariosThroughAProxy(t *testing.T) {
 	b.present(t, "1000", 0)
 }
 
+// A call passes two proxies one behind the other, each of which records its route: hold, refreshes and BYE of either side find their way over
+// all hops.
+func TestScenariosThroughTwoProxies(t *testing.T) {
+	t.Parallel()
+	b := startBridge(t, bridge.Config{Listen: []string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0"}})
+	inner := startKamailio(t, kamailioConfig{sets: map[int]string{1: "sip:" + b.UDP, 2: "sip:" + b.TCP + ";transport=tcp"}})
+	// The set that the caller has named counts at both.
+	outer := startKamailio(t, kamailioConfig{sets: map[int]string{
+		1: fmt.Sprintf("sip:127.0.0.1:%d;transport=tls", inner.tls), 2: fmt.Sprintf("sip:127.0.0.1:%d", inner.port),
+	}})
+	scenario, err := filepath.Abs("kamailio/hold.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range []string{"1", "2"} {
+		stats := b.sipp(t, fmt.Sprintf("127.0.0.1:%d", outer.port), "-sf", scenario, "-m", "4", "-r", "4", "-t", "u1", "-key", "set", set)
+		wantStats(t, stats, map[string]string{"SuccessfulCall(C)": "4", "FailedCall(C)": "0", "Retransmissions(C)": "0"})
+	}
+	near := invite(t, newClient(t), "sip:2000@"+b.UDP, codec.PCMU, tone(877, 8000, 60))
+	far := invite(t, newClient(t), outer.uri("2000", "udp", 1), codec.PCMU, tone(533, 8000, 60))
+	eventually(t, "each hears the other", func() bool { return near.hearsTone(533) && far.hearsTone(877) })
+	// UDP, TLS, UDP: each proxy is in the route on both its sides.
+	asked, _, _ := strings.Cut(b.must(t, "trace", "--call", far.call.CallID(), "--full"), "200 OK")
+	if n := strings.Count(asked, "Record-Route: "); n != 4 {
+		t.Errorf("the INVITE has %d entries of Record-Route, want 4:\n%s", n, asked)
+	}
+	b.kick(t, "2000", far)
+	near.end()
+	b.present(t, "2000", 0)
+}
+
 // A proxy that goes down in mid-call takes nothing with it but the way of the signalling: the sound goes on.
 func TestAProxyGoesDownInMidCall(t *testing.T) {
 	t.Parallel()

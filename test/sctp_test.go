@@ -171,26 +171,25 @@ func (p *peer) response(method message.Method, cseq uint32) *message.Message {
 	}
 }
 
-// onSCTP runs a test with a bridge over each carrier; dial opens a peer. The addresses are not the ones of other tests, so the standard
-// ports are free there.
+// onSCTP runs a test with a bridge over each carrier; dial opens a peer.
 func onSCTP(t *testing.T, test func(t *testing.T, b *running, dial func(t *testing.T) *peer)) {
-	for i, row := range []struct {
+	for _, row := range []struct {
 		name, url string
 		udp       bool
 	}{
-		{"over IP", "sctp://127.0.%d.1:5060", false},
-		{"over UDP", "sctp+udp://127.0.%d.1:9899", true},
+		{"over IP", "sctp://%s:5060", false},
+		{"over UDP", "sctp+udp://%s:9899", true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if !row.udp {
 				needRawSockets(t)
 			}
-			net := 100 + 2*int(serial.Add(1)%70) + i
-			b := startBridge(t, bridge.Config{Listen: []string{fmt.Sprintf(row.url, net), "udp://127.0.0.1:0"}})
+			ip := ownIP()
+			b := startBridge(t, bridge.Config{Listen: []string{fmt.Sprintf(row.url, ip), "udp://127.0.0.1:0"}})
 			test(t, b, func(t *testing.T) *peer {
-				args := []string{"127.0.0.1", fmt.Sprintf("127.0.%d.1", net), "5060"}
+				args := []string{"127.0.0.1", ip, "5060"}
 				if row.udp { // the peer's own port is another each time, so the bridge must answer where the packets come from
-					args = append(args, strconv.Itoa(39000+int(serial.Add(1)%1000)), "9899")
+					args = append(args, strconv.Itoa(freePort(t)), "9899")
 				}
 				return openPeer(t, args...)
 			})

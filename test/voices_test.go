@@ -26,7 +26,8 @@ func roomsAtOnce() int {
 func TestEachHearsTheOthersAndNotThemselves(t *testing.T) {
 	t.Parallel()
 	all := speakers(t)
-	const sctpIP, sctpUDP = "127.0.203.1:5060", "127.0.203.1:9899" // addresses of this test alone, so that the standard ports are free
+	own := ownIP()
+	sctpIP, sctpUDP := own+":5060", own+":9899"
 	listen := []string{
 		"udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "ws://127.0.0.1:0", "wss://127.0.0.1:0", "sctp+udp://" + sctpUDP,
 	}
@@ -41,7 +42,7 @@ func TestEachHearsTheOthersAndNotThemselves(t *testing.T) {
 		"udp": {"sip:%d@" + b.UDP}, "tcp": {"sip:%d@" + b.TCP + ";transport=tcp"},
 		"tls": {"sip:%d@" + b.TLS + ";transport=tls", "--insecure"}, "sips": {"sips:%d@" + b.TLS, "--insecure"},
 		"ws": {"sip:%d@" + b.WS + ";transport=ws"}, "wss": {"sip:%d@" + b.WSS + ";transport=wss", "--insecure"},
-		"sctp": {"sip:%d@" + sctpIP + ";transport=sctp"}, "sctp+udp": {"sip:%d@127.0.203.1;transport=sctp", "--sctp-udp", "9899"},
+		"sctp": {"sip:%d@" + sctpIP + ";transport=sctp"}, "sctp+udp": {"sip:%d@" + own + ";transport=sctp", "--sctp-udp", "9899"},
 	}
 	if !raw {
 		t.Log("SCTP over IP is left out: this process may not open raw sockets (CAP_NET_RAW)")

@@ -56,11 +56,12 @@ func (r *results) goals() (all []goal) {
 	with(runUnacked, func(k Result) []goal {
 		return []goal{{name4096(), perEach(k), k.Accepted == k.Offered}}
 	})
-	for _, name := range []string{runTCP, runTLS} {
-		with(name, func(k Result) []goal {
-			return []goal{{name + ": ≤ 16 kB each", perEach(k), each(k) <= 16000 && k.Accepted == k.Offered || name == runTLS}}
-		})
-	}
+	with(runTCP, func(k Result) []goal {
+		return []goal{{runTCP + ": ≤ 16 kB each", perEach(k), each(k) <= 16000 && k.Accepted == k.Offered}}
+	})
+	with(runTLS, func(k Result) []goal { // how large they are is told, and has no bound
+		return []goal{{runTLS + ": all of them served", perEach(k), k.Accepted == k.Offered}}
+	})
 	with(runPipelined, func(k Result) []goal {
 		return []goal{{
 			runPipelined + ", in a call: all answered, none out of turn", fmt.Sprintf("%d in %.2f s, %d out of turn", k.Accepted, k.Seconds, k.Inversions),

@@ -56,6 +56,9 @@ func (cmd *callCmd) Validate() error {
 	if i := strings.IndexFunc(cmd.DTMF, func(r rune) bool { return !strings.ContainsRune("0123456789*#ABCD", r) }); i >= 0 {
 		return fmt.Errorf("--dtmf: %q is no key; 0 to 9, *, #, A to D are", cmd.DTMF[i:i+1])
 	}
+	if need := phone.KeyTime(len(cmd.DTMF)); need > cmd.For {
+		return fmt.Errorf("--dtmf: %d keys take %v, which is longer than --for %v", len(cmd.DTMF), need, cmd.For)
+	}
 	return nil
 }
 

@@ -245,6 +245,7 @@ func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
 		{"call 1000", `confbridge: call: "1000" is not of the form sip:1000@127.0.0.1:5060 (see confbridge call --help)` + "\n"},
 		{"call sip:1@a --ptime 50", `confbridge: call: --ptime: 50 is not 10, 20, 30, 40 or 60 (see confbridge call --help)` + "\n"},
 		{"call sip:1@a --dtmf 12x", `confbridge: call: --dtmf: "x" is no key; 0 to 9, *, #, A to D are (see confbridge call --help)` + "\n"},
+		{"call sip:1@a --dtmf 123456789 --for 3s", "confbridge: call: --dtmf: 9 keys take 3.38s, which is longer than --for 3s (see confbridge call --help)\n"},
 		{"call sip:1@a --for 0s", "confbridge: call: --for: 0s is not a time to stay (see confbridge call --help)\n"},
 	}
 	for _, tt := range tests {

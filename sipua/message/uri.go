@@ -29,6 +29,13 @@ func (u URI) Shown() URI {
 	return u
 }
 
+// Requested returns the URI as it can be a Request-URI: without a method and headers (RFC 3261 §19.1.1, table 1). What they would put into
+// the request is not taken (§19.1.5).
+func (u URI) Requested() URI {
+	u.Params, u.Headers = u.Params.Without("method"), ""
+	return u
+}
+
 // UserText is the user part without its escapes; for a tel URI it is the number without visual separators. It may hold
 // any octet, also NUL, CR and LF.
 func (u URI) UserText() string {

@@ -179,6 +179,44 @@ func TestAMixerThatIsLateOnceRefusesNobody(t *testing.T) {
 	}
 }
 
+// The machine may be so busy with something else that the mixer is late at each look. A bridge with few calls refuses none of them for that: it is
+// not they that make it late.
+func TestFewCallsAreTakenHoweverLateTheMixerIs(t *testing.T) {
+	for name, row := range map[string]struct {
+		each  int
+		every time.Duration
+	}{"one in two seconds": {1, 2 * time.Second}, "ten a second": {1, 100 * time.Millisecond}, "fifty at once": {50, time.Second}, "fifty a second": {5, 100 * time.Millisecond}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ticks := uint64(0)
+				g := New(Config{Late: func() uint64 { ticks++; return ticks }})
+				for range 100 {
+					want(t, "each time", three(offer(g, row.each, message.Invite, a)), three(row.each, 0, 0))
+					for range row.each {
+						g.Release(a)
+					}
+					time.Sleep(row.every)
+				}
+			})
+		})
+	}
+}
+
+// Looks that are far apart say nothing of the last second.
+func TestLateNowAndThenIsNotLateForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ticks := uint64(0)
+		g := New(Config{Late: func() uint64 { ticks++; return ticks }})
+		for range 20 {
+			want(t, "each time", three(offer(g, 200, message.Invite, a)), three(200, 0, 0))
+			for range 200 {
+				g.Release(a)
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+	})
+}
+
 func TestWhoIsExemptHasNoLimitOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := New(Config{Rate: 1, Burst: 1, MaxHalfOpen: 50, MaxHalfOpenPerSource: 1, Exempt: func(x netip.Addr) bool { return x == a }})

@@ -17,7 +17,7 @@ type pace struct {
 	rate    float64 // of those a second, smoothed over about a second: what the bridge is able to
 	refused int64   // when somebody was refused last, ns
 	slowed  int64   // when limit was lowered last, ns
-	lately  uint    // the last looks, a bit each: 1 found the mixer late
+	lately  uint    // the last second, a bit for each lookEvery of it: 1 where a look found the mixer late
 	looked  int64
 }
 
@@ -28,11 +28,12 @@ const (
 	growth     = 1.03
 	growthNear = 1.005
 	slowEvery  = 500 * time.Millisecond
-	// least is what is always taken; quiet is how long nobody is refused before the bound is lifted.
+	// least is what is always taken, each second, also all at once: a bridge that is called seldom refuses nobody because the machine is busy with
+	// something else, nor does it refuse the INVITE that made it look. quiet is how long nobody is refused before the bound is lifted.
 	least = 50.0
 	quiet = 5 * time.Second
-	// persistent is in how many of the last looks, about a second of them, the mixer must have been late before a bound is set at all: something
-	// else on the machine may hold everything up for 60 ms, and is gone then; too many calls stay.
+	// persistent is how many looks of the last second must have found the mixer late before a bound is set at all: something else on the machine
+	// may hold everything up for 60 ms, and is gone then; too many calls stay.
 	persistent, lastLooks = 3, 10
 )
 
@@ -42,8 +43,9 @@ func (p *pace) look(now int64, late bool) {
 		share := min(1, span/min(1, time.Duration(now).Seconds()))
 		p.rate += share * (float64(p.served)/span - p.rate)
 	}
+	// Whoever is called seldom looks seldom: what an older look has found is not of the last second.
+	p.lately = p.lately << max(1, (now-p.looked)/int64(lookEvery)) & (1<<lastLooks - 1)
 	p.served, p.looked = 0, now
-	p.lately = p.lately << 1 & (1<<lastLooks - 1)
 	if late {
 		p.lately |= 1
 	}
@@ -54,7 +56,7 @@ func (p *pace) look(now int64, late bool) {
 		if p.limit > 0 {
 			from = min(p.limit, p.rate)
 		} else {
-			p.tokens, p.filled = 0, now // what was not asked for before there was a bound is not saved up
+			p.tokens, p.filled = least, now // no more of what was not asked for before there was a bound
 		}
 		p.limit, p.ceiling, p.slowed = max(least, slower*from), from, now
 	case late || p.limit == 0: // late and slow: what waits is being served
@@ -70,7 +72,7 @@ func (p *pace) look(now int64, late bool) {
 // pass says whether an INVITE may be taken.
 func (p *pace) pass(now int64) bool {
 	if p.limit > 0 {
-		p.tokens = min(max(1, p.limit/10), p.tokens+p.limit*time.Duration(now-p.filled).Seconds())
+		p.tokens = min(max(least, p.limit/10), p.tokens+p.limit*time.Duration(now-p.filled).Seconds())
 		p.filled = now
 		if p.tokens < 1 {
 			p.refused = now

@@ -44,6 +44,14 @@ const (
 	keyEvery      = 320 * time.Millisecond
 )
 
+// KeyTime is how long a call must last for so many Digits to be pressed, each for its whole time.
+func KeyTime(digits int) time.Duration {
+	if digits == 0 {
+		return 0
+	}
+	return firstKeyAfter + time.Duration(digits)*keyEvery
+}
+
 // Phone is one call's handset.
 type Phone struct {
 	cfg Config

@@ -95,7 +95,7 @@ type Trunk struct {
 	// Registered says that we register there: what comes in by that registration (Source.Registered) is the trunk's without
 	// another proof.
 	Registered bool
-	// Transport is what calls to the trunk prefer: UDP, TCP, TLS, WS, WSS, SCTP; empty: what RFC 3263 finds.
+	// Transport is what requests to the trunk prefer: UDP, TCP, TLS, WS, WSS, SCTP; empty: what RFC 3263 finds.
 	Transport string
 	// Terms are what holds for its calls.
 	Terms

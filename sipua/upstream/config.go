@@ -148,7 +148,7 @@ func sipURI(s string) (message.URI, error) {
 	if err == nil && (!u.IsSIP() || u.Host == "") {
 		err = fmt.Errorf("%q is no SIP URI", s)
 	}
-	return u, err
+	return u.Requested(), err
 }
 
 // plan is a registration's URIs.
@@ -164,7 +164,7 @@ func (r Registration) plan() (plan, error) {
 	if p.registrar, err = sipURI(r.Registrar); err != nil {
 		return p, fmt.Errorf("registrar: %w", err)
 	}
-	p.registrar.User, p.registrar.Password, p.registrar.Headers = "", "", "" // RFC 3261 §10.2
+	p.registrar.User, p.registrar.Password = "", "" // RFC 3261 §10.2
 	if r.Proxy != "" {
 		if p.proxy, err = sipURI(r.Proxy); err != nil {
 			return p, fmt.Errorf("proxy: %w", err)

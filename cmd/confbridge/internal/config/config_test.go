@@ -168,12 +168,19 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"a rule that is none", "sip:\n  trunks: [{name: a, networks: [10.0.0.1], rewrite: [\"123\"]}]\n", []string{
 			`c.yaml:2:54: sip.trunks[0].rewrite[0]: "123" is not FROM -> TO, like +49301234* -> *`,
 		}},
+		{"a transport that is none", "sip:\n  trunks: [{name: a, networks: [10.0.0.1], transport: TCP}]\n", []string{
+			`c.yaml:2:55: sip.trunks[0].transport: "TCP" is not one of udp, tcp, tls, ws, wss, sctp`,
+		}},
 		{"a certificate without its key", "sip:\n  tls: {certificate: config_test.go}\n", []string{
 			"c.yaml:2:22: sip.tls: certificate and key belong together",
 		}},
 		{"a certificate that is not there", "sip:\n  tls: {certificate: none.pem, key: none.pem}\n", []string{
 			`c.yaml:2:22: sip.tls.certificate: "none.pem" cannot be read: no such file or directory`,
 			`c.yaml:2:37: sip.tls.key: "none.pem" cannot be read: no such file or directory`,
+		}},
+		{"one more certificate, without its key", "sip:\n  tls: {more: [{certificate: none.pem}]}\n", []string{
+			`c.yaml:2:16: sip.tls.more[0].key: is missing`,
+			`c.yaml:2:30: sip.tls.more[0].certificate: "none.pem" cannot be read: no such file or directory`,
 		}},
 		{"a network that is none", "sip:\n  external_networks: [10.0.0.0/33]\n", []string{
 			`c.yaml:2:23: sip.external_networks[0]: "10.0.0.0/33" is not a network, like 192.0.2.0/24, nor an address`,
@@ -190,7 +197,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:5:12: sip.trunks[1].name: is missing",
 			`c.yaml:5:14: sip.trunks[1].calls: "0" is not a number from 1 to 100000`,
 			"c.yaml:6:7: sip.trunks[1].nope: no such key; there are name, networks, tls_names, users, algorithms, trusted, rooms, " +
-				"number_from, rewrite, calls, calls_per_second, codecs, register, ping",
+				"number_from, rewrite, calls, calls_per_second, codecs, transport, register, ping",
 		}},
 		{"two trunks of one name", "sip:\n  trunks: [{name: a, networks: [10.0.0.1]}, {name: a, networks: [10.0.0.2]}]\n", []string{
 			`c.yaml:2:45: sip.trunks[1]: there is another trunk of the name "a"`,
@@ -308,7 +315,7 @@ func TestFormatIsReadAsItWas(t *testing.T) {
 // trunksYAML has every key of a trunk.
 const trunksYAML = `sip:
   listen: [{url: "tls://0.0.0.0:5061", advertise: sip.example.com}, "udp://0.0.0.0:5060"]
-  tls: {clients: none}
+  tls: {more: [{certificate: config_test.go, key: sip.go}, {certificate: load.go, key: keys.go}]}
   external_networks: [192.0.2.0/24, "!2001:db8::1"]
   origins: ["https://a.example"]
   ring: 2s
@@ -328,6 +335,7 @@ const trunksYAML = `sip:
       calls: 100
       calls_per_second: 2.5
       codecs: [pcma, OPUS, l16]
+      transport: tcp
       register: {registrar: "sip:carrier.example", address: "sip:bridge@carrier.example", user: bridge, password: "env:SECRET",
         contact: b, expires: 10m, proxy: "sip:proxy.carrier.example;lr"}
       ping: {uri: "sip:carrier.example", interval: 30s}
@@ -348,14 +356,14 @@ func TestTrunksAreRead(t *testing.T) {
 			{Transport: "udp", Addr: netip.MustParseAddrPort("0.0.0.0:5060")},
 		},
 		ExternalNetworks: []string{"192.0.2.0/24", "!2001:db8::1/128"},
-		TLS:              TLS{Clients: "none"},
+		TLS:              TLS{Clients: "none", More: []KeyPair{{"config_test.go", "sip.go"}, {"load.go", "keys.go"}}},
 		Origins:          []string{"https://a.example"},
 		Ring:             2 * time.Second, SessionExpires: 10 * time.Minute, Anonymous: "reject", Realm: "example.com",
 		Algorithms: []string{"MD5"}, Limits: Limits{7, 8, 9, 10, 11, 12},
 		Trunks: []Trunk{{
 			Name: "carrier", Networks: []netip.Prefix{prefix("203.0.113.0/24")}, TLSNames: []string{"sip.carrier.example"}, Trusted: true,
 			Rooms: []string{"1000", "2*"}, NumberFrom: "diversion", Rewrite: []string{"+49301234* -> *"}, Calls: 100, CallsPerSecond: 2.5,
-			Codecs: []string{"PCMA", "opus", "L16"},
+			Codecs: []string{"PCMA", "opus", "L16"}, Transport: "tcp",
 			Register: Register{
 				Registrar: "sip:carrier.example", Address: "sip:bridge@carrier.example", User: "bridge", Password: "two", Contact: "b",
 				Expires: 10 * time.Minute, Proxy: "sip:proxy.carrier.example;lr",

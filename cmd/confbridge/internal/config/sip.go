@@ -48,11 +48,16 @@ type Limits struct {
 type TLS struct {
 	// Certificate and Key are PEM files; both empty: one is made in data_dir when tls:// or wss:// is listened on.
 	Certificate, Key string
+	// More are for other names: who connects gets that of the name it asks for (SNI), or the first.
+	More []KeyPair
 	// CA is a PEM file of the authorities that peers' certificates must come from; empty: the system's.
 	CA string
 	// Clients says whether callers show a certificate: none, optional or required.
 	Clients string
 }
+
+// KeyPair is a certificate and its key, as PEM files.
+type KeyPair struct{ Certificate, Key string }
 
 // Listener is one transport address, as "udp://0.0.0.0:5060". Port 0 takes any free one.
 type Listener struct {
@@ -120,6 +125,10 @@ func sipKeys() []key {
 		},
 		fileKey("sip.tls.certificate", func(c *Config) *string { return &c.SIP.TLS.Certificate }),
 		fileKey("sip.tls.key", func(c *Config) *string { return &c.SIP.TLS.Key }),
+		recordKey("sip.tls.more", func(c *Config) *[]KeyPair { return &c.SIP.TLS.More }, []field[KeyPair]{
+			fileField("certificate", func(p *KeyPair) *string { return &p.Certificate }),
+			fileField("key", func(p *KeyPair) *string { return &p.Key }),
+		}),
 		fileKey("sip.tls.ca", func(c *Config) *string { return &c.SIP.TLS.CA }),
 		{
 			path: "sip.tls.clients",
@@ -258,6 +267,15 @@ func fileKey(path string, at func(*Config) *string) key {
 		path: path,
 		set:  func(c *Config, s string) error { *at(c) = s; return checkReadable(s) },
 		get:  func(c *Config) string { return strconv.Quote(*at(c)) },
+	}
+}
+
+// fileField is fileKey in a list of mappings, where it is needed.
+func fileField[T any](name string, at func(*T) *string) field[T] {
+	return field[T]{
+		name: name, needed: true,
+		set: func(r *T, s string) error { *at(r) = s; return checkReadable(s) },
+		get: func(r *T) string { return strconv.Quote(*at(r)) },
 	}
 }
 

@@ -33,8 +33,10 @@ type Trunk struct {
 	// CallsPerSecond bounds new calls; 0 means no bound.
 	CallsPerSecond float64
 	Codecs         []string // in order of preference; none means those of Media
-	Register       Register
-	Ping           Ping
+	// Transport is what the bridge's own requests to it go by where their URI names none: udp, tcp, tls, ws, wss or sctp; empty: as DNS has it.
+	Transport string
+	Register  Register
+	Ping      Ping
 }
 
 // User is a name and password for digest authentication.
@@ -132,6 +134,14 @@ func trunkFields() []field[Trunk] {
 			},
 		},
 		listField("codecs", func(t *Trunk) *[]string { return &t.Codecs }, addCodec, strings.Clone),
+		{
+			name: "transport",
+			set: func(t *Trunk, s string) error {
+				t.Transport = s
+				return oneOf(s, "udp", "tcp", "tls", "ws", "wss", "sctp")
+			},
+			get: func(t *Trunk) string { return t.Transport },
+		},
 		uriField("register.registrar", func(t *Trunk) *string { return &t.Register.Registrar }),
 		uriField("register.address", func(t *Trunk) *string { return &t.Register.Address }),
 		textField("register.user", func(t *Trunk) *string { return &t.Register.User }),

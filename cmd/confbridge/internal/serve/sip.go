@@ -12,6 +12,7 @@ import (
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/sipua"
+	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/transport"
 	"github.com/confbridge/confbridge/sipua/trunk"
 	"github.com/confbridge/confbridge/sipua/upstream"
@@ -40,6 +41,9 @@ func sipConfig(cfg config.Config, log *slog.Logger) (sipua.Config, error) {
 		CertFile: cfg.SIP.TLS.Certificate, KeyFile: cfg.SIP.TLS.Key, CAFile: cfg.SIP.TLS.CA, ClientAuth: cfg.SIP.TLS.Clients,
 		SelfSignedDir: filepath.Join(cfg.DataDir, "tls"),
 	}
+	for _, p := range cfg.SIP.TLS.More {
+		c.Transport.TLS.More = append(c.Transport.TLS.More, transport.KeyPair{CertFile: p.Certificate, KeyFile: p.Key})
+	}
 	c.Trunks = trunk.Config{
 		Anonymous: trunk.Policy(cfg.SIP.Anonymous), Realm: cfg.SIP.Realm, Algorithms: algorithms(cfg.SIP.Algorithms), Log: log,
 	}
@@ -56,7 +60,7 @@ func sipConfig(cfg config.Config, log *slog.Logger) (sipua.Config, error) {
 
 func trunkConfig(t config.Trunk) (trunk.Trunk, error) {
 	out := trunk.Trunk{
-		Name: t.Name, Networks: t.Networks, TLSNames: t.TLSNames,
+		Name: t.Name, Networks: t.Networks, TLSNames: t.TLSNames, Transport: t.Transport,
 		Terms: trunk.Terms{
 			Trusted: t.Trusted, Rooms: t.Rooms, NumberFrom: trunk.NumberSource(t.NumberFrom),
 			MaxCalls: t.Calls, CallsPerSecond: t.CallsPerSecond, Codecs: t.Codecs,
@@ -103,6 +107,11 @@ func algorithms(names []string) []trunk.Algorithm {
 // keepAlive adds what a trunk wants of us from our side: a registration, pings.
 func keepAlive(c *upstream.Config, t config.Trunk) {
 	if r := t.Register; r.Registrar != "" {
+		if r.Proxy != "" {
+			r.Proxy = preferring(r.Proxy, t.Transport)
+		} else {
+			r.Registrar = preferring(r.Registrar, t.Transport)
+		}
 		c.Registrations = append(c.Registrations, upstream.Registration{
 			Name: t.Name, Registrar: r.Registrar, Address: r.Address, Proxy: r.Proxy,
 			User: r.User, Password: r.Password, Contact: r.Contact, Expires: r.Expires,
@@ -110,9 +119,19 @@ func keepAlive(c *upstream.Config, t config.Trunk) {
 	}
 	if p := t.Ping; p.URI != "" {
 		c.Pings = append(c.Pings, upstream.Ping{
-			Name: t.Name, URI: p.URI, Interval: p.Interval, User: t.Register.User, Password: t.Register.Password,
+			Name: t.Name, URI: preferring(p.URI, t.Transport), Interval: p.Interval, User: t.Register.User, Password: t.Register.Password,
 		})
 	}
+}
+
+// preferring is a URI that names the transport, where it has named none. A sips URI stays as it is: it goes by TLS.
+func preferring(uri, transport string) string {
+	u, err := message.ParseURI(uri)
+	if err != nil || transport == "" || u.Scheme != "sip" || u.Params.Has("transport") {
+		return uri
+	}
+	u.Params = u.Params.With("transport", transport)
+	return u.String()
 }
 
 // trunks shows the API what the SIP server knows of its trunks.

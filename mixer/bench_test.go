@@ -72,10 +72,3 @@ func BenchmarkVAD(b *testing.B) {
 		})
 	}
 }
-
-func BenchmarkCrossfade(b *testing.B) {
-	x, y, dst := sine(440, 9000, 8000, 0, 160), sine(300, 9000, 8000, 0, 160), make([]int16, 160)
-	for b.Loop() {
-		Crossfade(dst, x, y)
-	}
-}

@@ -73,13 +73,6 @@ func BenchmarkVAD(b *testing.B) {
 	}
 }
 
-func BenchmarkCrossfade(b *testing.B) {
-	x, y, dst := sine(440, 9000, 8000, 0, 160), sine(300, 9000, 8000, 0, 160), make([]int16, 160)
-	for b.Loop() {
-		Crossfade(dst, x, y)
-	}
-}
-
 // BenchmarkVoice is what a leg costs in one frame of 20 ms at 8000 Hz between its decoder and the mix, with everything on.
 func BenchmarkVoice(b *testing.B) {
 	const legs = 100

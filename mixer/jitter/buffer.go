@@ -88,7 +88,8 @@ func New(cfg Config) *Buffer {
 	if cfg.ClockRateHz > 16000 {
 		chunkBytes = 128
 	}
-	b.store.init(chunkBytes)
+	b.init(chunkBytes)
+	b.path.limit = b.max * 3 / 4
 	b.path.forget()
 	return b
 }
@@ -163,7 +164,7 @@ func (b *Buffer) had(arrival, earliest time.Duration) time.Duration {
 	if wait <= 0 {
 		return earliest
 	}
-	return earliest + (wait+tickTime-1)/tickTime*tickTime
+	return earliest + (wait + tickTime - 1).Truncate(tickTime)
 }
 
 // Repairs says whether a packet that was lost can be had from the one after it. Then it may be worth the delay to wait for

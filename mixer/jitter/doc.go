@@ -37,7 +37,7 @@
 //
 // A moment at which many packets come late together, a stall, changes little in the histogram, and is no reason to have
 // everybody wait from then on. But when it happens again within 10 s, a third one is expected as long as twice the time
-// between them has not passed, and waited for.
+// between them has not passed, and waited for. The aim is never more than three quarters of Config.Max over the least transit.
 //
 // # How the delay comes to the aim
 //

@@ -105,10 +105,11 @@ func (b *Buffer) start() bool {
 // once, and packets that are no whole number of ticks begin anywhere in them.
 func (b *Buffer) foresee(f *slot) {
 	d := b.time(int64(f.samples))
-	for i := range time.Duration(8) {
-		tick := b.had(f.arrival+i*d, b.grid)
-		b.path.note(tick, b.transit(tick, f.ts)-i*d, max(d, tickTime/2))
-		if (i+1)*d%tickTime == 0 {
+	after := time.Duration(0)
+	for range 8 {
+		tick := b.had(f.arrival+after, b.grid)
+		b.path.note(tick, b.transit(tick, f.ts)-after, max(d, tickTime/2))
+		if after += d; after%tickTime == 0 {
 			return
 		}
 	}

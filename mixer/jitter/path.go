@@ -21,6 +21,7 @@ const (
 // timestamp. Sound heard so long after its timestamp has its packet in time. The sender's clock is not ours, so only
 // differences of transits mean something; all that a tick rounds up is in them.
 type path struct {
+	limit  time.Duration // of the aim over the least transit
 	delays histogram
 	tick   time.Duration // the tick of what was noted last
 	worst  time.Duration // and the greatest transit of those that it brought
@@ -40,12 +41,12 @@ type spikes struct {
 	began, ended time.Duration // of the last one
 	missed       time.Duration // what it has held up
 	height       time.Duration // its greatest transit
-	before       time.Duration // that of the one before
+	before       time.Duration // those of the ones before: the greatest, less a little for each that was not as great
 	every        time.Duration // the longest time between two, 0 where there was but one
 }
 
 func (p *path) forget() {
-	*p = path{}
+	*p = path{limit: p.limit}
 	p.delays.clear()
 }
 
@@ -99,10 +100,11 @@ func (p *path) target(now time.Duration) time.Duration {
 		}
 		p.aim = min(best, most)
 	}
+	aim := p.aim
 	if p.spikes.expected(now) {
-		return max(p.aim, p.spikes.height, p.spikes.before)
+		aim = max(aim, p.spikes.height, p.spikes.before)
 	}
-	return p.aim
+	return min(aim, p.delays.least()+p.limit)
 }
 
 // enough is the transit down to which the delay may shrink at the time now.
@@ -125,8 +127,11 @@ func (s *spikes) note(now, value, d time.Duration) {
 		*s = spikes{began: now, height: value}
 	case now-s.began > spikeTime:
 		if s.missed >= spikeLeast {
+			if s.every == 0 {
+				s.before = s.height
+			}
 			s.every = max(s.every, now-s.began)
-			s.before = s.height
+			s.before = max(s.height, s.before-(s.before-s.height)/4)
 		}
 		s.began, s.missed, s.height = now, 0, value
 	}

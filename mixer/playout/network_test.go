@@ -44,7 +44,7 @@ type hearing struct {
 }
 
 // at20 rounds down to a tick.
-func at20(t time.Duration) time.Duration { return t / mixer.FrameDuration * mixer.FrameDuration }
+func at20(t time.Duration) time.Duration { return t.Truncate(mixer.FrameDuration) }
 
 // run listens for d.
 func (n network) run(t testing.TB, d time.Duration) *hearing {
@@ -74,6 +74,7 @@ func (n network) run(t testing.TB, d time.Duration) *hearing {
 	samples := int(int64(n.ptime) * int64(r.rateHz) / int64(time.Second))
 	units := int(int64(n.ptime) * int64(n.format.ClockRateHz) / int64(time.Second))
 	pcm := make([]int16, samples)
+	var scratch [codec.MaxPayloadBytes]byte
 	seq := uint16(65000)
 	packet := func(i int, sent time.Duration) {
 		for k := range pcm {
@@ -85,11 +86,11 @@ func (n network) run(t testing.TB, d time.Duration) *hearing {
 		if n.silent != nil && n.silent(i, sent) {
 			return
 		}
-		payload := make([]byte, codec.MaxPayloadBytes)
-		size, err := enc.Encode(payload, pcm)
+		size, err := enc.Encode(scratch[:], pcm)
 		if err != nil {
 			t.Fatal(err)
 		}
+		payload := slices.Clone(scratch[:size])
 		come := []time.Duration{sent}
 		if n.arrives != nil {
 			come = n.arrives(i, sent)
@@ -99,7 +100,7 @@ func (n network) run(t testing.TB, d time.Duration) *hearing {
 		}
 		for _, at := range come {
 			flying = append(flying, arrival{at, jitter.Packet{
-				Sequence: seq, Timestamp: 1<<32 - 90000 + uint32(i*units), Samples: units, Arrival: start.Add(at), Payload: payload[:size],
+				Sequence: seq, Timestamp: 1<<32 - 90000 + uint32(i*units), Samples: units, Arrival: start.Add(at), Payload: payload,
 			}})
 		}
 		seq++
@@ -207,7 +208,8 @@ func speak(rateHz int, pauses bool) func(int) int16 {
 			phase += (120 + 25*math.Sin(2*math.Pi*0.7*t) + 10*math.Sin(2*math.Pi*2.3*t)) / float64(rateHz)
 			v := 0.0
 			for h := 1.0; h <= 20; h++ {
-				formant := 1/(1+math.Pow((h*120-500-200*math.Sin(2*math.Pi*1.1*t))/200, 2)) + 0.4/(1+math.Pow((h*120-1700)/300, 2))
+				first, second := (h*120-500-200*math.Sin(2*math.Pi*1.1*t))/200, (h*120-1700)/300
+				formant := 1/(1+first*first) + 0.4/(1+second*second)
 				v += formant * math.Sin(2*math.Pi*h*phase+0.7*h*h) // no pulses: they would pass for clicks
 			}
 			hiss = 0.6*hiss + 0.4*rnd.NormFloat64()

@@ -30,7 +30,7 @@ func (b *background) floor() float64 {
 // least is the least of all windows.
 func (b *background) least() float64 {
 	least := b.floors[0]
-	for _, f := range b.floors[1:b.filled] {
+	for _, f := range b.floors[1:max(b.filled, 1)] {
 		least = min(least, f)
 	}
 	return least

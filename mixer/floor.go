@@ -50,14 +50,15 @@ const (
 )
 
 const (
-	floorHoldTicks   = 8    // 160 ms that a loud frame keeps a seat which the VAD has not confirmed
-	floorGapTicks    = 4    // 80 ms that are not loud are the end of a word
-	floorDipDB       = 10   // and so is a syllable's end this far below the speaker's level
-	floorExcessTicks = 100  // 2 s: the longest that there are more voices than seats
+	floorHoldTicks   = 8   // 160 ms that a loud frame keeps a seat which the VAD has not confirmed
+	floorGapTicks    = 7   // 140 ms that are not loud are the end of a word
+	floorHasteTicks  = 100 // 2 s of more voices than seats: a syllable's end, this far below the speaker's level, has to do as well
+	floorDipDB       = 10
+	floorExcessTicks = 200  // 4 s: the longest that there are more voices than seats
 	floorLouderDB    = 4    // that somebody who was sent away must have over the weakest
 	floorRise        = 0.12 // of a louder frame in the level: 160 ms
 	floorFall        = 0.04 // of a quieter one: half a second
-	floorLineTicks   = 25   // half a second without any sound: there is no line to keep
+	floorLineTicks   = 500  // 10 s without any sound: there is no line to keep
 
 	dominantShare  = 1.0 / 50 // of a new frame in the activity: 1 s to 63 %
 	dominantLeast  = 0.4      // a second of speech, half a second without any pause
@@ -102,9 +103,9 @@ func (s *Speaker) hear(levelDB float64) {
 	s.quiet = 0
 }
 
-// betweenWords says that s can be cut off here.
-func (s *Speaker) betweenWords() bool {
-	return s.quiet >= floorGapTicks || s.quiet > 0 && s.claim.LevelDB < s.levelDB-floorDipDB
+// betweenWords says that s can be cut off here; in haste after less of a pause.
+func (s *Speaker) betweenWords(haste bool) bool {
+	return s.quiet >= floorGapTicks || haste && (s.quiet > 0 || s.claim.LevelDB < s.levelDB-floorDipDB)
 }
 
 // Mixed says whether s is in this tick's mix.
@@ -184,7 +185,7 @@ func (f *Floor) sendAway(speakers []*Speaker, seated, talkers int) {
 		return
 	}
 	f.excess++
-	if w := weakest(speakers); w.betweenWords() || f.excess > floorExcessTicks {
+	if w := weakest(speakers); w.betweenWords(f.excess > floorHasteTicks) || f.excess > floorExcessTicks {
 		w.seated, w.sentAway = false, true
 		f.excess = 0
 	}

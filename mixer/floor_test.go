@@ -97,7 +97,7 @@ func TestNewcomerIsMixedAtOnceAndNobodyIsCutInMidWord(t *testing.T) {
 	for _, newcomer := range []float64{-14, -20, -30} {
 		s := newStage(5, 4)
 		word := 0
-		gaps := func(i int) bool { return (word+17*i)%50 >= 44 } // a word of 880 ms, then 120 ms
+		gaps := func(i int) bool { return (word+17*i)%50 >= 41 } // a word of 820 ms, then 180 ms
 		claims := func(last Claim) func(int) Claim {
 			return func(i int) Claim {
 				switch {
@@ -116,7 +116,7 @@ func TestNewcomerIsMixedAtOnceAndNobodyIsCutInMidWord(t *testing.T) {
 			t.Fatalf("%v mixed, want the four who talk", got)
 		}
 		before := s.mixed()
-		for ; word < 400; word++ {
+		for ; word < 600; word++ {
 			s.tick(claims(talk(newcomer)))
 			if word < 203 && !s.floor.Mixed(s.speakers[4]) {
 				t.Fatalf("newcomer at %v dBFS is not mixed in tick %d, want at once", newcomer, word-200)
@@ -142,7 +142,7 @@ func TestNewcomerIsMixedAtOnceAndNobodyIsCutInMidWord(t *testing.T) {
 func TestVoicesWithoutEndAreCutDownToTheSeats(t *testing.T) {
 	s := newStage(12, 4)
 	most := 0
-	for range 1500 { // each has its 2 s as a guest
+	for range 3000 { // each has its 4 s as a guest
 		s.tick(func(i int) Claim { return talk(-20 - float64(i)) })
 		most = max(most, len(s.mixed()))
 	}
@@ -159,10 +159,10 @@ func TestEqualVoicesDoNotTakeTurns(t *testing.T) {
 	s := newStage(10, 4)
 	changes := 0
 	var before []int
-	for tick := range 1500 {
+	for tick := range 3000 {
 		s.tick(func(int) Claim { return talk(-20 + 3*r.NormFloat64()) })
 		now := s.mixed()
-		if tick > 500 && len(now) != len(before) {
+		if tick > 2000 && len(now) != len(before) {
 			changes++
 		}
 		before = now

@@ -18,7 +18,7 @@ type VAD struct {
 	offset float64 // mean of the samples, over the last seconds
 
 	background background
-	before     background // as it was when digital silence began
+	before     float64 // the noise when digital silence began; 0: none was known
 	steady     steadiness
 	noise      float64 // that steady has found last; 0: none yet
 	zeros      int     // frames of digital silence in a row
@@ -72,13 +72,15 @@ func (v *VAD) Observe(frame []int16, rateHz int) (talking bool) {
 func (v *VAD) Silence() (talking bool) {
 	v.level, v.known, v.loud = 0, true, false
 	switch {
-	case v.zeros == 0:
-		v.before = v.background
-		v.background.learn(0)
 	case v.zeros < vadGapFrames:
+		if v.zeros == 0 {
+			v.before = min(v.noise, v.background.least())
+		}
 		v.background.learn(0)
 	case v.zeros == vadGapFrames:
-		v.background = v.before
+		if v.before > 0 {
+			v.background.settle(v.before)
+		}
 		v.steady = steadiness{}
 	}
 	v.zeros = min(v.zeros+1, vadGapFrames+1)

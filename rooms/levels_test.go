@@ -24,7 +24,8 @@ import (
 var g722 = codec.Format{Name: codec.G722, ClockRateHz: 8000, SampleRateHz: 16000}
 
 func TestMixedRoomHearsEverybodyAndWidebandIsWide(t *testing.T) {
-	for _, packet := range []time.Duration{10, 20, 30, 40, 60} {
+	times := []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 30 * time.Millisecond, 40 * time.Millisecond, 60 * time.Millisecond}
+	for at := range times {
 		s := newStage(t, Settings{AGC: true})
 		formats := []codec.Format{pcmu, pcma, g722, opus}
 		low := []float64{437, 823, 1129, 1571}
@@ -38,14 +39,7 @@ func TestMixedRoomHearsEverybodyAndWidebandIsWide(t *testing.T) {
 				return v
 			}
 			// Each leg has a packet time of its own, the first the row's.
-			times := []time.Duration{10, 20, 30, 40, 60}
-			at := 0
-			for j, p := range times {
-				if p == packet {
-					at = j
-				}
-			}
-			leg := newScriptLeg(t, codec.Profile{Format: f, Packet: times[(at+i)%len(times)] * time.Millisecond}, says)
+			leg := newScriptLeg(t, codec.Profile{Format: f, Packet: times[(at+i)%len(times)]}, says)
 			leg.source = uint32(i + 1)
 			legs = append(legs, leg)
 			seat(t, s.state, leg)

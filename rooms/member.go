@@ -114,7 +114,7 @@ func (s *state) patch(m *member, p ParticipantPatch) error {
 		}
 		s.raise(Event{Kind: kind, Participant: after})
 	}
-	before.Muted = after.Muted
+	before.Muted, before.Dominant = after.Muted, after.Dominant // each has an event of its own
 	if after != before {
 		s.raise(Event{Kind: KindUpdated, Participant: after})
 	}

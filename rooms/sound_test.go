@@ -221,16 +221,36 @@ func TestNothingThatChangesClicks(t *testing.T) {
 		do   func(scene)
 		back func(scene)
 	}{
-		{"mute and unmute", Settings{}, func(s scene) { member(s, ParticipantPatch{Muted: ptr(true)}) },
-			func(s scene) { member(s, ParticipantPatch{Muted: ptr(false)}) }},
-		{"gain", Settings{}, func(s scene) { member(s, ParticipantPatch{GainDB: ptr(6.0)}) },
-			func(s scene) { member(s, ParticipantPatch{GainDB: ptr(-12.0)}) }},
-		{"listener and speaker", Settings{AGC: true}, func(s scene) { member(s, ParticipantPatch{Role: ptr(RoleListener)}) },
-			func(s scene) { member(s, ParticipantPatch{Role: ptr(RoleSpeaker)}) }},
-		{"AGC on and off", Settings{}, func(s scene) { s.changeSettings(Settings{AGC: true}) },
-			func(s scene) { s.changeSettings(Settings{}) }},
-		{"noise suppression on and off", Settings{}, func(s scene) { s.changeSettings(Settings{NoiseSuppression: true}) },
-			func(s scene) { s.changeSettings(Settings{}) }},
+		{
+			"mute and unmute",
+			Settings{},
+			func(s scene) { member(s, ParticipantPatch{Muted: ptr(true)}) },
+			func(s scene) { member(s, ParticipantPatch{Muted: ptr(false)}) },
+		},
+		{
+			"gain",
+			Settings{},
+			func(s scene) { member(s, ParticipantPatch{GainDB: ptr(6.0)}) },
+			func(s scene) { member(s, ParticipantPatch{GainDB: ptr(-12.0)}) },
+		},
+		{
+			"listener and speaker",
+			Settings{AGC: true},
+			func(s scene) { member(s, ParticipantPatch{Role: ptr(RoleListener)}) },
+			func(s scene) { member(s, ParticipantPatch{Role: ptr(RoleSpeaker)}) },
+		},
+		{
+			"AGC on and off",
+			Settings{},
+			func(s scene) { s.changeSettings(Settings{AGC: true}) },
+			func(s scene) { s.changeSettings(Settings{}) },
+		},
+		{
+			"noise suppression on and off",
+			Settings{},
+			func(s scene) { s.changeSettings(Settings{NoiseSuppression: true}) },
+			func(s scene) { s.changeSettings(Settings{}) },
+		},
 		{"join and leave of another voice", Settings{}, func(s scene) {
 			s.other.says = voice(8000)
 			seat(t, s.state, s.other)
@@ -250,10 +270,18 @@ func TestNothingThatChangesClicks(t *testing.T) {
 		{"the listener's packet time", Settings{}, func(s scene) {
 			change(s.hear, codec.Profile{Format: pcmu, Packet: 30 * time.Millisecond})(s)
 		}, func(s scene) { change(s.hear, codec.Profile{Format: pcmu, Packet: 40 * time.Millisecond})(s) }},
-		{"the listener's codec", Settings{}, func(s scene) { change(s.hear, codec.Profile{Format: pcma})(s) },
-			func(s scene) { change(s.hear, pcmuProfile())(s) }},
-		{"the number of talkers", Settings{MaxTalkers: 2}, func(s scene) { s.changeSettings(Settings{MaxTalkers: 1}) },
-			func(s scene) { s.changeSettings(Settings{MaxTalkers: AllTalkers}) }},
+		{
+			"the listener's codec",
+			Settings{},
+			func(s scene) { change(s.hear, codec.Profile{Format: pcma})(s) },
+			func(s scene) { change(s.hear, pcmuProfile())(s) },
+		},
+		{
+			"the number of talkers",
+			Settings{MaxTalkers: 2},
+			func(s scene) { s.changeSettings(Settings{MaxTalkers: 1}) },
+			func(s scene) { s.changeSettings(Settings{MaxTalkers: AllTalkers}) },
+		},
 		{"an Opus listener's packet time, in another room's rate", Settings{}, func(s scene) {
 			s.other.use(t, opus60)
 			seat(t, s.state, s.other)

@@ -27,7 +27,7 @@ const toneAmplitude = 2800
 const muteWithin = 2
 
 func TestEightTones(t *testing.T) {
-	b := startBridge(t, bridge.Config{})
+	b := startBridge(t, bridge.Config{Rooms: "  max_talkers: all\n  agc: false\n"})
 	client := newClient(t)
 	uri := "sip:1000@" + b.UDP
 	guests := make([]*guest, len(toneHz))

@@ -51,6 +51,8 @@ type Config struct {
 	HEP string
 	// SIP has more lines of the section sip, each indented by two spaces.
 	SIP string
+	// Rooms has more lines of the section rooms, each indented by two spaces.
+	Rooms string
 	// Closed has calls to rooms that nobody made refused.
 	Closed bool
 }
@@ -65,7 +67,7 @@ func (c Config) yaml() string {
 	fmt.Fprintf(&b, "sip:\n  listen: [\"%s\"]\n%s", strings.Join(listen, `", "`), c.SIP)
 	fmt.Fprintf(&b, "api:\n  grpc: 127.0.0.1:0\n  http: 127.0.0.1:0\n")
 	fmt.Fprintf(&b, "data_dir: %q\nlog:\n  level: warn\n", filepath.Join(c.Dir, "data"))
-	fmt.Fprintf(&b, "rooms:\n  on_demand: %t\n", !c.Closed)
+	fmt.Fprintf(&b, "rooms:\n  on_demand: %t\n%s", !c.Closed, c.Rooms)
 	if c.EmptyGrace > 0 {
 		fmt.Fprintf(&b, "  empty_grace: %v\n", c.EmptyGrace)
 	}

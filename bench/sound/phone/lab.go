@@ -24,6 +24,8 @@ const (
 	slotTime  = 500 * time.Microsecond // how often the thread looks for what is to be sent
 	readSlots = 8                      // and after how many of these for what has come
 	firstPort = 46000
+
+	goProcessors = 16
 )
 
 // Lab is many telephones and the thread that sends and receives for them. Its methods are safe for concurrent use.
@@ -33,11 +35,19 @@ type Lab struct {
 	stop  atomic.Bool
 	done  chan struct{}
 
-	mu     sync.Mutex // held by the thread through each slot
+	mu     sync.Mutex // of phones and port; the thread never takes it
 	phones []*Phone
 	port   uint16
+
+	orders chan func() // what the thread is to do between two slots; it never waits for others
+
+	// The thread's, until Close.
+	served []*Phone
 	late   []int32 // how late each slot was begun, µs
 }
+
+// maxOrders is how many orders may wait for the thread.
+const maxOrders = 4096
 
 // Open starts a lab whose telephones call server, for at most last.
 func Open(server netip.AddrPort, last time.Duration) (*Lab, error) {
@@ -45,7 +55,10 @@ func Open(server netip.AddrPort, last time.Duration) (*Lab, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	l := &Lab{zero: time.Now(), agent: agent, done: make(chan struct{}), port: firstPort, late: make([]int32, 0, int(last/slotTime)+1)}
+	l := &Lab{zero: time.Now(), agent: agent, done: make(chan struct{}), orders: make(chan func(), maxOrders), port: firstPort, late: make([]int32, 0, int(last/slotTime)+1)}
+	// The thread needs one of Go's processors whenever it wakes. Where as many goroutines as the machine has processors have
+	// theirs taken away by other programs, it would have to wait for them.
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), goProcessors))
 	go l.run()
 	return l, nil
 }
@@ -85,13 +98,18 @@ func (l *Lab) add(p *Phone) error {
 	l.port = socket.Port() + 2
 	p.socket = socket
 	l.phones = append(l.phones, p)
+	l.orders <- func() { l.served = append(l.served, p) }
 	return nil
 }
 
+// run is the thread. Other goroutines must not have all of Go's processors while they themselves wait for one of the
+// machine's: see Open.
 func (l *Lab) run() {
 	defer close(l.done)
-	runtime.LockOSThread()
-	proc.Prefer()
+	runtime.LockOSThread() // for good: the thread ends with the goroutine
+	if !proc.Realtime() {
+		proc.Prefer()
+	}
 	in := wire.NewInbox()
 	for n := 1; !l.stop.Load(); n++ {
 		due := l.zero.Add(time.Duration(n) * slotTime)
@@ -104,13 +122,14 @@ func (l *Lab) run() {
 }
 
 func (l *Lab) slot(n int, due time.Time, in *wire.Inbox) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	for len(l.orders) > 0 {
+		(<-l.orders)()
+	}
 	if len(l.late) < cap(l.late) {
 		l.late = append(l.late, int32(time.Since(due)/time.Microsecond))
 	}
 	now := time.Now()
-	for i, p := range l.phones {
+	for i, p := range l.served {
 		p.send(now)
 		if (n+i)%readSlots == 0 {
 			p.receive(in)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/confbridge/confbridge/bench/sound/network"
@@ -33,10 +34,12 @@ type Phone struct {
 	timestamp uint32
 	talked    bool
 
-	// The thread's, under the lab's lock.
+	// The thread's; to be read when the lab is closed.
 	queue  []sending
 	heard  []Packet
 	unsent int // packets that the kernel did not take
+
+	last atomic.Int64 // when the last packet came, Unix nanoseconds
 }
 
 // sending is one datagram that is to be sent.
@@ -174,13 +177,14 @@ func (p *Phone) Keys(digits string, path network.Path, at time.Time) {
 	p.enqueue(queue)
 }
 
+// enqueue has the thread send what is in order of time, behind all that it has.
 func (p *Phone) enqueue(queue []sending) {
-	p.lab.mu.Lock()
-	defer p.lab.mu.Unlock()
-	p.queue = append(p.queue, queue...)
-	slices.SortStableFunc(p.queue, func(a, b sending) int { return a.at.Compare(b.at) })
-	if p.heard == nil {
-		p.heard = make([]Packet, 0, 4096)
+	p.lab.orders <- func() {
+		sorted := len(p.queue) == 0 || len(queue) == 0 || !queue[0].at.Before(p.queue[len(p.queue)-1].at)
+		p.queue = append(p.queue, queue...)
+		if !sorted { // the end of one track may be late, and the next begin before it
+			slices.SortStableFunc(p.queue, func(a, b sending) int { return a.at.Compare(b.at) })
+		}
 	}
 }
 
@@ -206,6 +210,7 @@ func (p *Phone) receive(in *wire.Inbox) {
 		for i := range n {
 			data, at := in.Datagram(i)
 			p.heard = append(p.heard, Packet{at, slices.Clone(data)})
+			p.last.Store(at)
 		}
 		if n < wire.Batch {
 			return
@@ -215,10 +220,6 @@ func (p *Phone) receive(in *wire.Inbox) {
 
 // LastArrival is when the last packet came, if one has.
 func (p *Phone) LastArrival() (time.Time, bool) {
-	p.lab.mu.Lock()
-	defer p.lab.mu.Unlock()
-	if len(p.heard) == 0 {
-		return time.Time{}, false
-	}
-	return time.Unix(0, p.heard[len(p.heard)-1].Arrival), true
+	at := p.last.Load()
+	return time.Unix(0, at), at != 0
 }

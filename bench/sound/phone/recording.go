@@ -25,7 +25,8 @@ type mark struct {
 	seconds float64
 }
 
-// Heard decodes what came with the telephone's codec, in the order of the sequence numbers. To be called after the call.
+// Heard decodes what came with the telephone's codec, in the order of the sequence numbers. To be called when the
+// lab is closed.
 func (p *Phone) Heard() (*Recording, error) {
 	f := p.profile.Format
 	decoder, err := codec.NewDecoder(f)

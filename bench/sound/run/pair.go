@@ -29,11 +29,12 @@ type pair struct {
 	toneHz  float64 // said instead of speech, if it is not 0
 	judged  func(p *pair, f *page.File)
 
-	profile codec.Profile
-	track   *phone.Track
-	heard   *phone.Recording
-	failed  error // why there is nothing to judge
-	states  []state
+	profile  codec.Profile
+	track    *phone.Track
+	listener *phone.Phone
+	heard    *phone.Recording
+	failed   error // why there is nothing to judge
+	states   []state
 
 	clean   []float64 // what the codec alone makes of it, coded twice as it is on its way
 	delays  []metric.Delay
@@ -129,11 +130,8 @@ func (p *pair) live(ctx context.Context, b *bench, at time.Time) (err error) {
 			return err
 		}
 	}
-	if err := phone.Wait(ctx, end); err != nil {
-		return err
-	}
-	p.heard, err = listener.Heard()
-	return err
+	p.listener = listener
+	return phone.Wait(ctx, end)
 }
 
 // onBeat is the first time from at on that lies phase behind a tick of the room that a telephone is in: packets come to it with
@@ -193,7 +191,10 @@ func (p *pair) part(pcm []float64, from, to float64) []float64 {
 
 // compare is the part of judging that takes long.
 func (p *pair) compare() {
-	if p.failed == nil && (p.heard == nil || len(p.heard.PCM) == 0) {
+	if p.failed == nil {
+		p.heard, p.failed = p.listener.Heard()
+	}
+	if p.failed == nil && len(p.heard.PCM) == 0 {
 		p.failed = errors.New("nothing was heard")
 	}
 	if p.failed == nil {

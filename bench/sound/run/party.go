@@ -97,20 +97,15 @@ func (p *party) live(ctx context.Context, b *bench, at time.Time) (err error) {
 			return err
 		}
 	}
-	if err := phone.Wait(ctx, at.Add(p.length+time.Second)); err != nil {
-		return err
-	}
-	for _, g := range p.guests {
-		var bad error
-		g.heard, bad = g.phone.Heard()
-		err = errors.Join(err, bad)
-	}
-	return err
+	return phone.Wait(ctx, at.Add(p.length+time.Second))
 }
 
 func (p *party) judge(f *page.File) error {
 	for _, g := range p.guests {
-		if p.failed == nil && (g.heard == nil || len(g.heard.PCM) == 0) {
+		if p.failed == nil {
+			g.heard, p.failed = g.phone.Heard()
+		}
+		if p.failed == nil && len(g.heard.PCM) == 0 {
 			p.failed = fmt.Errorf("%s heard nothing", g.name)
 		}
 	}

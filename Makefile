@@ -100,5 +100,5 @@ demo: build ## three callers talk for 15 s, one records demo.wav
 
 .PHONY: sound
 sound: build ## how the bridge sounds: calls through an impaired network; to docs/sound.md
-	@$(NEED) bench
+	@$(NEED) sound
 	go run ./bench/sound/run

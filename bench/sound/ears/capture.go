@@ -104,6 +104,9 @@ func (c Capture) payloads() ([][]byte, error) {
 	return out, nil
 }
 
+// preSkip is how many samples a player leaves out: libopus's look-ahead (RFC 7845 §4.2).
+const preSkip = 312
+
 // ogg is the payloads of Opus as an Ogg file (RFC 3533, RFC 7845): each packet a page of its own.
 func (c Capture) ogg() ([]byte, error) {
 	payloads, err := c.payloads()
@@ -111,7 +114,7 @@ func (c Capture) ogg() ([]byte, error) {
 		return nil, err
 	}
 	head := append([]byte("OpusHead"), 1, 1)
-	head = binary.LittleEndian.AppendUint16(head, 0)     // nothing to skip: all of it is compared
+	head = binary.LittleEndian.AppendUint16(head, preSkip)
 	head = binary.LittleEndian.AppendUint32(head, 48000) // of the input
 	head = append(head, 0, 0, 0)
 	tags := append([]byte("OpusTags"), 4, 0, 0, 0)

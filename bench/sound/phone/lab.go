@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/confbridge/confbridge/bench/proc"
 	"github.com/confbridge/confbridge/bench/uac"
 	"github.com/confbridge/confbridge/bench/wire"
 )
@@ -102,14 +101,10 @@ func (l *Lab) add(p *Phone) error {
 	return nil
 }
 
-// run is the thread. Other goroutines must not have all of Go's processors while they themselves wait for one of the
-// machine's: see Open.
+// run is the thread.
 func (l *Lab) run() {
 	defer close(l.done)
-	runtime.LockOSThread() // for good: the thread ends with the goroutine
-	if !proc.Realtime() {
-		proc.Prefer()
-	}
+	runtime.LockOSThread()
 	in := wire.NewInbox()
 	for n := 1; !l.stop.Load(); n++ {
 		due := l.zero.Add(time.Duration(n) * slotTime)

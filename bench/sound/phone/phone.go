@@ -193,12 +193,13 @@ func (p *Phone) send(now time.Time) {
 	for len(p.queue) > 0 && !p.queue[0].at.After(now) {
 		s := p.queue[0]
 		p.queue = p.queue[1:]
+		at := time.Now()
 		if !p.socket.Send(s.data) {
 			p.unsent++
 		}
 		// If the thread was late, so was all the telephone: that is not the bridge's delay.
-		if s.track != nil {
-			s.track.entered[s.index] = p.lab.Seconds(time.Now()) - s.delay.Seconds()
+		if s.track != nil && !s.track.sent[s.index] {
+			s.track.entered[s.index], s.track.sent[s.index] = p.lab.Seconds(at)-s.delay.Seconds(), true
 		}
 	}
 }

@@ -3,6 +3,7 @@ package phone
 import (
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/pion/rtp"
 
@@ -86,9 +87,25 @@ func (r *Recording) HeardAt(rateHz int) func(i int) float64 {
 			return 0
 		}
 		at := float64(i) / float64(rateHz)
-		sample := int(at * float64(r.RateHz))
+		sample := int(at*float64(r.RateHz) + 1e-6)
 		k := sort.Search(len(r.marks), func(k int) bool { return r.marks[k].sample > sample })
 		m := r.marks[max(k-1, 0)]
 		return m.seconds + at - float64(m.sample)/float64(r.RateHz)
 	}
 }
+
+// Received are all RTP packets of the telephone's codec as they came, each once, in the order of their sequence numbers. To be called
+// when the lab is closed.
+func (p *Phone) Received() []Packet {
+	var out []Packet
+	for _, in := range p.packets(payloadType(p.profile.Format)) {
+		data, err := in.Marshal()
+		if err == nil { // what was parsed can be written
+			out = append(out, Packet{in.arrival, data})
+		}
+	}
+	return out
+}
+
+// Time is when the packet came.
+func (p Packet) Time() time.Time { return time.Unix(0, p.Arrival) }

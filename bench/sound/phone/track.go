@@ -42,6 +42,7 @@ type Track struct {
 	sendings []network.Sending
 	begun    float64   // lab seconds at which the first packet goes in
 	entered  []float64 // and each of them; as planned, until it was sent
+	sent     []bool
 }
 
 // NewTrack codes pcm and sends it through path.
@@ -50,7 +51,7 @@ func NewTrack(p codec.Profile, pcm []float64, path network.Path) (*Track, error)
 	if err != nil {
 		return nil, err
 	}
-	t := &Track{Profile: p, PCM: pcm, payloads: payloads, entered: make([]float64, len(payloads))}
+	t := &Track{Profile: p, PCM: pcm, payloads: payloads, entered: make([]float64, len(payloads)), sent: make([]bool, len(payloads))}
 	t.sendings, t.Lost = path.Schedule(len(payloads), p.PacketTime())
 	for i := range t.entered {
 		t.entered[i] = float64(i) * p.PacketTime().Seconds() / (1 + path.SkewPPM*1e-6)
@@ -72,7 +73,7 @@ func (t *Track) SaidAt(rateHz int) func(i int) float64 {
 	packet := t.Profile.PacketTime().Seconds()
 	return func(i int) float64 {
 		at := float64(i) / float64(rateHz)
-		k := min(int(at/packet), len(t.entered)-1)
+		k := min(int(at/packet+1e-9), len(t.entered)-1)
 		return t.entered[k] + at - float64(k)*packet
 	}
 }

@@ -53,22 +53,16 @@ type bench struct {
 	participants confbridgev1.ParticipantServiceClient
 }
 
-// start runs a bridge of its own, on free ports of the loopback. Where it may, the bridge goes before all other work on the
-// machine, as the telephones do: what is measured is the bridge, not its neighbours.
+// start runs a bridge of its own, on free ports of the loopback. Where they may, the bridge and the telephones go before all
+// other work on the machine until stop: what is measured is the bridge, not its neighbours.
 func start(ctx context.Context, binary, dir string) (*bench, error) {
+	if !proc.Realtime(true) {
+		fmt.Fprintln(os.Stderr, "no precedence is to be had: other work on this machine will be heard")
+	}
 	b := &bench{}
 	var err error
-	started := make(chan struct{})
-	go func() {
-		defer close(started)
-		runtime.LockOSThread() // for good: the thread, whose precedence the bridge inherits, ends with the goroutine
-		if !proc.Realtime() {
-			proc.Prefer()
-		}
-		b.bridge, err = bridge.Start(ctx, bridge.Config{Binary: binary, Dir: dir, MediaPorts: mediaPorts})
-	}()
-	<-started
-	if err != nil {
+	if b.bridge, err = bridge.Start(ctx, bridge.Config{Binary: binary, Dir: dir, MediaPorts: mediaPorts, MediaTimeout: 2 * longest}); err != nil {
+		proc.Realtime(false)
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
 	if err = b.connect(); err != nil {
@@ -103,6 +97,7 @@ func (b *bench) stop() error {
 		errs = append(errs, b.lab.Close())
 	}
 	log, err := b.bridge.Stop()
+	proc.Realtime(false)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("bridge: %w\n%s", err, log))
 	}

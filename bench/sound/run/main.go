@@ -102,7 +102,10 @@ func measure(ctx context.Context, server string, scenes []scene, f *page.File) e
 	for _, s := range scenes {
 		fail(s, errors.Join(unable[s.title()], failed[s.title()]))
 	}
-	return judgeAll(scenes, f)
+	if err := judgeAll(scenes, f); err != nil {
+		return err
+	}
+	return listen(ctx, scenes, f)
 }
 
 // fail notes why a scene has nothing to judge.

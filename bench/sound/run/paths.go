@@ -135,20 +135,32 @@ func (g *cleanGroup) judge(p *pair, f *page.File) {
 
 // exactRow says of calls of G.711 how many samples are not those that the codec makes of what was said.
 func exactRow(pairs []*pair) page.Row {
-	different, all := 0, 0
+	different, calls, all := 0, 0, 0
+	first := 0.0
 	for _, p := range pairs {
 		a, b := p.part(p.clean, settled, p.seconds()-settled), p.part(p.aligned, settled, p.seconds()-settled)
+		before := different
 		for i := range a {
 			all++
 			if a[i] != b[i] {
+				if different == before {
+					first = settled + float64(i)/float64(p.profile.SampleRateHz)
+				}
 				different++
 			}
 		}
+		if different > before {
+			calls++
+		}
 	}
-	return page.Row{
+	row := page.Row{
 		Case: "G.711 to G.711, one talker, AGC off", What: pairs[0].codec, Wanted: "bit-exact but for the tandem",
 		Got: fmt.Sprintf("%d of %d samples differ", different, all), OK: all > 0 && different == 0,
 	}
+	if different > 0 {
+		row.Got += fmt.Sprintf(", in %d of %d calls; in one from %.2f s on", calls, len(pairs), first)
+	}
+	return row
 }
 
 // missed is the row of what could not be measured.

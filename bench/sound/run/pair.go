@@ -53,6 +53,7 @@ const (
 	reach     = 0.9 // seconds that a window may be late
 	settled   = 1.0 // seconds into the call from which on it counts
 	stateTime = 250 * time.Millisecond
+	beatTime  = 300 * time.Millisecond // before it begins to talk, a telephone looks when packets come
 )
 
 func (p *pair) title() string         { return p.name + " " + p.codec }
@@ -117,6 +118,9 @@ func (p *pair) live(ctx context.Context, b *bench, at time.Time) (err error) {
 	defer func() { err = errors.Join(err, talker.Hangup(ctx)) }()
 	who, err := b.in(ctx, room, "talker")
 	if err != nil {
+		return err
+	}
+	if err := phone.Wait(ctx, at.Add(-beatTime)); err != nil {
 		return err
 	}
 	start := onBeat(listener, at, p.phase)

@@ -85,7 +85,10 @@ func (p *party) live(ctx context.Context, b *bench, at time.Time) (err error) {
 			return fmt.Errorf("%s (%s of %d ms): %w", g.name, g.codec, g.millis, err)
 		}
 	}
-	at = onBeat(p.guests[0].phone, at, 0)
+	if err := phone.Wait(ctx, at.Add(-beatTime)); err != nil {
+		return err
+	}
+	at = onBeat(p.guests[0].phone, at, time.Millisecond)
 	p.start = b.lab.Seconds(at)
 	for i, g := range p.guests {
 		if g.track != nil {

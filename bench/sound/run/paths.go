@@ -21,7 +21,7 @@ const (
 	swingTime  = 16 * time.Second
 	lossTime   = 46 * time.Second
 	partyTime  = 68 * time.Second
-	cleanLast  = 8 * time.Second
+	cleanLast  = 9 * time.Second
 	lossLast   = 18 * time.Second
 	skewLast   = 110 * time.Second
 	stallAt    = 6 * time.Second
@@ -97,6 +97,9 @@ func pairs() []scene {
 
 const cleanPhases = 11
 
+// exactFrom is the second of a call from which on its delay is what it will be.
+const exactFrom = 3.0
+
 // cleanGroup is the clean calls of one codec, each at another phase to the bridge's tick.
 type cleanGroup struct {
 	pairs  []*pair
@@ -138,13 +141,13 @@ func exactRow(pairs []*pair) page.Row {
 	different, calls, all := 0, 0, 0
 	first := 0.0
 	for _, p := range pairs {
-		a, b := p.part(p.clean, settled, p.seconds()-settled), p.part(p.aligned, settled, p.seconds()-settled)
+		a, b := p.part(p.clean, exactFrom, p.seconds()-settled), p.part(p.aligned, exactFrom, p.seconds()-settled)
 		before := different
 		for i := range a {
 			all++
 			if a[i] != b[i] {
 				if different == before {
-					first = settled + float64(i)/float64(p.profile.SampleRateHz)
+					first = exactFrom + float64(i)/float64(p.profile.SampleRateHz)
 				}
 				different++
 			}

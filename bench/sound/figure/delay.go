@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	vgdraw "gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
@@ -41,7 +42,7 @@ func Delay(path, title string, lines []Line) error {
 		if err != nil {
 			return fmt.Errorf("figure %s: %w", title, err)
 		}
-		line.GlyphStyle.Color, line.GlyphStyle.Radius = lineColors[i%len(lineColors)], vg.Points(1.2)
+		line.GlyphStyle = vgdraw.GlyphStyle{Color: lineColors[i%len(lineColors)], Radius: vg.Points(1.2), Shape: vgdraw.CircleGlyph{}}
 		p.Add(line)
 		p.Legend.Add(l.Name, line)
 	}
@@ -51,7 +52,7 @@ func Delay(path, title string, lines []Line) error {
 // save writes a plot as a PNG of few colours, so that it is small.
 func save(p *plot.Plot, path string) (err error) {
 	canvas := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))
-	p.Draw(drawCanvas(canvas))
+	p.Draw(vgdraw.New(canvas))
 	from := canvas.Image()
 	small := image.NewPaletted(from.Bounds(), palette())
 	draw.Draw(small, from.Bounds(), from, image.Point{}, draw.Src)

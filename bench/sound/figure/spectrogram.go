@@ -9,16 +9,14 @@ import (
 	"gonum.org/v1/gonum/dsp/fourier"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
 )
 
 const (
 	heatColors = 16
 	columns    = 560  // of a spectrogram
 	window     = 0.03 // seconds
-	quietest   = -80.0
-	loudest    = -20.0
+	quietest   = -95.0
+	loudest    = -35.0
 )
 
 // heat is the colour of a level from 0 to 1: black, violet, orange, white.
@@ -60,5 +58,3 @@ func Spectrogram(path, title string, pcm []float64, rateHz int, toHz float64) er
 	p.Add(plotter.NewImage(picture, 0, 0, float64(len(pcm))/float64(rateHz), toHz))
 	return save(p, path)
 }
-
-func drawCanvas(c *vgimg.Canvas) draw.Canvas { return draw.New(c) }

@@ -92,11 +92,12 @@ func judgeSkew(p *pair, f *page.File) {
 
 const (
 	toneStep  = 1.5 // times the tone's own greatest step
+	toneBend  = 0.5 // of its amplitude, by which a sample may be off what the two before it foretell
 	toneFaint = 0.5 // of its level in 5 ms
 )
 
-// breaksOfTone counts where a tone is not itself: a step greater than half as much again as its own, or 5 ms of less than half
-// of it. It also says how great the steps are, in terms of the tone's own.
+// breaksOfTone counts where a tone is not itself: a step greater than half as much again as its own, a sample that is not what
+// those before it foretell, or 5 ms of less than half of it. It also says how great the steps are, in terms of the tone's own.
 func (p *pair) breaksOfTone() (breaks int, most float64) {
 	rate := p.profile.SampleRateHz
 	pcm := p.heard.PCM
@@ -116,11 +117,13 @@ func (p *pair) breaksOfTone() (breaks int, most float64) {
 	own := amplitude * 2 * math.Sin(math.Pi*p.toneHz/float64(rate))
 	size := rate / 200
 	near := -rate
-	for i := 1; i < len(pcm); i++ {
+	twice := 2 * math.Cos(2*math.Pi*p.toneHz/float64(rate))
+	for i := 2; i < len(pcm); i++ {
 		step := math.Abs(pcm[i]-pcm[i-1]) / own
+		bent := math.Abs(pcm[i]-twice*pcm[i-1]+pcm[i-2]) > toneBend*amplitude
 		most = max(most, step)
 		faint := i%size == 0 && metric.RMSDBFS(pcm[i-size:i]) < toneDB+20*math.Log10(toneFaint)
-		if (step > toneStep || faint) && i-near > rate/50 {
+		if (step > toneStep || bent || faint) && i-near > rate/50 {
 			breaks, near = breaks+1, i
 		}
 	}

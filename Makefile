@@ -97,3 +97,8 @@ bench: build ## Go benchmarks, the load test, the signalling; to bench/results/
 demo: build ## three callers talk for 15 s, one records demo.wav
 	@$(NEED) test
 	go run ./test/demo
+
+.PHONY: sound
+sound: build ## how the bridge sounds: calls through an impaired network; to docs/sound.md
+	@$(NEED) sound
+	go run ./bench/sound/run

@@ -42,7 +42,7 @@ module aubridge.so
 module sndfile.so
 `
 
-// baresip hears a caller of ours, with either module of codecs. (Which of G.711's two it speaks is not to be had of it.)
+// baresip hears a caller of ours, with each module of codecs. (Which of G.711's two it speaks is not to be had of it.)
 func TestBaresip(t *testing.T) {
 	t.Parallel()
 	baresip, ffmpeg := have(t, "baresip"), have(t, "ffmpeg")
@@ -53,17 +53,22 @@ func TestBaresip(t *testing.T) {
 		SIP:    "  anonymous: challenge\n  algorithms: [MD5]\n  trunks: [{name: office, users: {x: secret, y: other}}]\n",
 	})
 	guarded.allowLog("a self-signed one was made")
-	for _, row := range []struct {
+	type call struct {
 		name, module, codec string
 		rateHz              int
 		ours                codec.Name
 		b                   *running
 		uri                 string // behind the room
-	}{
+	}
+	rows := []call{
 		{"PCMU over UDP", "g711", "PCMU/8000/1", 8000, codec.PCMU, open, "@" + open.UDP},
 		{"Opus over UDP", "opus", "opus/48000/2", 48000, codec.Opus, open, "@" + open.UDP},
 		{"over TLS, with a password", "g711", "PCMU/8000/1", 8000, codec.PCMU, guarded, "@" + guarded.TLS + ";transport=tls"},
-	} {
+	}
+	if _, ok := codec.Lookup("G722", 8000); ok {
+		rows = append(rows, call{"G.722 over UDP", "g722", "G722/16000/1", 16000, "G722", open, "@" + open.UDP})
+	}
+	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			b := row.b
@@ -121,8 +126,11 @@ func TestBaresip(t *testing.T) {
 }
 
 func rateOf(name codec.Name) int {
-	if name == codec.Opus {
+	switch name {
+	case codec.Opus:
 		return 48000
+	case "G722":
+		return 16000
 	}
 	return 8000
 }

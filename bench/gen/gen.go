@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/confbridge/confbridge/bench/proc"
+	"github.com/confbridge/confbridge/bench/wire"
 )
 
 const (
@@ -62,11 +63,11 @@ func Open(n, keep int, last time.Duration) (*Set, error) {
 	s := &Set{done: make(chan struct{}), late: make([]int32, 0, int(last/slotTime)+1), chirps: make([]Chirp, 0, 4096)}
 	port := uint16(40000)
 	for i := range n {
-		sock, err := open(port)
+		sock, err := wire.Open(port)
 		if err != nil {
 			return nil, errors.Join(err, s.closeSockets())
 		}
-		port = sock.port + 2
+		port = sock.Port() + 2
 		packets := int(last/PacketTime) + 100
 		l := &Leg{socket: sock, slot: i * slots / n, ssrc: rand.Uint32(), drift: make([]float32, 0, packets)}
 		if keep > 0 && i%max(n/keep, 1) == 0 {
@@ -97,7 +98,7 @@ func (s *Set) Stop() error {
 func (s *Set) closeSockets() error {
 	var errs []error
 	for _, l := range s.Legs {
-		errs = append(errs, unix.Close(l.socket.fd))
+		errs = append(errs, l.socket.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -116,7 +117,7 @@ func (s *Set) run() {
 	for i, l := range s.Legs {
 		bySlot[l.slot] = append(bySlot[l.slot], i)
 	}
-	in := newInbox()
+	in := wire.NewInbox()
 	var out [headerSize + PacketSamples]byte
 	for n := int64(0); !s.stop.Load(); n++ {
 		due := s.begun.Add(time.Duration(n) * slotTime)
@@ -168,7 +169,7 @@ func (s *Set) send(i int, n int64, out []byte, plan *Plan) {
 		s.chirps = append(s.chirps, Chirp{i, time.Now().UnixNano()})
 	}
 	l.Sent++
-	if !l.socket.send(out) {
+	if !l.socket.Send(out) {
 		l.Unsent++
 	}
 }
@@ -185,7 +186,7 @@ func (s *Set) chirping(leg int, n int64, plan *Plan) bool {
 
 // Connect says where leg i's sound goes, and lets it begin.
 func (s *Set) Connect(i int, to netip.AddrPort) error {
-	if err := s.Legs[i].socket.connect(to); err != nil {
+	if err := s.Legs[i].socket.Connect(to); err != nil {
 		return fmt.Errorf("leg %d: %w", i, err)
 	}
 	s.Legs[i].connected.Store(true)

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"sync/atomic"
+
+	"github.com/confbridge/confbridge/bench/wire"
 )
 
 // Packet is one that was heard.
@@ -24,7 +26,7 @@ type Leg struct {
 	// Sent and Unsent count packets, Unsent those that the kernel did not take.
 	Sent, Unsent int
 
-	socket    socket
+	socket    wire.Socket
 	slot      int
 	ssrc      uint32
 	connected atomic.Bool
@@ -43,7 +45,7 @@ type Leg struct {
 }
 
 // Port is where the leg listens.
-func (l *Leg) Port() uint16 { return l.socket.port }
+func (l *Leg) Port() uint16 { return l.socket.Port() }
 
 // header writes the RTP header of packet n (RFC 3550 §5.1).
 func (l *Leg) header(out []byte, n int64) {
@@ -57,16 +59,16 @@ func (l *Leg) header(out []byte, n int64) {
 }
 
 // receive takes in everything that has come.
-func (l *Leg) receive(in *inbox, plan *Plan) {
+func (l *Leg) receive(in *wire.Inbox, plan *Plan) {
 	for {
-		n := in.receive(l.socket)
+		n := in.Receive(l.socket)
 		for i := range n {
-			data, at := in.datagram(i)
+			data, at := in.Datagram(i)
 			if plan != nil && at >= plan.From && at < plan.To {
 				l.take(data, at, plan)
 			}
 		}
-		if n < batch {
+		if n < wire.Batch {
 			return
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/bench/gen"
-	"github.com/confbridge/confbridge/bench/sound"
+	"github.com/confbridge/confbridge/bench/load/speech"
 )
 
 const (
@@ -61,13 +61,13 @@ func (l *load) checkTones() {
 		if !right {
 			l.noteHearing("leg %d heard nothing", i)
 		}
-		heard := sound.Decode(leg.Tone)
-		for k := range min(l.talkers, sound.Tones) {
+		heard := speech.Decode(leg.Tone)
+		for k := range min(l.talkers, speech.Tones) {
 			if len(heard) == 0 {
 				break
 			}
 			own := talks && k == me
-			level := toneLevel(heard, sound.Tone(k), own) - sound.ToneDB
+			level := toneLevel(heard, speech.Tone(k), own) - speech.ToneDB
 			good := math.Abs(level) <= toneWithin
 			if own {
 				good = l.talkers == 1 || level < ownToneGoal
@@ -91,12 +91,12 @@ func (l *load) checkTones() {
 // has cut or concealed a packet, the tone goes on in another phase, and would partly cancel itself.
 func toneLevel(heard []float64, hz float64, own bool) float64 {
 	if own {
-		return sound.Level(heard, hz)
+		return speech.Level(heard, hz)
 	}
 	const parts = 5
 	var levels []float64
 	for part := range slices.Chunk(heard, len(heard)/parts) {
-		levels = append(levels, sound.Level(part, hz))
+		levels = append(levels, speech.Level(part, hz))
 	}
 	slices.Sort(levels)
 	return levels[len(levels)/2]
@@ -113,7 +113,7 @@ func (l *load) noteHearing(format string, args ...any) {
 // the packet that begins with the chirp's first sample, to the arrival of the packet that holds this sample plus
 // where in that packet it lies. Packets are as long on both sides, so this is what the bridge and the loopback add.
 func (l *load) findChirps() {
-	pattern := sound.Decode(sound.Encode(sound.Chirp(gen.PacketSamples)))
+	pattern := speech.Decode(speech.Encode(speech.Chirp(gen.PacketSamples)))
 	var delays []float64
 	for _, chirp := range l.set.Chirps() {
 		for i, leg := range l.set.Legs {
@@ -142,16 +142,16 @@ func find(heard []gen.Packet, sent int64, pattern []float64) (float64, bool) {
 	var pcm []float64
 	last := first
 	for last < len(heard) && heard[last].Arrival < sent+int64(findWithin) {
-		pcm = append(pcm, sound.Decode(heard[last].Payload)...)
+		pcm = append(pcm, speech.Decode(heard[last].Payload)...)
 		last++
 	}
-	at, sure := sound.Find(pcm, pattern)
+	at, sure := speech.Find(pcm, pattern)
 	if sure < sureChirp {
 		return 0, false
 	}
 	for _, p := range heard[first:last] {
 		if at < len(p.Payload) {
-			return float64(p.Arrival-sent)/1e6 + float64(at)*1000/sound.Rate, true
+			return float64(p.Arrival-sent)/1e6 + float64(at)*1000/speech.Rate, true
 		}
 		at -= len(p.Payload)
 	}

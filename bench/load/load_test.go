@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/bench/gen"
-	"github.com/confbridge/confbridge/bench/sound"
+	"github.com/confbridge/confbridge/bench/load/speech"
 )
 
 func TestEachRoomHasItsTalkers(t *testing.T) {
@@ -29,7 +29,7 @@ func TestEachRoomHasItsTalkers(t *testing.T) {
 }
 
 func TestTheDelayOfAChirpIsFoundToTheSample(t *testing.T) {
-	chirp := sound.Chirp(gen.PacketSamples)
+	chirp := speech.Chirp(gen.PacketSamples)
 	for _, want := range []float64{3.25, 20, 33.5, 99.875} { // ms
 		const sent = int64(1e18)
 		// Packets arrive every 20 ms from 1 ms after the sending; the chirp begins where its delay says.
@@ -38,10 +38,10 @@ func TestTheDelayOfAChirpIsFoundToTheSample(t *testing.T) {
 		var heard []gen.Packet
 		for i := 0; i < len(pcm); i += gen.PacketSamples {
 			heard = append(heard, gen.Packet{
-				Arrival: sent + 1e6 + int64(i)*125_000, Payload: sound.Encode(pcm[i : i+gen.PacketSamples]),
+				Arrival: sent + 1e6 + int64(i)*125_000, Payload: speech.Encode(pcm[i : i+gen.PacketSamples]),
 			})
 		}
-		got, ok := find(heard, sent, sound.Decode(sound.Encode(chirp)))
+		got, ok := find(heard, sent, speech.Decode(speech.Encode(chirp)))
 		if !ok || math.Abs(got-want) > 0.001 {
 			t.Errorf("got %v, %v, want %v", got, ok, want)
 		}

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/bench/gen"
+	"github.com/confbridge/confbridge/bench/load/speech"
 	"github.com/confbridge/confbridge/bench/proc"
 	"github.com/confbridge/confbridge/bench/report"
-	"github.com/confbridge/confbridge/bench/sound"
 	"github.com/confbridge/confbridge/bench/uac"
 )
 
@@ -221,12 +221,12 @@ func (l *load) talker(leg int) (int, bool) {
 func (l *load) prepareSound(ctx context.Context) error {
 	voices := make([][]byte, l.talkers)
 	for k := range voices {
-		speech, source, err := sound.Speech(ctx, k)
+		words, source, err := speech.Speech(ctx, k)
 		if err != nil {
 			return fmt.Errorf("load: %w", err)
 		}
 		l.run.Speech = source
-		voices[k] = sound.Say(speech, k)
+		voices[k] = speech.Say(words, k)
 	}
 	for i, leg := range l.set.Legs {
 		if k, ok := l.talker(i); ok {
@@ -243,7 +243,7 @@ func (l *load) follow(from time.Time) {
 		From: from.UnixNano(), To: to.UnixNano(),
 		ToneFrom: to.Add(-toneWindow).UnixNano(), ToneTo: to.UnixNano(),
 		ChirpTo: to.Add(-toneWindow - 500*time.Millisecond).UnixNano(), ChirpEvery: chirpEvery,
-		Chirp: sound.Encode(sound.Chirp(gen.PacketSamples)),
+		Chirp: speech.Encode(speech.Chirp(gen.PacketSamples)),
 	}
 	heard := map[int]bool{} // rooms that somebody listens in for chirps
 	for i, leg := range l.set.Legs {

@@ -1,4 +1,4 @@
-// Package uac places calls for the load: as little of a SIP user agent as that takes, many calls over one UDP socket.
+// Package uac places calls for the benches: as little of a SIP user agent as that takes, many calls over one UDP socket.
 // It is not the bridge's own SIP, so that the two do not share their mistakes.
 package uac
 
@@ -65,45 +65,75 @@ func (a *Agent) Retransmissions() (sent, received int64) { return a.sent.Load(),
 
 // Call is one call.
 type Call struct {
-	// Media is where the far end wants the sound.
-	Media netip.AddrPort
+	// Media is where the far end wants the sound, Answer its last SDP. Both change with Change.
+	Media  netip.AddrPort
+	Answer string
 	// Ended is set when the far end hangs up.
 	Ended atomic.Bool
 
 	agent               *Agent
 	id, tag, to, target string
+	name                string
 	sequence            int
 	answers             chan message
 	mu                  sync.Mutex
-	final               bool   // the INVITE has its answer: what comes now is a repetition
+	final               int    // the CSeq of the last INVITE that has its answer: what comes now is a repetition
 	ack                 string // sent again for each of them (RFC 3261 §13.2.2.4)
 }
 
-// Call calls a number. The sound it wants goes to rtpPort on the loopback address.
+// Call calls a number with PCMU. The sound it wants goes to rtpPort on the loopback address.
 func (a *Agent) Call(ctx context.Context, number string, rtpPort uint16) (*Call, error) {
+	return a.Place(ctx, number, "load", fmt.Sprintf("v=0\r\no=load %d 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"+
+		"m=audio %d RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\n", rand.Uint32(), rtpPort))
+}
+
+// Place calls a number with an offer; name is the caller's, as others see it.
+func (a *Agent) Place(ctx context.Context, number, name, offer string) (*Call, error) {
 	uri := fmt.Sprintf("sip:%s@%s", number, a.server)
 	c := &Call{
 		agent: a, id: strconv.FormatUint(rand.Uint64(), 36) + "@load", tag: strconv.FormatUint(rand.Uint64(), 36), to: "<" + uri + ">", target: uri,
-		answers: make(chan message, 16),
+		name: name, answers: make(chan message, 16),
 	}
 	a.mu.Lock()
 	a.calls[c.id] = c
 	a.mu.Unlock()
-	body := fmt.Sprintf("v=0\r\no=load %d 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"+
-		"m=audio %d RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\n", rand.Uint32(), rtpPort)
-	answer, err := c.request(ctx, "INVITE", body)
-	if err != nil {
+	if err := c.invite(ctx, offer); err != nil {
 		c.forget()
 		return nil, fmt.Errorf("call %s: %w", number, err)
 	}
-	if answer.code >= 300 {
-		c.forget()
-		return nil, fmt.Errorf("call %s: %d %s", number, answer.code, answer.reason)
-	}
-	if c.Media, err = mediaOf(answer.body); err != nil {
+	var err error
+	if c.Media, err = mediaOf(c.Answer); err != nil {
 		return nil, errors.Join(fmt.Errorf("call %s: %w", number, err), c.Hangup(ctx))
 	}
 	return c, nil
+}
+
+// Change makes another offer within the call (RFC 3261 §14). After an error all is as before.
+func (c *Call) Change(ctx context.Context, offer string) error {
+	before := c.Answer
+	if err := c.invite(ctx, offer); err != nil {
+		return fmt.Errorf("change the call: %w", err)
+	}
+	media, err := mediaOf(c.Answer)
+	if err != nil {
+		c.Answer = before
+		return fmt.Errorf("change the call: %w", err)
+	}
+	c.Media = media
+	return nil
+}
+
+// invite sends an INVITE and keeps its answer.
+func (c *Call) invite(ctx context.Context, offer string) error {
+	answer, err := c.request(ctx, "INVITE", offer)
+	if err != nil {
+		return err
+	}
+	if answer.code >= 300 {
+		return fmt.Errorf("%d %s", answer.code, answer.reason)
+	}
+	c.Answer = answer.body
+	return nil
 }
 
 // Hangup ends the call.
@@ -189,8 +219,8 @@ func (c *Call) acknowledge(m message, branch string) {
 func (c *Call) build(method, branch string, sequence int, body string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=%s;rport\r\nMax-Forwards: 70\r\n", method, c.target, c.agent.local, branch)
-	fmt.Fprintf(&b, "From: \"load\" <sip:load@%s>;tag=%s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\n",
-		c.agent.local, c.tag, c.to, c.id, sequence, method)
+	fmt.Fprintf(&b, "From: %q <sip:load@%s>;tag=%s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\n",
+		c.name, c.agent.local, c.tag, c.to, c.id, sequence, method)
 	if method == "INVITE" {
 		fmt.Fprintf(&b, "Contact: <sip:load@%s>\r\nContent-Type: application/sdp\r\n", c.agent.local)
 	}
@@ -228,7 +258,7 @@ func (a *Agent) handle(m message, from netip.AddrPort) {
 		a.conn.WriteToUDPAddrPort([]byte(m.ok()), from) //nolint:errcheck // if it is lost, the request comes again
 	case m.code == 0 || c == nil:
 	default:
-		if m.method == "INVITE" && m.code >= 200 && c.repeated() {
+		if m.method == "INVITE" && m.code >= 200 && c.repeated(m.sequence) {
 			a.got.Add(1)
 			return
 		}
@@ -239,14 +269,16 @@ func (a *Agent) handle(m message, from netip.AddrPort) {
 	}
 }
 
-// repeated notes a final answer to the INVITE. If there was one before, it is acknowledged again.
-func (c *Call) repeated() bool {
+// repeated notes a final answer to the INVITE of that CSeq. If there was one before, it is acknowledged again.
+func (c *Call) repeated(sequence int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.final && c.ack != "" {
+	if sequence > c.final {
+		c.final = sequence
+		return false
+	}
+	if sequence == c.final && c.ack != "" {
 		c.agent.write(c.ack)
 	}
-	before := c.final
-	c.final = true
-	return before
+	return true
 }

@@ -1,5 +1,5 @@
-// Package sound makes what the load's telephones say, and finds in what they hear what it should tell.
-package sound
+// Package speech makes what the load's telephones say, and finds in what they hear what it should tell.
+package speech
 
 import (
 	"bytes"

@@ -1,0 +1,101 @@
+// Package page is what a run of the bench of sound has come to: its file, and the tables that are made of it.
+package page
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// File is one run.
+type File struct {
+	Date       time.Time
+	Commit     string // with + where the tree had other changes
+	CPU        string
+	Cores      int
+	Kernel, Go string
+	// LateMsP99 is how late the telephones themselves were.
+	LateMsP99 float64
+	Rows      []Row
+	Calls     []Call
+}
+
+// Row is one figure that is asked for.
+type Row struct {
+	Case   string // as in the table of what must be shown
+	What   string // codec, and what else tells it from other rows of that case
+	Wanted string
+	Got    string
+	OK     bool
+}
+
+// Call is what was measured of one talker's way to one listener.
+type Call struct {
+	Name, Codec     string
+	DelayMsP50      float64
+	DelayMsP95      float64
+	DelayMsMax      float64
+	Found           float64 // share of windows of speech that were found
+	Gaps            int
+	LongestGapMs    float64
+	Clicks          int
+	LevelDB         float64 // louder than it was said
+	ESTOI           float64
+	SpectralDB      float64 // distance to the clean codec's own output
+	ConcealedMs     float64 // as the bridge says
+	PacketsLost     int     // between bridge and listener
+	BridgeBufferMs  float64 // the most that the bridge's buffer had, as it says
+	NoiseFloorDBFS  float64 // in the talker's pauses
+	SampleRateHz    int
+	PacketTimeMilli int
+}
+
+// Missed are the rows whose figure is not what is wanted.
+func (f *File) Missed() []Row {
+	var out []Row
+	for _, r := range f.Rows {
+		if !r.OK {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Write puts the run into dir, as NAME.json.
+func (f *File) Write(dir, name string) error {
+	text, err := json.MarshalIndent(f, "", " ")
+	if err != nil {
+		return fmt.Errorf("result: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("result: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".json"), append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("result: %w", err)
+	}
+	return nil
+}
+
+// ReadAll reads all runs of a folder, the oldest first.
+func ReadAll(dir string) ([]File, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("results: %w", err)
+	}
+	files := make([]File, len(names))
+	for i, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("results: %w", err)
+		}
+		if err := json.Unmarshal(text, &files[i]); err != nil {
+			return nil, fmt.Errorf("results: %s: %w", name, err)
+		}
+	}
+	slices.SortStableFunc(files, func(a, b File) int { return cmp.Compare(a.Date.Unix(), b.Date.Unix()) })
+	return files, nil
+}

@@ -20,6 +20,7 @@ type Stream struct {
 	packet    int     // samples of a packet
 	frame     int     // samples of a frame
 	tick      uint64  // of the last Push
+	last      []int16 // its frame
 }
 
 // New makes the stream of one profile. The error is codec.ErrFormat, or the codec's own.
@@ -37,7 +38,12 @@ func New(p codec.Profile) (*Stream, error) {
 func (s *Stream) Profile() codec.Profile { return s.profile }
 
 // Tune says which rate frames come in at.
-func (s *Stream) Tune(rateHz int) { s.resampler.Retune(rateHz, s.profile.SampleRateHz) }
+func (s *Stream) Tune(rateHz int) {
+	s.resampler.Retune(rateHz, s.profile.SampleRateHz)
+	if n := mixer.FrameSamples(rateHz); n != len(s.last) {
+		s.last = make([]int16, n)
+	}
+}
 
 // Push takes the frame of a tick: 20 ms at the rate given to Tune. Ticks are numbered, so that all streams of one packet
 // time break the sound into packets at the same places, and a leg can go over from one to another. A number that does not
@@ -49,6 +55,7 @@ func (s *Stream) Push(frame []int16, tick uint64) {
 		clear(s.pending)
 	}
 	s.tick = tick
+	copy(s.last, frame)
 	start := len(s.pending)
 	s.pending = s.pending[:start+s.frame]
 	s.resampler.Process(s.pending[start:], frame)
@@ -67,6 +74,25 @@ func (s *Stream) Next(dst []byte) (payload []byte, units int, ok bool) {
 		n = 0
 	}
 	return dst[:n], s.profile.PacketUnits(), true
+}
+
+// Continue goes on after o, a stream of another profile at the same Tune: the resampler hears again what o was given last, and
+// so does an encoder of Opus, which looks ahead and would begin with a hole. (G.722 begins when its decoder does, or they do not
+// understand each other.) Where o and s break the sound at other places, the first packet still begins with silence.
+func (s *Stream) Continue(o *Stream) {
+	if len(o.last) != len(s.last) {
+		return
+	}
+	var dst [codec.MaxPayloadBytes]byte
+	s.pending = s.pending[:max(s.packet, s.frame)]
+	clear(s.pending)
+	s.resampler.Process(s.pending[len(s.pending)-s.frame:], o.last)
+	for ok := s.profile.Name == codec.Opus; ok; {
+		_, _, ok = s.Next(dst[:])
+	}
+	s.pending = s.pending[:0]
+	s.tick = o.tick
+	copy(s.last, o.last)
 }
 
 // Follow goes on where o is, of the same profile: with the sound that is waiting there, and its resampler. The encoders

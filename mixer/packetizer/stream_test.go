@@ -261,3 +261,35 @@ func BenchmarkStream(b *testing.B) {
 		})
 	}
 }
+
+func TestAStreamOfAnotherCodecGoesOnWithoutAHole(t *testing.T) {
+	formats := codec.Formats()
+	for _, from := range formats {
+		for _, to := range formats {
+			a, b := codec.Profile{Format: from}, codec.Profile{Format: to}
+			if to.Name == codec.Opus {
+				b.Opus.Clean = true
+			}
+			if from == to || a.Valid() != nil || b.Valid() != nil {
+				continue
+			}
+			one, other := mustNew(t, a, 16000), mustNew(t, b, 16000)
+			d, err := codec.NewDecoder(to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for tick := range 10 {
+				push(t, one, sine(440, 16000, tick*320, 320), uint64(tick), nil)
+			}
+			other.Continue(one)
+			heard, _, _ := push(t, other, sine(440, 16000, 3200, 320), 10, d)
+			quarter := len(heard) / 4
+			want := measure.RMSDBFS(sine(440, 16000, 0, 320))
+			for i := range 4 { // what is still missing, decoders that hear their first packet lack
+				if got := measure.RMSDBFS(heard[i*quarter : (i+1)*quarter]); math.Abs(got-want) > 5 {
+					t.Errorf("%s after %s: quarter %d of the first packet: got %.1f dBFS, want %.1f within 5", to.Name, from.Name, i+1, got, want)
+				}
+			}
+		}
+	}
+}

@@ -3,6 +3,8 @@ package codec
 // Recoverer is what a [Decoder] is besides where its packets carry a coarse copy of the packet before them (Opus
 // in-band FEC, RFC 6716 §2.1.7).
 type Recoverer interface {
+	// Carries says whether packet has such a copy in it, by its outer form.
+	Carries(packet []byte) bool
 	// Recover fills dst, as long as the one packet that was lost, from next, the packet after it, and reports
 	// whether it could. Where it could not, dst is undefined, the decoder is as it was, and the caller conceals. Next
 	// is decoded afterwards as always.

@@ -51,13 +51,16 @@ func (d *opusDecoder) Decode(dst []int16, payload []byte) (int, error) {
 	return n, nil
 }
 
+// Carries implements [Recoverer].
+func (d *opusDecoder) Carries(packet []byte) bool { return opusCarriesFEC(packet) }
+
 // Recover implements [Recoverer].
 func (d *opusDecoder) Recover(dst []int16, next []byte) bool {
 	if len(dst) == 0 || len(dst)%len(d.spare) != 0 || !opusCarriesFEC(next) {
 		return false
 	}
-	if _, err := opusSamples(next); err != nil {
-		return false
+	if n, err := opusSamples(next); err != nil || len(dst) < n/(48000/d.rateHz) {
+		return false // libopus would conceal where the copy is longer than dst
 	}
 	if d.state.DecodeFEC(next, dst[:len(dst):len(dst)]) != nil {
 		return false

@@ -28,7 +28,7 @@ func TestKeyPressesAreNoLoss(t *testing.T) {
 			played := 0
 			tick := func() {
 				now = now.Add(20 * ms)
-				if _, what := b.Next(now.Add(5 * ms)); what == jitter.Play {
+				if _, what := next(b, now.Add(5*ms)); what == jitter.Play {
 					played++
 				}
 				seq, ts = seq+1, ts+160
@@ -77,9 +77,28 @@ func TestAbsentOfAnotherStreamIsPassedOver(t *testing.T) {
 		if got := b.Put(jitter.Packet{Sequence: i, Timestamp: uint32(i) * 160, Samples: 160, Arrival: now, Payload: []byte{1}}); got != jitter.Stored {
 			t.Fatalf("packet %d: verdict %d, want stored", i, got)
 		}
-		b.Next(now.Add(5 * time.Millisecond))
+		next(b, now.Add(5*ms))
 	}
 	if st := b.Stats(); st.Lost != 0 || st.Late != 0 {
 		t.Errorf("stats %+v, want no loss", st)
+	}
+}
+
+// TestSoundFromBeforeAPressIsLate: behind packets without audio the order of timestamps is not known, so sound may come
+// with a new number and the time of what was played already.
+func TestSoundFromBeforeAPressIsLate(t *testing.T) {
+	b := jitter.New(jitter.Config{ClockRateHz: 8000})
+	for i := range 10 {
+		b.Put(packet(uint16(i), time.Duration(i)*20*ms))
+		next(b, epoch.Add(time.Duration(i)*20*ms+5*ms))
+	}
+	b.Absent(10)
+	p := packet(11, 220*ms)
+	p.Timestamp = 3 * 160
+	if got := b.Put(p); got != jitter.Late {
+		t.Errorf("verdict %d of a packet from before the press, want late", got)
+	}
+	if got := b.Put(packet(12, 240*ms)); got != jitter.Stored {
+		t.Errorf("verdict %d of the packet after it, want stored", got)
 	}
 }

@@ -17,7 +17,7 @@ func BenchmarkTick(b *testing.B) {
 		buf.Put(jitter.Packet{
 			Sequence: uint16(i), Timestamp: uint32(i) * 160, Samples: 160, Arrival: at, Payload: payload,
 		})
-		buf.Next(at.Add(10 * ms))
+		next(buf, at.Add(10*ms))
 		at = at.Add(20 * ms)
 	}
 }
@@ -35,7 +35,7 @@ func BenchmarkTickJitter(b *testing.B) {
 				Sequence: uint16(n), Timestamp: uint32(n) * 160, Samples: 160, Arrival: at.Add(late), Payload: payload,
 			})
 		}
-		buf.Next(at.Add(10 * ms))
+		next(buf, at.Add(10*ms))
 		at = at.Add(20 * ms)
 	}
 }
@@ -45,6 +45,6 @@ func BenchmarkIdle(b *testing.B) {
 	buf := jitter.New(jitter.Config{})
 	b.ReportAllocs()
 	for b.Loop() {
-		buf.Next(epoch)
+		next(buf, epoch)
 	}
 }

@@ -5,20 +5,17 @@ import (
 	"time"
 )
 
-// MaxMerge is the longest packet that is cut out by a Merge. Delay behind longer ones comes down in the pauses.
-const MaxMerge = 60 * time.Millisecond
-
 const (
 	defaultMax  = 400 * time.Millisecond
 	tickTime    = 20 * time.Millisecond  // the grid on which Next is called, and the piece that is concealed at once
-	startMargin = time.Millisecond       // what the first packet waits at least
-	keepMargin  = 4 * time.Millisecond   // what shrinking leaves at least
+	margin      = time.Millisecond       // what a packet must have waited to count as in time
 	concealTime = 80 * time.Millisecond  // after that: silence
 	packetTime  = 120 * time.Millisecond // the longest packet
-	forgetTime  = 10 * time.Second       // a pause after which nothing is known of the path any more
-	jumpTime    = time.Second            // a packet that is early or late by more must be confirmed
-	maxDropout  = 512                    // sequence numbers, forward (RFC 3550 §A.1)
-	maxMisorder = 100                    // and backward
+	peakTime    = 5 * time.Second
+	forgetTime  = 10 * time.Second // a pause after which nothing is known of the path any more
+	jumpTime    = time.Second      // a packet that is early or late by more must be confirmed
+	maxDropout  = 512              // sequence numbers, forward (RFC 3550 §A.1)
+	maxMisorder = 100              // and backward
 )
 
 // Config is how a Buffer behaves.
@@ -30,8 +27,8 @@ type Config struct {
 type state uint8
 
 const (
-	fresh    state = iota // nothing is known: begin with the newest
-	floating              // the path is known, the position is not: nobody was sending
+	fresh  state = iota // nothing is known: begin with the newest
+	silent              // nobody was sending; the path is known
 	playing
 )
 
@@ -46,6 +43,7 @@ type Buffer struct {
 	// The stream as it comes in.
 	known    bool
 	newest   int64     // highest sequence number seen
+	noise    bool      // it is comfort noise
 	newestTS int64     // its timestamp
 	newestAt time.Time // its arrival
 	seen     uint64    // bit n: newest-n has been put in, or is Absent
@@ -58,8 +56,7 @@ type Buffer struct {
 	state    state
 	tick     time.Duration // of the last Next, since epoch
 	grid     time.Duration // when that tick should have been
-	ahead    int64         // what has been given for that tick and after it, clock units
-	merging  bool          // the next Next plays the front at once
+	shift    time.Duration // by how much the grid has moved within a tick
 	due      int64         // timestamp that plays next
 	debt     int64         // concealed since the store ran dry, not known yet whether due moves by it
 	run      int64         // concealed since the last packet was played
@@ -67,12 +64,16 @@ type Buffer struct {
 	floorTS  int64         // packets below are late
 	counting bool          // a packet has been played: from then on gaps are losses
 	countSeq int64         // it
+	playedAt time.Duration // when the last packet was played
 
-	adapt
-	stats Stats
+	path    path
+	repairs bool             // a packet can be had from the one after it
+	peak    [2]time.Duration // the greatest delays of this peakTime and of the one before
+	peakFor time.Duration    // of sound
+	stats   Stats
 }
 
-// New returns an empty buffer. It takes about 8 kB up to 16 kHz and 11 kB above: the payloads of 400 ms at 64 kbit/s,
+// New returns an empty buffer. It takes about 9 kB up to 16 kHz and 12 kB above: the payloads of 400 ms at 64 kbit/s,
 // and at 128 kbit/s. Nothing is allocated after it.
 func New(cfg Config) *Buffer {
 	if cfg.ClockRateHz <= 0 {
@@ -88,7 +89,7 @@ func New(cfg Config) *Buffer {
 		chunkBytes = 128
 	}
 	b.store.init(chunkBytes)
-	b.adapt.init(int(b.units(blockTime)))
+	b.path.forget()
 	return b
 }
 
@@ -103,7 +104,7 @@ func (b *Buffer) time(units int64) time.Duration {
 
 // Put takes a packet in and says what became of it. It copies p.Payload.
 func (b *Buffer) Put(p Packet) Verdict {
-	if p.Samples <= 0 || b.time(int64(p.Samples)) > packetTime || len(p.Payload) > maxPayload || p.Samples > math.MaxUint16 {
+	if !b.valid(&p) {
 		return Invalid
 	}
 	if !b.known {
@@ -115,7 +116,7 @@ func (b *Buffer) Put(p Packet) Verdict {
 	case step <= 0 && step > -slotCount && b.seen>>-step&1 != 0:
 		b.stats.Duplicate++
 		return Duplicate
-	case !b.fits(step, ts, p.Arrival):
+	case !b.fits(step, ts, &p):
 		if !b.confirmed(&p) {
 			return Invalid
 		}
@@ -124,14 +125,50 @@ func (b *Buffer) Put(p Packet) Verdict {
 		b.begin(&p)
 		seq, ts = b.newest, b.newestTS
 	case step <= -slotCount || seq <= b.floorSeq || ts < b.floorTS:
-		b.late(seq, ts, p.Arrival)
+		b.late(seq, ts, &p)
 		return Late
 	case step <= 0 && !b.between(seq, ts):
 		return Invalid
 	}
 	b.suspect = false
+	b.learn(seq, ts, &p)
 	return b.keep(seq, ts, &p)
 }
+
+// valid says whether p can be held at all. Comfort noise lasts for no time.
+func (b *Buffer) valid(p *Packet) bool {
+	if p.Noise {
+		return p.Samples == 0 && len(p.Payload) <= maxPayload
+	}
+	return p.Samples > 0 && p.Samples <= math.MaxUint16 && b.time(int64(p.Samples)) <= packetTime && len(p.Payload) <= maxPayload
+}
+
+// learn notes the transit of a packet that has come. Where packets can be repaired, one that is missing before it comes
+// with it.
+func (b *Buffer) learn(seq, ts int64, p *Packet) {
+	if b.state == fresh {
+		return // start does it
+	}
+	tick := b.had(p.Arrival.Sub(b.epoch), b.grid+tickTime)
+	d := b.time(int64(p.Samples))
+	if gone := b.newest + 1; b.repairs && seq > gone && !b.absent {
+		ts -= int64(p.Samples)
+	}
+	b.path.note(tick, b.transit(tick, ts), max(d, tickTime/2))
+}
+
+// had is the tick of the grid, from earliest on, at which a packet can first be had that comes at that time.
+func (b *Buffer) had(arrival, earliest time.Duration) time.Duration {
+	wait := arrival + margin - earliest
+	if wait <= 0 {
+		return earliest
+	}
+	return earliest + (wait+tickTime-1)/tickTime*tickTime
+}
+
+// Repairs says whether a packet that was lost can be had from the one after it. Then it may be worth the delay to wait for
+// that.
+func (b *Buffer) Repairs(can bool) { b.repairs = can }
 
 // Absent says that the packet of that sequence number has come and holds no audio: while a key is pressed, RFC 4733
 // events take numbers of the same stream. It is then not a loss. What does not fit the stream is passed over.
@@ -158,28 +195,30 @@ func (b *Buffer) begin(p *Packet) {
 		b.epoch = p.Arrival
 	}
 	b.newest, b.newestTS, b.newestAt = int64(p.Sequence)+1<<16, int64(p.Timestamp)+1<<32, p.Arrival
-	b.seen, b.absent = 0, false
+	b.seen, b.absent, b.noise = 0, false, p.Noise
 	b.suspect = false
-	b.state, b.merging = fresh, false
+	b.state = fresh
 	b.due, b.debt, b.run = b.newestTS, 0, 0
 	b.floorSeq, b.floorTS = b.newest-slotCount, 0
 	b.counting = false
-	b.forget()
+	b.path.forget()
 }
 
 // fits says whether a packet continues the stream. The steps are RFC 3550 §A.1's; time must have passed about as its
 // timestamp says.
-func (b *Buffer) fits(step, ts int64, arrival time.Time) bool {
+func (b *Buffer) fits(step, ts int64, p *Packet) bool {
 	if step > maxDropout || step < -maxMisorder {
 		return false
 	}
 	if step == 0 {
 		return true
 	}
-	if (step > 0) != (ts > b.newestTS) && !b.absent {
+	// Comfort noise takes no time, so the next packet may have its timestamp.
+	together := ts == b.newestTS && (b.noise || p.Noise)
+	if (step > 0) != (ts > b.newestTS) && !b.absent && !together {
 		return false
 	}
-	off := arrival.Sub(b.newestAt) - b.time(ts-b.newestTS)
+	off := p.Arrival.Sub(b.newestAt) - b.time(ts-b.newestTS)
 	return off <= jumpTime && off >= -jumpTime
 }
 
@@ -212,7 +251,7 @@ func (b *Buffer) between(seq, ts int64) bool {
 func (b *Buffer) keep(seq, ts int64, p *Packet) Verdict {
 	if seq > b.newest {
 		b.seen <<= min(seq-b.newest, slotCount)
-		b.newest, b.newestTS, b.newestAt, b.absent = seq, ts, p.Arrival, false
+		b.newest, b.newestTS, b.newestAt, b.absent, b.noise = seq, ts, p.Arrival, false, p.Noise
 	}
 	b.seen |= 1 << (b.newest - seq)
 	verdict := Stored
@@ -244,26 +283,36 @@ func (b *Buffer) throw(f *slot) {
 // pass moves the floor behind a packet that is played or thrown out, and counts those that are missing before it.
 func (b *Buffer) pass(f *slot) {
 	if b.counting {
-		for s := f.seq - 1; s > b.floorSeq; s-- {
-			if n := b.newest - s; n >= slotCount || b.seen>>n&1 == 0 {
-				b.stats.Lost++
-			}
-		}
+		b.stats.Lost += uint64(b.missing(f))
 	}
 	b.floorSeq, b.floorTS = f.seq, max(b.floorTS, f.ts+1)
+	if f.noise {
+		b.floorTS = max(b.floorTS-1, f.ts)
+	}
+}
+
+// missing counts the packets before f that have not come.
+func (b *Buffer) missing(f *slot) int {
+	count := 0
+	for s := f.seq - 1; s > b.floorSeq; s-- {
+		if n := b.newest - s; n >= slotCount || b.seen>>n&1 == 0 {
+			count++
+		}
+	}
+	return count
 }
 
 // late notes a packet that came after its turn.
-func (b *Buffer) late(seq, ts int64, arrival time.Time) {
+func (b *Buffer) late(seq, ts int64, p *Packet) {
 	b.stats.Late++
-	if n := b.newest - seq; n < slotCount {
+	if n := b.newest - seq; n >= 0 && n < slotCount {
 		b.seen |= 1 << n
 	}
-	if b.counting && seq > b.countSeq && seq <= b.floorSeq && b.stats.Lost > 0 {
-		b.stats.Lost-- // it came after all
-	}
-	if b.state == playing {
-		b.overtaken(b.playedAt+b.time(ts-b.playedTS)-arrival.Sub(b.epoch), ts, b.max/4)
+	if b.counting && seq > b.countSeq {
+		if seq <= b.floorSeq && b.stats.Lost > 0 {
+			b.stats.Lost-- // it came after all
+		}
+		b.learn(seq, ts, p)
 	}
 }
 
@@ -279,16 +328,14 @@ func (b *Buffer) Reset() {
 	for f := b.front(); f != nil; f = b.front() {
 		b.drop(f)
 	}
-	b.known, b.suspect, b.merging, b.state = false, false, false, fresh
+	b.known, b.suspect, b.state = false, false, fresh
 	b.stats.Delay = 0
-	b.forget()
+	b.path.forget()
 }
 
 // Stats tells how it went so far.
 func (b *Buffer) Stats() Stats {
 	s := b.stats
-	if least, _ := b.window.min(b.hold); b.state == playing && least < forgetTime {
-		s.Margin = least + b.depth
-	}
+	s.MaxDelay = max(b.peak[0], b.peak[1])
 	return s
 }

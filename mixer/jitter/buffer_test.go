@@ -15,6 +15,12 @@ func packet(seq uint16, at time.Duration) jitter.Packet {
 	}
 }
 
+// next is one tick that asks once.
+func next(b *jitter.Buffer, at time.Time) (jitter.Packet, jitter.Outcome) {
+	b.Tick(at)
+	return b.Next(0)
+}
+
 func TestWhatDoesNotFitIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*jitter.Packet){
 		"no samples":          func(p *jitter.Packet) { p.Samples = 0 },
@@ -49,7 +55,7 @@ func TestAJumpIsBelievedAtTheSecondPacket(t *testing.T) {
 			t.Errorf("packet %d of the new stream: got verdict %v, want %v", i, got, want)
 		}
 	}
-	p, what := b.Next(epoch.Add(45 * ms))
+	p, what := next(b, epoch.Add(45*ms))
 	if what != jitter.Play || p.Sequence != 30002 {
 		t.Errorf("got %v %d, want the newest of the new stream", what, p.Sequence)
 	}
@@ -60,7 +66,7 @@ func TestABacklogAtTheStartIsNotPlayed(t *testing.T) {
 	for i := range 10 {
 		b.Put(packet(uint16(i), time.Duration(i)*20*ms))
 	}
-	p, what := b.Next(epoch.Add(185 * ms))
+	p, what := next(b, epoch.Add(185*ms))
 	if what != jitter.Play || p.Sequence != 9 || b.Stats().Overflow != 9 {
 		t.Errorf("got %v %d and %+v, want the newest", what, p.Sequence, b.Stats())
 	}
@@ -73,7 +79,7 @@ func TestResetBeginsANewSource(t *testing.T) {
 		b.Put(packet(uint16(i), time.Duration(i)*20*ms))
 	}
 	b.Reset()
-	if _, what := b.Next(epoch.Add(100 * ms)); what != jitter.Empty {
+	if _, what := next(b, epoch.Add(100*ms)); what != jitter.Empty {
 		t.Errorf("got %v of an empty buffer", what)
 	}
 	if got := b.Put(packet(40000, 100*ms)); got != jitter.Stored {
@@ -111,11 +117,8 @@ func TestNothingIsAllocatedAfterNew(t *testing.T) {
 				Arrival: at.Add(time.Duration(i%7) * 5 * ms), Payload: payload,
 			})
 		}
-		for range 2 {
-			if _, what := b.Next(at.Add(30 * ms)); what != jitter.Merge {
-				break
-			}
-		}
+		next(b, at.Add(30*ms))
+		b.Surplus(0)
 		b.Stats()
 		i++
 	})
@@ -125,7 +128,7 @@ func TestNothingIsAllocatedAfterNew(t *testing.T) {
 }
 
 func TestABufferIsSmall(t *testing.T) {
-	for rate, limit := range map[int]uint64{8000: 9 << 10, 48000: 12 << 10} {
+	for rate, limit := range map[int]uint64{8000: 10 << 10, 48000: 13 << 10} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		b := jitter.New(jitter.Config{ClockRateHz: rate})
@@ -155,6 +158,9 @@ func FuzzBuffer(f *testing.F) {
 	seed(packet(1, 0), packet(2, 0), packet(3, 0))
 	seed(packet(65535, 0), packet(0, 0), packet(2, 0), packet(1, 0), packet(2, 0))
 	seed(packet(1, 0), packet(9000, 0), packet(9001, 0))
+	noise := packet(2, 0)
+	noise.Samples, noise.Payload = 0, []byte{60}
+	seed(packet(1, 0), noise, packet(3, 0), packet(5, 0))
 	// A sender that begins anew with numbers close to the last ones, when all of those have been played.
 	f.Add([]byte("1\x0000000\x000001\x00\x02\x00\x00\x010\x00001\x00\x030001\x00000"))
 	// The first to come has been overtaken by the second, in front of it, and is too old when the second is not.
@@ -174,6 +180,13 @@ func FuzzBuffer(f *testing.F) {
 					Samples: int(binary.BigEndian.Uint16(in[6:])), Payload: make([]byte, int(in[8])*8),
 					Arrival: now,
 				}
+				if p.Samples == 0 {
+					p.Noise = true
+				}
+				b.Repairs(op&2 != 0)
+				if op&4 != 0 {
+					b.Absent(p.Sequence + 1)
+				}
 				in = in[9:]
 				before := b.Stats().Restarts
 				if b.Put(p); b.Stats().Restarts > before {
@@ -182,20 +195,18 @@ func FuzzBuffer(f *testing.F) {
 				continue
 			}
 			now = now.Add(time.Duration(op) * ms)
+			b.Tick(now)
 			calls := 0
 			for got := 0; got < 160; calls++ {
 				if calls > 500 {
 					t.Fatal("a tick has no end")
 				}
-				p, what := b.Next(now)
-				if what == jitter.Empty {
-					break
-				}
-				if what == jitter.Lost {
-					if p.Samples <= 0 || p.Samples > 160 {
-						t.Fatalf("conceal %d", p.Samples)
+				p, what := b.Next(time.Duration(got) * ms / 8)
+				got += p.Samples
+				if what != jitter.Play {
+					if p.Samples <= 0 || p.Samples > 960 {
+						t.Fatalf("outcome %d of %d samples", what, p.Samples)
 					}
-					got += p.Samples
 					continue
 				}
 				if age := now.Sub(p.Arrival); age > maxAge {
@@ -205,9 +216,9 @@ func FuzzBuffer(f *testing.F) {
 					t.Fatalf("packet %d after %d", p.Sequence, last)
 				}
 				last, has = p.Sequence, true
-				if what == jitter.Play {
-					got += p.Samples
-				}
+			}
+			if off := b.Surplus(20 * ms); off > time.Second || off < -2*time.Second {
+				t.Fatalf("a surplus of %v", off)
 			}
 		}
 	})

@@ -4,47 +4,63 @@
 //
 // # What it is between
 //
-// Packets come when the network likes. The room's tick pulls on a fixed grid of 20 ms. The slack of a packet is what
-// it waited: the time of the pull that plays it less the time it came.
+// Packets come when the network likes. The room's tick pulls on a fixed grid of 20 ms. So the first thing that matters of a
+// packet is the tick at which it can first be had (it must have come 1 ms before, or jitter as small as that would make it
+// one tick or the next by chance). That tick less the packet's timestamp is its transit. The clocks of a timestamp and of
+// a tick have nothing in common, so one transit means nothing, but the difference of two does: it is how much later the one
+// packet came, in whole ticks where packets are whole ticks.
 //
 //	sent      |     |     |     |     |     |     |
-//	came        |     |         ||       |     |         slack of the third packet: almost none
-//	pulled         |     |     |     |     |     |
+//	came        |     |         ||       |     |
+//	can be had     |     |     |     |     |     |     |    transit: the third one's is a tick greater than the others'
 //	               <-20->
 //
-// A tick may be late by chance. What its packets waited for that does not count: slack is taken from the grid that the
+// Sound is heard at some time, too. That less its timestamp is the delay in the same terms, so all there is to decide is one
+// number: the aim, the transit that sound should be heard with. A packet whose transit is no greater is there when its sound is
+// due. On a clean path all transits are the same, that is the aim, and the buffer adds what lies between a packet's
+// arrival and the next tick, and nothing else.
+//
+// A tick may be late by chance. What can be had for that alone does not count: everything is taken from the grid that the
 // earliest of the ticks stand on, or packets would be missing when the next tick is on time.
 //
-// Slack is delay, so the aim is the least that is still enough: each packet of the last seconds should have had
-// some. Sound is cut and stretched by whole packets only; inside a packet nothing is touched.
+// # The aim
 //
-// # When it starts
+// The transits of each tick's worst packet go into a histogram that forgets: what is 10 s old counts for 1/e. The aim is the
+// transit at which delay and loss together cost the least, where one packet in a hundred that comes too late is as bad as
+// 50 ms of delay. That is the 99.6th percentile where each further tick of delay saves a little, and much less where it
+// would take hundreds of milliseconds to save the last packet. A packet that came after its turn is in it like any other; and
+// where the codec's packets carry copies of their predecessors, one that was lost counts as come with its successor, so that a
+// path which loses packets gets the delay to repair them, when that is worth it.
 //
-// At the first pull at which the packet has waited 1 ms, so a clean path has 1 to 21 ms of slack, by chance of the
-// phase, and jitter as small as that does no harm. If packets have queued up before the first pull, it starts with
-// the newest: a backlog is no reason for delay. When it starts again after a silence, it remembers the path: it waits
-// until the worst packet of the window would have had its slack too. After 10 s of silence it remembers nothing.
+// A path that has become better is believed sooner than that: when nothing needed more for 2.5 s, the aim comes
+// down to what was needed. If that was wrong, which shows when a packet is late within 8 s, it takes 4.5 s for the next 20 s.
 //
-// # When it grows
+// A moment at which many packets come late together, a stall, changes little in the histogram, and is no reason to have
+// everybody wait from then on. But when it happens again within 10 s, a third one is expected as long as twice the time
+// between them has not passed, and waited for.
 //
-// When the store is dry at a pull, sound is concealed (Lost), and only what comes next tells why. If it is the
-// packet that was due, time has been stretched by what was concealed: the delay has grown just as much as that
-// packet needed. If it is a later one, the packet before it was lost, and nothing has grown. So loss is never taken
-// for jitter. Packets that others have overtaken cannot be waited for (their successors are there and are played);
-// when that happens twice within the window, one packet's time is inserted.
+// # How the delay comes to the aim
 //
-// # When it shrinks
+// The buffer moves whole packets; time is stretched and cut in the sound itself, by its caller, whom Surplus tells by how
+// much. Besides that the delay grows by concealment, and falls in pauses:
 //
-// By Merge, one packet at a time, where the least slack of the window exceeds a packet and 4 ms. The window is the
-// last 2.5 s of sound; a single bad moment in it is forgiven after 1 s. On a path that made the delay grow again within
-// 8 s of a cut, the window is 4.5 s and forgives nothing. Where the surplus is 40 ms larger than needed, the last 0.3
-// to 0.6 s are enough, and a packet is cut every 100 ms: of a stall of 300 ms nothing is left after 3 s. Drift of the
-// clocks shows as slack that grows or vanishes, and is met by the same rules.
+// When the store is dry at a pull, sound is concealed (Lost), and only what comes next tells why. If it is the packet that
+// was due, time has been stretched by what was concealed: the delay has grown just as much as that packet needed. If it
+// is a later one, the packet before it was lost, and nothing has grown. So loss is never taken for jitter.
+//
+// When the sender was silent (a timestamp skips where no sequence number is missing), what follows is heard at the aim, no
+// matter what the delay was. Where nothing comes for 80 ms, concealing ends and the time is Empty. Comfort noise (RFC
+// 3389) passes in its turn, lasts for no time, and announces silence: nothing is concealed after it.
+//
+// The delay does not shrink while packets of the last 160 to 320 ms needed more. It begins at the aim of the newest packet
+// that is there, as if all those after it would come as it did: a backlog is no reason for delay. After 10 s of silence
+// nothing is known of the path any more.
+//
+// Drift of the clocks shows as transits that grow or shrink by one tick now and then, and is met by the same rules.
 //
 // # What it throws out
 //
 // Nothing is played that is older than Config.Max: a longer burst loses its oldest packets (Overflow). A sequence
 // number or timestamp that is far off, or a packet a second away from its time, is believed when a second one
-// follows (RFC 3550 §A.1); then the buffer begins anew. A timestamp that skips where no sequence number is missing
-// is a silence of the sender and not a loss. Where nothing comes for 80 ms, concealing ends in silence (Empty).
+// follows (RFC 3550 §A.1); then the buffer begins anew.
 package jitter

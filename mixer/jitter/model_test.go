@@ -48,6 +48,7 @@ type model struct {
 	passed   bool  // sound was concealed since something was played
 	before   jitter.Stats
 	lostGone uint64 // lost in earlier streams
+	over     int    // samples made for the ticks to come
 }
 
 func newModel(t *rapid.T) *model {
@@ -62,14 +63,18 @@ func newModel(t *rapid.T) *model {
 
 // send makes the sender send one packet into the network.
 func (m *model) send() {
-	samples := rapid.SampledFrom([]int{80, 160, 160, 160, 240}).Draw(m.t, "samples")
+	samples := rapid.SampledFrom([]int{0, 80, 160, 160, 160, 160, 240}).Draw(m.t, "samples")
 	p := sent{index: m.index, ts: m.media}
 	p.Packet = jitter.Packet{
 		Sequence: m.seq + uint16(m.index), Timestamp: m.ts + uint32(m.media), Samples: samples,
-		Payload: bytes.Repeat([]byte{byte(m.index)}, samples),
+		Payload: bytes.Repeat([]byte{byte(m.index)}, max(samples, 1)), Noise: samples == 0,
+		Level: jitter.Level{Known: true, Below: byte(m.index) & 127},
 	}
 	m.index++
 	m.media += int64(samples)
+	if samples == 0 {
+		m.media += 160 // of the silence that it begins
+	}
 	m.flight = append(m.flight, p)
 }
 
@@ -179,37 +184,62 @@ func (m *model) discard(n int) {
 
 func (m *model) tick() {
 	m.now = m.now.Add(20 * ms)
-	merged := jitter.Packet{}
-	for fifo := 0; fifo < 160; {
-		p, what := m.b.Next(m.now)
-		after := m.b.Stats()
-		thrown := int(after.Overflow - m.before.Overflow)
-		if thrown > 0 {
-			m.want(m.last == nil || m.now.Sub(m.last.Arrival) > 10*time.Second || m.now.Sub(m.stored[0].Arrival) > m.max,
-				"%d thrown out without a reason", thrown)
+	m.b.Tick(m.now)
+	m.thrown()
+	for fifo := m.over; ; {
+		if fifo >= 160 {
+			m.over = m.scale(fifo) - 160
+			return
 		}
-		m.discard(thrown)
-		m.before = after
-		if merged.Samples > 0 {
-			m.want(what == jitter.Play && p.Sequence == merged.Sequence+1 && p.Samples == merged.Samples,
-				"%d was merged into %v %d", merged.Sequence, what, p.Sequence)
-		}
-		merged = jitter.Packet{}
+		p, what := m.b.Next(time.Duration(fifo) * ms / 8)
+		m.thrown()
+		fifo += p.Samples
 		switch what {
 		case jitter.Empty:
+			m.want(p.Samples > 0 && p.Samples <= 160, "silent for %d samples", p.Samples)
 			m.passed = true
-			return
 		case jitter.Lost:
-			m.want(p.Samples > 0 && p.Samples <= 160, "concealing %d samples", p.Samples)
+			m.want(p.Samples > 0 && p.Samples <= 960, "concealing %d samples", p.Samples)
+			m.want(p.Payload != nil || p.Samples <= 160, "concealing %d samples at once", p.Samples)
+			m.copied(p)
 			m.passed = true
-			fifo += p.Samples
-		case jitter.Merge:
-			merged = p
-			m.out(p)
 		case jitter.Play:
 			m.out(p)
-			fifo += p.Samples
 		}
+	}
+}
+
+// thrown takes out what the buffer has thrown out, which it needs a reason for.
+func (m *model) thrown() {
+	after := m.b.Stats()
+	if n := int(after.Overflow - m.before.Overflow); n > 0 {
+		m.want(m.last == nil || m.now.Sub(m.last.Arrival) > 10*time.Second || m.now.Sub(m.stored[0].Arrival) > m.max,
+			"%d thrown out without a reason", n)
+		m.discard(n)
+	}
+	m.before = after
+}
+
+// scale stretches or cuts what is left for the following ticks, as playout may or may not do, and returns how much
+// there is then. What is said to be too much can be cut without anything being missing at once.
+func (m *model) scale(fifo int) int {
+	off := int(m.b.Surplus(time.Duration(fifo)*ms/8) * 8 / ms)
+	m.want(off <= int((m.max+time.Second+20*ms)*8/ms), "a surplus of %d samples, of a buffer of %v", off, m.max)
+	m.want(off <= fifo-160 || len(m.stored) > 0, "%d samples too many of %d, and nothing is stored", off, fifo)
+	if off == 0 || rapid.IntRange(0, 2).Draw(m.t, "scale") > 0 {
+		return fifo
+	}
+	if off < 0 {
+		return fifo + min(-off, 80)
+	}
+	return max(fifo-min(off, 80), 160)
+}
+
+// copied checks that what is lost before the next packet is told that one's payload, and no other's.
+func (m *model) copied(p jitter.Packet) {
+	if p.Payload != nil {
+		m.want(len(m.stored) > 0 && bytes.Equal(p.Payload, m.stored[0].Payload), "the payload is not that of the next packet")
+		m.want(m.last == nil || m.stored[0].index > m.last.index+1 || m.gone > m.last.index, "nothing is missing before packet %d", m.stored[0].index)
 	}
 }
 
@@ -220,7 +250,7 @@ func (m *model) out(p jitter.Packet) {
 	}
 	w := m.stored[0]
 	m.want(p.Sequence == w.Sequence && p.Timestamp == w.Timestamp && p.Samples == w.Samples &&
-		p.Arrival.Equal(w.Arrival) && bytes.Equal(p.Payload, w.Payload), "got %v, want %v", p, w.Packet)
+		p.Arrival.Equal(w.Arrival) && p.Noise == w.Noise && p.Level == w.Level && bytes.Equal(p.Payload, w.Payload), "got %v, want %v", p, w.Packet)
 	m.want(m.now.Sub(p.Arrival) <= m.max, "packet %d is %v old", p.Sequence, m.now.Sub(p.Arrival))
 	m.want(m.last == nil || w.ts > m.last.ts, "packet %d came out of turn", w.index)
 	m.last, m.gone = &w, w.index
@@ -268,10 +298,11 @@ func TestAgainstTheModel(t *testing.T) {
 					m.deliver()
 				}
 			},
-			"tick":  func(t *rapid.T) { m.t = t; m.tick() },
-			"again": func(t *rapid.T) { m.t = t; m.again() },
-			"pause": func(t *rapid.T) { m.t = t; m.pause() },
-			"jump":  func(t *rapid.T) { m.t = t; m.jump() },
+			"tick":   func(t *rapid.T) { m.t = t; m.tick() },
+			"again":  func(t *rapid.T) { m.t = t; m.again() },
+			"repair": func(t *rapid.T) { m.b.Repairs(rapid.Bool().Draw(t, "can")) },
+			"pause":  func(t *rapid.T) { m.t = t; m.pause() },
+			"jump":   func(t *rapid.T) { m.t = t; m.jump() },
 		})
 		m.t = t
 		for range 30 {

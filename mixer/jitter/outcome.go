@@ -24,14 +24,12 @@ type Outcome uint8
 
 // The outcomes.
 const (
-	// Empty: nobody is sending. Play silence to the end of this tick and ask again in the next; Packet is zero.
+	// Empty: nobody is sending. Play silence, or comfort noise, for Packet.Samples clock units.
 	Empty Outcome = iota
-	// Play the packet.
+	// Play the packet. One of comfort noise lasts for no time; it says what the Empty ones that follow sound like.
 	Play
-	// Lost: conceal Packet.Samples clock units, at most 20 ms. The packet has not come, or time is being stretched;
-	// the other fields of Packet are zero.
+	// Lost: conceal Packet.Samples clock units. The packet has not come, or time is being stretched. Where Payload is not
+	// empty it is that of the packet that follows at once, out of which what was lost can perhaps be recovered; it stays
+	// in the buffer. The other fields of Packet are zero.
 	Lost
-	// Merge: cross-fade this packet into the one that the next call of Next, made at once, returns as Play. Both are
-	// of the same length and together last as long as one: that is how time is cut out without a click.
-	Merge
 )

@@ -6,7 +6,7 @@ import "time"
 type Packet struct {
 	Sequence  uint16    // RTP sequence number (RFC 3550 §5.1)
 	Timestamp uint32    // RTP timestamp, clock units
-	Samples   int       // what the payload lasts, in clock units
+	Samples   int       // what the payload lasts, in clock units; 0 with Noise alone
 	Marker    bool      // first packet of a talkspurt (RFC 3551 §4.1)
 	Arrival   time.Time // when the kernel took it in
 	Payload   []byte    // Put copies it; from Next it is valid until the following call on the Buffer

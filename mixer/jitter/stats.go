@@ -9,9 +9,7 @@ type Stats struct {
 	Duplicate uint64 // came again
 	Overflow  uint64 // thrown out because more than Config.Max was held, or the stream jumped
 	Restarts  uint64 // jumps of the stream that a second packet confirmed: the sender began anew
-	Inserted  uint64 // concealed to stretch time: the delay grew by them
-	Cut       uint64 // merged away: the delay shrank by them
 
-	Delay  time.Duration // from arrival to playing, of the packets played lately
-	Margin time.Duration // what the least of them waited within the window that decides about shrinking
+	Delay    time.Duration // from arrival to being heard, of the packets played lately
+	MaxDelay time.Duration // the greatest of the last five to ten seconds of sound
 }

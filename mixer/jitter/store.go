@@ -20,7 +20,9 @@ type slot struct {
 	bytes   uint16
 	chunk   uint8 // the first of its chunks
 	marker  bool
+	noise   bool
 	used    bool
+	level   Level
 }
 
 func (s *slot) end() int64 { return s.ts + int64(s.samples) }
@@ -95,7 +97,7 @@ func (s *store) back() *slot {
 func (s *store) put(seq, ts int64, p *Packet, chunk int) {
 	s.slots[seq&(slotCount-1)] = slot{
 		seq: seq, ts: ts, arrival: p.Arrival.Sub(s.epoch), samples: uint16(p.Samples), bytes: uint16(len(p.Payload)),
-		chunk: uint8(chunk), marker: p.Marker, used: true,
+		chunk: uint8(chunk), marker: p.Marker, noise: p.Noise, level: p.Level, used: true,
 	}
 	if s.count == 0 {
 		s.low, s.high = seq, seq
@@ -108,12 +110,17 @@ func (s *store) put(seq, ts int64, p *Packet, chunk int) {
 
 // take hands a packet out and forgets it. The payload is valid until the next put.
 func (s *store) take(sl *slot) Packet {
-	from := int(sl.chunk) * s.size
 	s.drop(sl)
 	return Packet{
 		Sequence: uint16(sl.seq), Timestamp: uint32(sl.ts), Samples: int(sl.samples), Marker: sl.marker,
-		Arrival: s.epoch.Add(sl.arrival), Payload: s.memory[from : from+int(sl.bytes) : from+int(sl.bytes)],
+		Arrival: s.epoch.Add(sl.arrival), Payload: s.payload(sl), Noise: sl.noise, Level: sl.level,
 	}
+}
+
+// payload is a packet's, valid until the next put.
+func (s *store) payload(sl *slot) []byte {
+	from := int(sl.chunk) * s.size
+	return s.memory[from : from+int(sl.bytes) : from+int(sl.bytes)]
 }
 
 // drop forgets a packet.

@@ -131,3 +131,25 @@ func snr(in, out []int16) float64 {
 	}
 	return 10 * math.Log10(signal/(noise+1e-9))
 }
+
+func TestG711InTandemChangesNothingMore(t *testing.T) {
+	for _, f := range []Format{pcmu, pcma} {
+		e, d := mustEncoder(t, f), mustDecoder(t, f)
+		var once, twice [1]int16
+		var octet [1]byte
+		for b := range 256 {
+			if _, err := d.Decode(once[:], []byte{byte(b)}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := e.Encode(octet[:], once[:]); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := d.Decode(twice[:], octet[:]); err != nil {
+				t.Fatal(err)
+			}
+			if once != twice {
+				t.Errorf("%s: octet %d: got %d after the second coder, want %d as after the first", f.Name, b, twice[0], once[0])
+			}
+		}
+	}
+}

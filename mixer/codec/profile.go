@@ -36,6 +36,25 @@ type OpusSettings struct {
 	CBR   bool // cbr=1
 }
 
+// Losses from which on a receiver of Opus gets copies, and up to which it gets none any more.
+const (
+	lossyFrom = 0.01
+	cleanTo   = 0.002
+)
+
+// After is p for a receiver that has reported such a share of lost packets (0 to 1) in its last interval. Between its bounds it
+// stays as it is, so that it does not go back and forth.
+func (p Profile) After(loss float64) Profile {
+	switch {
+	case p.Name != Opus:
+	case loss >= lossyFrom:
+		p.Opus.Clean = false
+	case loss <= cleanTo:
+		p.Opus.Clean = true
+	}
+	return p
+}
+
 // PacketTime is Packet, or DefaultPacket where that is 0.
 func (p Profile) PacketTime() time.Duration {
 	if p.Packet == 0 {

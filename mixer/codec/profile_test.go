@@ -107,3 +107,18 @@ func TestEncodersOfEveryPacketTimeAllocateNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestAProfileFollowsWhatItsReceiverLoses(t *testing.T) {
+	p := Profile{Format: opusAt(48000), Opus: OpusSettings{Clean: true}}
+	for i, row := range []struct {
+		loss float64
+		want bool
+	}{{0, true}, {0.005, true}, {0.01, false}, {0.005, false}, {1, false}, {0.002, true}} {
+		if p = p.After(row.loss); p.Opus.Clean != row.want {
+			t.Errorf("report %d of %v: got clean %v, want %v", i, row.loss, p.Opus.Clean, row.want)
+		}
+	}
+	if got := (Profile{Format: pcmu}).After(0); got.Valid() != nil || got != (Profile{Format: pcmu}) {
+		t.Errorf("G.711: got %v, want it unchanged", got)
+	}
+}

@@ -4,6 +4,7 @@ package packetizer
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
@@ -22,7 +23,10 @@ type Stream struct {
 	adopted   bool    // pending is another stream's, and lead is not known yet
 	frame     int     // samples of a frame
 	tick      uint64  // of the last Push
+	last      []int16 // its frame
 }
+
+const framesPerSecond = int(time.Second / mixer.FrameDuration)
 
 // longestWait is how many frames can wait in a stream that another one adopts: all but the last of a packet of 60 ms.
 const longestWait = 2
@@ -42,7 +46,12 @@ func New(p codec.Profile) (*Stream, error) {
 func (s *Stream) Profile() codec.Profile { return s.profile }
 
 // Tune says which rate frames come in at.
-func (s *Stream) Tune(rateHz int) { s.resampler.Retune(rateHz, s.profile.SampleRateHz) }
+func (s *Stream) Tune(rateHz int) {
+	s.resampler.Retune(rateHz, s.profile.SampleRateHz)
+	if n := mixer.FrameSamples(rateHz); n != len(s.last) {
+		s.last = make([]int16, n)
+	}
+}
 
 // Push takes the frame of a tick: 20 ms at the rate given to Tune. Ticks are numbered, so that all streams of one packet
 // time break the sound into packets at the same places, and a leg can go over from one to another. A stream that begins in
@@ -57,6 +66,7 @@ func (s *Stream) Push(frame []int16, tick uint64) {
 		s.adopted = false
 	}
 	s.tick = tick
+	copy(s.last, frame)
 	start := len(s.pending)
 	s.pending = s.pending[:start+s.frame]
 	s.resampler.Process(s.pending[start:], frame)
@@ -101,25 +111,43 @@ func (s *Stream) Follow(o *Stream) {
 	s.tick, s.lead, s.adopted = o.tick, o.lead, o.adopted
 }
 
-// Adopt goes on where o is, of another profile: what is waiting there is sent by s, before what comes next. Tune comes after it.
+// Adopt goes on where o is, of another profile: what is waiting there is sent by s, before what comes next. Filter and encoder
+// begin with the sound before that, so that neither begins with a hole. Tune comes after it.
 func (s *Stream) Adopt(o *Stream) {
 	s.resampler = o.resampler
 	s.tick, s.adopted = o.tick, true
 	waiting := o.pending[:min(len(o.pending), longestWait*o.frame)]
-	s.pending = s.pending[:len(waiting)*s.frame/o.frame]
 	if len(waiting) == 0 {
+		r := mixer.MakeResampler(len(o.last)*framesPerSecond, s.profile.SampleRateHz)
+		before := make([]int16, s.frame)
+		r.Process(before, o.last)
+		s.warm(before)
+		s.pending, s.resampler = s.pending[:0], r
 		return
 	}
-	if s.frame == o.frame {
-		copy(s.pending, waiting)
-		return
-	}
-	// The filter begins with the sound turned round, so that it does not begin with silence.
+	// What was before is not known any more: the sound turned round stands for it.
 	r := mixer.MakeResampler(o.profile.SampleRateHz, s.profile.SampleRateHz)
-	before := make([]int16, o.frame/2)
-	for i := range before {
-		before[i] = waiting[len(before)-1-i]
+	turned := make([]int16, o.frame/2)
+	for i := range turned {
+		turned[i] = waiting[len(turned)-1-i]
 	}
-	r.Process(s.pending[:s.frame/2], before)
+	before := make([]int16, s.frame/2)
+	r.Process(before, turned)
+	s.warm(before)
+	s.pending = s.pending[:len(waiting)*s.frame/o.frame]
 	r.Process(s.pending, waiting)
+}
+
+// warm lets an encoder of Opus hear the sound before its first packet: it looks ahead and would begin with a hole. G.722 begins
+// when its decoder does, or they do not understand each other.
+func (s *Stream) warm(before []int16) {
+	if s.profile.Name != codec.Opus {
+		return
+	}
+	var dst [codec.MaxPayloadBytes]byte
+	packet := s.pending[:s.packet]
+	clear(packet)
+	n := min(len(before), len(packet))
+	copy(packet[len(packet)-n:], before[len(before)-n:])
+	_, _ = s.encoder.Encode(dst[:], packet) // of interest is what it leaves in the encoder; where it fails, nothing
 }

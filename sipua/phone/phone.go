@@ -120,6 +120,9 @@ func (p *Phone) tick(now time.Time) error {
 	if p.err != nil {
 		return p.err
 	}
+	if err := p.change(); err != nil {
+		return err
+	}
 	frame, _ := p.in.Pull(now)
 	if p.cfg.Heard != nil {
 		p.cfg.Heard(frame)
@@ -128,6 +131,22 @@ func (p *Phone) tick(now time.Time) error {
 		return err
 	}
 	p.speak(now)
+	return nil
+}
+
+// change goes over to another codec or packet time where the leg has agreed on one since.
+func (p *Phone) change() error {
+	f := p.leg.Profile()
+	if f == p.out.Profile() {
+		return nil
+	}
+	out, err := packetizer.New(f)
+	if err != nil {
+		return err
+	}
+	out.Adopt(p.out)
+	out.Tune(p.cfg.PlayRateHz)
+	p.out = out
 	return nil
 }
 

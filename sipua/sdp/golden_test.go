@@ -50,7 +50,7 @@ func describe(a Agreed) string {
 	fmt.Fprintf(&b, "remote %v rtcp %v mux %v send %v receive %v ptime %d ended %v\n",
 		a.Remote, a.RemoteRTCP, a.Mux, a.Send, a.Receive, a.PtimeMilliseconds, a.Ended)
 	for _, p := range a.Payloads {
-		fmt.Fprintf(&b, "payload %d/%d %s %d %d %v", p.ReceiveType, p.SendType, p.Format.Name, p.Format.ClockRateHz, p.Format.SampleRateHz, p.Packet)
+		fmt.Fprintf(&b, "payload %d/%d %s %d %d %v", p.ReceiveType, p.SendType, p.Name, p.ClockRateHz, p.SampleRateHz, p.Packet)
 		if o := p.Opus; p.Name == codec.Opus {
 			fmt.Fprintf(&b, " most %d bit/s, no FEC %v, DTX %v, CBR %v, clean %v", o.MaxBitrateBps, o.NoFEC, o.DTX, o.CBR, o.Clean)
 		}

@@ -135,7 +135,8 @@ func TestWhoHasTheFloorIsToldInEventsAndDescriptions(t *testing.T) {
 		talk(a, 600, time.Second)
 		talk(b, 700, 200*time.Millisecond) // a cough
 		time.Sleep(2 * time.Second)
-		talk(b, 700, time.Second)
+		b.with(func(l *fakeLeg) { l.toneHz = 700 })
+		time.Sleep(time.Second + frameDuration/2) // between two ticks
 		info, err := g.Participant(ctx, "1000", q.ID())
 		if err != nil || !info.Dominant || !info.Talking {
 			t.Errorf("Bob: %+v, %v; want dominant and talking", info, err)
@@ -143,6 +144,7 @@ func TestWhoHasTheFloorIsToldInEventsAndDescriptions(t *testing.T) {
 		if info.LevelDBFS < -22 || info.LevelDBFS > -19 {
 			t.Errorf("Bob's level: %.1f dBFS, want -20.8", info.LevelDBFS)
 		}
+		b.with(func(l *fakeLeg) { l.toneHz = 0 })
 		time.Sleep(time.Second)
 		if _, err := g.UpdateParticipant(ctx, "1000", q.ID(), ParticipantPatch{Muted: ptr(true)}); err != nil {
 			t.Fatal(err)

@@ -35,7 +35,9 @@ func (c Capture) FFmpeg(ctx context.Context, dir string) ([]float64, error) {
 		}
 		data = bytes.Join(payloads, nil)
 		kind := map[string]string{"PCMU": "mulaw", "PCMA": "alaw", "G722": "g722"}[string(c.Format.Name)]
-		args = append(args, "-f", kind, "-ar", strconv.Itoa(c.Format.SampleRateHz))
+		if args = append(args, "-f", kind); c.Format.SampleRateHz == 8000 { // G.722 has one rate, and no option for it
+			args = append(args, "-ar", "8000")
+		}
 	}
 	in := filepath.Join(dir, "ffmpeg.in")
 	if err := write(in, data); err != nil {

@@ -7,6 +7,7 @@ import (
 
 const (
 	clickTimes  = 8.0  // of the local RMS step
+	clickNearly = 5.0  // what was said with such a step may be heard with one that counts
 	clickLocal  = 20   // ms to either side that are local
 	clickLeast  = 0.01 // a step below −40 dB of full scale is no click
 	clickApart  = 5    // ms: what is closer is one click
@@ -14,7 +15,10 @@ const (
 )
 
 // Clicks are the samples of pcm that are reached by a step over eight times the local RMS step.
-func Clicks(pcm []float64, rateHz int) []int {
+func Clicks(pcm []float64, rateHz int) []int { return steps(pcm, rateHz, clickTimes) }
+
+// steps are those over so many times the local RMS step.
+func steps(pcm []float64, rateHz int, times float64) []int {
 	local := clickLocal * rateHz / 1000
 	sums := make([]float64, len(pcm)+1)
 	step := func(i int) float64 {
@@ -34,16 +38,16 @@ func Clicks(pcm []float64, rateHz int) []int {
 		}
 		from, to := max(i-local, 0), min(i+local+1, len(pcm))
 		others := (sums[to] - sums[from] - d*d) / float64(to-from-1)
-		if d > clickTimes*math.Sqrt(max(others, 0)) && (len(out) == 0 || i-out[len(out)-1] > clickApart*rateHz/1000) {
+		if d > times*math.Sqrt(max(others, 0)) && (len(out) == 0 || i-out[len(out)-1] > clickApart*rateHz/1000) {
 			out = append(out, i)
 		}
 	}
 	return out
 }
 
-// NewClicks are the clicks of heard that said, its equal in time, does not have itself.
+// NewClicks are the clicks of heard near which said, its equal in time, does not have a step of over five times the local one.
 func NewClicks(said, heard []float64, rateHz int) []int {
-	natural := Clicks(said, rateHz)
+	natural := steps(said, rateHz, clickNearly)
 	near := naturalNear * rateHz / 1000
 	return slices.DeleteFunc(Clicks(heard, rateHz), func(i int) bool {
 		k, found := slices.BinarySearch(natural, i)

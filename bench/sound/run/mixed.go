@@ -87,7 +87,14 @@ func (h hearing) intelligible() float64 {
 	if len(h.delays) < 8 {
 		return 0
 	}
-	return metric.ESTOI(h.said, h.aligned, h.rateHz)
+	from, to := h.span()
+	return metric.ESTOI(h.said[from:to], h.aligned[from:to], h.rateHz)
+}
+
+// span is from the first to the last window that was found.
+func (h hearing) span() (from, to int) {
+	scale := h.rateHz / metric.DelayRateHz
+	return h.delays[0].Said * scale, h.delays[len(h.delays)-1].Said * scale
 }
 
 // aboveNarrow is by how many dB there is more above what a narrowband codec carries than was said, while the talker spoke.
@@ -95,8 +102,6 @@ func (h hearing) aboveNarrow() float64 {
 	if len(h.delays) == 0 {
 		return metric.Silence
 	}
-	first, last := h.delays[0].Said, h.delays[len(h.delays)-1].Said
-	scale := h.rateHz / metric.DelayRateHz
-	from, to := first*scale, last*scale
+	from, to := h.span()
 	return metric.BandDBFS(h.aligned[from:to], wideFromHz, wideToHz, h.rateHz) - metric.BandDBFS(h.said[from:to], wideFromHz, wideToHz, h.rateHz)
 }

@@ -20,7 +20,11 @@ const rate8 = 8000
 // marker is the tone that tells one talker from the others, in Hz.
 func marker(i int) float64 { return 1130 + 430*float64(i) }
 
-const markers = 5
+const (
+	markers = 5
+	// notchHz is what is taken out of speech around each of them: a limiter that follows speech smears it by some tens of Hz.
+	notchHz = 80
+)
 
 // marked is speech without the tones of all talkers, and with the talker's own while there is a word.
 func marked(speaker int, length time.Duration, peak, toneDBFS float64, gated bool) func(int) ([]float64, error) {
@@ -30,7 +34,7 @@ func marked(speaker int, length time.Duration, peak, toneDBFS float64, gated boo
 			return nil, err
 		}
 		for i := range markers {
-			pcm = voices.Notch(voices.Notch(pcm, marker(i), rateHz), marker(i), rateHz)
+			pcm = voices.Notch(voices.Notch(pcm, marker(i), notchHz, rateHz), marker(i), notchHz, rateHz)
 		}
 		tone := voices.Tone(marker(speaker), toneDBFS, rateHz, len(pcm))
 		if gated {
@@ -144,7 +148,7 @@ func (p *party) middle(g *guest, from, to float64) []float64 {
 }
 
 // distortion is what a listener hears besides the talkers, against all it hears: of each 40 ms, what no gains of the talkers
-// make of what they said. found is false where the talkers are not there to be compared with.
+// make of what they said, and of what is slow in it. found is false where the talkers are not there to be compared with.
 func (p *party) distortion(listener *guest) (db float64, found bool) {
 	const frame = 40 * rate8 / 1000
 	heard := listener.heard.PCM
@@ -159,7 +163,7 @@ func (p *party) distortion(listener *guest) (db float64, found bool) {
 	}
 	var rest, all float64
 	for from := 3 * rate8; from+2*rate8 < min(len(heard), 14*rate8); from += rate8 {
-		parts := make([][]float64, len(said))
+		parts, slow := make([][]float64, len(said)), make([][]float64, len(said))
 		for k := range said {
 			start := startOf(said[k], clocks[k], at(from))
 			lag, sure := lagOf(said[k], heard, start, from, rate8)
@@ -167,10 +171,14 @@ func (p *party) distortion(listener *guest) (db float64, found bool) {
 				return 0, false
 			}
 			parts[k] = said[k][from-lag : from-lag+rate8]
+			slow[k] = leaky(said[k][:from-lag+rate8])[from-lag:]
 		}
 		for i := 0; i+frame <= rate8; i += frame {
 			var columns [][]float64
 			for _, part := range parts {
+				columns = append(columns, part[i:i+frame])
+			}
+			for _, part := range slow {
 				columns = append(columns, part[i:i+frame])
 			}
 			r, e := metric.Unexplained(columns, heard[from+i:from+i+frame])
@@ -181,6 +189,18 @@ func (p *party) distortion(listener *guest) (db float64, found bool) {
 		return 0, false
 	}
 	return 10 * math.Log10(rest/all+1e-15), true
+}
+
+// leaky is what is below 50 Hz and behind in pcm: what a filter against DC takes away, by which it turns the phase of deep voices.
+// That is no distortion.
+func leaky(pcm []float64) []float64 {
+	const forget = 1 - 2*math.Pi*50/rate8
+	out, sum := make([]float64, len(pcm)), 0.0
+	for i, x := range pcm {
+		sum = forget*sum + (1-forget)*x
+		out[i] = sum
+	}
+	return out
 }
 
 // startOf is the sample of said that was sent at a time.

@@ -26,6 +26,8 @@ type guest struct {
 	track   *phone.Track
 	phone   *phone.Phone
 	heard   *phone.Recording
+
+	said, listened rates
 }
 
 // party is a room with some guests.
@@ -118,11 +120,32 @@ func (p *party) judge(f *page.File) error {
 
 // clean is what the guest's own codec makes of what it says, at a rate.
 func (g *guest) clean(rateHz int) []float64 {
-	pcm, err := phone.Clean(g.profile, g.track.PCM)
-	if err != nil {
-		return nil // what could be coded before can be coded again
+	return g.said.at(rateHz, func() ([]float64, int) {
+		pcm, err := phone.Clean(g.profile, g.track.PCM)
+		if err != nil {
+			return nil, rateHz // what could be coded before can be coded again
+		}
+		return pcm, g.profile.SampleRateHz
+	})
+}
+
+// ear is what the guest heard, at a rate.
+func (g *guest) ear(rateHz int) []float64 {
+	return g.listened.at(rateHz, func() ([]float64, int) { return g.heard.PCM, g.heard.RateHz })
+}
+
+// rates is one sound at several sampling rates, each made when it is asked for.
+type rates map[int][]float64
+
+func (r *rates) at(rateHz int, make func() ([]float64, int)) []float64 {
+	if *r == nil {
+		*r = rates{}
 	}
-	return metric.Resample(pcm, g.profile.SampleRateHz, rateHz)
+	if _, ok := (*r)[rateHz]; !ok {
+		pcm, from := make()
+		(*r)[rateHz] = metric.Resample(pcm, from, rateHz)
+	}
+	return (*r)[rateHz]
 }
 
 // hearing is what a listener hears of one talker.
@@ -134,10 +157,8 @@ type hearing struct {
 
 // of compares what g heard with what a talker said, at a rate.
 func (g *guest) of(talker *guest, rateHz int) hearing {
-	said := talker.clean(rateHz)
-	heard := metric.Resample(g.heard.PCM, g.heard.RateHz, rateHz)
-	s, h := metric.Resample(said, rateHz, metric.DelayRateHz), metric.Resample(g.heard.PCM, g.heard.RateHz, metric.DelayRateHz)
-	delays := metric.Delays(s, h, talker.track.SaidAt(metric.DelayRateHz), g.heard.HeardAt(metric.DelayRateHz), reach)
+	said, heard := talker.clean(rateHz), g.ear(rateHz)
+	delays := metric.Delays(talker.clean(metric.DelayRateHz), g.ear(metric.DelayRateHz), talker.track.SaidAt(metric.DelayRateHz), g.heard.HeardAt(metric.DelayRateHz), reach)
 	return hearing{said, metric.Align(said, heard, delays, rateHz), delays, rateHz}
 }
 

@@ -44,10 +44,10 @@ func Pink(db float64, rateHz, n int, seed uint64) []float64 {
 	return Scale(out, db-metric.RMSDBFS(out))
 }
 
-// Notch takes some 20 Hz around a frequency out (a biquad as in the Audio EQ Cookbook), and returns what is left.
-func Notch(in []float64, hz float64, rateHz int) []float64 {
+// Notch takes a band of so many Hz around a frequency out (a biquad as in the Audio EQ Cookbook), and returns what is left.
+func Notch(in []float64, hz, widthHz float64, rateHz int) []float64 {
 	w := 2 * math.Pi * hz / float64(rateHz)
-	alpha := math.Sin(w) * 20 / hz / 2
+	alpha := math.Sin(w) * widthHz / hz / 2
 	a0 := 1 + alpha
 	b0, b1, a2 := 1/a0, -2*math.Cos(w)/a0, (1-alpha)/a0
 	out := make([]float64, len(in))

@@ -13,9 +13,12 @@ import (
 	"github.com/confbridge/confbridge/test/bridge"
 )
 
+// toneAsSent is for rooms whose tones are to be heard as loud as they were sent.
+const toneAsSent = "  agc: false\n"
+
 // While all kinds of wrong bytes come in, a call that is in progress loses nothing.
 func TestHostileBytesDisturbNobody(t *testing.T) {
-	b := startBridge(t, bridge.Config{})
+	b := startBridge(t, bridge.Config{Rooms: toneAsSent})
 	client := newClient(t)
 	speaker := invite(t, client, "sip:1000@"+b.UDP, codec.PCMU, tone(877, 8000, 120))
 	listener := invite(t, client, "sip:1000@"+b.TCP+";transport=tcp", codec.PCMU, nil)

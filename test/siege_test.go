@@ -51,7 +51,7 @@ func (w *wire) closed() bool {
 // Each kind of attack comes while a call goes on. It is counted, each time once and for what it is, costs no memory that stays, and
 // the call neither loses a packet nor its sound.
 func TestSiege(t *testing.T) {
-	b := startBridge(t, bridge.Config{Listen: []string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "ws://127.0.0.1:0"}})
+	b := startBridge(t, bridge.Config{Rooms: toneAsSent, Listen: []string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "ws://127.0.0.1:0"}})
 	b.allowLog("a self-signed one was made")
 	client := newClient(t)
 	speaker := invite(t, client, "sip:1000@"+b.UDP, codec.PCMU, tone(877, 8000, 120))

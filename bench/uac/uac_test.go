@@ -139,3 +139,50 @@ func TestACall(t *testing.T) {
 		})
 	}
 }
+
+func TestACallIsChangedByAnotherOffer(t *testing.T) {
+	far := answer(t, func(method string, nth int) []string {
+		switch {
+		case method == "INVITE" && nth == 3:
+			return []string{"488 Not Acceptable Here"}
+		case method == "INVITE":
+			return []string{"200 OK", "200 OK"} // each final answer comes twice
+		case method == "BYE":
+			return []string{"200 OK"}
+		}
+		return nil
+	})
+	a, err := uac.Listen(far.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	c, err := a.Place(t.Context(), "1000", "somebody", "v=0\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Change(t.Context(), "v=0\r\ns=other\r\n"); err != nil {
+		t.Errorf("change: %v", err)
+	}
+	answer := c.Answer
+	if err := c.Change(t.Context(), "v=0\r\ns=third\r\n"); err == nil || !strings.Contains(err.Error(), "488") {
+		t.Errorf("a change that is refused: got %v", err)
+	}
+	if c.Answer != answer || !strings.Contains(answer, "m=audio 4000") {
+		t.Errorf("the answer is %q, after a refusal %q", answer, c.Answer)
+	}
+	if err := c.Hangup(t.Context()); err != nil {
+		t.Error(err)
+	}
+	far.mu.Lock()
+	defer far.mu.Unlock()
+	invites := 0
+	for _, method := range far.got {
+		if method == "INVITE" {
+			invites++
+		}
+	}
+	if invites != 3 {
+		t.Errorf("%d INVITEs were sent: %v", invites, far.got)
+	}
+}

@@ -97,7 +97,7 @@ func fiveLoud() scene {
 	const length = 16 * time.Second
 	p := &party{name: "5 talkers at −6 dBFS peaks", at: partyTime, length: length, leveled: true, talkers: 16, judged: judgeFive}
 	for i := range voices.Speakers {
-		p.guests = append(p.guests, &guest{name: fmt.Sprint("talker ", i), codec: "PCMU", pcm: marked(i, length, 0.5, -26, false)})
+		p.guests = append(p.guests, &guest{name: fmt.Sprint("talker ", i), codec: "PCMU", pcm: marked(i, length, 0.5, -18, false)})
 	}
 	p.guests = append(p.guests, &guest{name: "listener", codec: "PCMU"})
 	return p

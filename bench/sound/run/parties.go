@@ -17,11 +17,13 @@ func parties() []scene {
 
 const rate8 = 8000
 
-// marker is the tone that tells one talker from the others, in Hz.
-func marker(i int) float64 { return 1130 + 430*float64(i) }
+// markers are the tones that tell one talker from the others, in Hz. No sum or difference of three or five of them, as a limiter
+// makes of loud ones, comes within 39 Hz of another.
+var markers = [...]float64{1117, 1416, 1929, 2621, 3095}
+
+func marker(i int) float64 { return markers[i] }
 
 const (
-	markers = 5
 	// notchHz is what is taken out of speech around each of them: a limiter that follows speech smears it by some tens of Hz.
 	notchHz = 80
 )
@@ -33,7 +35,7 @@ func marked(speaker int, length time.Duration, peak, toneDBFS float64, gated boo
 		if err != nil {
 			return nil, err
 		}
-		for i := range markers {
+		for i := range len(markers) {
 			pcm = voices.Notch(voices.Notch(pcm, marker(i), notchHz, rateHz), marker(i), notchHz, rateHz)
 		}
 		tone := voices.Tone(marker(speaker), toneDBFS, rateHz, len(pcm))

@@ -161,3 +161,17 @@ func TestPauseLevelIsThatOfPausesAlone(t *testing.T) {
 		t.Errorf("without noise: %.1f", got)
 	}
 }
+
+func TestWhatALimiterMakesOfTheMarkersIsNoMarker(t *testing.T) {
+	for _, a := range markers {
+		for _, b := range markers {
+			for _, c := range markers {
+				for _, other := range markers {
+					if other != a && other != b && math.Abs(a+b-c-other) < 30 && other != c {
+						t.Errorf("%v + %v - %v Hz is next to %v", a, b, c, other)
+					}
+				}
+			}
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/confbridge/confbridge/bench/sound/metric"
 	"github.com/confbridge/confbridge/bench/sound/page"
 	"github.com/confbridge/confbridge/bench/sound/phone"
 	"github.com/confbridge/confbridge/bench/sound/voices"
@@ -173,5 +174,25 @@ func TestWhatALimiterMakesOfTheMarkersIsNoMarker(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestDelayIsBackWhenItStaysBack(t *testing.T) {
+	p := &pair{name: "tone", codec: "PCMU", length: time.Second, toneHz: 1000}
+	if err := p.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 { // late for 3 s, back for 1 s, late for half a second more
+		ms := 10.0
+		if i < 30 || i >= 40 && i < 45 {
+			ms = 100
+		}
+		p.delays = append(p.delays, metric.Delay{Seconds: float64(i) / 10, Millis: ms})
+	}
+	if got := backAfter(p, 30, 1); math.Abs(got-3.5) > 1e-9 {
+		t.Errorf("back after %v s, want 3.5", got)
+	}
+	if got := backAfter(p, 5, 1); !math.IsInf(got, 1) {
+		t.Errorf("back after %v s from what never comes back", got)
 	}
 }

@@ -18,8 +18,8 @@ type File struct {
 	CPU        string
 	Cores      int
 	Kernel, Go string
-	// LateMsP99 is how late the telephones themselves were.
-	LateMsP99 float64
+	// LateMsP99 and LateMsMax are how late the telephones themselves were.
+	LateMsP99, LateMsMax float64
 	Rows      []Row
 	Calls     []Call
 }

@@ -75,8 +75,8 @@ func (f *File) CallTable() string {
 
 // Heading says when, of what, and on what machine the run was.
 func (f *File) Heading() string {
-	return fmt.Sprintf("%s, commit %s, %d × %s, Linux %s, %s; the telephones were late by %.1f ms (p99).",
-		f.Date.UTC().Format("2006-01-02 15:04"), f.Commit, f.Cores, f.CPU, f.Kernel, f.Go, f.LateMsP99)
+	return fmt.Sprintf("%s, commit %s, %d × %s, Linux %s, %s; the telephones were late by %.1f ms (p99), at most %.1f.",
+		f.Date.UTC().Format("2006-01-02 15:04"), f.Commit, f.Cores, f.CPU, f.Kernel, f.Go, f.LateMsP99, f.LateMsMax)
 }
 
 // Render puts the tables of f into a page, and pictures by their file names beside it.

@@ -53,22 +53,19 @@ func TestBaresip(t *testing.T) {
 		SIP:    "  anonymous: challenge\n  algorithms: [MD5]\n  trunks: [{name: office, users: {x: secret, y: other}}]\n",
 	})
 	guarded.allowLog("a self-signed one was made")
-	type call struct {
+	for _, row := range []struct {
 		name, module, codec string
 		rateHz              int
 		ours                codec.Name
 		b                   *running
 		uri                 string // behind the room
-	}
-	rows := []call{
+	}{
 		{"PCMU over UDP", "g711", "PCMU/8000/1", 8000, codec.PCMU, open, "@" + open.UDP},
+		{"PCMA over UDP", "g711", "PCMA/8000/1", 8000, codec.PCMA, open, "@" + open.UDP},
+		{"G.722 over UDP", "g722", "G722/16000/1", 16000, codec.G722, open, "@" + open.UDP},
 		{"Opus over UDP", "opus", "opus/48000/2", 48000, codec.Opus, open, "@" + open.UDP},
 		{"over TLS, with a password", "g711", "PCMU/8000/1", 8000, codec.PCMU, guarded, "@" + guarded.TLS + ";transport=tls"},
-	}
-	if _, ok := codec.Lookup("G722", 8000); ok {
-		rows = append(rows, call{"G.722 over UDP", "g722", "G722/16000/1", 16000, "G722", open, "@" + open.UDP})
-	}
-	for _, row := range rows {
+	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			b := row.b

@@ -20,8 +20,8 @@ type File struct {
 	Kernel, Go string
 	// LateMsP99 and LateMsMax are how late the telephones themselves were.
 	LateMsP99, LateMsMax float64
-	Rows      []Row
-	Calls     []Call
+	Rows                 []Row
+	Calls                []Call
 }
 
 // Row is one figure that is asked for.

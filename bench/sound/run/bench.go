@@ -15,7 +15,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/confbridge/confbridge/bench/proc"
 	"github.com/confbridge/confbridge/bench/sound/page"
@@ -108,14 +107,12 @@ func (b *bench) stop() error {
 }
 
 // room makes a room. Its sound is not brought to a common level, unless leveled; talkers is how many are mixed, 0 for the
-// bridge's own choice. Where the API does not know such a setting yet, there is nothing to switch.
+// bridge's own choice.
 func (b *bench) room(ctx context.Context, number string, leveled bool, talkers int32) error {
 	room := &confbridgev1.Room{Name: "rooms/" + number}
+	room.MaxTalkers = talkers
 	if !leveled {
-		setField(room, "agc", protoreflect.ValueOfBool(false))
-	}
-	if talkers != 0 {
-		setField(room, "max_talkers", protoreflect.ValueOfInt32(talkers))
+		room.Agc = new(bool)
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTime)
 	defer cancel()
@@ -123,13 +120,6 @@ func (b *bench) room(ctx context.Context, number string, leveled bool, talkers i
 		return fmt.Errorf("room %s: %w", number, err)
 	}
 	return nil
-}
-
-// setField sets a field that the message may not have.
-func setField(m interface{ ProtoReflect() protoreflect.Message }, name protoreflect.Name, value protoreflect.Value) {
-	if field := m.ProtoReflect().Descriptor().Fields().ByName(name); field != nil {
-		m.ProtoReflect().Set(field, value)
-	}
 }
 
 // in waits until a participant of that display name is in a room, and returns it.

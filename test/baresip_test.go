@@ -61,7 +61,6 @@ func TestBaresip(t *testing.T) {
 		uri                 string // behind the room
 	}{
 		{"PCMU over UDP", "g711", "PCMU/8000/1", 8000, codec.PCMU, open, "@" + open.UDP},
-		{"PCMA over UDP", "g711", "PCMA/8000/1", 8000, codec.PCMA, open, "@" + open.UDP},
 		{"G.722 over UDP", "g722", "G722/16000/1", 16000, codec.G722, open, "@" + open.UDP},
 		{"Opus over UDP", "opus", "opus/48000/2", 48000, codec.Opus, open, "@" + open.UDP},
 		{"over TLS, with a password", "g711", "PCMU/8000/1", 8000, codec.PCMU, guarded, "@" + guarded.TLS + ";transport=tls"},

@@ -146,7 +146,7 @@ func onBeat(f *phone.Phone, at time.Time, phase time.Duration) time.Time {
 	if !ok {
 		return at.Add(phase)
 	}
-	return beat.Add((at.Sub(beat)/tick+1)*tick + phase)
+	return beat.Add((at.Sub(beat) + tick).Truncate(tick) + phase)
 }
 
 // ask notes what the bridge says of the talker.

@@ -30,6 +30,14 @@ func (d *downlink) leaveGroup(mix *mixdown) {
 	d.own.Follow(d.group.out)
 }
 
+// enterGroup ends the packets of its own. Where nobody else hears the group's, they become the group's: it has no sound to go on
+// with, and what is on its way would be lost.
+func (d *downlink) enterGroup(mix *mixdown) {
+	if g := d.group; g.idle(mix.ticks) {
+		g.out, d.own = d.own, g.out
+	}
+}
+
 // change goes over to another profile, with packets of its own for a while: what was on its way is not lost, and nothing is heard
 // twice.
 func (d *downlink) change(to *packetizer.Stream, mix *mixdown) {
@@ -51,6 +59,7 @@ type group struct {
 	packets [maxTickPackets]packet // of this tick, once they are made
 	count   int
 	made    bool
+	filled  uint64 // the newest tick that made packets
 	members int
 }
 
@@ -69,6 +78,9 @@ type packet struct {
 	units   int
 }
 
+// idle says that the group has made no packets in the tick before.
+func (g *group) idle(tick uint64) bool { return !g.made && g.filled+1 != tick }
+
 // fill makes the group's packets of one tick out of its mix.
 func (g *group) fill(mix []int16, tick uint64) {
 	g.out.Push(mix, tick)
@@ -79,7 +91,7 @@ func (g *group) fill(mix []int16, tick uint64) {
 			break
 		}
 	}
-	g.made = true
+	g.made, g.filled = true, tick
 }
 
 // send gives the group's packets of this tick to a leg.

@@ -22,10 +22,12 @@ type member struct {
 	caller  Caller
 	leg     Leg
 	joined  time.Time
-	profile codec.Profile // of the leg's sending side
+	profile codec.Profile // of the leg's sending side, as negotiated; that of down is for what the peer loses as well
 	dead    error         // what Receive returned
 	source  uint32        // what its stream is called
 	peer    quality.Peer  // what it has reported last
+
+	calmFrom time.Time // which report was the first of those that say that it needs no copies any more; zero: none is
 
 	muted, deaf bool
 	gainDB      float64
@@ -44,14 +46,14 @@ func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error
 
 // setProfile makes the codecs for what has been negotiated.
 func (m *member) setProfile(p codec.Profile) error {
-	out, err := packetizer.New(p)
+	out, err := packetizer.New(m.suiting(p))
 	if err != nil {
 		return fmt.Errorf("send %s: %w", p.Name, err)
 	}
 	if err := m.voice.stream.Prepare(p.Format); err != nil {
 		return fmt.Errorf("receive %s: %w", p.Name, err)
 	}
-	m.profile = p
+	m.profile, m.calmFrom = p, time.Time{}
 	m.down.change(out, &m.state.mix)
 	m.suppressNoise()
 	return nil

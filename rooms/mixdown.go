@@ -68,7 +68,7 @@ func (s *state) regroup() {
 		g.members = 0
 	}
 	for _, m := range s.members {
-		g := s.mix.group(groupKey{m.profile, m.deaf})
+		g := s.mix.group(groupKey{m.down.own.Profile(), m.deaf})
 		g.members++
 		m.down.group = g
 	}
@@ -91,7 +91,7 @@ func (x *mixdown) group(key groupKey) *group {
 	return g
 }
 
-// runDue ticks as many times as frames are due and lets those go whose legs have died.
+// runDue ticks as many times as frames are due, sees to what the legs report, and lets those go that have died.
 func (s *state) runDue() {
 	now := s.timers.clock.wait(time.Now())
 	ticks, skipped := s.timers.clock.due(now)
@@ -100,6 +100,7 @@ func (s *state) runDue() {
 	}
 	if ticks > 0 {
 		s.metrics.tick.observe(time.Since(now) / time.Duration(ticks))
+		s.adapt()
 	}
 	s.metrics.lateTicks.Add(uint64(skipped))
 	s.letDeadGo()
@@ -191,7 +192,9 @@ func (x *mixdown) send(m *member, now time.Time) {
 		}
 		d.ownTicks = ownEncodeTicks
 	case d.ownTicks > 0:
-		d.ownTicks--
+		if d.ownTicks--; d.ownTicks == 0 {
+			d.enterGroup(x)
+		}
 	}
 	if d.ownTicks == 0 {
 		x.sendShared(m, now)

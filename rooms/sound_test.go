@@ -182,15 +182,7 @@ func TestFiveLoudTalkers(t *testing.T) {
 // TestNothingThatChangesClicks lets everything change that can, in the middle of a voice.
 func TestNothingThatChangesClicks(t *testing.T) {
 	const limit = 8
-	voice := func(rateHz int) func(int) float64 {
-		return func(i int) float64 { // a vowel that never ends
-			v := 0.0
-			for k := 1.0; k <= 10; k++ {
-				v += math.Sin(2*math.Pi*k*140*float64(i)/float64(rateHz)+k*k) / k
-			}
-			return 3500 * v * (1 + 0.4*math.Sin(2*math.Pi*3*float64(i)/float64(rateHz)))
-		}
-	}
+	voice := vowel
 	type scene struct {
 		*stage
 		talker           *member

@@ -138,6 +138,7 @@ func (s *stage) run(ticks int) {
 	for range ticks {
 		s.now = s.now.Add(frameDuration)
 		s.tick(s.now)
+		s.adapt()
 		s.publish()
 	}
 }

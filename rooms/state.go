@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/mixer"
+	"github.com/confbridge/confbridge/mixer/quality"
 )
 
 // state is the inside of a room. Only the room's goroutine touches it.
@@ -20,6 +21,7 @@ type state struct {
 
 	seats   []*Participant // who has been admitted, joined or not, in that order
 	members []*member      // who has joined, in that order
+	turn    int            // of them: whom adapt has looked at last
 	mix     mixdown
 
 	floor    mixer.Floor
@@ -151,8 +153,10 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 	if m == nil {
 		return ErrClosed
 	}
-	before, format := m.leg, m.profile.Name
+	before, format, reported := m.leg, m.profile.Name, m.peer
+	m.peer = quality.Peer{} // whatever that one lost
 	if err := m.setProfile(leg.Profile()); err != nil {
+		m.peer = reported
 		return err
 	}
 	c.Role = m.caller.Role

@@ -43,10 +43,10 @@ const (
 )
 
 // After is p for a receiver that has reported such a share of lost packets (0 to 1) in its last interval. Between its bounds it
-// stays as it is, so that it does not go back and forth.
+// stays as it is, so that it does not go back and forth; so do those to whom it makes no difference.
 func (p Profile) After(loss float64) Profile {
 	switch {
-	case p.Name != Opus:
+	case p.Name != Opus, p.Opus.NoFEC, p.Opus.DTX: // copies are made for none, or in any case
 	case loss >= lossyFrom:
 		p.Opus.Clean = false
 	case loss <= cleanTo:

@@ -118,6 +118,11 @@ func TestAProfileFollowsWhatItsReceiverLoses(t *testing.T) {
 			t.Errorf("report %d of %v: got clean %v, want %v", i, row.loss, p.Opus.Clean, row.want)
 		}
 	}
+	for name, o := range map[string]OpusSettings{"no use for copies": {Clean: true, NoFEC: true}, "silence is not sent": {Clean: true, DTX: true}} {
+		if got := (Profile{Format: opusAt(48000), Opus: o}).After(0.1); got.Opus != o {
+			t.Errorf("%s: got %+v, want it unchanged", name, got.Opus)
+		}
+	}
 	if got := (Profile{Format: pcmu}).After(0); got.Valid() != nil || got != (Profile{Format: pcmu}) {
 		t.Errorf("G.711: got %v, want it unchanged", got)
 	}

@@ -2,10 +2,12 @@ package packetizer
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
 	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/mixer/measure"
 )
 
 var (
@@ -128,6 +130,62 @@ func TestOpusChangesItsPacketTimeToo(t *testing.T) {
 			}
 			if missing := 40*960 - sent; missing < 0 || missing >= 2880 {
 				t.Errorf("%v to %v: %d samples of %d sent", before, after, sent, 40*960)
+			}
+		}
+	}
+}
+
+// TestOpusGoesToCopiesAndBackGently lets a decoder hear both ways to encode, one after the other, in the middle of a vowel: it may
+// dip for the 4 ms that one looks ahead more than the other, and neither roars nor clicks.
+func TestOpusGoesToCopiesAndBackGently(t *testing.T) {
+	const ticks = 40
+	clean, copies := codec.OpusSettings{Clean: true}, codec.OpusSettings{}
+	vowel := make([]int16, ticks*960)
+	for i := range vowel {
+		for k := 1.0; k <= 10; k++ {
+			vowel[i] += int16(3000 / k * math.Sin(2*math.Pi*k*140*float64(i)/48000+k*k))
+		}
+	}
+	hear := func(packet time.Duration, change int, from, to codec.OpusSettings) []int16 {
+		d, err := codec.NewDecoder(opus)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := mustNew(t, codec.Profile{Format: opus, Packet: packet, Opus: from}, 48000)
+		var heard []int16
+		for tick := range ticks {
+			if tick == change {
+				next := mustNew(t, codec.Profile{Format: opus, Packet: packet, Opus: to}, 48000)
+				next.Adopt(s)
+				next.Tune(48000)
+				s = next
+			}
+			pcm, _ := played(t, s, d, vowel[tick*960:(tick+1)*960], uint64(tick))
+			heard = append(heard, pcm...)
+		}
+		return heard
+	}
+	for _, packet := range packetTimes {
+		for _, way := range [][2]codec.OpusSettings{{clean, copies}, {copies, clean}} {
+			same := hear(packet, ticks, way[0], way[0])
+			for change := 12; change < 24; change++ {
+				name := fmt.Sprintf("packets of %v, clean %v before, changed in tick %d", packet, way[0].Clean, change)
+				heard := hear(packet, change, way[0], way[1])
+				most, sum, n := 0.0, 0.0, 0
+				for i := (change - 3) * 960; i+480 < min(len(heard), (change+10)*960); i++ {
+					step := float64(heard[i]) - float64(heard[i-1])
+					most, sum, n = max(most, math.Abs(step)), sum+step*step, n+1
+					if i%240 != 0 {
+						continue
+					}
+					got, want := measure.RMSDBFS(heard[i:i+480]), measure.RMSDBFS(same[i:i+480])
+					if got < want-8 || got > want+3 {
+						t.Errorf("%s: %.1f dBFS at %d ms, want -8 to +3 of %.1f", name, got, i/48, want)
+					}
+				}
+				if rms := math.Sqrt(sum / float64(n)); most > 8*rms {
+					t.Errorf("%s: a step of %.1f times the RMS step, want at most 8", name, most/rms)
+				}
 			}
 		}
 	}

@@ -22,6 +22,7 @@ type Stream struct {
 	lead      int     // samples of shorter packets that come first, so that the others end where they should
 	adopted   bool    // pending is another stream's, and lead is not known yet
 	frame     int     // samples of a frame
+	rise      int     // samples that the next packet fades in over
 	tick      uint64  // of the last Push
 	last      []int16 // its frame
 }
@@ -94,6 +95,12 @@ func (s *Stream) Next(dst []byte) (payload []byte, units int, ok bool) {
 	if len(s.pending) < n {
 		return nil, 0, false
 	}
+	if s.rise > 0 {
+		for i := range s.rise {
+			s.pending[i] = int16(int(s.pending[i]) * i / s.rise)
+		}
+		s.rise = 0
+	}
 	size, err := s.encoder.Encode(dst, s.pending[:n])
 	s.pending = s.pending[:copy(s.pending, s.pending[n:])]
 	s.lead = max(s.lead-n, 0)
@@ -121,7 +128,7 @@ func (s *Stream) Adopt(o *Stream) {
 		r := mixer.MakeResampler(len(o.last)*framesPerSecond, s.profile.SampleRateHz)
 		before := make([]int16, s.frame)
 		r.Process(before, o.last)
-		s.warm(before)
+		s.begin(before, o.profile)
 		s.pending, s.resampler = s.pending[:0], r
 		return
 	}
@@ -133,10 +140,25 @@ func (s *Stream) Adopt(o *Stream) {
 	}
 	before := make([]int16, s.frame/2)
 	r.Process(before, turned)
-	s.warm(before)
+	s.begin(before, o.profile)
 	s.pending = s.pending[:len(waiting)*s.frame/o.frame]
 	r.Process(s.pending, waiting)
 }
+
+// begin gives an encoder its first packet's past. A decoder of Opus that changes between the two ways to encode (decision 0017)
+// begins anew in the middle and bridges 2.5 ms, and an encoder that knows more than it is too loud or too quiet at first, by up to
+// 20 dB. That is all that CELT looks ahead; the other way looks ahead 6.5 ms, and comes in gently behind the hole that is left.
+func (s *Stream) begin(before []int16, had codec.Profile) {
+	switch {
+	case had.Name != codec.Opus || s.profile.Name != codec.Opus || had.Opus.Clean == s.profile.Opus.Clean:
+		s.warm(before)
+	case !s.profile.Opus.Clean:
+		s.rise = s.profile.SampleRateHz / riseRate
+	}
+}
+
+// riseRate divides a second into what such a packet fades in over: 2.5 ms.
+const riseRate = 400
 
 // warm lets an encoder of Opus hear the sound before its first packet: it looks ahead and would begin with a hole. G.722 begins
 // when its decoder does, or they do not understand each other.

@@ -34,9 +34,9 @@ type Leg struct {
 	latch       latch
 	source      source
 	format      codec.Format // of the last Audio
-	lastPT      uint8        // its payload type
 	packetUnits int          // what it lasted, in units of its clock
 	restart     bool         // the next Audio needs a Restart before it
+	changed     bool         // the codec has changed in this Receive: a second change costs the receiver too much
 
 	now   time.Time // of the last call
 	alive time.Time // when the clock of Config.Timeout last started; zero before the first Receive
@@ -141,7 +141,10 @@ func (l *Leg) Receive(now time.Time, in Inlet) error {
 	}
 	l.engine.batches.give(b, l.hint)
 	l.events.expire(now, in)
-	l.report.due(l, now)
+	if l.report.due(l, now) {
+		l.report.peer.Incoming = l.jitter()
+		in.Report(l.report.peer.Peer)
+	}
 	if l.stream.Receive && now.Sub(l.alive) > l.engine.timeout {
 		return fmt.Errorf("for %v: %w", l.engine.timeout, ErrTimeout)
 	}
@@ -150,7 +153,7 @@ func (l *Leg) Receive(now time.Time, in Inlet) error {
 
 // begin starts the clocks that wait for the first call, or for the first one after a hold.
 func (l *Leg) begin(now time.Time) {
-	l.now = now
+	l.now, l.changed = now, false
 	if l.alive.IsZero() || !l.stream.Receive {
 		l.alive = now
 		l.latch.rest(now)

@@ -463,3 +463,23 @@ func rawSender(t testing.TB, a netip.AddrPort) socket {
 	t.Cleanup(func() { _ = s.close() })
 	return s
 }
+
+// Each change of codec costs whoever plays the sound: a peer that changes with every packet gets one a tick.
+func TestOneChangeOfCodecATick(t *testing.T) {
+	l, p := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1"), newPeer(t, "127.0.0.1")
+	configure(t, l, p.stream())
+	var e ear
+	now := start
+	for tick := range 3 {
+		now = now.Add(20 * time.Millisecond)
+		l.begin(now)
+		for i := range 8 {
+			b := packet(7, uint16(8*tick+i+1))
+			b[1] = b[1]&0x80 | byte(i%2*8) // PCMU and PCMA in turn
+			l.inject(b, addrOf(p.rtp), now, &e)
+		}
+	}
+	if got := len(e.restarts); got > 5 {
+		t.Errorf("%d restarts in 3 ticks, want one for the stream and one for each tick's first change", got)
+	}
+}

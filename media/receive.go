@@ -138,13 +138,16 @@ func (l *Leg) judge(p arrived, h *rtp.Header, now time.Time) (step, reason) {
 func (l *Leg) audio(p *incoming, f codec.Format, in Inlet) reason {
 	if p.step != stepOld {
 		l.events.finish(in) // the key was released
-		if p.header.PayloadType != l.lastPT && f != l.format {
-			l.restart = true
+		if f != l.format && l.format.Name != "" {
+			if l.changed {
+				return reasonPayloadType
+			}
+			l.changed, l.restart = true, true
 		}
 		if f.ClockRateHz != l.format.ClockRateHz {
 			l.source.timed = false
 		}
-		l.lastPT, l.format = p.header.PayloadType, f
+		l.format = f
 	} else if f != l.format {
 		return reasonSequence
 	}
@@ -164,7 +167,7 @@ func (l *Leg) noise(p *incoming, in Inlet) reason {
 		if i < 0 {
 			return reasonPayloadType
 		}
-		l.lastPT, l.format = l.stream.Payloads[i].ReceiveType, l.stream.Payloads[i].Format
+		l.format = l.stream.Payloads[i].Format
 	}
 	if l.format.ClockRateHz == noiseClockHz {
 		l.deliver(p, true, in)

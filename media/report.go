@@ -100,14 +100,14 @@ func (r *reporter) interval() time.Duration {
 	return time.Duration(float64(t) * (mathrand.Float64() + 0.5) / compensation)
 }
 
-// due sends a report when it is time, after timer reconsideration (RFC 3550 §6.3.6).
-func (r *reporter) due(l *Leg, now time.Time) {
+// due sends a report when it is time, after timer reconsideration (RFC 3550 §6.3.6), and says whether it was.
+func (r *reporter) due(l *Leg, now time.Time) bool {
 	if now.Before(r.next) {
-		return
+		return false
 	}
 	if t := r.last.Add(r.interval()); now.Before(t) {
 		r.next = t
-		return
+		return false
 	}
 	if r.to.size != 0 {
 		b := r.appendCNAME(r.appendReport(l.sender.buf[:0], l, now), l.sender.ssrc)
@@ -117,6 +117,7 @@ func (r *reporter) due(l *Leg, now time.Time) {
 	r.last = now
 	r.next = now.Add(r.interval())
 	r.sentBefore, r.sentNow = r.sentNow, false
+	return true
 }
 
 // bye says goodbye for ssrc. Who never sent anything must not (RFC 3550 §6.3.7); below 50 members nobody waits.

@@ -44,14 +44,17 @@ func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error
 	return m, nil
 }
 
-// setProfile makes the codecs for what has been negotiated.
+// setProfile makes the codecs for what has been negotiated. How sound comes in is what its packets say, once there are any: the
+// peer may go on with what it has sent, whatever else was agreed (RFC 3264 §8.3.2).
 func (m *member) setProfile(p codec.Profile) error {
 	out, err := packetizer.New(m.suiting(p))
 	if err != nil {
 		return fmt.Errorf("send %s: %w", p.Name, err)
 	}
-	if err := m.voice.stream.Prepare(p.Format); err != nil {
-		return fmt.Errorf("receive %s: %w", p.Name, err)
+	if m.profile.Name == "" {
+		if err := m.voice.stream.Prepare(p.Format); err != nil {
+			return fmt.Errorf("receive %s: %w", p.Name, err)
+		}
 	}
 	m.profile, m.calmFrom = p, time.Time{}
 	m.down.change(out, &m.state.mix)
@@ -59,7 +62,7 @@ func (m *member) setProfile(p codec.Profile) error {
 	return nil
 }
 
-// Restart implements Inlet. A format that was not prepared costs an allocation in the tick: once a change of codec.
+// Restart implements Inlet. Another format costs some allocations in the tick: once a change of codec.
 func (m *member) Restart(f codec.Format, source uint32) {
 	m.source = source
 	if err := m.voice.stream.Restart(f); err != nil {

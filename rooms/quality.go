@@ -61,6 +61,9 @@ func (m *member) assess(stats MediaStats) quality.Local {
 		SignalDBFS:    v.agc.SpeechDBFS(),
 		NoiseDBFS:     v.vad.NoiseDBFS(),
 	}
+	if stats.PacketsReceived == 0 {
+		return q // of nothing there is no opinion
+	}
 	q.RFactor, q.MOS = quality.Estimate(quality.Call{
 		Codec: string(m.profile.Name), Loss: q.Concealed, OneWay: m.oneWay(stats),
 	})
@@ -75,7 +78,7 @@ func (m *member) oneWay(stats MediaStats) time.Duration {
 
 // lossOf is the share of lost packets between two states of the same stream.
 func lossOf(now, before MediaStats) float64 {
-	lost := now.PacketsLost - before.PacketsLost
+	lost := now.PacketsLost - min(before.PacketsLost, now.PacketsLost) // fewer: one that was taken for lost has come late
 	return ratio(lost, lost+now.PacketsReceived-before.PacketsReceived)
 }
 

@@ -22,6 +22,9 @@ const (
 type Config struct {
 	ClockRateHz int           // of the RTP timestamps; 0 means 8000
 	Max         time.Duration // no packet is played that is older; 0 means 400 ms
+	// BytesPerSecond is what the payloads are; 0 means 8000 up to a clock of 16 kHz, 12800 above. It says how much memory
+	// there is for them.
+	BytesPerSecond int
 }
 
 type state uint8
@@ -88,7 +91,7 @@ func New(cfg Config) *Buffer {
 	if cfg.ClockRateHz > 16000 {
 		chunkBytes = 128
 	}
-	b.init(chunkBytes)
+	b.init(max(chunkBytes, cfg.BytesPerSecond/100))
 	b.path.limit = b.max * 3 / 4
 	b.path.forget()
 	return b

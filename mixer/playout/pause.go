@@ -5,12 +5,16 @@ import "github.com/confbridge/confbridge/mixer/codec"
 // rampMS is in which comfort noise comes up, in milliseconds.
 const rampMS = 20
 
+// noiseSeconds is how long comfort noise goes on of which nothing more is heard: the sender may be gone.
+const noiseSeconds = 30
+
 // pause is what is heard while there is nothing to decode: comfort noise where the sender has described its background
 // (RFC 3389), and between two codecs what the old one has left.
 type pause struct {
 	rateHz int
 	noise  *codec.ComfortNoise
 	on     bool    // it is to be heard, until the next sound
+	age    int     // samples since it was described
 	level  float32 // of it, 0 to 1: it comes and goes by a ramp
 	left   []int16 // of the old codec's sound, at rateHz
 }
@@ -18,12 +22,15 @@ type pause struct {
 // describe takes the payload of a comfort noise packet. One that is malformed changes nothing.
 func (p *pause) describe(payload []byte) {
 	if p.noise.Update(payload) == nil {
-		p.on = true
+		p.on, p.age = true, 0
 	}
 }
 
 // add lays comfort noise over dst, at most 20 ms, while nobody is sending.
 func (p *pause) add(dst []int16) {
+	if p.age += len(dst); p.age > noiseSeconds*p.rateHz {
+		p.on = false
+	}
 	step := float32(1000) / float32(rampMS*p.rateHz)
 	if !p.on {
 		step = -step

@@ -220,3 +220,34 @@ func TestWhatNobodySendsIsCountedAndConcealed(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestComfortNoiseOfASenderThatIsGoneEnds(t *testing.T) {
+	s := newScript(t, pcmu, 8000)
+	s.talk(50)
+	s.noise(40)
+	s.all = nil
+	s.quiet(50*noiseSeconds+50, true)
+	second := len(s.all) - 8000
+	if got := measure.RMSDBFS(s.all[:8000]); got < -60 {
+		t.Errorf("in the first second got %.1f dBFS, want noise", got)
+	}
+	if got := measure.RMSDBFS(s.all[second+4000:]); got > -100 {
+		t.Errorf("%d s after the last packet got %.1f dBFS, want silence", noiseSeconds, got)
+	}
+}
+
+func TestComfortNoiseEndsWithItsStream(t *testing.T) {
+	s := newScript(t, pcmu, 8000)
+	s.talk(50)
+	s.noise(40)
+	s.quiet(50, true)
+	if err := s.s.Restart(pcmu); err != nil {
+		t.Fatal(err)
+	}
+	s.quiet(5, true)
+	s.all = nil
+	s.quiet(25, true)
+	if got := measure.RMSDBFS(s.all); got > -100 {
+		t.Errorf("behind a restart got %.1f dBFS, want silence", got)
+	}
+}

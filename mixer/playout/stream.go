@@ -63,12 +63,20 @@ func (s *Stream) Prepare(f codec.Format) error {
 	}
 	s.format, s.decoder = f, decoder
 	s.repair, _ = decoder.(codec.Recoverer)
-	s.jitter = jitter.New(jitter.Config{ClockRateHz: f.ClockRateHz, Max: bufferLimit})
+	s.jitter = jitter.New(jitter.Config{ClockRateHz: f.ClockRateHz, Max: bufferLimit, BytesPerSecond: bytesPerSecond(f)})
 	// The longest packet, the frame that it was fetched for, and what is put in to stretch time.
 	s.queue = make([]int16, 0, f.SampleRateHz*(codec.MaxPacketMilliseconds+frameMS+longestMS)/1000)
 	s.pause.rateHz, s.pause.noise = f.SampleRateHz, codec.NewComfortNoise(f.SampleRateHz)
 	s.ended, s.pace = ended{}, pace{}
 	return nil
+}
+
+// bytesPerSecond is for the jitter buffer; 0 leaves it to the clock rate.
+func bytesPerSecond(f codec.Format) int {
+	if f.Name == codec.L16 {
+		return 2 * f.SampleRateHz
+	}
+	return 0
 }
 
 // Restart forgets what was buffered: another stream begins. The decoder goes on where the format is the same; its
@@ -78,6 +86,7 @@ func (s *Stream) Restart(f codec.Format) error {
 		return s.Prepare(f)
 	}
 	s.jitter.Reset()
+	s.pause.on = false
 	return nil
 }
 

@@ -36,11 +36,15 @@ const (
 // pairs are all scenes of one talker and one listener. A twin stands before those that are compared with it.
 func pairs() []scene {
 	var all []scene
+	seeds := map[string]uint64{} // one network for one case, whatever the codec
 	add := func(p *pair) *pair {
 		if p.phase == 0 {
 			p.phase = 10 * time.Millisecond
 		}
-		p.path.Seed = uint64(len(all) + 1)
+		if _, had := seeds[p.name]; !had {
+			seeds[p.name] = uint64(len(all) + 1)
+		}
+		p.path.Seed = seeds[p.name]
 		all = append(all, p)
 		return p
 	}

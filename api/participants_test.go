@@ -128,7 +128,7 @@ func TestWhatIsKnownOfAParticipantsSoundIsShown(t *testing.T) {
 			PacketsReceived: 1, PacketsLost: 2, PacketsLate: 3, PacketsDiscarded: 4, Concealed: 5, Recovered: 6, Stretched: 7, Cut: 8,
 			BufferDelay: 9,
 		},
-		Quality: rooms.Quality{
+		Quality: &rooms.Quality{
 			Heard: quality.Local{
 				Loss: .1, Discard: .2, Concealed: .3, BufferNominal: 1, BufferMax: 2, BufferLimit: 3, SignalDBFS: -20, NoiseDBFS: -60,
 				RFactor: 80, MOS: 4,
@@ -165,10 +165,10 @@ func TestWhatIsKnownOfAParticipantsSoundIsShown(t *testing.T) {
 	if diff := cmp.Diff(want, toParticipant(info), protocmp.Transform()); diff != "" {
 		t.Errorf("without a report (-want +got):\n%s", diff)
 	}
-	if got := toQuality(rooms.Quality{}); got != nil {
+	if got := toQuality(nil); got != nil {
 		t.Errorf("got %v where nothing is known", got)
 	}
-	if got := toQuality(rooms.Quality{Hears: quality.Peer{At: at, RoundTrip: 0}}); got.GetHeard() != nil ||
+	if got := toQuality(&rooms.Quality{Hears: quality.Peer{At: at, RoundTrip: 0}}); got.GetHeard() != nil ||
 		got.GetHears().GetRoundTrip() != nil || got.GetHears().GetBufferNominal() != nil {
 		t.Errorf("got %v of a report that says neither", got)
 	}

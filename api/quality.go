@@ -9,11 +9,11 @@ import (
 )
 
 // toQuality leaves out what is not known yet.
-func toQuality(q rooms.Quality) *confbridgev1.Quality {
-	if q == (rooms.Quality{}) {
+func toQuality(q *rooms.Quality) *confbridgev1.Quality {
+	if q == nil || *q == (rooms.Quality{}) {
 		return nil
 	}
-	return &confbridgev1.Quality{Heard: toHeard(q), Hears: toHears(q.Hears)}
+	return &confbridgev1.Quality{Heard: toHeard(*q), Hears: toHears(q.Hears)}
 }
 
 func toHeard(q rooms.Quality) *confbridgev1.HeardQuality {

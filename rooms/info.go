@@ -58,7 +58,7 @@ type ParticipantInfo struct {
 	// PacketTime is what a packet that is sent to the participant lasts.
 	PacketTime time.Duration
 	Media      MediaStats
-	Quality    Quality
+	Quality    *Quality // nil in events: it is another one each second
 }
 
 // Quality is how well a participant is heard and hears.

@@ -258,14 +258,14 @@ func TestQualityIsToldOnceASecondAndLoggedAtTheEnd(t *testing.T) {
 	if got := len(leg.observed); got != 10 {
 		t.Errorf("told %d times in 10 s, want 10", got)
 	}
-	clean, bad := s.describe(m).Quality.Heard, s.describe(n).Quality.Heard
+	clean, bad := s.show(m).Quality.Heard, s.show(n).Quality.Heard
 	if clean.Loss != 0 || clean.Concealed > 0.01 || clean.MOS < 4.2 || clean.SignalDBFS < -30 || clean.SignalDBFS > -10 || clean.BufferLimit == 0 {
 		t.Errorf("a clean call: %+v", clean)
 	}
 	if math.Abs(bad.Loss-0.1) > 0.03 || math.Abs(bad.Concealed-0.1) > 0.04 || bad.MOS > clean.MOS-0.3 {
 		t.Errorf("a call that loses a tenth: %+v", bad)
 	}
-	if s.describe(m).Quality.Hears.RoundTrip != 80*time.Millisecond {
+	if s.show(m).Quality.Hears.RoundTrip != 80*time.Millisecond {
 		t.Error("what the peer reported is lost")
 	}
 	s.letGo(m.p, ReasonHangup)

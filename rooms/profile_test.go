@@ -80,7 +80,7 @@ func TestOfACallWithoutAPacketThereIsNoOpinion(t *testing.T) {
 		now = now.Add(frameDuration)
 		s.tick(now)
 	}
-	if got := s.describe(m).Quality.Heard; got.MOS != 0 || got.RFactor != 0 {
+	if got := s.show(m).Quality.Heard; got.MOS != 0 || got.RFactor != 0 {
 		t.Errorf("got R %.1f, MOS %.2f, want 0", got.RFactor, got.MOS)
 	}
 }

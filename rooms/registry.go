@@ -245,7 +245,7 @@ func (g *Registry) Participants(ctx context.Context, number string) ([]Participa
 func (g *Registry) Participant(ctx context.Context, number, id string) (ParticipantInfo, error) {
 	var info ParticipantInfo
 	err := g.withMember(ctx, number, id, func(s *state, m *member) error {
-		info = s.describe(m)
+		info = s.show(m)
 		return nil
 	})
 	return info, err
@@ -258,7 +258,7 @@ func (g *Registry) UpdateParticipant(ctx context.Context, number, id string, p P
 		if err := s.patch(m, p); err != nil {
 			return err
 		}
-		info = s.describe(m)
+		info = s.show(m)
 		return nil
 	})
 	return info, err

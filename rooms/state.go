@@ -305,7 +305,7 @@ func (s *state) info() Info {
 func (s *state) participants() []ParticipantInfo {
 	infos := make([]ParticipantInfo, len(s.members))
 	for i, m := range s.members {
-		infos[i] = s.describe(m)
+		infos[i] = s.show(m)
 	}
 	return infos
 }
@@ -319,6 +319,12 @@ func (s *state) describe(m *member) ParticipantInfo {
 		ID: m.p.id, Room: s.room.number, Caller: m.caller, Muted: m.muted, Deaf: m.deaf, GainDB: m.gainDB,
 		Talking: m.voice.talking, Joined: m.joined, Format: m.profile.Format, PacketTime: m.profile.PacketTime(), Media: m.voice.stream.Stats(),
 		Dominant: s.floor.Dominant() == &m.voice.speaker, LevelDBFS: m.voice.vad.LevelDBFS(),
-		Quality: Quality{Heard: m.voice.watch.now, Hears: m.peer},
 	}
+}
+
+// show is describe for whoever asks, with how well the member is heard and hears.
+func (s *state) show(m *member) ParticipantInfo {
+	info := s.describe(m)
+	info.Quality = &Quality{Heard: m.voice.watch.now, Hears: m.peer}
+	return info
 }

@@ -39,7 +39,7 @@ func New(p codec.Profile) (*Stream, error) {
 		return nil, fmt.Errorf("packetizer: %w", err)
 	}
 	s := &Stream{profile: p, encoder: encoder, packet: p.PacketSamples(), frame: mixer.FrameSamples(p.SampleRateHz)}
-	s.pending = make([]int16, 0, s.packet+s.frame+longestWait*s.frame)
+	s.pending = make([]int16, 0, s.packet+s.frame)
 	return s, nil
 }
 
@@ -114,7 +114,7 @@ func (s *Stream) Next(dst []byte) (payload []byte, units int, ok bool) {
 // stay their own.
 func (s *Stream) Follow(o *Stream) {
 	s.resampler = o.resampler
-	s.pending = s.pending[:copy(s.pending[:cap(s.pending)], o.pending)]
+	s.pending = s.pending[:copy(s.pending[:cap(s.pending)-s.frame], o.pending)] // there is room for the next frame
 	s.tick, s.lead, s.adopted = o.tick, o.lead, o.adopted
 }
 
@@ -141,7 +141,7 @@ func (s *Stream) Adopt(o *Stream) {
 	before := make([]int16, s.frame/2)
 	r.Process(before, turned)
 	s.begin(before, o.profile)
-	s.pending = s.pending[:len(waiting)*s.frame/o.frame]
+	s.pending = make([]int16, len(waiting)*s.frame/o.frame, s.packet+s.frame+longestWait*s.frame)
 	r.Process(s.pending, waiting)
 }
 

@@ -76,7 +76,7 @@ type Buffer struct {
 	stats   Stats
 }
 
-// New returns an empty buffer. It takes about 9 kB up to 16 kHz and 12 kB above: the payloads of 400 ms at 64 kbit/s,
+// New returns an empty buffer. It takes about 8 kB up to 16 kHz and 10 kB above: the payloads of 480 ms at 64 kbit/s,
 // and at 128 kbit/s. Nothing is allocated after it.
 func New(cfg Config) *Buffer {
 	if cfg.ClockRateHz <= 0 {

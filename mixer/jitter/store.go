@@ -7,7 +7,7 @@ import (
 
 const (
 	slotCount  = 64 // packets held at most, and how far back duplicates are known
-	chunkCount = 64 // pieces of payload memory
+	chunkCount = 48 // pieces of payload memory, at most 64: 480 ms in pieces of 10
 	maxPayload = 1500
 )
 

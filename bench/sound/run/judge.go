@@ -198,33 +198,29 @@ func (p *pair) likeTwin(twin *pair) (estoi, later float64) {
 
 // asClean asks for the delay and the intelligibility of the clean run.
 func asClean(twin *pair) func(*pair, *page.File) {
-	return func(p *pair, f *page.File) {
-		row := page.Row{Case: "10 % duplicates; 5 % reordered", What: p.name + ", " + p.codec, Wanted: "delay as clean; ESTOI ≥ .99 against the clean run"}
-		if p.failed != nil || twin.failed != nil {
-			f.Rows = append(f.Rows, missed(row.Case, row.What, firstOf(p.failed, twin.failed)))
-			return
-		}
-		judgeOther(p, f)
-		estoi, later := p.likeTwin(twin)
-		row.Got = fmt.Sprintf("%+.1f ms (p95 %+.1f); ESTOI %.3f; %d gaps, %d clicks", later, p.call.DelayMsP95-twin.call.DelayMsP95, estoi, p.call.Gaps, p.call.Clicks)
-		row.OK = later <= 5 && p.call.DelayMsP95-twin.call.DelayMsP95 <= 20 && estoi >= 0.99 && p.call.Gaps == 0
-		f.Rows = append(f.Rows, row)
-	}
+	return besideTwin(twin, "delay as clean", func(later, p95Later float64) bool { return later <= 5 && p95Later <= 20 })
 }
 
 // asCleanLater is asClean for packets that are held back by one or two others: whoever waits for them has to wait as long, so
 // two packet times of delay are allowed.
 func asCleanLater(twin *pair) func(*pair, *page.File) {
+	return besideTwin(twin, "at most 45 ms more", func(_, p95Later float64) bool { return p95Later <= 45 })
+}
+
+// besideTwin holds a call against another one in which the same was said: soon says whether it came soon enough, by how many ms it
+// was later in the median and in the 95th percentile.
+func besideTwin(twin *pair, wanted string, soon func(later, p95Later float64) bool) func(*pair, *page.File) {
 	return func(p *pair, f *page.File) {
-		row := page.Row{Case: "10 % duplicates; 5 % reordered", What: p.name + ", " + p.codec, Wanted: "at most 45 ms more; ESTOI ≥ .99 against the clean run"}
+		row := page.Row{Case: "10 % duplicates; 5 % reordered", What: p.name + ", " + p.codec, Wanted: wanted + "; ESTOI ≥ .99 against the clean run"}
 		if p.failed != nil || twin.failed != nil {
 			f.Rows = append(f.Rows, missed(row.Case, row.What, firstOf(p.failed, twin.failed)))
 			return
 		}
 		judgeOther(p, f)
 		estoi, later := p.likeTwin(twin)
-		row.Got = fmt.Sprintf("%+.1f ms (p95 %+.1f); ESTOI %.3f; %d gaps, %d clicks", later, p.call.DelayMsP95-twin.call.DelayMsP95, estoi, p.call.Gaps, p.call.Clicks)
-		row.OK = p.call.DelayMsP95-twin.call.DelayMsP95 <= 45 && estoi >= 0.99 && p.call.Gaps == 0
+		p95Later := p.call.DelayMsP95 - twin.call.DelayMsP95
+		row.Got = fmt.Sprintf("%+.1f ms (p95 %+.1f); ESTOI %.3f; %d gaps, %d clicks", later, p95Later, estoi, p.call.Gaps, p.call.Clicks)
+		row.OK = soon(later, p95Later) && estoi >= 0.99 && p.call.Gaps == 0
 		f.Rows = append(f.Rows, row)
 	}
 }

@@ -2,11 +2,9 @@
 package report
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
-	"path/filepath"
 	"time"
+
+	"github.com/confbridge/confbridge/bench/archive"
 )
 
 // File is one go of the benchmark, as bench/results/NAME.json.
@@ -69,36 +67,9 @@ type Run struct {
 }
 
 // Write writes f as dir/name.json.
-func (f *File) Write(dir, name string) error {
-	text, err := json.MarshalIndent(f, "", "  ")
-	if err != nil {
-		return fmt.Errorf("results: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("results: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".json"), append(text, '\n'), 0o644); err != nil {
-		return fmt.Errorf("results: %w", err)
-	}
-	return nil
-}
+func (f *File) Write(dir, name string) error { return archive.Write(dir, name, f) }
 
 // ReadAll reads every file of dir, in order of their dates.
 func ReadAll(dir string) ([]File, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil {
-		return nil, fmt.Errorf("results: %w", err)
-	}
-	files := make([]File, len(names))
-	for i, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("results: %w", err)
-		}
-		if err := json.Unmarshal(text, &files[i]); err != nil {
-			return nil, fmt.Errorf("results: %s: %w", name, err)
-		}
-	}
-	sortByDate(files)
-	return files, nil
+	return archive.ReadAll(dir, func(f File) time.Time { return f.Date })
 }

@@ -9,10 +9,6 @@ import (
 	"strings"
 )
 
-func sortByDate(files []File) {
-	slices.SortFunc(files, func(a, b File) int { return a.Date.Compare(b.Date) })
-}
-
 // row is one line of the table: what it is and how a run shows it.
 var rows = []struct {
 	name  string

@@ -115,6 +115,9 @@ func Tone(i int) float64 { return 1117 + 293*float64(i%8) }
 // Tones is how many talkers can have a tone of their own.
 const Tones = 8
 
+// notchHz is what is taken out of speech around each tone.
+const notchHz = 20
+
 // ToneDB is how loud a talker's tone is, in dB of full scale.
 const ToneDB = -24.0
 
@@ -123,7 +126,7 @@ const ToneDB = -24.0
 func Say(speech []float64, i int) []byte {
 	clean := speech
 	for t := range Tones {
-		clean = notch(notch(clean, Tone(t)), Tone(t))
+		clean = Notch(Notch(clean, Tone(t), notchHz, Rate), Tone(t), notchHz, Rate)
 	}
 	amplitude := math.Pow(10, ToneDB/20)
 	n := len(clean) / Rate * Rate // whole seconds, so that a tone of whole hertz goes on where the loop closes
@@ -138,10 +141,10 @@ func Say(speech []float64, i int) []byte {
 	return out
 }
 
-// notch takes 20 Hz around a frequency out (a biquad as in the Audio EQ Cookbook).
-func notch(in []float64, hz float64) []float64 {
-	w := 2 * math.Pi * hz / Rate
-	alpha := math.Sin(w) * 20 / hz / 2
+// Notch takes a band of so many Hz around a frequency out (a biquad as in the Audio EQ Cookbook), and returns what is left.
+func Notch(in []float64, hz, widthHz float64, rateHz int) []float64 {
+	w := 2 * math.Pi * hz / float64(rateHz)
+	alpha := math.Sin(w) * widthHz / hz / 2
 	a0 := 1 + alpha
 	b0, b1, a2 := 1/a0, -2*math.Cos(w)/a0, (1-alpha)/a0
 	out := make([]float64, len(in))

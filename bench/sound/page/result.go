@@ -2,13 +2,9 @@
 package page
 
 import (
-	"cmp"
-	"encoding/json"
-	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"time"
+
+	"github.com/confbridge/confbridge/bench/archive"
 )
 
 // File is one run.
@@ -66,36 +62,9 @@ func (f *File) Missed() []Row {
 }
 
 // Write puts the run into dir, as NAME.json.
-func (f *File) Write(dir, name string) error {
-	text, err := json.MarshalIndent(f, "", " ")
-	if err != nil {
-		return fmt.Errorf("result: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("result: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".json"), append(text, '\n'), 0o644); err != nil {
-		return fmt.Errorf("result: %w", err)
-	}
-	return nil
-}
+func (f *File) Write(dir, name string) error { return archive.Write(dir, name, f) }
 
 // ReadAll reads all runs of a folder, the oldest first.
 func ReadAll(dir string) ([]File, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil {
-		return nil, fmt.Errorf("results: %w", err)
-	}
-	files := make([]File, len(names))
-	for i, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("results: %w", err)
-		}
-		if err := json.Unmarshal(text, &files[i]); err != nil {
-			return nil, fmt.Errorf("results: %s: %w", name, err)
-		}
-	}
-	slices.SortStableFunc(files, func(a, b File) int { return cmp.Compare(a.Date.Unix(), b.Date.Unix()) })
-	return files, nil
+	return archive.ReadAll(dir, func(f File) time.Time { return f.Date })
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	talk "github.com/confbridge/confbridge/bench/load/speech"
 	"github.com/confbridge/confbridge/bench/sound/metric"
 	"github.com/confbridge/confbridge/bench/sound/page"
 	"github.com/confbridge/confbridge/bench/sound/voices"
@@ -36,7 +37,7 @@ func marked(speaker int, length time.Duration, peak, toneDBFS float64, gated boo
 			return nil, err
 		}
 		for i := range len(markers) {
-			pcm = voices.Notch(voices.Notch(pcm, marker(i), notchHz, rateHz), marker(i), notchHz, rateHz)
+			pcm = talk.Notch(talk.Notch(pcm, marker(i), notchHz, rateHz), marker(i), notchHz, rateHz)
 		}
 		tone := voices.Tone(marker(speaker), toneDBFS, rateHz, len(pcm))
 		if gated {

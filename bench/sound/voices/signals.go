@@ -43,19 +43,3 @@ func Pink(db float64, rateHz, n int, seed uint64) []float64 {
 	out := fourier.NewFFT(n).Sequence(nil, bins)
 	return Scale(out, db-metric.RMSDBFS(out))
 }
-
-// Notch takes a band of so many Hz around a frequency out (a biquad as in the Audio EQ Cookbook), and returns what is left.
-func Notch(in []float64, hz, widthHz float64, rateHz int) []float64 {
-	w := 2 * math.Pi * hz / float64(rateHz)
-	alpha := math.Sin(w) * widthHz / hz / 2
-	a0 := 1 + alpha
-	b0, b1, a2 := 1/a0, -2*math.Cos(w)/a0, (1-alpha)/a0
-	out := make([]float64, len(in))
-	var x1, x2, y1, y2 float64
-	for i, x := range in {
-		y := b0*(x+x2) + b1*(x1-y1) - a2*y2
-		x1, x2, y1, y2 = x, x1, y, y1
-		out[i] = y
-	}
-	return out
-}

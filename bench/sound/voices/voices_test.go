@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	talk "github.com/confbridge/confbridge/bench/load/speech"
 	"github.com/confbridge/confbridge/bench/sound/metric"
 )
 
@@ -46,10 +47,10 @@ func TestPinkHasAsMuchInEachOctave(t *testing.T) {
 }
 
 func TestNotchAndSweep(t *testing.T) {
-	if got := metric.ToneDBFS(Notch(Tone(1000, -10, 8000, 16000), 1000, 20, 8000)[8000:], 1000, 8000); got > -60 {
+	if got := metric.ToneDBFS(talk.Notch(Tone(1000, -10, 8000, 16000), 1000, 20, 8000)[8000:], 1000, 8000); got > -60 {
 		t.Errorf("a tone is notched to %.1f dB", got)
 	}
-	if got := metric.RMSDBFS(Notch(Tone(1300, -10, 8000, 16000), 1000, 20, 8000)); math.Abs(got+10) > 0.1 {
+	if got := metric.RMSDBFS(talk.Notch(Tone(1300, -10, 8000, 16000), 1000, 20, 8000)); math.Abs(got+10) > 0.1 {
 		t.Errorf("another is left at %.1f dB", got)
 	}
 	sweep := Sweep(300, 3000, -10, 8000, 80000)

@@ -63,7 +63,7 @@ func open(t *testing.T, cfg Config) (*Manager, *ear) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &ear{in: make(chan received, 10000), closed: make(chan error, 100)}
+	e := &ear{in: make(chan received, 10000), closed: make(chan error, 100), failed: make(chan Flow, 100)}
 	m.Start(e)
 	t.Cleanup(func() {
 		if err := m.Close(); err != nil {

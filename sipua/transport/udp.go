@@ -14,6 +14,11 @@ import (
 // maxReaders bounds the sockets of one UDP listener, whatever the machine has.
 const maxReaders = 8
 
+// maxOthers bounds how many errors of other datagrams one is held up by: the reader that takes one of them from the kernel's
+// queue brings the next one to the surface, and a burst to a dead peer puts a burst into the queue. If the error is of this
+// datagram after all, as where no route is, so many system calls take less than a millisecond.
+const maxOthers = 200
+
 // udpSocket is one UDP listener. It has as many sockets on its one port as there are processors, each with a goroutine
 // that reads it: the kernel chooses by the pair of addresses, so all datagrams of one source come to the same and stay in
 // their order. Requests and responses go out by them too, so that they come from the port that peers know (RFC 3581 §4).
@@ -197,7 +202,7 @@ func (u *udpSocket) send(local netip.Addr, to netip.AddrPort, data []byte) error
 	}
 	pc := u.pcs[int(to.Port())%len(u.pcs)]
 	_, _, err := pc.WriteMsgUDPAddrPort(data, oob, to)
-	for tries := 0; tries < 3 && unreachable(err); tries++ {
+	for tries := 0; tries < maxOthers && unreachable(err); tries++ {
 		// It may be about an earlier datagram to somebody else, whose ICMP error the reader tells (udp(7)): once told it is gone.
 		_, _, err = pc.WriteMsgUDPAddrPort(data, oob, to)
 	}

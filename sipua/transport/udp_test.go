@@ -79,7 +79,6 @@ func deadPort(t *testing.T) Target {
 func TestAnICMPErrorIsToldAndHindersNobodyElse(t *testing.T) {
 	for _, at := range []string{"127.0.0.1", "0.0.0.0"} {
 		m, e := open(t, udpOn(2, "udp://"+at+":0"))
-		e.failed = make(chan Flow, 100)
 		dead := deadPort(t)
 		alive := call(t, Target{Transport: "UDP", Addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), m.Addrs()[0].Addr.Port())})
 		alive.say("%s\n", options("UDP 127.0.0.1;rport;branch=z9hG4bK1", 1))

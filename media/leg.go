@@ -93,6 +93,7 @@ func (l *Leg) Configure(s Stream) error {
 		l.restart, l.alive = true, time.Time{}
 	}
 	s.Remote, s.RemoteRTCP = remote, remoteRTCP
+	l.sender.fit(s.Payloads[0].Format)
 	l.stream, l.types = s, *types
 	if reachable(remote) { // a hold by c=0.0.0.0 leaves the latch alone
 		l.latch.signal(remote, l.now)

@@ -109,11 +109,13 @@ func TestPacketsOfAnyLength(t *testing.T) {
 	ts := uint32(0)
 	for i, ms := range []int{10, 20, 30, 40, 60, 100, 120, 120} {
 		units := 8 * ms
-		l.Send(start, make([]byte, units), units)
-		if got := p.readRTP(); got.Timestamp != at || len(got.Payload) != units || got.Marker != (i == 0) {
-			t.Errorf("%d ms: got timestamp +%d, %d bytes, marker %v", ms, got.Timestamp-at, len(got.Payload), got.Marker)
+		if ms <= 60 { // no longer ones are sent
+			l.Send(start, make([]byte, units), units)
+			if got := p.readRTP(); got.Timestamp != at || len(got.Payload) != units || got.Marker != (i == 0) {
+				t.Errorf("%d ms: got timestamp +%d, %d bytes, marker %v", ms, got.Timestamp-at, len(got.Payload), got.Marker)
+			}
+			at += uint32(units)
 		}
-		at += uint32(units)
 		l.inject(marshal(rtp.Packet{
 			Header:  rtp.Header{Version: 2, SSRC: 7, SequenceNumber: uint16(i), Timestamp: ts},
 			Payload: make([]byte, units),

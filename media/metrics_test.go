@@ -51,7 +51,7 @@ func TestMetrics(t *testing.T) {
 	p.send(p.rtcp, []byte{1, 2, 3}, nextPort(l.Addr()))
 	until(t, l, start, &ear{}, func() bool { return l.counters.rejected[reasonRTCP].Load() == 1 })
 	l.Send(start, []byte{1}, 160)
-	l.Send(start, make([]byte, maxPayload+1), 160)
+	l.Send(start, make([]byte, codec.MaxPayloadBytes+1), 160)
 	want := map[string]float64{
 		"confbridge_media_legs":                               1,
 		"confbridge_rtp_packets_total dir=in result=ok":       2,

@@ -104,14 +104,14 @@ func TestTheLongestPacketGoesOut(t *testing.T) {
 		sources[i] = mixer.Source{ID: uint32(1 + i), Level: 127}
 	}
 	l.Mixed(sources)
-	long := make([]byte, maxPayload)
-	long[0], long[maxPayload-1] = 1, 2
+	long := make([]byte, l.Format().LongestPayload())
+	long[0], long[len(long)-1] = 1, 2
 	l.Send(start, long, 160)
 	l.Send(start, append(long, 3), 160)
 	if got := p.readRTP(); !cmp.Equal(got.Payload, long) || len(got.CSRC) != 15 {
 		t.Errorf("got %d bytes of payload, %d CSRCs", len(got.Payload), len(got.CSRC))
 	}
-	if s := l.Stats(); s.PacketsSent != 1 || s.SendErrors != 1 || s.BytesSent != longestHeader+maxPayload {
+	if s := l.Stats(); s.PacketsSent != 1 || s.SendErrors != 1 || s.BytesSent != uint64(longestHeader+len(long)) {
 		t.Errorf("got %+v: one byte more was to be refused", s)
 	}
 }

@@ -7,10 +7,9 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
-)
 
-// maxPayload is the longest payload that Send takes, in bytes: no packet time that is agreed on makes a longer one.
-const maxPayload = 1400
+	"github.com/confbridge/confbridge/mixer/codec"
+)
 
 // sender is our own RTP stream.
 type sender struct {
@@ -23,7 +22,7 @@ type sender struct {
 	talking bool // the last Send sent sound
 	header  rtp.Header
 	mix     contributors
-	buf     [longestHeader + maxPayload]byte // a packet's payload is behind the longest header, its header ends there
+	buf     []byte // a packet's payload is behind the longest header, its header ends there
 
 	packets, octets uint32 // since the SSRC is ours (RFC 3550 §6.4.1)
 }
@@ -51,9 +50,17 @@ func (s *sender) renew() {
 	s.packets, s.octets = 0, 0
 }
 
+// fit makes room for the longest packets of f: no packet time that is agreed on makes longer ones.
+func (s *sender) fit(f codec.Format) {
+	if n := longestHeader + f.LongestPayload(); len(s.buf) < n {
+		s.buf = make([]byte, n)
+	}
+}
+
 // Send sends payload, which lasts units of the clock; an empty one only advances the timestamp. The timestamp
 // advances also while Stream.Send is false or there is no remote, when nothing is sent. While a key of PressKey is
-// going out, it takes the payload's place. An error of the socket is counted and otherwise ignored.
+// going out, it takes the payload's place. An error of the socket is counted and otherwise ignored; so is a payload that
+// is longer than the LongestPayload of Format.
 func (l *Leg) Send(now time.Time, payload []byte, units int) {
 	if l.closed {
 		return
@@ -75,7 +82,7 @@ func (l *Leg) Send(now time.Time, payload []byte, units int) {
 		s.talking = false
 		return
 	}
-	if len(payload) > maxPayload {
+	if longestHeader+len(payload) > len(s.buf) {
 		l.counters.outError.Add(1)
 		return
 	}

@@ -133,6 +133,12 @@ func (c *call) requestStop(why rooms.Reason) {
 	}
 }
 
+// live is the goroutine of an answered call that came in.
+func (c *call) live() {
+	defer c.close()
+	c.loop()
+}
+
 // loop runs the call from its first 2xx to its end.
 func (c *call) loop() {
 	defer c.session.stop()

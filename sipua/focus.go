@@ -106,9 +106,9 @@ func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 	go s.serve(ctx, c, tx, body)
 }
 
-// serve is the goroutine of one incoming call.
+// serve is the goroutine of one incoming call, until it is answered or refused. An answered one goes on in a goroutine of its own:
+// the setup has grown this one's stack, and it would be kept as long as the call.
 func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, offer []byte) {
-	defer c.close()
 	seat := &seat{line: c.admitted}
 	err := s.seatCaller(ctx, c, seat, tx, offer)
 	if err == nil {
@@ -116,9 +116,10 @@ func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, o
 	}
 	c.giveUp(nil)
 	if c.pending != nil {
-		c.loop()
+		go c.live()
 		return
 	}
+	defer c.close()
 	c.relieve() // where the seat had been taken already, nobody else would end its call
 	c.side.leave(rooms.ReasonFailed)
 	c.admitted.End()

@@ -105,3 +105,12 @@ func (p Profile) packetBytes() int {
 	}
 	return p.PacketUnits() // one byte a unit: G.711 and G.722
 }
+
+// LongestPayload is the longest payload in bytes that a valid Profile of f makes, whatever its packet time.
+func (f Format) LongestPayload() int {
+	longest := Profile{Format: f, Packet: 60 * time.Millisecond}
+	if f.Name == Opus || longest.packetBytes() > MaxPayloadBytes {
+		return MaxPayloadBytes
+	}
+	return longest.packetBytes()
+}

@@ -127,3 +127,34 @@ func TestAProfileFollowsWhatItsReceiverLoses(t *testing.T) {
 		t.Errorf("G.711: got %v, want it unchanged", got)
 	}
 }
+
+func TestTheLongestPayloadHoldsAllThatIsEncoded(t *testing.T) {
+	for _, x := range []struct {
+		f    Format
+		want int
+	}{
+		{Format{Name: PCMU, ClockRateHz: 8000, SampleRateHz: 8000}, 480},
+		{Format{Name: G722, ClockRateHz: 8000, SampleRateHz: 16000}, 480},
+		{Format{Name: L16, ClockRateHz: 8000, SampleRateHz: 8000}, 960},
+		{Format{Name: L16, ClockRateHz: 16000, SampleRateHz: 16000}, MaxPayloadBytes},
+		{Format{Name: Opus, ClockRateHz: 48000, SampleRateHz: 48000}, MaxPayloadBytes},
+	} {
+		if got := x.f.LongestPayload(); got != x.want {
+			t.Errorf("%s at %d Hz: got %d, want %d", x.f.Name, x.f.SampleRateHz, got, x.want)
+		}
+		for _, packet := range []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 30 * time.Millisecond, 40 * time.Millisecond, 60 * time.Millisecond} {
+			p := Profile{Format: x.f, Packet: packet}
+			if p.Valid() != nil {
+				continue
+			}
+			e, err := NewEncoder(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			payload := make([]byte, x.f.LongestPayload())
+			if _, err := e.Encode(payload, make([]int16, p.PacketSamples())); err != nil {
+				t.Errorf("%s, %v: %v", x.f.Name, packet, err)
+			}
+		}
+	}
+}

@@ -199,7 +199,7 @@ func (b *Buffer) play(f *slot, heard time.Duration) Packet {
 	b.playedAt = b.grid
 	b.pass(f)
 	b.due, b.run = f.end(), 0
-	if f.noise {
+	if f.has(isNoise) {
 		b.state = silent
 		return b.take(f)
 	}

@@ -7,23 +7,40 @@ import (
 
 const (
 	slotCount  = 64 // packets held at most, and how far back duplicates are known
-	chunkCount = 48 // pieces of payload memory, at most 64: 480 ms in pieces of 10
+	chunkCount = 43 // pieces of payload memory, at most 64: 430 ms in pieces of 10, and 3440 bytes of G.711 are a size that the allocator has
 	maxPayload = 1500
 )
 
-// slot is a packet in the store. Sequence and timestamp are extended to 64 bits: they do not wrap. It is kept small:
-// there are many for each leg.
+// slot is a packet in the store. Sequence and timestamp are extended to 64 bits: they do not wrap. It is kept small, 32
+// bytes: there are many for each leg.
 type slot struct {
 	seq, ts int64
 	arrival time.Duration // since store.epoch
 	samples uint16
 	bytes   uint16
 	chunk   uint8 // the first of its chunks
-	marker  bool
-	noise   bool
-	used    bool
-	level   Level
+	is      uint8 // what holds of it
+	below   uint8 // Level.Below
 }
+
+// What may hold of a slot.
+const (
+	isUsed = 1 << iota
+	isMarker
+	isNoise
+	isLevelKnown
+	isVoice
+)
+
+// that is bit where it holds.
+func that(bit uint8, holds bool) uint8 {
+	if holds {
+		return bit
+	}
+	return 0
+}
+
+func (s *slot) has(bit uint8) bool { return s.is&bit != 0 }
 
 func (s *slot) end() int64 { return s.ts + int64(s.samples) }
 
@@ -63,7 +80,7 @@ func (s *store) room(bytes int) (first int, ok bool) {
 
 // get returns the packet of that number, or nil.
 func (s *store) get(seq int64) *slot {
-	if sl := &s.slots[seq&(slotCount-1)]; sl.used && sl.seq == seq {
+	if sl := &s.slots[seq&(slotCount-1)]; sl.has(isUsed) && sl.seq == seq {
 		return sl
 	}
 	return nil
@@ -97,7 +114,8 @@ func (s *store) back() *slot {
 func (s *store) put(seq, ts int64, p *Packet, chunk int) {
 	s.slots[seq&(slotCount-1)] = slot{
 		seq: seq, ts: ts, arrival: p.Arrival.Sub(s.epoch), samples: uint16(p.Samples), bytes: uint16(len(p.Payload)),
-		chunk: uint8(chunk), marker: p.Marker, noise: p.Noise, level: p.Level, used: true,
+		chunk: uint8(chunk), below: p.Level.Below,
+		is: isUsed | that(isMarker, p.Marker) | that(isNoise, p.Noise) | that(isLevelKnown, p.Level.Known) | that(isVoice, p.Level.Voice),
 	}
 	if s.count == 0 {
 		s.low, s.high = seq, seq
@@ -110,11 +128,13 @@ func (s *store) put(seq, ts int64, p *Packet, chunk int) {
 
 // take hands a packet out and forgets it. The payload is valid until the next put.
 func (s *store) take(sl *slot) Packet {
-	s.drop(sl)
-	return Packet{
-		Sequence: uint16(sl.seq), Timestamp: uint32(sl.ts), Samples: int(sl.samples), Marker: sl.marker,
-		Arrival: s.epoch.Add(sl.arrival), Payload: s.payload(sl), Noise: sl.noise, Level: sl.level,
+	p := Packet{
+		Sequence: uint16(sl.seq), Timestamp: uint32(sl.ts), Samples: int(sl.samples), Marker: sl.has(isMarker),
+		Arrival: s.epoch.Add(sl.arrival), Payload: s.payload(sl), Noise: sl.has(isNoise),
+		Level: Level{Known: sl.has(isLevelKnown), Voice: sl.has(isVoice), Below: sl.below},
 	}
+	s.drop(sl)
+	return p
 }
 
 // payload is a packet's, valid until the next put.
@@ -126,6 +146,6 @@ func (s *store) payload(sl *slot) []byte {
 // drop forgets a packet.
 func (s *store) drop(sl *slot) {
 	s.taken &^= s.run(int(sl.bytes)) << sl.chunk
-	sl.used = false
+	sl.is = 0
 	s.count--
 }

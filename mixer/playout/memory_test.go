@@ -25,3 +25,29 @@ func TestAStallOfLinearSoundHasRoom(t *testing.T) {
 		}
 	}
 }
+
+// The queue is made for packets of 20 ms, and grows when longer ones come.
+func TestLongerPacketsInMidCallHaveRoom(t *testing.T) {
+	s := newStream(t, pcmu, 8000)
+	now := time.Unix(1000, 0)
+	sequence, timestamp, heard := 0, 0, 0
+	for _, ms := range []int{20, 20, 20, 60, 60, 20, 120, 120, 40, 20, 20} {
+		payload := make([]byte, 8*ms) // 0 of PCMU is as loud as it can be
+		s.Put(jitter.Packet{
+			Sequence: uint16(sequence), Timestamp: uint32(timestamp), Samples: len(payload), Arrival: now.Add(-2 * time.Millisecond), Payload: payload,
+		})
+		sequence, timestamp = sequence+1, timestamp+len(payload)
+		for range ms / 20 {
+			frame, _ := s.Pull(now)
+			for _, v := range frame {
+				if v < -32000 {
+					heard++
+				}
+			}
+			now = now.Add(20 * time.Millisecond)
+		}
+	}
+	if got := s.Stats(); got.PacketsLost != 0 || got.Concealed != 0 || heard < timestamp-160 { // the first frame is filtered
+		t.Errorf("%d of %d samples heard, %+v", heard, timestamp, got)
+	}
+}

@@ -64,11 +64,16 @@ func (s *Stream) Prepare(f codec.Format) error {
 	s.format, s.decoder = f, decoder
 	s.repair, _ = decoder.(codec.Recoverer)
 	s.jitter = jitter.New(jitter.Config{ClockRateHz: f.ClockRateHz, Max: bufferLimit, BytesPerSecond: bytesPerSecond(f)})
-	// The longest packet, the frame that it was fetched for, and what is put in to stretch time.
-	s.queue = make([]int16, 0, f.SampleRateHz*(codec.MaxPacketMilliseconds+frameMS+longestMS)/1000)
+	s.queue = make([]int16, 0, s.queueFor(frameMS))
 	s.pause.rateHz, s.pause.noise = f.SampleRateHz, codec.NewComfortNoise(f.SampleRateHz)
 	s.ended, s.pace = ended{}, pace{}
 	return nil
+}
+
+// queueFor is how long the queue is for packets of that length: one of them, the frame that it was fetched for, and what is put in
+// to stretch time.
+func (s *Stream) queueFor(packetMS int) int {
+	return s.format.SampleRateHz * (packetMS + frameMS + longestMS) / 1000
 }
 
 // bytesPerSecond is for the jitter buffer; 0 leaves it to the clock rate.
@@ -105,9 +110,13 @@ func resize(s []int16, n int) []int16 {
 	return make([]int16, n)
 }
 
-// Put takes a packet in.
+// Put takes a packet in. The first one that is longer than 20 ms costs an allocation: few senders make such packets, and the others
+// need not have the memory for it.
 func (s *Stream) Put(p jitter.Packet) {
 	s.received++
+	if long := p.Samples*1000 > s.format.ClockRateHz*frameMS; long && cap(s.queue) < s.queueFor(codec.MaxPacketMilliseconds) {
+		s.queue = append(make([]int16, 0, s.queueFor(codec.MaxPacketMilliseconds)), s.queue...)
+	}
 	s.jitter.Put(p)
 }
 

@@ -304,6 +304,7 @@ type failing struct {
 func (f *failing) GetRoom(ctx context.Context, _ *confbridgev1.GetRoomRequest) (*confbridgev1.Room, error) {
 	if f.waits {
 		<-ctx.Done()
+		return nil, ctx.Err()
 	}
 	return nil, f.err
 }

@@ -35,7 +35,7 @@ const (
 type Plan struct {
 	From, To         int64 // packets received in between count
 	ToneFrom, ToneTo int64 // and what is heard in between is kept, of every leg
-	ChirpTo          int64 // from From until then, one of Probes chirps every ChirpEvery packets
+	ChirpTo          int64 // from From until then, one of Probes chirps every ChirpEvery packets, and the others say Leg.Sound
 	ChirpEvery       int64
 	Probes           []int
 	Chirp            []byte // one packet's payload
@@ -155,8 +155,12 @@ func (s *Set) send(i int, n int64, out []byte, plan *Plan) {
 	chirps := false
 	switch {
 	case len(l.Sound) > 0:
-		at := int(n*PacketSamples) % len(l.Sound)
-		copy(payload, l.Sound[at:at+PacketSamples])
+		sound := l.Sound
+		if len(l.Last) > 0 && plan != nil && s.begun.UnixNano()+n*int64(PacketTime) >= plan.ChirpTo {
+			sound = l.Last
+		}
+		at := int(n*PacketSamples) % len(sound)
+		copy(payload, sound[at:at+PacketSamples])
 	case plan != nil && s.chirping(i, n, plan):
 		chirps = true
 		copy(payload, plan.Chirp)

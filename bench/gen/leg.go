@@ -15,10 +15,12 @@ type Packet struct {
 	Payload   []byte
 }
 
-// Leg is one telephone. Sound may be set before Connect; all else may be read after Stop.
+// Leg is one telephone. Sound and Last may be set before Connect; all else may be read after Stop.
 type Leg struct {
 	// Sound is PCMU to say over and over, a multiple of a packet; nil means silence, and chirps if the plan has some.
 	Sound []byte
+	// Last is what it says in place of Sound once the plan's chirps are over; nil means Sound.
+	Last []byte
 	// Heard is everything that came within the plan, if this leg keeps it.
 	Heard []Packet
 	// Tone is what was heard in the plan's tone window: PCMU, missing packets as silence.

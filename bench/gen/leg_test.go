@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"net"
@@ -175,5 +176,40 @@ func TestLegsTalkToAnEcho(t *testing.T) {
 		if age := time.Since(time.Unix(0, p.Arrival)); age < 0 || age > time.Minute {
 			t.Errorf("leg %d: a packet arrived %v ago", i, age)
 		}
+	}
+}
+
+func TestALegSaysItsLastWordsOnceTheChirpsAreOver(t *testing.T) {
+	ear, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ear.Close()
+	s, err := Open(1, 0, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Legs[0].Sound, s.Legs[0].Last = bytes.Repeat([]byte{1}, PacketSamples), bytes.Repeat([]byte{2}, PacketSamples)
+	s.Start()
+	if err := s.Connect(0, netip.MustParseAddrPort(ear.LocalAddr().String())); err != nil {
+		t.Fatal(err)
+	}
+	said := func() byte {
+		buf := make([]byte, 2000)
+		_ = ear.SetReadDeadline(time.Now().Add(10 * time.Second))
+		n, err := ear.Read(buf)
+		if err != nil || n != headerSize+PacketSamples {
+			t.Fatalf("got %d bytes, %v", n, err)
+		}
+		return buf[headerSize]
+	}
+	if got := said(); got != 1 {
+		t.Errorf("without a plan it says %d", got)
+	}
+	s.Follow(&Plan{To: math.MaxInt64, ChirpTo: 1})
+	for said() != 2 {
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -231,6 +231,9 @@ func (l *load) prepareSound(ctx context.Context) error {
 	for i, leg := range l.set.Legs {
 		if k, ok := l.talker(i); ok {
 			leg.Sound = voices[k]
+			if k < speech.Tones {
+				leg.Last = speech.SayTone(k)
+			}
 		}
 	}
 	return nil

@@ -109,8 +109,12 @@ func synthetic(voice int) []float64 {
 	return pcm
 }
 
+// tonesHz are as far apart as the marks of a Golomb ruler, times 61 Hz: no product of distortion that two or three of them make
+// in the companding (2a−b, a+b−c) falls on another one.
+var tonesHz = [Tones]float64{1117, 1178, 1361, 1666, 2032, 2459, 3069, 3191}
+
 // Tone is the frequency of talker i's tone, in Hz.
-func Tone(i int) float64 { return 1117 + 293*float64(i%8) }
+func Tone(i int) float64 { return tonesHz[i%Tones] }
 
 // Tones is how many talkers can have a tone of their own.
 const Tones = 8
@@ -128,17 +132,28 @@ func Say(speech []float64, i int) []byte {
 	for t := range Tones {
 		clean = Notch(Notch(clean, Tone(t), notchHz, Rate), Tone(t), notchHz, Rate)
 	}
-	amplitude := math.Pow(10, ToneDB/20)
-	n := len(clean) / Rate * Rate // whole seconds, so that a tone of whole hertz goes on where the loop closes
-	out := make([]byte, n)
+	out := make([]byte, len(clean)/Rate*Rate) // whole seconds, so that a tone of whole hertz goes on where the loop closes
 	for j := range out {
 		x := clean[j]
 		if i < Tones {
-			x += amplitude * math.Sin(2*math.Pi*Tone(i)*float64(j)/Rate)
+			x += tone(i, j)
 		}
 		out[j] = g711.EncodeUlawFrame(int16(32767 * max(min(x, 0.99), -0.99)))
 	}
 	return out
+}
+
+// SayTone is tone i alone, as it is in what Say makes: where the one stops the other goes on.
+func SayTone(i int) []byte {
+	pcm := make([]float64, Rate)
+	for j := range pcm {
+		pcm[j] = tone(i, j)
+	}
+	return Encode(pcm)
+}
+
+func tone(i, sample int) float64 {
+	return math.Pow(10, ToneDB/20) * math.Sin(2*math.Pi*Tone(i)*float64(sample)/Rate)
 }
 
 // Notch takes a band of so many Hz around a frequency out (a biquad as in the Audio EQ Cookbook), and returns what is left.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,8 @@ type Registry struct {
 	running       sync.WaitGroup // room goroutines
 	eventsDropped atomic.Uint64
 	metrics       *tickMetrics
+	count         atomic.Int32 // of rooms
+	exact         int32        // as many can wake exactly, however small they are
 
 	mu    sync.Mutex // guards the maps, never held across a call out
 	rooms map[string]*room
@@ -72,7 +75,10 @@ func NewRegistry(cfg Config) *Registry {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Defaults.MaxTalkers = cfg.Defaults.talkersOr(mixer.DefaultTalkers)
-	return &Registry{cfg: cfg, metrics: newTickMetrics(), rooms: map[string]*room{}, logs: map[string]*eventLog{}}
+	return &Registry{
+		cfg: cfg, metrics: newTickMetrics(), exact: int32(preciseRooms * runtime.GOMAXPROCS(0)),
+		rooms: map[string]*room{}, logs: map[string]*eventLog{},
+	}
 }
 
 // Defaults are the settings of a room that nobody has said anything about: those of rooms on demand. MaxTalkers is never 0.
@@ -351,6 +357,7 @@ func (g *Registry) open(number string, set Settings, onDemand bool) (*room, erro
 		g.idle = slices.Delete(g.idle, i, i+1)
 	}
 	g.rooms[number] = r
+	g.count.Store(int32(len(g.rooms)))
 	g.running.Go(func() { r.run(set, onDemand) })
 	return r, nil
 }
@@ -360,6 +367,7 @@ func (g *Registry) forget(r *room) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.rooms, r.number)
+	g.count.Store(int32(len(g.rooms)))
 	g.idle = append(g.idle, r.number)
 	g.dropIdleLogs()
 }

@@ -122,9 +122,11 @@ func (c *clock) wait(now time.Time) time.Time {
 }
 
 // The runtime's timers wake a sleeping process by epoll, which counts in milliseconds: 0.6 ms late on average, and never the
-// same. All that is heard in a room waits for that. So a large room sets its timer early and sleeps the rest exactly, for
-// one system call more a tick; in a small one that call would cost more than the delay is worth.
+// same. All that is heard in a room waits for that. So a room sets its timer early and sleeps the rest exactly, for one system call
+// more a tick, in which it keeps its processor: half a millisecond of the twenty. Where there are more rooms than the processors
+// can spare that for, only large ones do.
 const (
-	wakeEarly   = time.Millisecond
-	preciseFrom = 64 // members
+	wakeEarly    = time.Millisecond
+	preciseFrom  = 64 // members
+	preciseRooms = 4  // for each processor
 )

@@ -9,7 +9,7 @@ const (
 	memoryTime = 10 * time.Second
 	// latePrice is the delay that it is worth to save all packets, were all of them late: 50 ms for each hundredth.
 	latePrice = 5 * time.Second
-	fewest    = 40     // with less in it than this, one late packet would seem to be more than it is
+	fewest    = 260    // with less in it than this, one late packet would seem to be worth 20 ms
 	renewAt   = 100    // the weight of the newest at which all weights are scaled back
 	traceless = 1. / 5 // of what a packet weighed, at which it is forgotten: e^-memoryTime·renewAt
 )

@@ -15,10 +15,10 @@ const (
 )
 
 // Clicks are the samples of pcm that are reached by a step over eight times the local RMS step.
-func Clicks(pcm []float64, rateHz int) []int { return steps(pcm, rateHz, clickTimes) }
+func Clicks(pcm []float64, rateHz int) []int { return steps(pcm, rateHz, clickTimes, clickLeast) }
 
-// steps are those over so many times the local RMS step.
-func steps(pcm []float64, rateHz int, times float64) []int {
+// steps are those over so many times the local RMS step, and not below least.
+func steps(pcm []float64, rateHz int, times, least float64) []int {
 	local := clickLocal * rateHz / 1000
 	sums := make([]float64, len(pcm)+1)
 	step := func(i int) float64 {
@@ -33,7 +33,7 @@ func steps(pcm []float64, rateHz int, times float64) []int {
 	var out []int
 	for i := range pcm {
 		d := math.Abs(step(i))
-		if d < clickLeast {
+		if d < least {
 			continue
 		}
 		from, to := max(i-local, 0), min(i+local+1, len(pcm))
@@ -45,9 +45,10 @@ func steps(pcm []float64, rateHz int, times float64) []int {
 	return out
 }
 
-// NewClicks are the clicks of heard near which said, its equal in time, does not have a step of over five times the local one.
+// NewClicks are the clicks of heard near which said, its equal in time, does not have a step of over five times the local one, which
+// may itself be smaller than a click in the same measure.
 func NewClicks(said, heard []float64, rateHz int) []int {
-	natural := steps(said, rateHz, clickNearly)
+	natural := steps(said, rateHz, clickNearly, clickLeast*clickNearly/clickTimes)
 	near := naturalNear * rateHz / 1000
 	return slices.DeleteFunc(Clicks(heard, rateHz), func(i int) bool {
 		k, found := slices.BinarySearch(natural, i)

@@ -139,6 +139,17 @@ func TestClicksAreCountedAndSpeechHasNone(t *testing.T) {
 	if got := metric.NewClicks(hum, cut, rate); len(got) == 0 || got[0] != rate+20 {
 		t.Errorf("cut off, a hum has clicks at %v", got)
 	}
+	// What was said is a step a little too small to count; heard a little louder, it is still the same one.
+	pop := make([]float64, rate)
+	pop[rate/2] = 0.0095
+	louder := slices.Clone(pop)
+	louder[rate/2] = 0.0105
+	if got := metric.Clicks(louder, rate); len(got) != 1 {
+		t.Errorf("a pop has clicks at %v", got)
+	}
+	if got := metric.NewClicks(pop, louder, rate); len(got) != 0 {
+		t.Errorf("louder, a pop has new clicks at %v", got)
+	}
 	faded := slices.Clone(hum)
 	for i := range faded[:400] {
 		faded[rate+20+i] *= max(0, 1-float64(i)/40) // over 5 ms

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -279,9 +280,10 @@ func pauseLevel(said, heard []float64, rate int) float64 {
 	return metric.RMSDBFS(quiet)
 }
 
-// tandem is what pcm becomes by the talker's codec, and by the listener's of the same profile.
+// tandem is what pcm becomes by the talker's codec, and by the listener's of the same profile. A codec that looks ahead says the end
+// of it when there is more to encode.
 func tandem(profile codec.Profile, pcm []float64) ([]float64, error) {
-	once, err := phone.Clean(profile, pcm)
+	once, err := phone.Clean(profile, append(slices.Clone(pcm), make([]float64, profile.SampleRateHz/20)...))
 	if err != nil {
 		return nil, err
 	}

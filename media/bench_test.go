@@ -19,7 +19,7 @@ func BenchmarkTick(b *testing.B) {
 		all[i] = openLeg(b, e, "127.0.0.1")
 	}
 	for i, l := range all {
-		configure(b, l, Stream{Remote: all[i^1].Addr(), Send: true, Receive: true, Payloads: []Payload{{0, 0, codec.Profile{Format: pcmu}}}})
+		configure(b, l, Stream{Remote: all[i^1].Addr(), Send: true, Receive: true, Payloads: []Payload{{0, 0, 0, codec.Profile{Format: pcmu}}}})
 	}
 	var in deaf
 	sound := make([]byte, 160)

@@ -323,7 +323,7 @@ func TestAKeyOutlastsAChangeOfCodec(t *testing.T) {
 			t.Errorf("at 8 kHz got type %d, %d units", pt, got)
 		}
 	}
-	s.Payloads = []Payload{{111, 111, codec.Profile{Format: opus}}}
+	s.Payloads = []Payload{{111, 111, 0, codec.Profile{Format: opus}}}
 	configure(t, l, s)
 	for i := range 4 {
 		if pt, got := duration(960); pt != 98 || got != min(960*(4+i), 4800) {
@@ -335,7 +335,7 @@ func TestAKeyOutlastsAChangeOfCodec(t *testing.T) {
 func TestPressedKeysAreHeardAsPressed(t *testing.T) {
 	e := newTestEngine(t, Config{})
 	a, b := openLeg(t, e, "127.0.0.1"), openLeg(t, e, "127.0.0.1")
-	s := Stream{Remote: b.Addr(), Send: true, Receive: true, Payloads: []Payload{{111, 111, codec.Profile{Format: opus}}}, Events: []EventPayload{{101, 101, 8000}, {102, 102, 48000}}}
+	s := Stream{Remote: b.Addr(), Send: true, Receive: true, Payloads: []Payload{{111, 111, 0, codec.Profile{Format: opus}}}, Events: []EventPayload{{101, 101, 8000}, {102, 102, 48000}}}
 	configure(t, a, s)
 	s.Remote = a.Addr()
 	configure(t, b, s)

@@ -31,7 +31,7 @@ func newScene(t *testing.T) *scene {
 	c := &scene{t: t, l: openLeg(t, newTestEngine(t, Config{Timeout: time.Hour}), "127.0.0.1"), now: start}
 	c.s = Stream{
 		Remote: signalledAddr, Send: true, Receive: true,
-		Payloads: []Payload{{0, 0, codec.Profile{Format: pcmu}}}, Events: []EventPayload{{101, 101, 8000}},
+		Payloads: []Payload{{0, 0, 0, codec.Profile{Format: pcmu}}}, Events: []EventPayload{{101, 101, 8000}},
 	}
 	configure(t, c.l, c.s)
 	c.wait(0)

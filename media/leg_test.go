@@ -250,17 +250,47 @@ func TestAPayloadTypeThatChangesRestarts(t *testing.T) {
 	}
 }
 
+// TestWhatComesIsDecodedAtTheRateOfThePeersCapture: Opus is sent at one rate and decoded at another (RFC 7587 §6.1).
+func TestWhatComesIsDecodedAtTheRateOfThePeersCapture(t *testing.T) {
+	l := bare(newTestEngine(t, Config{}))
+	narrow, wide := opus, opus
+	narrow.SampleRateHz, wide.SampleRateHz = 8000, 16000
+	s := l.stream
+	s.Payloads = []Payload{{ReceiveType: 96, SendType: 96, ReceiveRateHz: 16000, Profile: codec.Profile{Format: narrow}}}
+	if err := l.Configure(s); err != nil {
+		t.Fatal(err)
+	}
+	var in ear
+	for seq := range uint16(3) {
+		b := marshal(rtp.Packet{
+			Header:  rtp.Header{Version: 2, PayloadType: 96, SSRC: 7, SequenceNumber: seq, Timestamp: uint32(seq) * 960},
+			Payload: []byte{0x08, 1, 2, 3}, // SILK, a narrow band, 20 ms
+		})
+		l.inject(b, signalledAddr, start, &in)
+	}
+	if want := []codec.Format{wide}; !slices.Equal(in.restarts, want) || len(in.audio) != 2 {
+		t.Errorf("got restarts %v and %d packets, want %v and 2", in.restarts, len(in.audio), want)
+	}
+	if got := l.Profile().Format; got != narrow {
+		t.Errorf("it sends %v, want %v", got, narrow)
+	}
+	s.Payloads = []Payload{{ReceiveType: 96, SendType: 96, ReceiveRateHz: 24000, Profile: codec.Profile{Format: narrow}}}
+	if err := l.Configure(s); !errors.Is(err, ErrInvalid) || !errors.Is(err, codec.ErrFormat) {
+		t.Errorf("24000 Hz: got %v, want %v", err, ErrInvalid)
+	}
+}
+
 func TestConfigureRefuses(t *testing.T) {
 	l := openLeg(t, newTestEngine(t, Config{}), "127.0.0.1")
-	good := Stream{Remote: netip.MustParseAddrPort("127.0.0.1:9"), Payloads: []Payload{{0, 0, codec.Profile{Format: pcmu}}}}
+	good := Stream{Remote: netip.MustParseAddrPort("127.0.0.1:9"), Payloads: []Payload{{0, 0, 0, codec.Profile{Format: pcmu}}}}
 	configure(t, l, good)
 	for name, change := range map[string]func(*Stream){
 		"no payload type":          func(s *Stream) { s.Payloads = nil },
-		"a payload type above 127": func(s *Stream) { s.Payloads = []Payload{{128, 0, codec.Profile{Format: pcmu}}} },
+		"a payload type above 127": func(s *Stream) { s.Payloads = []Payload{{128, 0, 0, codec.Profile{Format: pcmu}}} },
 		"one number for two":       func(s *Stream) { s.Events = []EventPayload{{0, 0, 8000}} },
 		"an event without a clock": func(s *Stream) { s.Events = []EventPayload{{101, 101, 0}} },
 		"a codec it does not know": func(s *Stream) {
-			s.Payloads = []Payload{{9, 9, codec.Profile{Format: codec.Format{Name: "G729", ClockRateHz: 8000}}}}
+			s.Payloads = []Payload{{9, 9, 0, codec.Profile{Format: codec.Format{Name: "G729", ClockRateHz: 8000}}}}
 		},
 		"comfort noise under a number that is taken": func(s *Stream) { s.Noise, s.Events = 101, []EventPayload{{101, 101, 8000}} },
 		"a level under an id that is none":           func(s *Stream) { s.LevelID = 15 },

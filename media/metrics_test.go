@@ -103,7 +103,7 @@ func TestLegsOfManyRooms(t *testing.T) {
 				return
 			}
 			defer func() { _, _ = a.Close(), b.Close() }()
-			s := Stream{Remote: b.Addr(), Send: true, Receive: true, Payloads: []Payload{{0, 0, codec.Profile{Format: pcmu}}}}
+			s := Stream{Remote: b.Addr(), Send: true, Receive: true, Payloads: []Payload{{0, 0, 0, codec.Profile{Format: pcmu}}}}
 			errA = a.Configure(s)
 			s.Remote = a.Addr()
 			errB = b.Configure(s)

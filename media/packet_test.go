@@ -104,7 +104,7 @@ func bare(e *Engine) *Leg {
 	l := newLeg(e, signalledAddr, socket{fd: -1, v4: true}, socket{fd: -1, v4: true})
 	err := l.Configure(Stream{
 		Remote: signalledAddr, Send: true, Receive: true, Mux: true,
-		Payloads: []Payload{{0, 0, codec.Profile{Format: pcmu}}, {8, 8, codec.Profile{Format: pcma}}, {111, 111, codec.Profile{Format: opus}}}, Events: []EventPayload{{101, 101, 8000}, {110, 110, 48000}},
+		Payloads: []Payload{{0, 0, 0, codec.Profile{Format: pcmu}}, {8, 8, 0, codec.Profile{Format: pcma}}, {111, 111, 0, codec.Profile{Format: opus}}}, Events: []EventPayload{{101, 101, 8000}, {110, 110, 48000}},
 		Noise: 13, LevelID: 3, MixID: 4,
 	})
 	if err != nil {

@@ -169,7 +169,7 @@ func nextPort(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Add
 func (p *peer) stream() Stream {
 	return Stream{
 		Remote: addrOf(p.rtp), RemoteRTCP: addrOf(p.rtcp), Send: true, Receive: true,
-		Payloads: []Payload{{0, 0, codec.Profile{Format: pcmu}}, {8, 8, codec.Profile{Format: pcma}}},
+		Payloads: []Payload{{0, 0, 0, codec.Profile{Format: pcmu}}, {8, 8, 0, codec.Profile{Format: pcma}}},
 		Events:   []EventPayload{{101, 96, 8000}},
 	}
 }

@@ -70,7 +70,7 @@ func (l *Leg) handleRTP(p arrived, now time.Time, h *rtp.Header, in Inlet) reaso
 	case k == noiseKind:
 		return l.noise(&i, in)
 	}
-	return l.audio(&i, l.stream.Payloads[k-1].Format, in)
+	return l.audio(&i, l.stream.Payloads[k-1].received(), in)
 }
 
 // lasts says what a payload of that kind lasts, in units of its clock, or why it cannot be one.
@@ -167,7 +167,7 @@ func (l *Leg) noise(p *incoming, in Inlet) reason {
 		if i < 0 {
 			return reasonPayloadType
 		}
-		l.format = l.stream.Payloads[i].Format
+		l.format = l.stream.Payloads[i].received()
 	}
 	if l.format.ClockRateHz == noiseClockHz {
 		l.deliver(p, true, in)

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -35,7 +36,17 @@ type Stream struct {
 // Payload binds an RTP payload type to a format. Receiving and sending numbers may differ (RFC 3264 §5.1).
 type Payload struct {
 	ReceiveType, SendType uint8
-	codec.Profile         // what is sent; what comes may be of any packet time
+	// ReceiveRateHz is the rate at which what comes is decoded, where that is another one than what is sent at: Opus can be
+	// decoded at any. 0 means that of Profile.
+	ReceiveRateHz int
+	codec.Profile // what is sent; what comes may be of any packet time
+}
+
+// received is the format of what comes.
+func (p *Payload) received() codec.Format {
+	f := p.Format
+	f.SampleRateHz = cmp.Or(p.ReceiveRateHz, f.SampleRateHz)
+	return f
 }
 
 // EventPayload binds payload types to telephone-event at a clock rate.
@@ -94,6 +105,9 @@ func (s *Stream) payloadTypes() (*[128]kind, error) {
 	for i, p := range s.Payloads {
 		if err := p.Format.Valid(); err != nil {
 			return nil, fmt.Errorf("payload type %d: %w: %w", p.ReceiveType, ErrInvalid, err)
+		}
+		if err := p.received().Valid(); err != nil {
+			return nil, fmt.Errorf("payload type %d as it comes: %w: %w", p.ReceiveType, ErrInvalid, err)
 		}
 		if err := put(p.ReceiveType, p.SendType, p.ClockRateHz, kind(1+i)); err != nil {
 			return nil, err

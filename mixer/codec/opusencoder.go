@@ -56,6 +56,17 @@ func opusLeastPlain(rateHz int) int {
 	return 24000
 }
 
+// opusBandwidth is the most that is encoded for a receiver that plays that rate; the sampling rate bounds it in any case.
+func opusBandwidth(playbackHz int) opus.Bandwidth {
+	switch playbackHz {
+	case OpusMediumbandHz:
+		return opus.Mediumband
+	case OpusSuperWidebandHz:
+		return opus.SuperWideband
+	}
+	return opus.Fullband
+}
+
 // newOpusEncoder makes an encoder by one of two ways. Where packets may be lost, or nothing is to be sent in silence, SILK must
 // have a part in it, for only SILK makes copies and knows silence; from 4 to 8 kHz that is 2 to 3 dB quieter than it should be.
 // Elsewhere CELT does it alone: flat, 4 ms sooner, at a quarter of the work.
@@ -70,7 +81,8 @@ func newOpusEncoder(p Profile) (*opusEncoder, error) {
 		bitrate = min(bitrate, most)
 	}
 	app := opus.AppVoIP
-	if (p.Opus.Clean || p.Opus.NoFEC) && !p.Opus.DTX && bitrate >= opusLeastPlain(p.SampleRateHz) {
+	plain := p.Opus.PlaybackHz != OpusMediumbandHz // which CELT has not (RFC 6716 §2)
+	if plain && (p.Opus.Clean || p.Opus.NoFEC) && !p.Opus.DTX && bitrate >= opusLeastPlain(p.SampleRateHz) {
 		app = opus.AppRestrictedLowdelay
 	}
 	copies := app == opus.AppVoIP && !p.Opus.NoFEC
@@ -82,6 +94,7 @@ func newOpusEncoder(p Profile) (*opusEncoder, error) {
 			state.SetInBandFEC(copies),
 			state.SetDTX(p.Opus.DTX),
 			state.SetVBR(!p.Opus.CBR),
+			state.SetMaxBandwidth(opusBandwidth(p.Opus.PlaybackHz)),
 		)
 		if copies {
 			err = errors.Join(err, state.SetPacketLossPerc(opusExpectedLossPct))

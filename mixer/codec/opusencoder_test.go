@@ -222,3 +222,61 @@ func TestALostPacketOfSeveralFramesIsRecoveredInPart(t *testing.T) {
 		}
 	}
 }
+
+// bandOf is the audio bandwidth of an Opus packet by its first byte (RFC 6716 §3.1, table 2), in Hz.
+func bandOf(packet []byte) int {
+	switch config := packet[0] >> 3; {
+	case config < 12:
+		return [3]int{4000, 6000, 8000}[config/4]
+	case config < 16:
+		return [2]int{12000, 20000}[config%4/2]
+	default:
+		return [4]int{4000, 8000, 12000, 20000}[(config-16)/4]
+	}
+}
+
+func TestOpusHasNoMoreBandThanItsReceiverPlays(t *testing.T) {
+	for _, row := range []struct{ rateHz, playbackHz, want int }{
+		{8000, 0, 4000}, {16000, OpusMediumbandHz, 6000}, {16000, 0, 8000}, {48000, OpusSuperWidebandHz, 12000}, {48000, 0, 20000},
+	} {
+		in := hiss(row.rateHz, row.rateHz)
+		for _, packet := range packetTimes {
+			for name, o := range map[string]OpusSettings{"with copies": {}, "clean": {Clean: true}, "DTX": {DTX: true}} {
+				o.PlaybackHz = row.playbackHz
+				_, packets := through(t, Profile{Format: opusAt(row.rateHz), Packet: packet, Opus: o}, in)
+				widest := 0
+				for _, b := range packets {
+					if len(b) > 0 {
+						widest = max(widest, bandOf(b))
+					}
+				}
+				if widest != row.want {
+					t.Errorf("%d Hz for %d, %v, %s: got a band of %d Hz, want %d", row.rateHz, row.playbackHz, packet, name, widest, row.want)
+				}
+			}
+		}
+	}
+}
+
+// TestOpusIsDecodedAtAnyRate: the rate that a peer says it captures at is a hint, and it may send more (RFC 7587 §6.1).
+func TestOpusIsDecodedAtAnyRate(t *testing.T) {
+	for _, sent := range []int{8000, 16000, 48000} {
+		in := sine(440, 8000, sent, 0, sent)
+		_, packets := through(t, Profile{Format: opusAt(sent)}, in)
+		want := measure.ToneDBFS(in, sent, 440)
+		for _, rate := range []int{8000, 16000, 48000} {
+			d := mustDecoder(t, opusAt(rate))
+			var heard []int16
+			for _, b := range packets {
+				frame := make([]int16, rate/50)
+				if n, err := d.Decode(frame, b); n != len(frame) || err != nil {
+					t.Fatalf("%d at %d Hz: got %d samples, %v, want %d", sent, rate, n, err, len(frame))
+				}
+				heard = append(heard, frame...)
+			}
+			if got := measure.ToneDBFS(heard[rate/5:], rate, 440); math.Abs(got-want) > 0.6 {
+				t.Errorf("%d at %d Hz: got %.2f dBFS, want %.2f within 0.6", sent, rate, got, want)
+			}
+		}
+	}
+}

@@ -25,10 +25,19 @@ const (
 	MaxOpusBitrateBps = 510000
 )
 
+// The rates of Opus that no format has (RFC 7587 §3.1.1, table 1). Their sound is that of the next higher rate, with less band.
+const (
+	OpusMediumbandHz    = 12000
+	OpusSuperWidebandHz = 24000
+)
+
 // OpusSettings are how an Opus stream is to be: the parameters that its receiver has asked for (RFC 7587 §6.1), and its path.
 type OpusSettings struct {
-	MaxBitrateBps int  // maxaveragebitrate: 6000 to 510000; 0 means that nothing was said
-	NoFEC         bool // the receiver has no use for in-band FEC (useinbandfec=0)
+	MaxBitrateBps int // maxaveragebitrate: 6000 to 510000; 0 means that nothing was said
+	// PlaybackHz is maxplaybackrate where that is between the rates of Format: OpusMediumbandHz with 16000, OpusSuperWidebandHz with 48000;
+	// 0 elsewhere. Nothing above half of it is sent.
+	PlaybackHz int
+	NoFEC      bool // the receiver has no use for in-band FEC (useinbandfec=0)
 	// Clean says that the receiver has lost next to nothing: then no copies for repair are sent to it either, and the sound
 	// keeps what they cost it (decision 0017). It is no parameter, but what the receiver's reports show.
 	Clean bool
@@ -91,6 +100,11 @@ func (p Profile) Valid() error {
 	}
 	if bps := p.Opus.MaxBitrateBps; bps != 0 && (bps < MinOpusBitrateBps || bps > MaxOpusBitrateBps) {
 		return fmt.Errorf("%w: Opus at %d bit/s", ErrFormat, bps)
+	}
+	switch hz := p.Opus.PlaybackHz; {
+	case hz == 0, hz == OpusMediumbandHz && p.SampleRateHz == 16000, hz == OpusSuperWidebandHz && p.SampleRateHz == 48000:
+	default:
+		return fmt.Errorf("%w: Opus at %d Hz for a receiver that plays %d", ErrFormat, p.SampleRateHz, hz)
 	}
 	return nil
 }

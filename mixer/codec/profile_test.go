@@ -75,6 +75,9 @@ func TestProfilesThatCannotBeSentAreRefused(t *testing.T) {
 		"a bitrate that Opus has not":      {Format: opus, Opus: OpusSettings{MaxBitrateBps: 5999}},
 		"a bitrate that is beyond Opus":    {Format: opus, Opus: OpusSettings{MaxBitrateBps: 510001}},
 		"parameters of Opus with another":  {Format: pcma, Opus: OpusSettings{DTX: true}},
+		"a band between, at full rate":     {Format: opus, Opus: OpusSettings{PlaybackHz: 12000}},
+		"a band above the rate":            {Format: opusAt(16000), Opus: OpusSettings{PlaybackHz: 24000}},
+		"a band that is a rate of ours":    {Format: opusAt(16000), Opus: OpusSettings{PlaybackHz: 16000}},
 		"a negative bitrate":               {Format: opus, Opus: OpusSettings{MaxBitrateBps: -1}},
 		"samples at a rate that is not so": {Format: Format{Name: G722, ClockRateHz: 8000, SampleRateHz: 8000}},
 	} {

@@ -112,7 +112,9 @@ func (s *stream) agree(ours formats, fallback time.Duration) Agreed {
 		if f.format.Name == codec.Opus {
 			p.Opus.Clean = true // nothing has been lost yet
 		}
-		a.Payloads = append(a.Payloads, Payload{ReceiveType: ours.codecs[i].payloadType, SendType: f.payloadType, Profile: p})
+		a.Payloads = append(a.Payloads, Payload{
+			ReceiveType: ours.codecs[i].payloadType, SendType: f.payloadType, ReceiveRateHz: f.receiveHz, Profile: p,
+		})
 	}
 	for i, f := range s.events {
 		a.Events = append(a.Events, EventPayload{

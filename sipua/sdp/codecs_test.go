@@ -190,8 +190,8 @@ func TestOpusIsSentAsItsReceiverAsks(t *testing.T) {
 		{"", 48000, codec.OpusSettings{NoFEC: true}},
 		{"useinbandfec=1", 48000, codec.OpusSettings{}},
 		{"useinbandfec=0;maxplaybackrate=8000", 8000, codec.OpusSettings{NoFEC: true}},
-		{"maxplaybackrate=12000 ; useinbandfec=1", 16000, codec.OpusSettings{}},
-		{"maxplaybackrate=24000;useinbandfec=1;sprop-maxcapturerate=8000", 48000, codec.OpusSettings{}},
+		{"maxplaybackrate=12000 ; useinbandfec=1", 16000, codec.OpusSettings{PlaybackHz: 12000}},
+		{"maxplaybackrate=24000;useinbandfec=1;sprop-maxcapturerate=8000", 48000, codec.OpusSettings{PlaybackHz: 24000}},
 		{"USEINBANDFEC=1;UseDTX=1;CBR=1", 48000, codec.OpusSettings{DTX: true, CBR: true}},
 		{"maxaveragebitrate=6000;useinbandfec=1", 48000, codec.OpusSettings{MaxBitrateBps: 6000}},
 		{"maxaveragebitrate=510000;useinbandfec=1", 48000, codec.OpusSettings{MaxBitrateBps: 510000}},
@@ -207,6 +207,61 @@ func TestOpusIsSentAsItsReceiverAsks(t *testing.T) {
 		}
 		if !strings.Contains(body, "a=fmtp:96 stereo=0;useinbandfec=1\r\n") {
 			t.Errorf("%q: got %q, want mono in it", row.fmtp, body)
+		}
+	}
+}
+
+func TestOpusHasTheBandThatIsPlayedOneWayAndThatIsCapturedTheOther(t *testing.T) {
+	for _, row := range []struct {
+		rate                     string
+		sendHz, bandHz, decodeHz int
+	}{
+		{"0", 48000, 0, 48000},
+		{"7999", 48000, 0, 48000},
+		{"8000", 8000, 0, 8000},
+		{"8001", 8000, 0, 16000},
+		{"11025", 8000, 0, 16000},
+		{"12000", 16000, 12000, 16000},
+		{"15999", 16000, 12000, 16000},
+		{"16000", 16000, 0, 16000},
+		{"16001", 16000, 0, 48000},
+		{"22050", 16000, 0, 48000},
+		{"24000", 48000, 24000, 48000},
+		{"44100", 48000, 24000, 48000},
+		{"48000", 48000, 0, 48000},
+		{"96000", 48000, 0, 48000},
+		{"4294967296", 48000, 0, 48000},
+		{"-8000", 48000, 0, 48000},
+		{"wide", 48000, 0, 48000},
+	} {
+		for _, side := range []struct {
+			fmtp                     string
+			sendHz, bandHz, decodeHz int
+		}{
+			{"maxplaybackrate=" + row.rate, row.sendHz, row.bandHz, 48000},
+			{"sprop-maxcapturerate=" + row.rate, 48000, 0, row.decodeHz},
+			{"sprop-maxcapturerate=" + row.rate + "; maxplaybackrate=" + row.rate, row.sendHz, row.bandHz, row.decodeHz},
+		} {
+			_, agreed := answer(t, offered("96", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 "+side.fmtp), local(nil))
+			p := agreed.Payloads[0]
+			if p.SampleRateHz != side.sendHz || p.Opus.PlaybackHz != side.bandHz || p.ReceiveRateHz != side.decodeHz {
+				t.Errorf("%s: got %d Hz with the band of %d, decoded at %d, want %d with %d, at %d", side.fmtp,
+					p.SampleRateHz, p.Opus.PlaybackHz, p.ReceiveRateHz, side.sendHz, side.bandHz, side.decodeHz)
+			}
+			if err := p.Valid(); err != nil {
+				t.Errorf("%s: %v", side.fmtp, err)
+			}
+		}
+	}
+}
+
+func TestOtherCodecsAreDecodedAtTheirRate(t *testing.T) {
+	l := local(nil)
+	l.Codecs = []codec.Name{codec.G722, codec.PCMU, codec.L16}
+	_, agreed := answer(t, offered("9 0 97", "a=rtpmap:97 L16/48000", "a=fmtp:9 sprop-maxcapturerate=8000"), l)
+	for _, p := range agreed.Payloads {
+		if p.ReceiveRateHz != p.SampleRateHz {
+			t.Errorf("%s: got %d Hz, want %d", p.Name, p.ReceiveRateHz, p.SampleRateHz)
 		}
 	}
 }

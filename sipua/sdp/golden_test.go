@@ -52,7 +52,8 @@ func describe(a Agreed) string {
 	for _, p := range a.Payloads {
 		fmt.Fprintf(&b, "payload %d/%d %s %d %d %v", p.ReceiveType, p.SendType, p.Name, p.ClockRateHz, p.SampleRateHz, p.Packet)
 		if o := p.Opus; p.Name == codec.Opus {
-			fmt.Fprintf(&b, " most %d bit/s, no FEC %v, DTX %v, CBR %v, clean %v", o.MaxBitrateBps, o.NoFEC, o.DTX, o.CBR, o.Clean)
+			fmt.Fprintf(&b, " most %d bit/s, band of %d, no FEC %v, DTX %v, CBR %v, clean %v, decoded at %d",
+				o.MaxBitrateBps, o.PlaybackHz, o.NoFEC, o.DTX, o.CBR, o.Clean, p.ReceiveRateHz)
 		}
 		b.WriteByte('\n')
 	}

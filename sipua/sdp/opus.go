@@ -7,11 +7,18 @@ import (
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
-// readOpus reads what a receiver of Opus asks for (RFC 7587 §6.1): the highest of our rates that it plays, and the rest. What
-// is out of bounds counts as not said; of repeated parameters the first counts. What it says of its own sending
-// (sprop-maxcapturerate, sprop-stereo) need not be known: our decoder takes any rate, and both channels.
-func readOpus(fmtp string) (rateHz int, o codec.OpusSettings) {
-	rateHz, o.NoFEC = 48000, true // without useinbandfec=1 there is no use for it
+// opusFormat is what a peer says of Opus (RFC 7587 §6.1).
+type opusFormat struct {
+	sendHz    int // the rate to encode at, by maxplaybackrate
+	receiveHz int // the rate to decode at, by sprop-maxcapturerate
+	settings  codec.OpusSettings
+}
+
+// readOpus reads what a peer asks for as a receiver, and what it says of its own sending. The two have nothing to do with each
+// other (§7: all of it is declarative). What is out of bounds counts as not said; of repeated parameters the first counts.
+// sprop-stereo need not be known: our decoder takes both channels.
+func readOpus(fmtp string) opusFormat {
+	o := opusFormat{sendHz: 48000, receiveHz: 48000, settings: codec.OpusSettings{NoFEC: true}} // without useinbandfec=1 there is no use for it
 	seen := map[string]bool{}
 	for p := range strings.SplitSeq(fmtp, ";") {
 		key, value, _ := strings.Cut(p, "=")
@@ -21,32 +28,59 @@ func readOpus(fmtp string) (rateHz int, o codec.OpusSettings) {
 			continue
 		}
 		seen[key] = true
-		switch key {
-		case "maxplaybackrate":
-			rateHz = opusRate(n)
-		case "maxaveragebitrate":
-			if n >= codec.MinOpusBitrateBps && n <= codec.MaxOpusBitrateBps {
-				o.MaxBitrateBps = int(n)
-			}
-		case "useinbandfec":
-			o.NoFEC = n != 1
-		case "usedtx":
-			o.DTX = n == 1
-		case "cbr":
-			o.CBR = n == 1
-		}
+		o.read(key, n)
 	}
-	return rateHz, o
+	return o
 }
 
-// opusRate is the highest of our rates that has no more than a receiver plays.
-func opusRate(playbackHz uint64) int {
+// read takes one parameter.
+func (o *opusFormat) read(key string, n uint64) {
+	switch key {
+	case "maxplaybackrate":
+		o.sendHz, o.settings.PlaybackHz = playbackRate(n)
+	case "sprop-maxcapturerate":
+		o.receiveHz = captureRate(n)
+	case "maxaveragebitrate":
+		if n >= codec.MinOpusBitrateBps && n <= codec.MaxOpusBitrateBps {
+			o.settings.MaxBitrateBps = int(n)
+		}
+	case "useinbandfec":
+		o.settings.NoFEC = n != 1
+	case "usedtx":
+		o.settings.DTX = n == 1
+	case "cbr":
+		o.settings.CBR = n == 1
+	}
+}
+
+// leastOpusRate is the lowest rate that a parameter can have (RFC 7587 §6.1).
+const leastOpusRate = 8000
+
+// playbackRate is how to encode for a receiver that plays no more than a rate: with the lowest of our rates that has the band
+// of Opus that it can play, and of that, no more than this band.
+func playbackRate(hz uint64) (sendHz, bandHz int) {
 	switch {
-	case playbackHz == 0:
+	case hz < leastOpusRate || hz >= 48000:
+		return 48000, 0
+	case hz < codec.OpusMediumbandHz:
+		return 8000, 0
+	case hz < 16000:
+		return 16000, codec.OpusMediumbandHz
+	case hz < codec.OpusSuperWidebandHz:
+		return 16000, 0
+	}
+	return 48000, codec.OpusSuperWidebandHz
+}
+
+// captureRate is the lowest of our rates that has all that a sender captures at a rate. It is a hint only: what has more band is
+// decoded at this rate as well, without it.
+func captureRate(hz uint64) int {
+	switch {
+	case hz < leastOpusRate:
 		return 48000
-	case playbackHz < 12000:
+	case hz == 8000:
 		return 8000
-	case playbackHz < 24000:
+	case hz <= 16000:
 		return 16000
 	}
 	return 48000

@@ -22,6 +22,7 @@ type format struct {
 	payloadType uint8
 	kind        kind
 	format      codec.Format // of a codec; of an event the ClockRateHz only
+	receiveHz   int          // the rate that what comes in is to be decoded at
 	opus        codec.OpusSettings
 }
 
@@ -135,11 +136,13 @@ func (a *attributes) format(n uint8) (f format, ok bool) {
 		return f, clockHz == 8000 && n != 0
 	}
 	f.format, ok = codec.Lookup(name, clockHz)
+	f.receiveHz = f.format.SampleRateHz
 	switch {
 	case !ok:
 		return format{}, false
 	case f.format.Name == codec.Opus:
-		f.format.SampleRateHz, f.opus = readOpus(a.fmtp[n])
+		o := readOpus(a.fmtp[n])
+		f.format.SampleRateHz, f.receiveHz, f.opus = o.sendHz, o.receiveHz, o.settings
 	case channels != "" && channels != "1":
 		return format{}, false
 	}

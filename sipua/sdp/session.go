@@ -92,7 +92,10 @@ type Agreed struct {
 // Payload binds payload types to a codec. Ours is where we receive, theirs is what we send (RFC 3264 §5.1).
 type Payload struct {
 	ReceiveType, SendType uint8
-	codec.Profile         // what is to be sent; what comes may be of any packet time
+	// ReceiveRateHz is the rate at which what comes is to be decoded. With Opus it may be another one than that of Profile: what
+	// the peer captures and what it plays are two things (RFC 7587 §6.1).
+	ReceiveRateHz int
+	codec.Profile // what is to be sent; what comes may be of any packet time
 }
 
 // EventPayload binds payload types to telephone-event at a clock rate.

@@ -141,10 +141,10 @@ func TestOffersAreAnsweredAndAccepted(t *testing.T) {
 	want := Agreed{
 		Remote: b.RTP, RemoteRTCP: b.RTP, Mux: true, Send: true, Receive: true, PtimeMilliseconds: 20,
 		Payloads: []Payload{
-			{96, 96, profile(opus, 20, codec.OpusSettings{Clean: true})},
-			{9, 9, profile(g722, 20, codec.OpusSettings{})},
-			{0, 0, profile(pcmu, 20, codec.OpusSettings{})},
-			{8, 8, profile(pcma, 20, codec.OpusSettings{})},
+			{96, 96, 48000, profile(opus, 20, codec.OpusSettings{Clean: true})},
+			{9, 9, 16000, profile(g722, 20, codec.OpusSettings{})},
+			{0, 0, 8000, profile(pcmu, 20, codec.OpusSettings{})},
+			{8, 8, 8000, profile(pcma, 20, codec.OpusSettings{})},
 		},
 		Events: []EventPayload{{100, 100, 48000}, {101, 101, 8000}},
 	}

@@ -123,3 +123,27 @@ func BenchmarkVoice(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFloor is one tick of a floor with 100 legs, of whom so many talk all the time, in words.
+func BenchmarkFloor(b *testing.B) {
+	const legs = 100
+	for _, talkers := range []int{0, 1, 4, 8, 20} {
+		b.Run(fmt.Sprintf("%d-talk", talkers), func(b *testing.B) {
+			s := newStage(legs, DefaultTalkers)
+			word := 0
+			for b.Loop() {
+				word++
+				s.tick(func(i int) Claim {
+					switch {
+					case i >= talkers:
+						return line()
+					case (word+17*i)%50 >= 41:
+						return rest()
+					}
+					return talk(-20 - float64(i))
+				})
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/legs*50/1000, "µs/leg/s")
+		})
+	}
+}

@@ -7,16 +7,23 @@ import "math"
 //
 // Who begins to talk is let in with the first frame that stands above the background, long before the VAD is sure, so that no
 // first syllable is lost. Where all seats are taken the newcomer is a guest for a while, and there are more voices
-// than seats, until the weakest comes to the end of a word: nobody is cut off in mid-word, and nobody waits. The weakest may be
-// the newcomer; who has been sent away comes back by being clearly louder than somebody who is seated, or with
-// the next thing that is said.
+// than seats, until those who are not among the loudest come to the end of a word: nobody is cut off in mid-word, and nobody
+// waits. The weakest may be the newcomer; who has been sent away comes back by being clearly louder than somebody who
+// is among the loudest, or with the next thing that is said.
+//
+// The bounds, of N seats:
+//
+//   - There are at most N and as many guests, but 2 at least and 8 at most. Of newcomers who come at once the louder go first.
+//   - Where all of that is taken, who is clearly louder (4 dB) than the weakest of those in is let in with the same frame all the
+//     same, and the weakest is cut off in mid-word. Others wait: for the next one who comes to the end of a word.
+//   - Who is not among the loudest N goes after 140 ms that are not loud; having been so for 2 s of one talkspurt, at the end
+//     of a syllable; after 4 s at once. So N who talk without end, and are the loudest, are alone after a few seconds.
 //
 // When nobody talks, one voice stays in the mix with its noise: the line of who has the floor. So pauses do not go dead, and
 // a lone telephone is never gated at all.
 type Floor struct {
 	dominant *Speaker
 	idle     *Speaker // who is left in the mix while nobody talks
-	excess   int      // ticks for which there have been more voices than seats
 }
 
 // Claim is what a speaker brings in one tick.
@@ -40,6 +47,8 @@ type Speaker struct {
 	wants    bool    // to be mixed
 	seated   bool
 	sentAway bool // in this talkspurt
+	surplus  bool // seated, and in this tick not among the loudest
+	over     int  // ticks of this talkspurt in which it was that
 }
 
 // Bounds of a floor's seats.
@@ -50,15 +59,17 @@ const (
 )
 
 const (
-	floorHoldTicks   = 8   // 160 ms that a loud frame keeps a seat which the VAD has not confirmed
-	floorGapTicks    = 7   // 140 ms that are not loud are the end of a word
-	floorHasteTicks  = 100 // 2 s of more voices than seats: a syllable's end, this far below the speaker's level, has to do as well
-	floorDipDB       = 10
-	floorExcessTicks = 200  // 4 s: the longest that there are more voices than seats
-	floorLouderDB    = 4    // that somebody who was sent away must have over the weakest
-	floorRise        = 0.12 // of a louder frame in the level: 160 ms
-	floorFall        = 0.04 // of a quieter one: half a second
-	floorLineTicks   = 500  // 10 s without any sound: there is no line to keep
+	floorFewestGuests = 2 // voices beyond the seats; there may be as many as seats
+	floorMostGuests   = 8
+	floorHoldTicks    = 8   // 160 ms that a loud frame keeps a seat which the VAD has not confirmed
+	floorGapTicks     = 7   // 140 ms that are not loud are the end of a word
+	floorHasteTicks   = 100 // 2 s as a surplus voice: a syllable's end, this far below the speaker's level, has to do as well
+	floorDipDB        = 10
+	floorOverTicks    = 200  // 4 s: the longest that a voice is surplus in one talkspurt
+	floorLouderDB     = 4    // that somebody must have over the weakest to take a place from it
+	floorRise         = 0.12 // of a louder frame in the level: 160 ms
+	floorFall         = 0.04 // of a quieter one: half a second
+	floorLineTicks    = 500  // 10 s without any sound: there is no line to keep
 
 	dominantShare  = 1.0 / 50 // of a new frame in the activity: 1 s to 63 %
 	dominantLeast  = 0.4      // a second of speech, half a second without any pause
@@ -86,7 +97,7 @@ func (f *Floor) Claim(s *Speaker, c Claim) {
 		s.hear(c.LevelDB)
 	}
 	if !s.wants {
-		s.heard, s.sentAway = false, false
+		s.heard, s.sentAway, s.over = false, false, 0
 	}
 }
 
@@ -128,20 +139,21 @@ func (f *Floor) Forget(s *Speaker) {
 // Decide seats the speakers of this tick. All of them have made their Claim. talkers is how many seats there are.
 func (f *Floor) Decide(speakers []*Speaker, talkers int) {
 	seated := f.release(speakers)
-	guests := max(talkers/2, 1)
-	if talkers == AllTalkers {
-		guests = 0
-	}
-	for _, s := range speakers {
-		if s.wants && !s.seated && !s.sentAway && seated-talkers < guests {
-			s.seated = true
-			seated++
-		}
-	}
-	seated = f.letBack(speakers, seated, talkers)
-	f.sendAway(speakers, seated, talkers)
+	places := placesOf(talkers)
+	seated = admit(speakers, seated, places)
+	mark(speakers, seated-talkers)
+	seated = letBack(speakers, seated, talkers, places)
+	seated = sendAway(speakers, seated, talkers)
 	f.keepLine(speakers, seated)
 	f.elect(speakers)
+}
+
+// placesOf is how many can be mixed at once where there are that many seats.
+func placesOf(talkers int) int {
+	if talkers == AllTalkers {
+		return AllTalkers
+	}
+	return talkers + min(max(talkers, floorFewestGuests), floorMostGuests)
 }
 
 // release takes the seats of those who want none any more, and counts the others.
@@ -149,9 +161,10 @@ func (f *Floor) release(speakers []*Speaker) (seated int) {
 	for _, s := range speakers {
 		switch {
 		case s.seated && s.wants:
+			s.surplus = false
 			seated++
 		case s.seated:
-			s.seated = false
+			s.seated, s.surplus = false, false
 			if seated == 0 {
 				f.idle = s // for keepLine, if nobody else is there
 			}
@@ -160,52 +173,107 @@ func (f *Floor) release(speakers []*Speaker) (seated int) {
 	return seated
 }
 
-// letBack seats the loudest of those who were sent away, where a seat is free or where it is louder than the weakest.
-func (f *Floor) letBack(speakers []*Speaker, seated, talkers int) int {
-	if seated > talkers {
-		return seated
-	}
-	var best *Speaker
-	for _, s := range speakers {
-		if s.wants && !s.seated && (best == nil || s.above(best)) {
-			best = s
+// admit seats who has begun to talk, the loudest first: while there are places, and in place of the weakest.
+func admit(speakers []*Speaker, seated, places int) int {
+	for {
+		s := loudest(speakers, false)
+		if s == nil {
+			return seated
 		}
+		if seated >= places {
+			w := weakest(speakers)
+			if !s.burstsIn(w) {
+				return seated
+			}
+			w.leave()
+			seated--
+		}
+		s.seated = true
+		seated++
 	}
-	if best == nil || seated == talkers && !best.clearlyAbove(weakest(speakers)) {
+}
+
+// burstsIn says that s is by this frame already so much louder than w that it has w's place at once, and takes note of it: a level
+// that rises slowly would give the place back. A tone takes no place from speech.
+func (s *Speaker) burstsIn(w *Speaker) bool {
+	if s.claim.tone() && !w.claim.tone() || s.quiet > 0 || max(s.levelDB, s.claim.LevelDB) <= w.levelDB+floorLouderDB {
+		return false
+	}
+	s.levelDB = max(s.levelDB, s.claim.LevelDB)
+	return true
+}
+
+// leave takes the seat of s until it has something new to say.
+func (s *Speaker) leave() { s.seated, s.surplus, s.sentAway = false, false, true }
+
+// mark marks so many of the seated as surplus, the weakest of them.
+func mark(speakers []*Speaker, surplus int) {
+	for range surplus {
+		weakest(speakers).surplus = true
+	}
+}
+
+// letBack seats the loudest of those who were sent away, where a seat is free or where it is louder than the weakest who is not
+// surplus.
+func letBack(speakers []*Speaker, seated, talkers, places int) int {
+	if seated >= places {
 		return seated
 	}
-	best.seated = true
+	s := loudest(speakers, true)
+	if s == nil || seated >= talkers && !s.clearlyAbove(weakest(speakers)) {
+		return seated
+	}
+	s.seated = true
 	return seated + 1
 }
 
-// sendAway brings the voices back to as many as there are seats.
-func (f *Floor) sendAway(speakers []*Speaker, seated, talkers int) {
+// sendAway takes the seats of surplus voices that have come to the end of a word, or have been surplus for long.
+func sendAway(speakers []*Speaker, seated, talkers int) int {
 	if seated <= talkers {
-		f.excess = 0
-		return
+		return seated
 	}
-	f.excess++
-	if w := weakest(speakers); w.betweenWords(f.excess > floorHasteTicks) || f.excess > floorExcessTicks {
-		w.seated, w.sentAway = false, true
-		f.excess = 0
+	for _, s := range speakers {
+		if !s.surplus {
+			continue
+		}
+		s.over++
+		if s.betweenWords(s.over > floorHasteTicks) || s.over > floorOverTicks {
+			s.leave()
+			seated--
+		}
 	}
+	return seated
 }
 
-// weakest is who of the seated goes first; nil where nobody is seated.
+// loudest is who of those without a seat comes first, of those who were sent away or of the others; nil where nobody wants one.
+func loudest(speakers []*Speaker, sentAway bool) *Speaker {
+	var best *Speaker
+	for _, s := range speakers {
+		if s.wants && !s.seated && s.sentAway == sentAway && (best == nil || s.above(best)) {
+			best = s
+		}
+	}
+	return best
+}
+
+// weakest is who of the seated goes first, but for those who are surplus already; nil where there is none.
 func weakest(speakers []*Speaker) *Speaker {
 	var w *Speaker
 	for _, s := range speakers {
-		if s.seated && (w == nil || w.above(s)) {
+		if s.seated && !s.surplus && (w == nil || w.above(s)) {
 			w = s
 		}
 	}
 	return w
 }
 
+// tone says that it is one and no speech. What the VAD is not sure of yet may be either.
+func (c *Claim) tone() bool { return c.Tonal && !c.Talking }
+
 // above ranks speech before tones, and the louder before the quieter.
 func (s *Speaker) above(o *Speaker) bool {
-	if s.claim.Talking != o.claim.Talking && s.quiet == 0 && o.quiet == 0 {
-		return s.claim.Talking
+	if s.quiet == 0 && o.quiet == 0 && s.claim.tone() != o.claim.tone() {
+		return o.claim.tone()
 	}
 	return s.levelDB > o.levelDB
 }

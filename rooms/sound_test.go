@@ -138,6 +138,43 @@ func TestNewTalkerIsHeardWhileFourSpeak(t *testing.T) {
 	}
 }
 
+// TestEachOfEightVoicesIsHeardAtOnce: they begin one after the other, 20 dB between the loudest and the quietest, where four have seats.
+func TestEachOfEightVoicesIsHeardAtOnce(t *testing.T) {
+	const rate, length = 8000, 14 * 8000
+	for name, amplitudes := range map[string][]float64{
+		"each louder than the one before":  {1200, 1700, 2300, 3200, 4500, 6200, 8700, 12000},
+		"each quieter than the one before": {12000, 8700, 6200, 4500, 3200, 2300, 1700, 1200},
+	} {
+		s := newStage(t, Settings{})
+		for i, amplitude := range amplitudes {
+			seat(t, s.state, newScriptLeg(t, pcmuProfile(), recorded(speech(uint64(i+1), amplitude, rate, (50+25*i)*160, length, length))))
+		}
+		cut, mixedAt, before := 0, make([]int, len(amplitudes)), map[*member]bool{}
+		for tick := 1; tick <= length/160; tick++ {
+			s.run(1)
+			for i, m := range s.members {
+				if mixedAt[i] == 0 && m.voice.contributes && tick > 30 { // one line is in the mix while nobody talks
+					mixedAt[i] = tick
+				}
+				loud := m.voice.vad.Loud() && m.voice.vad.LevelDBFS() > m.voice.agc.SpeechDBFS()-10 // and not a syllable's end
+				if before[m] && !m.voice.contributes && loud {
+					cut++
+				}
+				before[m] = m.voice.contributes
+			}
+		}
+		for i, at := range mixedAt {
+			if after := at - 1 - (50 + 25*i); after > 3 || after < 0 && i > 0 {
+				t.Errorf("%s: voice %d is in the mix %d ms after it began, want at most 60", name, i, 20*after)
+			}
+		}
+		t.Logf("%s: in the mix from tick %v, %d cut off in a word", name, mixedAt, cut)
+		if cut > 0 {
+			t.Errorf("%s: %d times somebody was cut off in a word", name, cut)
+		}
+	}
+}
+
 func TestFiveLoudTalkers(t *testing.T) {
 	const peak = 16384 // −6 dBFS
 	tones := [5]float64{437, 611, 823, 1129, 1571}

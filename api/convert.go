@@ -88,9 +88,11 @@ func toParticipant(p rooms.ParticipantInfo) *confbridgev1.Participant {
 		JoinTime:    toTimestamp(p.Joined),
 		LevelDbfs:   p.LevelDBFS,
 		Dominant:    p.Dominant,
-		Format:      toFormat(p),
-		Media:       toMedia(p.Media),
-		Quality:     toQuality(p.Quality),
+		Format:      toFormat(p.Format, p.PacketTime),
+
+		ReceivedFormat: toReceived(p.Received),
+		Media:          toMedia(p.Media),
+		Quality:        toQuality(p.Quality),
 	}
 }
 

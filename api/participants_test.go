@@ -123,7 +123,8 @@ func TestWhatIsKnownOfAParticipantsSoundIsShown(t *testing.T) {
 	at := time.Unix(1, 0)
 	info := rooms.ParticipantInfo{
 		ID: "a1", Room: "1", Dominant: true, LevelDBFS: -23.5, PacketTime: 30 * time.Millisecond,
-		Format: codec.Format{Name: codec.Opus, ClockRateHz: 48000, SampleRateHz: 16000},
+		Format:   codec.Format{Name: codec.Opus, ClockRateHz: 48000, SampleRateHz: 16000},
+		Received: &rooms.Received{Format: codec.Format{Name: codec.G722, ClockRateHz: 8000, SampleRateHz: 16000}, PacketTime: 40 * time.Millisecond},
 		Media: rooms.MediaStats{
 			PacketsReceived: 1, PacketsLost: 2, PacketsLate: 3, PacketsDiscarded: 4, Concealed: 5, Recovered: 6, Stretched: 7, Cut: 8,
 			BufferDelay: 9,
@@ -142,6 +143,9 @@ func TestWhatIsKnownOfAParticipantsSoundIsShown(t *testing.T) {
 	want := &confbridgev1.Participant{
 		Name: "rooms/1/participants/a1", Role: confbridgev1.Role_ROLE_SPEAKER, Dominant: true, LevelDbfs: -23.5,
 		Format: &confbridgev1.AudioFormat{Codec: "opus", ClockRateHz: 48000, SampleRateHz: 16000, PacketTime: nano(30e6)},
+		ReceivedFormat: &confbridgev1.AudioFormat{
+			Codec: "G722", ClockRateHz: 8000, SampleRateHz: 16000, PacketTime: nano(40e6),
+		},
 		Media: &confbridgev1.MediaStats{
 			PacketsReceived: 1, PacketsLost: 2, PacketsLate: 3, PacketsDiscarded: 4, Concealed: nano(5), Recovered: nano(6),
 			Stretched: nano(7), Cut: nano(8), BufferDelay: nano(9),

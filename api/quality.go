@@ -1,8 +1,11 @@
 package api
 
 import (
+	"time"
+
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/quality"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
@@ -73,12 +76,20 @@ func toMedia(m rooms.MediaStats) *confbridgev1.MediaStats {
 	}
 }
 
-// toFormat is what a call is coded with, and how long its packets are.
-func toFormat(p rooms.ParticipantInfo) *confbridgev1.AudioFormat {
+// toFormat is what one way of a call is coded with, and how long its packets are.
+func toFormat(f codec.Format, packet time.Duration) *confbridgev1.AudioFormat {
 	return &confbridgev1.AudioFormat{
-		Codec:        string(p.Format.Name),
-		ClockRateHz:  int32(p.Format.ClockRateHz),
-		SampleRateHz: int32(p.Format.SampleRateHz),
-		PacketTime:   durationpb.New(p.PacketTime),
+		Codec:        string(f.Name),
+		ClockRateHz:  int32(f.ClockRateHz),
+		SampleRateHz: int32(f.SampleRateHz),
+		PacketTime:   durationpb.New(packet),
 	}
+}
+
+// toReceived is toFormat for what comes in; nil where nothing has.
+func toReceived(r *rooms.Received) *confbridgev1.AudioFormat {
+	if r == nil {
+		return nil
+	}
+	return toFormat(r.Format, r.PacketTime)
 }

@@ -11,13 +11,18 @@ import (
 // pace of RTCP four reports, so that luck in one of them is not taken for a better network.
 const calmTime = 15 * time.Second
 
-// adapt goes over to what suits the members by what their peers report. It is called between ticks, gets round to everybody in a
+// adapt goes over to what suits the members by what their peers speak and report. It is called between ticks, gets round to everybody in a
 // second, and changes one member at a time: each costs a new encoder, and the next tick is due.
 func (s *state) adapt() {
 	looks := (len(s.members) + framesPerSecond - 1) / framesPerSecond
 	for range looks {
 		s.turn = (s.turn + 1) % len(s.members)
-		if m := s.members[s.turn]; m.adapt() {
+		m := s.members[s.turn]
+		if m.heard.fresh {
+			m.heard.fresh = false
+			m.suppressNoise()
+		}
+		if m.adapt() {
 			s.regroup()
 			return
 		}

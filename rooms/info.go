@@ -54,11 +54,20 @@ type ParticipantInfo struct {
 	Dominant  bool
 	LevelDBFS float64 // of what the participant says at the moment, before any gain of ours; −127 is silence
 	Joined    time.Time
-	Format    codec.Format
-	// PacketTime is what a packet that is sent to the participant lasts.
+	// Format is what is sent to the participant, and PacketTime what one packet of it lasts.
+	Format     codec.Format
 	PacketTime time.Duration
-	Media      MediaStats
-	Quality    *Quality // nil in events: it is another one each second
+	// Received is what comes from it: another of the codecs that were agreed may be spoken there (RFC 3264 §7). nil before the
+	// first packet, and in events.
+	Received *Received
+	Media    MediaStats
+	Quality  *Quality // nil in events: it is another one each second
+}
+
+// Received is how a participant's sound comes in.
+type Received struct {
+	Format     codec.Format
+	PacketTime time.Duration // of the last packet
 }
 
 // Quality is how well a participant is heard and hears.

@@ -251,7 +251,7 @@ func TestQualityIsToldOnceASecondAndLoggedAtTheEnd(t *testing.T) {
 	leg := newScriptLeg(t, pcmuProfile(), recorded(speech(1, 6000, 8000, 0, 80000, 80000)))
 	lossy := newScriptLeg(t, pcmuProfile(), leg.says)
 	m := seat(t, s.state, leg)
-	n := seat(t, s.state, &dropping{scriptLeg: lossy})
+	n := seat(t, s.state, &dropping{lossy})
 	m.caller.CallID = "call-1"
 	m.Report(quality.Peer{At: s.now, RoundTrip: 80 * time.Millisecond, Incoming: 3 * time.Millisecond, Loss: 0.02})
 	s.run(10*framesPerSecond + 10)
@@ -301,10 +301,10 @@ func TestQualityIsToldOnceASecondAndLoggedAtTheEnd(t *testing.T) {
 }
 
 // dropping loses every tenth packet on its way to the room.
-type dropping struct{ *scriptLeg }
+type dropping struct{ Leg }
 
 func (d *dropping) Receive(now time.Time, in Inlet) error {
-	return d.scriptLeg.Receive(now, lossyInlet{in})
+	return d.Leg.Receive(now, lossyInlet{in})
 }
 
 type lossyInlet struct{ Inlet }

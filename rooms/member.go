@@ -25,6 +25,7 @@ type member struct {
 	profile codec.Profile // of the leg's sending side, as negotiated; that of down is for what the peer loses as well
 	dead    error         // what Receive returned
 	source  uint32        // what its stream is called
+	heard   heard         // how its sound comes in
 	peer    quality.Peer  // what it has reported last
 
 	calmFrom time.Time // which report was the first of those that say that it needs no copies any more; zero: none is
@@ -62,9 +63,33 @@ func (m *member) setProfile(p codec.Profile) error {
 	return nil
 }
 
+// heard is the form of the sound that comes in: not what was agreed on as the first choice, but what the peer has chosen. The zero
+// value is that of a peer from whom nothing has come yet.
+type heard struct {
+	format codec.Format
+	units  int  // of the last packet, in units of the clock
+	fresh  bool // adapt has not seen it yet
+}
+
+// known says that something has come.
+func (h *heard) known() bool { return h.format.Name != "" }
+
+func (h *heard) packetTime() time.Duration {
+	return time.Duration(h.units) * time.Second / time.Duration(max(h.format.ClockRateHz, 1))
+}
+
+// spoken is the format of what comes in, and as long as nothing has come, that which is most likely to.
+func (m *member) spoken() codec.Format {
+	if m.heard.known() {
+		return m.heard.format
+	}
+	return m.profile.Format
+}
+
 // Restart implements Inlet. Another format costs some allocations in the tick: once a change of codec.
 func (m *member) Restart(f codec.Format, source uint32) {
 	m.source = source
+	m.heard = heard{format: f, fresh: m.heard.fresh || f != m.spoken()}
 	if err := m.voice.stream.Restart(f); err != nil {
 		m.dead = err
 		return
@@ -73,7 +98,12 @@ func (m *member) Restart(f codec.Format, source uint32) {
 }
 
 // Audio implements Inlet.
-func (m *member) Audio(p jitter.Packet) { m.voice.stream.Put(p) }
+func (m *member) Audio(p jitter.Packet) {
+	if p.Samples > 0 { // noise lasts for no time
+		m.heard.units = p.Samples
+	}
+	m.voice.stream.Put(p)
+}
 
 // Absent implements Inlet.
 func (m *member) Absent(sequence uint16) { m.voice.stream.Absent(sequence) }

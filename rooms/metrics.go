@@ -69,7 +69,7 @@ func (t *tickMetrics) participant(name codec.Name, add int64) {
 
 var (
 	descRooms         = prometheus.NewDesc("confbridge_rooms", "Rooms that are open.", nil, nil)
-	descParticipants  = prometheus.NewDesc("confbridge_participants", "Participants who have joined.", []string{"codec"}, nil)
+	descParticipants  = prometheus.NewDesc("confbridge_participants", "Participants who have joined, by the codec that they are sent.", []string{"codec"}, nil)
 	descTick          = prometheus.NewDesc("confbridge_mixer_tick_seconds", "What a room's 20 ms tick takes.", nil, nil)
 	descLateTicks     = prometheus.NewDesc("confbridge_mixer_late_ticks_total", "Frames skipped because the tick came too late.", nil, nil)
 	descBufferDelay   = prometheus.NewDesc("confbridge_jitter_buffer_seconds", "What the jitter buffers add, observed once a second and leg.", nil, nil)

@@ -1,12 +1,19 @@
 package rooms
 
 import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"math"
 	"testing"
 	"time"
 
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/measure"
+	"github.com/confbridge/confbridge/mixer/quality"
 )
+
+var narrowOpus = codec.Format{Name: codec.Opus, ClockRateHz: 48000, SampleRateHz: 8000}
 
 // stayingLeg goes on sending what it has sent, whatever is agreed anew.
 type stayingLeg struct {
@@ -51,6 +58,82 @@ func TestAPeerThatStaysWithItsCodecIsHeardAsBefore(t *testing.T) {
 				t.Errorf("got the tone at %.1f dBFS in %.1f of sound, want %.1f", got, all, want)
 			}
 		})
+	}
+}
+
+// speaks makes the leg send in another format than it is sent in.
+type speaks struct {
+	*scriptLeg
+	agreed codec.Profile
+}
+
+func (l *speaks) Profile() codec.Profile                        { return l.agreed }
+func (l *speaks) Send(now time.Time, payload []byte, units int) {}
+
+func TestWhatIsToldOfAMemberIsOfTheCodecThatItSpeaks(t *testing.T) {
+	var lines bytes.Buffer
+	g := NewRegistry(Config{Log: slog.New(slog.NewJSONHandler(&lines, nil))})
+	s := &stage{state: newState(newRoom(g, "1000", newEventLog(64)), Settings{}, false), now: time.Now()}
+	spoken := codec.Profile{Format: opus, Packet: 40 * time.Millisecond}
+	leg := &speaks{newScriptLeg(t, spoken, recorded(speech(1, 6000, 48000, 0, 480000, 480000))), codec.Profile{Format: pcmu}}
+	m := seat(t, s.state, &dropping{leg})
+	if got := s.show(m); got.Received != nil || got.Format != pcmu {
+		t.Errorf("before the first packet: got %+v in, %v out, want nothing and %v", got.Received, got.Format, pcmu)
+	}
+	s.run(6 * framesPerSecond)
+	got := s.show(m)
+	if want := (Received{opus, 40 * time.Millisecond}); got.Received == nil || *got.Received != want || got.Format != pcmu || got.PacketTime != 20*time.Millisecond {
+		t.Errorf("got %+v in, %v of %v out, want %+v and %v of 20 ms", got.Received, got.Format, got.PacketTime, want, pcmu)
+	}
+	if s.describe(m).Received != nil {
+		t.Error("an event tells of it too, which costs each of them an allocation")
+	}
+	q := got.Quality.Heard
+	r, _ := quality.Estimate(quality.Call{Codec: "opus", Loss: q.Concealed, OneWay: m.oneWay(got.Media)})
+	other, _ := quality.Estimate(quality.Call{Codec: "PCMU", Loss: q.Concealed, OneWay: m.oneWay(got.Media)})
+	if math.Abs(q.RFactor-r) > 0.5 || q.RFactor > other-0.5 {
+		t.Errorf("got R %.1f, want %.1f, that of Opus; of PCMU it were %.1f", q.RFactor, r, other)
+	}
+	if got, least := m.oneWay(got.Media), 50*time.Millisecond; got < least {
+		t.Errorf("got %v from mouth to ear, want more than %v: a packet of 40 ms and half a tick", got, least)
+	}
+	s.letGo(m.p, ReasonHangup)
+	var line struct {
+		Codec string
+		Sent  string `json:"codec_sent"`
+	}
+	if err := json.Unmarshal(lines.Bytes(), &line); err != nil || line.Codec != "opus" || line.Sent != "PCMU" {
+		t.Errorf("%v: the line is %s", err, lines.String())
+	}
+}
+
+func TestNoiseIsSuppressedByTheCodecThatIsSpoken(t *testing.T) {
+	for name, row := range map[string]struct {
+		agreed, spoken codec.Format
+		before, after  bool
+	}{
+		"a telephone that is sent G.722":      {g722, pcmu, false, true},
+		"a wideband one that is sent PCMU":    {pcmu, g722, true, false},
+		"Opus that is captured at 8000 Hz":    {opus, narrowOpus, false, true},
+		"PCMA, and PCMU is what is agreed on": {pcmu, pcma, true, true},
+	} {
+		s := newStage(t, Settings{NoiseSuppression: true})
+		leg := &speaks{newScriptLeg(t, codec.Profile{Format: row.spoken}, recorded(hiss(5, -35, 8*row.spoken.SampleRateHz))), codec.Profile{Format: row.agreed}}
+		m := seat(t, s.state, leg)
+		if got := m.voice.suppressor != nil; got != row.before {
+			t.Errorf("%s: before the first packet: got %v, want %v", name, got, row.before)
+		}
+		s.run(framesPerSecond + 1)
+		if got := m.voice.suppressor != nil; got != row.after {
+			t.Errorf("%s: after a second: got %v, want %v", name, got, row.after)
+		}
+		if err := s.change(m.p, func() error { leg.agreed.Packet = 40 * time.Millisecond; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.voice.suppressor != nil; got != row.after {
+			t.Errorf("%s: after a new agreement: got %v, want %v as before", name, got, row.after)
+		}
+		s.end(ReasonEnded)
 	}
 }
 

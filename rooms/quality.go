@@ -65,7 +65,7 @@ func (m *member) assess(stats MediaStats) quality.Local {
 		return q // of nothing there is no opinion
 	}
 	q.RFactor, q.MOS = quality.Estimate(quality.Call{
-		Codec: string(m.profile.Name), Loss: q.Concealed, OneWay: m.oneWay(stats),
+		Codec: string(m.heard.format.Name), Loss: q.Concealed, OneWay: m.oneWay(stats),
 	})
 	return q
 }
@@ -73,7 +73,7 @@ func (m *member) assess(stats MediaStats) quality.Local {
 // oneWay is how long the member's sound is under way: its packet, the network as far as it is known, our buffer, and half a tick
 // on average.
 func (m *member) oneWay(stats MediaStats) time.Duration {
-	return m.profile.PacketTime() + m.peer.RoundTrip/2 + stats.BufferDelay + frameDuration/2
+	return m.heard.packetTime() + m.peer.RoundTrip/2 + stats.BufferDelay + frameDuration/2
 }
 
 // lossOf is the share of lost packets between two states of the same stream.
@@ -100,12 +100,15 @@ func share(part, whole time.Duration) float64 {
 func (m *member) logQuality() {
 	q := m.assess(m.voice.stream.Stats())
 	attrs := []any{
-		"room", m.state.room.number, "participant", m.p.id, "call_id", m.caller.CallID, "codec", string(m.profile.Name),
+		"room", m.state.room.number, "participant", m.p.id, "call_id", m.caller.CallID, "codec", string(m.spoken().Name),
 		"duration_s", rounded(time.Since(m.joined).Seconds(), 10),
 		"loss", rounded(q.Loss, 10000), "late", rounded(q.Discard, 10000), "concealed", rounded(q.Concealed, 10000),
 		"buffer_ms", milliseconds(q.BufferNominal), "buffer_max_ms", milliseconds(q.BufferMax),
 		"level_dbfs", rounded(q.SignalDBFS, 10), "noise_dbfs", rounded(q.NoiseDBFS, 10),
 		"r", rounded(q.RFactor, 10), "mos", rounded(q.MOS, 100),
+	}
+	if m.profile.Name != m.spoken().Name {
+		attrs = append(attrs, "codec_sent", string(m.profile.Name))
 	}
 	if !m.peer.At.IsZero() {
 		attrs = append(attrs, "peer_loss", rounded(m.peer.Loss, 10000), "peer_jitter_ms", milliseconds(m.peer.Jitter))

@@ -153,10 +153,11 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 	if m == nil {
 		return ErrClosed
 	}
-	before, format, reported := m.leg, m.profile.Name, m.peer
+	before, format, reported, spoken := m.leg, m.profile.Name, m.peer, m.heard
 	m.peer = quality.Peer{} // whatever that one lost
+	m.heard = heard{}       // whatever that one spoke
 	if err := m.setProfile(leg.Profile()); err != nil {
-		m.peer = reported
+		m.peer, m.heard = reported, spoken
 		return err
 	}
 	c.Role = m.caller.Role
@@ -325,6 +326,9 @@ func (s *state) describe(m *member) ParticipantInfo {
 // show is describe for whoever asks, with how well the member is heard and hears.
 func (s *state) show(m *member) ParticipantInfo {
 	info := s.describe(m)
+	if m.heard.known() {
+		info.Received = &Received{Format: m.heard.format, PacketTime: m.heard.packetTime()}
+	}
 	info.Quality = &Quality{Heard: m.voice.watch.now, Hears: m.peer}
 	return info
 }

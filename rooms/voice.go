@@ -45,9 +45,9 @@ func (l *level) at(db float64) float64 {
 const narrowbandHz = 8000
 
 // suppressNoise makes or ends the noise suppression as the room's settings want it. Voices of more than a telephone's band have been
-// cleaned by the program that they come from, and stay as they are.
+// cleaned by the program that they come from, and stay as they are. It is not for the tick.
 func (m *member) suppressNoise() {
-	wanted := m.state.set.NoiseSuppression && m.profile.SampleRateHz == narrowbandHz
+	wanted := m.state.set.NoiseSuppression && m.spoken().SampleRateHz == narrowbandHz
 	v := &m.voice
 	switch {
 	case wanted && v.suppressor == nil:

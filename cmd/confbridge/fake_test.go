@@ -245,6 +245,9 @@ func sample() *fakeBridge {
 		Dominant: true, LevelDbfs: -23.4,
 		Address: "sip:ann@192.0.2.1", CallId: "a84b4c76e66710", JoinTime: ago(4*time.Minute + 5*time.Second),
 		Format: &confbridgev1.AudioFormat{Codec: "opus", ClockRateHz: 48000, SampleRateHz: 48000, PacketTime: durationpb.New(20 * time.Millisecond)},
+		ReceivedFormat: &confbridgev1.AudioFormat{
+			Codec: "opus", ClockRateHz: 48000, SampleRateHz: 48000, PacketTime: durationpb.New(20 * time.Millisecond),
+		},
 		Media: &confbridgev1.MediaStats{
 			PacketsReceived: 12248, PacketsLost: 2, PacketsLate: 1,
 			Concealed: durationpb.New(60 * time.Millisecond), BufferDelay: durationpb.New(12 * time.Millisecond),
@@ -266,7 +269,7 @@ func sample() *fakeBridge {
 	bob := &confbridgev1.Participant{
 		Name: "rooms/1000/participants/p71q", Role: confbridgev1.Role_ROLE_LISTENER, Muted: true, Deaf: true, GainDb: -6.5,
 		Address: "sip:a.very.long.user.name.indeed.and.then.some@telephones.example.com", JoinTime: ago(26 * time.Hour),
-		Format:    &confbridgev1.AudioFormat{Codec: "PCMU", ClockRateHz: 8000, SampleRateHz: 8000},
+		Format:    &confbridgev1.AudioFormat{Codec: "PCMU", ClockRateHz: 8000, SampleRateHz: 8000, PacketTime: durationpb.New(20 * time.Millisecond)},
 		LevelDbfs: -127,
 		Media:     &confbridgev1.MediaStats{},
 	}
@@ -274,7 +277,10 @@ func sample() *fakeBridge {
 		Name: "rooms/1000/participants/zz", DisplayName: "\x1b[31mred\nalert\x07", Role: confbridgev1.Role_ROLE_SPEAKER,
 		JoinTime: ago(9 * time.Second), GainDb: 3, Talking: true, LevelDbfs: -.2,
 		Format: &confbridgev1.AudioFormat{Codec: "PCMA", ClockRateHz: 8000, SampleRateHz: 8000, PacketTime: durationpb.New(30 * time.Millisecond)},
-		Media:  &confbridgev1.MediaStats{PacketsReceived: 90, PacketsLost: 10},
+		ReceivedFormat: &confbridgev1.AudioFormat{
+			Codec: "G722", ClockRateHz: 8000, SampleRateHz: 16000, PacketTime: durationpb.New(20 * time.Millisecond),
+		},
+		Media: &confbridgev1.MediaStats{PacketsReceived: 90, PacketsLost: 10},
 	}
 	rooms := []*confbridgev1.Room{
 		{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -117,9 +118,29 @@ func decibels(db float64) string {
 	return fmt.Sprintf("%+.3g dB", db)
 }
 
+// codecOf is what a participant speaks, in the few columns of a list: all else in the list is about what comes in as well. Before
+// anything has come it is what the participant is sent.
 func codecOf(p *confbridgev1.Participant) string {
-	f := p.GetFormat()
+	return codecName(cmp.Or(p.GetReceivedFormat(), p.GetFormat()))
+}
+
+func codecName(f *confbridgev1.AudioFormat) string {
 	return fmt.Sprintf("%s/%g", f.GetCodec(), float64(f.GetSampleRateHz())/1000)
+}
+
+// codecFields are what the two ways of a call are coded with: one line where they are the same, as in most calls.
+func codecFields(p *confbridgev1.Participant) [][2]string {
+	of := func(f *confbridgev1.AudioFormat) string {
+		return fmt.Sprintf("%s, packets of %s", codecName(f), milliseconds(f.GetPacketTime()))
+	}
+	sent, received := p.GetFormat(), p.GetReceivedFormat()
+	switch {
+	case received == nil:
+		return [][2]string{{"codec", of(sent) + "; nothing has come in yet"}}
+	case of(sent) == of(received):
+		return [][2]string{{"codec", of(sent)}}
+	}
+	return [][2]string{{"codec received", of(received)}, {"codec sent", of(sent)}}
 }
 
 // lost is the share of packets that were not there when they were needed.
@@ -158,7 +179,7 @@ func (c *console) showParticipant(p *confbridgev1.Participant) error {
 
 // personFields are who the participant is and what it does.
 func (c *console) personFields(p *confbridgev1.Participant) [][2]string {
-	return [][2]string{
+	return append([][2]string{
 		{"name", p.GetName()},
 		{"display name", p.GetDisplayName()},
 		{"address", p.GetAddress()},
@@ -171,8 +192,7 @@ func (c *console) personFields(p *confbridgev1.Participant) [][2]string {
 		{"deaf", yesNo(p.GetDeaf())},
 		{"gain", decibels(p.GetGainDb())},
 		{"joined", c.stamp(p.GetJoinTime().AsTime())},
-		{"codec", fmt.Sprintf("%s, packets of %s", codecOf(p), milliseconds(p.GetFormat().GetPacketTime()))},
-	}
+	}, codecFields(p)...)
 }
 
 // mediaFields are what became of the packets that came in.

@@ -3,6 +3,11 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
@@ -50,6 +55,28 @@ func TestLinesWithLongNamesFit(t *testing.T) {
 			if got := columns(strings.TrimSuffix(line, "\n")); got > lineWidth {
 				t.Errorf("%d columns: %s", got, line)
 			}
+		}
+	}
+}
+
+func TestBothWaysOfACallAreShownWhereTheyDiffer(t *testing.T) {
+	pcmu := &confbridgev1.AudioFormat{Codec: "PCMU", SampleRateHz: 8000, PacketTime: durationpb.New(20 * time.Millisecond)}
+	opus := &confbridgev1.AudioFormat{Codec: "opus", SampleRateHz: 16000, PacketTime: durationpb.New(60 * time.Millisecond)}
+	for _, row := range []struct {
+		received *confbridgev1.AudioFormat
+		list     string
+		show     [][2]string
+	}{
+		{nil, "PCMU/8", [][2]string{{"codec", "PCMU/8, packets of 20 ms; nothing has come in yet"}}},
+		{proto.CloneOf(pcmu), "PCMU/8", [][2]string{{"codec", "PCMU/8, packets of 20 ms"}}},
+		{opus, "opus/16", [][2]string{{"codec received", "opus/16, packets of 60 ms"}, {"codec sent", "PCMU/8, packets of 20 ms"}}},
+	} {
+		p := &confbridgev1.Participant{Format: pcmu, ReceivedFormat: row.received}
+		if got := codecOf(p); got != row.list {
+			t.Errorf("%v: got %q in the list, want %q", row.received, got, row.list)
+		}
+		if diff := cmp.Diff(row.show, codecFields(p)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", row.received, diff)
 		}
 	}
 }

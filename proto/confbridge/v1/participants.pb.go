@@ -103,7 +103,7 @@ type Participant struct {
 	Talking bool `protobuf:"varint,9,opt,name=talking,proto3" json:"talking,omitempty"`
 	// Output only. When the participant joined.
 	JoinTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=join_time,json=joinTime,proto3" json:"join_time,omitempty"`
-	// Output only. What the call is coded with.
+	// Output only. What the bridge sends to the participant is coded with.
 	Format *AudioFormat `protobuf:"bytes,11,opt,name=format,proto3" json:"format,omitempty"`
 	// Output only. What became of the packets that came in.
 	Media *MediaStats `protobuf:"bytes,12,opt,name=media,proto3" json:"media,omitempty"`
@@ -113,9 +113,12 @@ type Participant struct {
 	// Output only. The participant has the floor: of those who talk the one whom the conference listens to.
 	Dominant bool `protobuf:"varint,14,opt,name=dominant,proto3" json:"dominant,omitempty"`
 	// Output only. How well the participant is heard, and hears.
-	Quality       *Quality `protobuf:"bytes,15,opt,name=quality,proto3" json:"quality,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Quality *Quality `protobuf:"bytes,15,opt,name=quality,proto3" json:"quality,omitempty"`
+	// Output only. What the participant sends is coded with: a telephone may speak another of the codecs that were agreed than
+	// the one it is sent. Unset before its first packet of sound, and in events.
+	ReceivedFormat *AudioFormat `protobuf:"bytes,16,opt,name=received_format,json=receivedFormat,proto3" json:"received_format,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Participant) Reset() {
@@ -253,6 +256,13 @@ func (x *Participant) GetQuality() *Quality {
 	return nil
 }
 
+func (x *Participant) GetReceivedFormat() *AudioFormat {
+	if x != nil {
+		return x.ReceivedFormat
+	}
+	return nil
+}
+
 // AudioFormat is a codec with its rates.
 type AudioFormat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -262,7 +272,8 @@ type AudioFormat struct {
 	ClockRateHz int32 `protobuf:"varint,2,opt,name=clock_rate_hz,json=clockRateHz,proto3" json:"clock_rate_hz,omitempty"`
 	// Sampling rate of the sound in hertz.
 	SampleRateHz int32 `protobuf:"varint,3,opt,name=sample_rate_hz,json=sampleRateHz,proto3" json:"sample_rate_hz,omitempty"`
-	// How much sound is in each packet that the bridge sends: 10 to 60 ms. What comes in may be of any packet time.
+	// How much sound is in a packet: 10 to 60 ms in those that the bridge sends; in those that come in any time, here that of the
+	// last one.
 	PacketTime    *durationpb.Duration `protobuf:"bytes,4,opt,name=packet_time,json=packetTime,proto3" json:"packet_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -749,7 +760,7 @@ var File_confbridge_v1_participants_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\n" +
-	" confbridge/v1/participants.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x04\n" +
+	" confbridge/v1/participants.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcd\x04\n" +
 	"\vParticipant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12'\n" +
@@ -767,7 +778,8 @@ const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\n" +
 	"level_dbfs\x18\r \x01(\x01R\tlevelDbfs\x12\x1a\n" +
 	"\bdominant\x18\x0e \x01(\bR\bdominant\x120\n" +
-	"\aquality\x18\x0f \x01(\v2\x16.confbridge.v1.QualityR\aquality\"\xa9\x01\n" +
+	"\aquality\x18\x0f \x01(\v2\x16.confbridge.v1.QualityR\aquality\x12C\n" +
+	"\x0freceived_format\x18\x10 \x01(\v2\x1a.confbridge.v1.AudioFormatR\x0ereceivedFormat\"\xa9\x01\n" +
 	"\vAudioFormat\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\"\n" +
 	"\rclock_rate_hz\x18\x02 \x01(\x05R\vclockRateHz\x12$\n" +
@@ -854,27 +866,28 @@ var file_confbridge_v1_participants_proto_depIdxs = []int32{
 	2,  // 2: confbridge.v1.Participant.format:type_name -> confbridge.v1.AudioFormat
 	3,  // 3: confbridge.v1.Participant.media:type_name -> confbridge.v1.MediaStats
 	4,  // 4: confbridge.v1.Participant.quality:type_name -> confbridge.v1.Quality
-	8,  // 5: confbridge.v1.AudioFormat.packet_time:type_name -> google.protobuf.Duration
-	8,  // 6: confbridge.v1.MediaStats.concealed:type_name -> google.protobuf.Duration
-	8,  // 7: confbridge.v1.MediaStats.buffer_delay:type_name -> google.protobuf.Duration
-	8,  // 8: confbridge.v1.MediaStats.recovered:type_name -> google.protobuf.Duration
-	8,  // 9: confbridge.v1.MediaStats.stretched:type_name -> google.protobuf.Duration
-	8,  // 10: confbridge.v1.MediaStats.cut:type_name -> google.protobuf.Duration
-	5,  // 11: confbridge.v1.Quality.heard:type_name -> confbridge.v1.HeardQuality
-	6,  // 12: confbridge.v1.Quality.hears:type_name -> confbridge.v1.HearsQuality
-	8,  // 13: confbridge.v1.HeardQuality.jitter:type_name -> google.protobuf.Duration
-	8,  // 14: confbridge.v1.HeardQuality.buffer_nominal:type_name -> google.protobuf.Duration
-	8,  // 15: confbridge.v1.HeardQuality.buffer_max:type_name -> google.protobuf.Duration
-	8,  // 16: confbridge.v1.HeardQuality.buffer_limit:type_name -> google.protobuf.Duration
-	7,  // 17: confbridge.v1.HearsQuality.report_time:type_name -> google.protobuf.Timestamp
-	8,  // 18: confbridge.v1.HearsQuality.jitter:type_name -> google.protobuf.Duration
-	8,  // 19: confbridge.v1.HearsQuality.round_trip:type_name -> google.protobuf.Duration
-	8,  // 20: confbridge.v1.HearsQuality.buffer_nominal:type_name -> google.protobuf.Duration
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	2,  // 5: confbridge.v1.Participant.received_format:type_name -> confbridge.v1.AudioFormat
+	8,  // 6: confbridge.v1.AudioFormat.packet_time:type_name -> google.protobuf.Duration
+	8,  // 7: confbridge.v1.MediaStats.concealed:type_name -> google.protobuf.Duration
+	8,  // 8: confbridge.v1.MediaStats.buffer_delay:type_name -> google.protobuf.Duration
+	8,  // 9: confbridge.v1.MediaStats.recovered:type_name -> google.protobuf.Duration
+	8,  // 10: confbridge.v1.MediaStats.stretched:type_name -> google.protobuf.Duration
+	8,  // 11: confbridge.v1.MediaStats.cut:type_name -> google.protobuf.Duration
+	5,  // 12: confbridge.v1.Quality.heard:type_name -> confbridge.v1.HeardQuality
+	6,  // 13: confbridge.v1.Quality.hears:type_name -> confbridge.v1.HearsQuality
+	8,  // 14: confbridge.v1.HeardQuality.jitter:type_name -> google.protobuf.Duration
+	8,  // 15: confbridge.v1.HeardQuality.buffer_nominal:type_name -> google.protobuf.Duration
+	8,  // 16: confbridge.v1.HeardQuality.buffer_max:type_name -> google.protobuf.Duration
+	8,  // 17: confbridge.v1.HeardQuality.buffer_limit:type_name -> google.protobuf.Duration
+	7,  // 18: confbridge.v1.HearsQuality.report_time:type_name -> google.protobuf.Timestamp
+	8,  // 19: confbridge.v1.HearsQuality.jitter:type_name -> google.protobuf.Duration
+	8,  // 20: confbridge.v1.HearsQuality.round_trip:type_name -> google.protobuf.Duration
+	8,  // 21: confbridge.v1.HearsQuality.buffer_nominal:type_name -> google.protobuf.Duration
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_participants_proto_init() }

@@ -6,12 +6,11 @@ const gapMinimum = 16
 // lateWindow is how many packets back one may still come and does not count as lost.
 const lateWindow = 64
 
-// bursts sorts the packets of a source into bursts and gaps (RFC 3611 §4.7.2). A burst begins and ends with a lost packet,
-// and has nowhere 16 received ones in a row; all the rest is gaps, the losses in them being lonely ones. What the jitter
-// buffer discards is not known here and counts as received. The zero value is ready; a source's first packet is its first
-// advance.
+// bursts sorts the packets of a source into bursts and gaps (RFC 3611 §4.7.2). A burst begins and ends with a packet that was lost
+// or discarded, which is called lost here in both cases, and has nowhere 16 received ones in a row; all the rest is gaps, the
+// losses in them being lonely ones. The zero value is ready; a source's first packet is its first advance.
 type bursts struct {
-	window uint64 // which of the last 64 packets came, the newest in bit 0
+	window uint64 // which of the last 64 packets came and were of use, the newest in bit 0
 	filled int    // how much of it is in use
 
 	received uint32 // in a row, since the last loss
@@ -42,6 +41,13 @@ func (b *bursts) advance(n uint16) {
 func (b *bursts) late(n uint16) {
 	if int(n) < b.filled {
 		b.window |= 1 << n
+	}
+}
+
+// discard says that the packet that is n older than the newest has come and was thrown out by the jitter buffer.
+func (b *bursts) discard(n uint16) {
+	if int(n) < b.filled {
+		b.window &^= 1 << n
 	}
 }
 
@@ -76,10 +82,11 @@ func (b *bursts) close() {
 	b.lost, b.span = 0, 0
 }
 
-// runs is what bursts and gaps are like on average. As in the example of RFC 3611 §4.7.2 and in its §A.2, the gaps are averaged
-// over the bursts: the one before the first and the one behind the last count as one.
+// runs is what bursts and gaps are like on average. The gaps are averaged over the bursts: the one before the first and the one behind
+// the last count as one. So the example of RFC 3611 §4.7.2 has it (230 and 290 ms around one burst are 520 ms) and its §A.2,
+// whose algorithm is the one that holds: all packets of gaps over the changes from gap to burst.
 type runs struct {
-	burstDensity, gapDensity float64 // share of their packets that is lost, 0 to 1
+	burstDensity, gapDensity float64 // share of their packets that is lost or discarded, 0 to 1
 	burstPackets, gapPackets float64 // their length
 }
 

@@ -8,14 +8,18 @@ import (
 	"pgregory.net/rapid"
 )
 
-// come gives b packets, '1' for one that comes, and has the window run out behind them.
+// come gives b packets, '1' for one that comes and 'X' for one that comes and is discarded, and has the window run out behind them.
 func (b *bursts) come(packets string) {
 	missing := uint16(0)
 	for _, p := range packets {
 		missing++
-		if p == '1' {
-			b.advance(missing)
-			missing = 0
+		if p == '0' {
+			continue
+		}
+		b.advance(missing)
+		missing = 0
+		if p == 'X' {
+			b.discard(0)
 		}
 	}
 	b.advance(missing + lateWindow) // what is behind the packets is in the window alone, in which nothing is sorted
@@ -28,7 +32,14 @@ func TestBurstsAndGaps(t *testing.T) {
 		want          runs
 	}{
 		{"nothing lost", ones(100), runs{gapPackets: 100}},
-		{"the example of RFC 3611 §4.7.2", "1111" + "0" + ones(18) + "011101011110" + ones(18) + "0", runs{4. / 12, 2. / 42, 12, 42}},
+		{"a burst between two gaps", "1111" + "0" + ones(18) + "011101011110" + ones(18) + "0", runs{4. / 12, 2. / 42, 12, 42}},
+		// As it is printed, but for a packet at the end that its lengths of 64 packets and 290 ms need.
+		{
+			"the example of RFC 3611 §4.7.2, discards and all", "11110111111111111111111X111X1011110111111111111111111X1111111111",
+			runs{4. / 12, 2. / 52, 12, 23 + 29},
+		},
+		{"the first one is discarded", "X" + ones(20), runs{0, 1. / 21, 0, 21}},
+		{"nothing but discards", "XXXX", runs{1, 0, 4, 0}},
 		{"lonely losses are no burst", ones(20) + "0" + ones(16) + "0" + ones(20), runs{gapDensity: 2. / 58, gapPackets: 58}},
 		{"15 between two are a burst", ones(20) + "0" + ones(15) + "0" + ones(20), runs{2. / 17, 0, 17, 40}},
 		{"two bursts", ones(20) + "00" + ones(16) + "0100" + ones(20), runs{5. / 6, 0, 3, 28}},
@@ -64,12 +75,31 @@ func TestLatePacketsAreNotLost(t *testing.T) {
 	}
 }
 
+func TestWhatComesLateAndIsDiscardedIsLostAllTheSame(t *testing.T) {
+	var b bursts
+	b.advance(1)
+	b.advance(30) // 29 are missing
+	for n := uint16(1); n < 30; n++ {
+		b.late(n)
+		if n < 4 {
+			b.discard(n)
+		}
+	}
+	b.discard(31) // from before the first
+	b.discard(lateWindow)
+	b.discard(40000)
+	b.advance(lateWindow)
+	if got := b.runs(); got.burstDensity != 1 || got.burstPackets != 3 || got.gapPackets != 28 {
+		t.Errorf("got %+v, want a burst of 3, and 28 others", got)
+	}
+}
+
 // slowRuns is the definition of RFC 3611 §4.7.2, word by word.
 func slowRuns(packets string) (r runs) {
 	inBurst := make([]bool, len(packets))
 	for i := range packets {
 		for j := i + 1; j < len(packets); j++ {
-			if packets[i] != '0' || packets[j] != '0' || strings.Contains(packets[i:j], strings.Repeat("1", gapMinimum)) {
+			if packets[i] == '1' || packets[j] == '1' || strings.Contains(packets[i:j], strings.Repeat("1", gapMinimum)) {
 				continue
 			}
 			for k := i; k <= j; k++ {
@@ -80,7 +110,7 @@ func slowRuns(packets string) (r runs) {
 	count, in, inLost, out, outLost := 0., 0., 0., 0., 0.
 	for i, burst := range inBurst {
 		lost := 0.
-		if packets[i] == '0' {
+		if packets[i] != '1' {
 			lost = 1
 		}
 		if burst {
@@ -106,7 +136,7 @@ func slowRuns(packets string) (r runs) {
 
 func TestBurstsAreThoseOfTheDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"1", "0", "10", "1111", strings.Repeat("1", 14), strings.Repeat("1", 16)}), 1, 30).Draw(t, "packets")
+		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"1", "0", "X", "10", "1X", "1111", strings.Repeat("1", 14), strings.Repeat("1", 16)}), 1, 30).Draw(t, "packets")
 		packets := "1" + strings.Join(parts, "")
 		var b bursts
 		b.come(packets)

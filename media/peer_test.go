@@ -44,14 +44,19 @@ type ear struct {
 	reports  []quality.Peer
 	absent   []uint16
 	early    bool // audio came before the first restart
+	late     func(sequence uint16) bool
 }
 
 func (e *ear) Restart(f codec.Format, _ uint32) { e.restarts = append(e.restarts, f) }
 
-func (e *ear) Audio(p jitter.Packet) {
+func (e *ear) Audio(p jitter.Packet) jitter.Verdict {
 	e.early = e.early || len(e.restarts) == 0
 	p.Payload = bytes.Clone(p.Payload)
 	e.audio = append(e.audio, p)
+	if e.late != nil && e.late(p.Sequence) {
+		return jitter.Late
+	}
+	return jitter.Stored
 }
 
 func (e *ear) Absent(sequence uint16)             { e.absent = append(e.absent, sequence) }
@@ -70,10 +75,14 @@ func (e *ear) sequences() []uint16 {
 type deaf struct{ packets int }
 
 func (d *deaf) Restart(codec.Format, uint32) {}
-func (d *deaf) Audio(jitter.Packet)          { d.packets++ }
 func (d *deaf) Absent(uint16)                {}
 func (d *deaf) Report(quality.Peer)          {}
 func (d *deaf) Key(byte, time.Duration)      {}
+
+func (d *deaf) Audio(jitter.Packet) jitter.Verdict {
+	d.packets++
+	return jitter.Stored
+}
 
 // newTestEngine uses ports outside of those that the kernel gives to others.
 func newTestEngine(t testing.TB, cfg Config) *Engine {

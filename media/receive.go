@@ -185,8 +185,11 @@ func (l *Leg) deliver(p *incoming, noise bool, in Inlet) {
 		l.restart = false
 		in.Restart(l.format, h.SSRC)
 	}
-	in.Audio(jitter.Packet{
+	verdict := in.Audio(jitter.Packet{
 		Sequence: h.SequenceNumber, Timestamp: h.Timestamp, Samples: p.units, Marker: h.Marker,
 		Arrival: p.at, Payload: p.payload, Noise: noise, Level: p.extension.level(l.stream.LevelID),
 	})
+	if verdict == jitter.Late || verdict == jitter.Overflow {
+		l.source.discard(h.SequenceNumber)
+	}
 }

@@ -78,6 +78,10 @@ func (s *source) update(sequence uint16) step {
 	}
 }
 
+// discard says that the packet of that sequence number, which update has taken, was of no use any more. Where there were too
+// many it may have been its neighbour.
+func (s *source) discard(sequence uint16) { s.bursts.discard(s.max - sequence) }
+
 // clock measures the interarrival jitter (RFC 3550 §A.8).
 func (s *source) clock(timestamp uint32, arrival time.Time, clockRateHz int) {
 	ns := arrival.UnixNano()

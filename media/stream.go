@@ -58,7 +58,7 @@ type EventPayload struct {
 // Inlet takes what a leg receives; the same as rooms.Inlet, see there. Slices are valid during the call only.
 type Inlet interface {
 	Restart(f codec.Format, source uint32)
-	Audio(p jitter.Packet)
+	Audio(p jitter.Packet) jitter.Verdict
 	Absent(sequence uint16)
 	Key(digit byte, held time.Duration)
 	Report(p quality.Peer)

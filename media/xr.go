@@ -94,7 +94,7 @@ func (l *Leg) appendMetrics(b []byte) []byte {
 	runs := l.source.bursts.runs()
 	b = append(b, blockMetrics, 0, 0, metricsWords-1)
 	b = binary.BigEndian.AppendUint32(b, l.source.ssrc)
-	b = append(b, in256ths(q.Loss), in256ths(q.Discard), in256ths(runs.burstDensity), in256ths(runs.gapDensity))
+	b = append(b, in256ths(q.Unrepaired()), in256ths(q.Discard), in256ths(runs.burstDensity), in256ths(runs.gapDensity))
 	b = appendMilliseconds(b, l.lasting(runs.burstPackets))
 	b = appendMilliseconds(b, l.lasting(runs.gapPackets))
 	b = appendMilliseconds(b, l.report.peer.RoundTrip)
@@ -109,7 +109,7 @@ func (l *Leg) appendMetrics(b []byte) []byte {
 
 // listening is MOS-LQ in tenths: as MOS, but for the delay, of which one who only listens knows nothing.
 func (l *Leg) listening(q *quality.Local) byte {
-	_, mos := quality.Estimate(quality.Call{Codec: string(l.format.Name), Loss: q.Loss + q.Discard})
+	_, mos := quality.Estimate(quality.Call{Codec: string(l.format.Name), Loss: q.Unrepaired() + q.Discard})
 	return inWhole(10*mos, q.MOS > 0)
 }
 

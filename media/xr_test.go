@@ -27,13 +27,14 @@ func extendedOf(packets []rtcp.Packet) *rtcp.ExtendedReport {
 	return nil
 }
 
-// metered is a leg that has heard 200 packets, of which five were lost in a burst of seven.
+// metered is a leg that has heard 200 packets, of which five were lost in a burst of seven, and one came too late.
 func metered(t *testing.T, asked bool) (*Leg, *peer, time.Time) {
 	t.Helper()
 	l, p := openLeg(t, newTestEngine(t, Config{Timeout: time.Hour}), "127.0.0.1"), newPeer(t, "127.0.0.1")
 	s := p.stream()
 	s.Metrics = asked
 	configure(t, l, s)
+	in := &ear{late: func(sequence uint16) bool { return sequence == 58 }}
 	now := start
 	if err := l.Receive(now, &deaf{}); err != nil {
 		t.Fatal(err)
@@ -41,14 +42,14 @@ func metered(t *testing.T, asked bool) (*Leg, *peer, time.Time) {
 	for seq := range uint16(200) {
 		now = now.Add(tick)
 		if seq < 50 || seq == 52 || seq == 54 || seq > 56 {
-			l.inject(packet(7, seq), addrOf(p.rtp), now, &deaf{})
+			l.inject(packet(7, seq), addrOf(p.rtp), now, in)
 		}
 	}
 	return l, p, now
 }
 
 var known = quality.Local{
-	Loss: .025, Discard: .5, Concealed: .1, BufferNominal: 37 * time.Millisecond, BufferMax: 80 * time.Millisecond,
+	Loss: .025, Recovered: .005, Discard: .5, Concealed: .1, BufferNominal: 37 * time.Millisecond, BufferMax: 80 * time.Millisecond,
 	BufferLimit: 400 * time.Millisecond, SignalDBFS: -20.4, NoiseDBFS: -61, RFactor: 87.6, MOS: 4.25,
 }
 
@@ -67,9 +68,9 @@ func TestMetricsAreSentToWhoAsks(t *testing.T) {
 		t.Errorf("the first metrics came with report %d, want %d", reports, metricsEvery)
 	}
 	want := &rtcp.ExtendedReport{SenderSSRC: l.sender.ssrc, Reports: []rtcp.ReportBlock{&rtcp.VoIPMetricsReportBlock{
-		SSRC: 7, LossRate: 6, DiscardRate: 128,
-		// 50 to 56 are the burst: 5 of 7 are lost, 140 ms. The window holds back the last 64 of 199.
-		BurstDensity: 182, GapDensity: 0, BurstDuration: 140, GapDuration: (199 - 64 - 7) * 20,
+		SSRC: 7, LossRate: 5, DiscardRate: 128, // .02 of 256: what was recovered is not lost (RFC 3611 §4.7.1)
+		// 50 to 56 are the burst: 5 of 7 are lost, 140 ms. 58 came too late and belongs to it: 6 of 9, 180 ms. The window holds back the last 64 of 199.
+		BurstDensity: 170, GapDensity: 0, BurstDuration: 180, GapDuration: (199 - 64 - 9) * 20,
 		RoundTripDelay: 123, EndSystemDelay: 37 + 20 + 20,
 		SignalLevel: 256 - 17, NoiseLevel: 256 - 58, RERL: 127, Gmin: 16,
 		RFactor: 88, ExtRFactor: 127, MOSLQ: l.listening(&known), MOSCQ: 43,
@@ -78,7 +79,7 @@ func TestMetricsAreSentToWhoAsks(t *testing.T) {
 	if diff := cmp.Diff(want, x, xrOptions); diff != "" {
 		t.Error(diff)
 	}
-	// One who listens is not troubled by delay: with 52.5 % lost R is 93.2 − 95·52.5/77.6 = 28.9, and MOS 1.565.
+	// One who listens is not troubled by delay: with 52 % lost R is 93.2 − 95·52/77.1 = 29.1, and MOS 1.573.
 	if got := l.listening(&known); got != 16 {
 		t.Errorf("got MOS-LQ %d, want 16 tenths", got)
 	}

@@ -69,8 +69,8 @@ func BenchmarkTick(b *testing.B) {
 // discard is an Inlet that wants nothing.
 type discard struct{}
 
-func (discard) Restart(codec.Format, uint32) {}
-func (discard) Report(quality.Peer)          {}
-func (discard) Audio(jitter.Packet)          {}
-func (discard) Absent(uint16)                {}
-func (discard) Key(byte, time.Duration)      {}
+func (discard) Restart(codec.Format, uint32)       {}
+func (discard) Report(quality.Peer)                {}
+func (discard) Audio(jitter.Packet) jitter.Verdict { return jitter.Stored }
+func (discard) Absent(uint16)                      {}
+func (discard) Key(byte, time.Duration)            {}

@@ -36,8 +36,8 @@ type Inlet interface {
 	// Restart says that what follows has nothing to do with what came before: the first packet of a stream, a new
 	// source, or another codec than before. It precedes the first Audio. source is what the sender calls the stream.
 	Restart(f codec.Format, source uint32)
-	// Audio is one packet of sound.
-	Audio(p jitter.Packet)
+	// Audio is one packet of sound. The verdict says whether it came in time to be heard.
+	Audio(p jitter.Packet) jitter.Verdict
 	// Absent is a packet of the stream that holds no audio, by its RTP sequence number, so that nobody takes it for lost.
 	Absent(sequence uint16)
 	// Key is one key pressed on the telephone: '0' to '9', '*', '#', 'A' to 'D'; told once, when its end is known.

@@ -309,8 +309,9 @@ func (d *dropping) Receive(now time.Time, in Inlet) error {
 
 type lossyInlet struct{ Inlet }
 
-func (l lossyInlet) Audio(p jitter.Packet) {
-	if p.Sequence%10 != 9 {
-		l.Inlet.Audio(p)
+func (l lossyInlet) Audio(p jitter.Packet) jitter.Verdict {
+	if p.Sequence%10 == 9 {
+		return jitter.Stored // for all that the leg knows
 	}
+	return l.Inlet.Audio(p)
 }

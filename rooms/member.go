@@ -98,11 +98,11 @@ func (m *member) Restart(f codec.Format, source uint32) {
 }
 
 // Audio implements Inlet.
-func (m *member) Audio(p jitter.Packet) {
+func (m *member) Audio(p jitter.Packet) jitter.Verdict {
 	if p.Samples > 0 { // noise lasts for no time
 		m.heard.units = p.Samples
 	}
-	m.voice.stream.Put(p)
+	return m.voice.stream.Put(p)
 }
 
 // Absent implements Inlet.

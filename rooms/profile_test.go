@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/mixer/jitter"
 	"github.com/confbridge/confbridge/mixer/measure"
 	"github.com/confbridge/confbridge/mixer/quality"
 )
@@ -165,5 +166,33 @@ func TestOfACallWithoutAPacketThereIsNoOpinion(t *testing.T) {
 	}
 	if got := s.show(m).Quality.Heard; got.MOS != 0 || got.RFactor != 0 {
 		t.Errorf("got R %.1f, MOS %.2f, want 0", got.RFactor, got.MOS)
+	}
+}
+
+// TestTheLegLearnsWhatCameTooLate: its reports count that as lost (RFC 3611 §4.7.2).
+func TestTheLegLearnsWhatCameTooLate(t *testing.T) {
+	s := newStage(t, Settings{})
+	m := seat(t, s.state, &dropping{newScriptLeg(t, pcmuProfile(), recorded(speech(1, 6000, 8000, 0, 16000, 16000)))})
+	s.run(45)
+	p := jitter.Packet{Sequence: 19, Timestamp: 19 * 160, Samples: 160, Arrival: s.now, Payload: make([]byte, 160)}
+	if got := m.Audio(p); got != jitter.Late {
+		t.Errorf("a packet that was lost until 500 ms after its turn: got verdict %d, want late", got)
+	}
+	p.Sequence, p.Timestamp = 45, 45*160
+	if got := m.Audio(p); got != jitter.Stored {
+		t.Errorf("the next one: got verdict %d, want stored", got)
+	}
+}
+
+func TestWhatWasRecoveredIsToldBesideTheLoss(t *testing.T) {
+	s := newStage(t, Settings{})
+	m := seat(t, s.state, newScriptLeg(t, pcmuProfile(), nil))
+	m.voice.watch.ticks, m.voice.watch.began = 120, 20 // 2 s of sound
+	got := m.assess(MediaStats{PacketsReceived: 90, PacketsLost: 10, Recovered: 120 * time.Millisecond})
+	if math.Abs(got.Loss-.1) > 1e-9 || math.Abs(got.Recovered-.06) > 1e-9 || math.Abs(got.Unrepaired()-.04) > 1e-9 {
+		t.Errorf("got %g lost, %g recovered, %g of it neither, want .1, .06 and .04", got.Loss, got.Recovered, got.Unrepaired())
+	}
+	if got = m.assess(MediaStats{PacketsReceived: 90, Recovered: time.Second}); got.Unrepaired() != 0 {
+		t.Errorf("more recovered than lost: got %g, want 0", got.Unrepaired())
 	}
 }

@@ -53,6 +53,7 @@ func (m *member) assess(stats MediaStats) quality.Local {
 	}
 	q := quality.Local{
 		Loss:          lossOf(stats, MediaStats{}),
+		Recovered:     share(stats.Recovered, heard),
 		Discard:       ratio(stats.PacketsLate+stats.PacketsDiscarded, stats.PacketsReceived+stats.PacketsLost),
 		Concealed:     share(stats.Concealed, heard),
 		BufferNominal: stats.BufferDelay,

@@ -40,8 +40,12 @@ func newClient(t *testing.T) *Client {
 type ear struct{ packets int }
 
 func (e *ear) Restart(codec.Format, uint32) {}
-func (e *ear) Audio(jitter.Packet)          { e.packets++ }
 func (e *ear) Absent(uint16)                {}
+
+func (e *ear) Audio(jitter.Packet) jitter.Verdict {
+	e.packets++
+	return jitter.Stored
+}
 
 func (e *ear) Key(byte, time.Duration) {}
 func (e *ear) Report(quality.Peer)     {}

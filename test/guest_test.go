@@ -164,9 +164,9 @@ type tap struct {
 	guest *guest
 }
 
-func (in tap) Audio(p jitter.Packet) {
+func (in tap) Audio(p jitter.Packet) jitter.Verdict {
 	in.guest.mu.Lock()
 	in.guest.packets = append(in.guest.packets, arrived{p.Arrival, append([]byte(nil), p.Payload...)})
 	in.guest.mu.Unlock()
-	in.Inlet.Audio(p)
+	return in.Inlet.Audio(p)
 }

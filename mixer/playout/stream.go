@@ -110,14 +110,14 @@ func resize(s []int16, n int) []int16 {
 	return make([]int16, n)
 }
 
-// Put takes a packet in. The first one that is longer than 20 ms costs an allocation: few senders make such packets, and the others
+// Put takes a packet in and says what became of it. The first one that is longer than 20 ms costs an allocation: few senders make such packets, and the others
 // need not have the memory for it.
-func (s *Stream) Put(p jitter.Packet) {
+func (s *Stream) Put(p jitter.Packet) jitter.Verdict {
 	s.received++
 	if long := p.Samples*1000 > s.format.ClockRateHz*frameMS; long && cap(s.queue) < s.queueFor(codec.MaxPacketMilliseconds) {
 		s.queue = append(make([]int16, 0, s.queueFor(codec.MaxPacketMilliseconds)), s.queue...)
 	}
-	s.jitter.Put(p)
+	return s.jitter.Put(p)
 }
 
 // Absent says that the packet of that sequence number has come and holds no audio.

@@ -13,19 +13,19 @@ type Call struct {
 	Codec string
 	// Loss is the share of packets, 0 to 1, that was not there when it was due and was not recovered out of another one.
 	Loss float64
-	// BurstRatio is how much longer the runs of losses are than they would be by chance (G.107 §7.7); 0 means 1, which is chance.
+	// BurstRatio is how much longer the runs of losses are than they would be by chance (G.107 §7.5); 0 means 1, which is chance.
 	BurstRatio float64
 	// OneWay is from mouth to ear.
 	OneWay time.Duration
 }
 
-// The E-model with the default values of table 2 of G.107, but for what Call says.
+// The E-model with the default values of table 2 of G.107 (sections are those of its edition of 2015), but for what Call says.
 const (
 	// bestR is Ro − Is: no loss, no delay (G.107 §7.7: R = 93.2).
 	bestR = 93.2
-	// worstEquipment is what Ie,eff goes to when all is lost (G.107 §3.5).
+	// worstEquipment is what Ie,eff goes to when all is lost (G.107 §7.5).
 	worstEquipment = 95
-	// feltDelay is where delay begins to be felt, mT of G.107 §3.4.
+	// feltDelay is where delay begins to be felt, mT of G.107 §7.4.
 	feltDelay = 100 * time.Millisecond
 )
 
@@ -34,10 +34,10 @@ type impairment struct{ equipment, robustness float64 }
 
 // impairments are those of the codec.
 //
-// For G.711 with concealment G.113 has Ie = 0 and Bpl = 25.1. The others have no value on the scale of a telephone, where
-// nothing can be better than G.711, so their Ie is 0 as well. G.722 and L16 are concealed here as G.711 is, and bear as much.
-// Opus predicts from packet to packet, and what was lost is heard in those behind it too: it gets the Bpl of G.729A, 19.0,
-// which does the same.
+// For G.711 with concealment G.113 has Ie = 0 and Bpl = 25.1 (table I.4). The others have no value on the scale of a telephone, where
+// nothing can be better than G.711, so their Ie is 0 as well: what G.113 has for G.722 (appendix IV) is on the scale of
+// G.107.1. G.722 and L16 are concealed here as G.711 is, and bear as much. Opus predicts from packet to packet, and what was
+// lost is heard in those behind it too: it gets the Bpl of G.729A, 19.0 (table I.4), which does the same.
 func impairments(codec string) impairment {
 	if strings.EqualFold(codec, "opus") {
 		return impairment{equipment: 0, robustness: 19}
@@ -56,7 +56,7 @@ func Estimate(c Call) (r, mos float64) {
 	return r, opinion(r)
 }
 
-// delayImpairment is Idd of G.107 §3.4, with sT = 1.
+// delayImpairment is Idd of G.107 §7.4, with sT = 1.
 func delayImpairment(oneWay time.Duration) float64 {
 	if oneWay <= feltDelay {
 		return 0
@@ -66,7 +66,7 @@ func delayImpairment(oneWay time.Duration) float64 {
 	return 25 * (root(x) - 3*root(x/3) + 2)
 }
 
-// lossImpairment is Ie,eff of G.107 §3.5.
+// lossImpairment is Ie,eff of G.107 §7.5.
 func lossImpairment(c Call) float64 {
 	i := impairments(c.Codec)
 	if !(c.Loss > 0) { // NaN too

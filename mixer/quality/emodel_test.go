@@ -28,7 +28,7 @@ func TestMOSOfR(t *testing.T) {
 func TestDelayTakesAway(t *testing.T) {
 	for _, c := range []struct {
 		oneWay time.Duration
-		want   float64 // Idd of G.107 §3.4, by hand
+		want   float64 // Idd of G.107 §7.4, by hand
 	}{
 		{-time.Second, 0},
 		{0, 0},

@@ -7,6 +7,7 @@ import "time"
 // Local is what this side knows of the sound that comes in from one leg: what its RTCP reports are made of.
 type Local struct {
 	Loss          float64       // of packets that were due, the share that never came, 0 to 1, since the join
+	Recovered     float64       // the share that was lost and came a second time in another packet (in-band FEC)
 	Discard       float64       // and the share that came too late, or too many at once
 	Concealed     float64       // of the time, the share that was made up
 	BufferNominal time.Duration // what the playout buffer holds back at the moment
@@ -17,6 +18,9 @@ type Local struct {
 	RFactor       float64       // of the E-model, 0 to 93.2; see Estimate
 	MOS           float64       // the mean opinion that R stands for (G.107 annex B), 1 to 4.41; 0: not known
 }
+
+// Unrepaired is the share of packets that never came and were not recovered out of others either: the loss rate of RFC 3611 §4.7.1.
+func (l *Local) Unrepaired() float64 { return max(l.Loss-l.Recovered, 0) }
 
 // Peer is what a leg's peer has reported by RTCP.
 type Peer struct {

@@ -184,7 +184,7 @@ func (p *Phone) Restart(f codec.Format, _ uint32) {
 }
 
 // Audio implements media.Inlet.
-func (p *Phone) Audio(packet jitter.Packet) { p.in.Put(packet) }
+func (p *Phone) Audio(packet jitter.Packet) jitter.Verdict { return p.in.Put(packet) }
 
 // Absent implements media.Inlet.
 func (p *Phone) Absent(sequence uint16) { p.in.Absent(sequence) }

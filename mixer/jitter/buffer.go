@@ -49,8 +49,8 @@ type Buffer struct {
 	noise    bool      // it is comfort noise
 	newestTS int64     // its timestamp
 	newestAt time.Time // its arrival
-	seen     uint64    // bit n: newest-n has been put in, or is Absent
-	absent   bool      // newest is Absent: newestTS is of one before it
+	seen     window    // which have been put in, or are Absent
+	absent   bool      // newest is Absent, or was late: newestTS is of one before it
 	suspect  bool      // a packet too far off was seen, with these:
 	badSeq   uint16
 	badTS    uint32
@@ -117,7 +117,7 @@ func (b *Buffer) Put(p Packet) Verdict {
 	step := int64(int16(p.Sequence - uint16(b.newest)))
 	seq, ts := b.newest+step, b.newestTS+int64(int32(p.Timestamp-uint32(b.newestTS)))
 	switch {
-	case step <= 0 && step > -slotCount && b.seen>>-step&1 != 0:
+	case step <= 0 && step > -slotCount && b.seen.has(-step):
 		b.stats.Duplicate++
 		return Duplicate
 	case !b.fits(step, ts, &p):
@@ -128,6 +128,9 @@ func (b *Buffer) Put(p Packet) Verdict {
 		b.flush()
 		b.begin(&p)
 		seq, ts = b.newest, b.newestTS
+	case step <= -slotCount && b.seen.has(-step):
+		b.stats.Duplicate++
+		return Duplicate
 	case step <= -slotCount || seq <= b.floorSeq || ts < b.floorTS:
 		b.late(seq, ts, &p)
 		return Late
@@ -182,14 +185,19 @@ func (b *Buffer) Absent(sequence uint16) {
 		return
 	}
 	seq := b.newest + step
-	if step > 0 {
-		b.seen <<= min(step, slotCount)
-		b.newest, b.absent = seq, true
-	}
-	b.seen |= 1 << (b.newest - seq)
+	b.come(seq)
 	if b.count == 0 && seq == b.floorSeq+1 {
 		b.floorSeq = seq // a long press must not outrun what seen remembers
 	}
+}
+
+// come notes that a number has come whose packet is not kept.
+func (b *Buffer) come(seq int64) {
+	if seq > b.newest {
+		b.seen.advance(seq - b.newest)
+		b.newest, b.absent = seq, true
+	}
+	b.seen.add(b.newest - seq)
 }
 
 // begin takes p as the first packet of a stream.
@@ -199,7 +207,7 @@ func (b *Buffer) begin(p *Packet) {
 		b.epoch = p.Arrival
 	}
 	b.newest, b.newestTS, b.newestAt = int64(p.Sequence)+1<<16, int64(p.Timestamp)+1<<32, p.Arrival
-	b.seen, b.absent, b.noise = 0, false, p.Noise
+	b.seen, b.absent, b.noise = window{}, false, p.Noise
 	b.suspect = false
 	b.state = fresh
 	b.due, b.debt, b.run = b.newestTS, 0, 0
@@ -254,10 +262,10 @@ func (b *Buffer) between(seq, ts int64) bool {
 // keep stores a packet that is in time and throws out the oldest where more is held than may be.
 func (b *Buffer) keep(seq, ts int64, p *Packet) Verdict {
 	if seq > b.newest {
-		b.seen <<= min(seq-b.newest, slotCount)
+		b.seen.advance(seq - b.newest)
 		b.newest, b.newestTS, b.newestAt, b.absent, b.noise = seq, ts, p.Arrival, false, p.Noise
 	}
-	b.seen |= 1 << (b.newest - seq)
+	b.seen.add(b.newest - seq)
 	verdict := Stored
 	chunk, ok := b.room(len(p.Payload))
 	for b.count > 0 && (!ok || b.front().seq <= b.newest-slotCount) {
@@ -299,19 +307,17 @@ func (b *Buffer) pass(f *slot) {
 func (b *Buffer) missing(f *slot) int {
 	count := 0
 	for s := f.seq - 1; s > b.floorSeq; s-- {
-		if n := b.newest - s; n >= slotCount || b.seen>>n&1 == 0 {
+		if !b.seen.has(b.newest - s) {
 			count++
 		}
 	}
 	return count
 }
 
-// late notes a packet that came after its turn.
+// late notes a packet that came after its turn. It is called once for each number.
 func (b *Buffer) late(seq, ts int64, p *Packet) {
 	b.stats.Late++
-	if n := b.newest - seq; n >= 0 && n < slotCount {
-		b.seen |= 1 << n
-	}
+	b.come(seq)
 	if b.counting && seq > b.countSeq {
 		if seq <= b.floorSeq && b.stats.Lost > 0 {
 			b.stats.Lost-- // it came after all

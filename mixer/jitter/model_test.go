@@ -121,8 +121,8 @@ func (m *model) put(p sent) {
 	p.Arrival = m.now
 	if m.newest != nil && !m.jumped && p.index != m.newest.index {
 		off := p.Arrival.Sub(m.newest.Arrival) - time.Duration(p.ts-m.newest.ts)*time.Second/8000
-		if off > 900*ms || off < -900*ms || p.index < m.newest.index-60 {
-			return // so far off that it would have to be confirmed, or is not known any more
+		if off > 900*ms || off < -900*ms || p.index < m.newest.index-100 {
+			return // so far off that it would have to be confirmed
 		}
 	}
 	m.old = append(m.old, p)

@@ -158,14 +158,32 @@ func (b *Buffer) settle(f *slot) {
 }
 
 // resume plays f after a silence, when the path says that it is time. Nobody hears how long a silence is, so the delay
-// becomes what it should be at once.
+// becomes what it should be at once. Where the silence was a long loss, its end is asked for, for f may hold a copy.
 func (b *Buffer) resume(f *slot, heard time.Duration, left int64) (Packet, Outcome) {
 	wait := b.units(b.path.target(b.grid) - b.transit(heard, f.ts))
-	if wait >= b.grain && b.grid-f.arrival < b.max/2 {
-		return Packet{Samples: int(min(wait, left))}, Empty
+	if wait < b.grain || b.grid-f.arrival >= b.max/2 {
+		b.begun(f)
+		return b.play(f, heard), Play
 	}
+	if before := int64(f.samples); wait > before-b.grain && b.copies(f) {
+		if wait < before+b.grain {
+			return b.recall(f), Lost
+		}
+		wait -= before
+	}
+	return Packet{Samples: int(min(wait, left))}, Empty
+}
+
+// copies says whether f may hold a copy of the packet before it, which has not come.
+func (b *Buffer) copies(f *slot) bool {
+	return b.repairs && b.counting && f.samples > 0 && f.seq-1 > b.floorSeq && !b.seen.has(b.newest-f.seq+1)
+}
+
+// recall ends a silence with what f may hold a copy of; f follows at once.
+func (b *Buffer) recall(f *slot) Packet {
 	b.begun(f)
-	return b.play(f, heard), Play
+	b.floorTS = max(b.floorTS, f.ts)
+	return Packet{Samples: int(f.samples), Payload: b.payload(f)}
 }
 
 // bridge conceals where packets are missing before f. The last of them is asked for as a whole, for f may hold a copy.

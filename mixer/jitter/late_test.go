@@ -20,7 +20,7 @@ func TestALatePacketCountsOnce(t *testing.T) {
 	for _, back := range []uint16{10, 63, 64, 80, 99} {
 		const last = 300
 		b := jitter.New(jitter.Config{})
-		late := uint16(last - back)
+		late := last - back
 		for seq := range uint16(last + 1) {
 			if seq != late && seq != late-1 && seq != late-5 {
 				b.Put(short(seq))

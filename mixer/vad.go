@@ -114,6 +114,10 @@ func (v *VAD) NoiseDBFS() float64 {
 	return powerDB(min(v.noise, v.background.least()))
 }
 
+// QuietestDBFS is the background that talk is told from: the least that the leg was in the last two seconds, -55 dBFS before that
+// is known, and never less than -66.
+func (v *VAD) QuietestDBFS() float64 { return powerDB(v.background.floor()) }
+
 // Offset is the constant part of the sound, in units of a sample.
 func (v *VAD) Offset() float64 { return v.offset }
 

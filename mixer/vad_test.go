@@ -67,6 +67,25 @@ func TestSpeechIsTalkWithoutFlicker(t *testing.T) {
 	}
 }
 
+func TestTheQuietestIsOfTheLastSeconds(t *testing.T) {
+	var v VAD
+	for _, row := range []struct {
+		name        string
+		pcm         []int16
+		least, most float64
+	}{
+		{"nothing is known at first", nil, -55, -55},
+		{"noise of -50 dBFS", noise(seeded(), 73, 8000*3), -52, -49},
+		{"quieter noise", noise(seeded(), 23, 8000*3), -62, -59},
+		{"what is next to silence", noise(seeded(), 1, 8000*3), -66, -66},
+	} {
+		observe(&v, row.pcm)
+		if got := v.QuietestDBFS(); got < row.least-0.1 || got > row.most+0.1 {
+			t.Errorf("%s: %.1f dBFS, want %.0f to %.0f", row.name, got, row.least, row.most)
+		}
+	}
+}
+
 func TestOnsetAndHangOver(t *testing.T) {
 	var v VAD
 	quiet := noise(seeded(), 5, 8000)

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// ComfortNoise is what is heard while a sender of G.711 is silent and describes its background instead of sending it
-// (RFC 3389). It is no [Decoder]: its packets say what the pause sounds like, not how long it lasts.
+// ComfortNoise is what is heard while a sender is silent: by the description of its background that it sends instead (RFC 3389), or
+// by what its background has sounded like. It is no [Decoder]: how long a pause lasts is not known here.
 //
 // One goroutine owns it. After NewComfortNoise nothing allocates.
 type ComfortNoise struct {
@@ -21,12 +21,6 @@ type ComfortNoise struct {
 	memory        [maxNoiseOrder + 1]float32
 }
 
-// noiseShape is the sound of a background: how loud, and the reflection coefficients of its spectrum.
-type noiseShape struct {
-	rms    float32
-	mirror [maxNoiseOrder]float32
-}
-
 const (
 	// maxNoiseOrder is how many coefficients are used; the rest of a longer description is left out (RFC 3389 §3.2).
 	maxNoiseOrder = 12
@@ -38,6 +32,19 @@ const (
 	noiseChange  = 0.030 // seconds: time constant of a change
 	noiseCoarse  = 258.0 / 32768
 	noiseThere   = 0.001 // a coefficient so near to its target is there
+	noiseUp      = 32768 // above 0, no sample is below it
+
+	// loudestHeard is the loudest background that is imitated, in −dBFS: what is louder is rather what is left of a word.
+	loudestHeard = 37
+	quietWord    = 45   // what there is between words that follow on each other, in −dBFS
+	usualNoise   = 55   // a background of which nothing is known, in −dBFS,
+	usualNoiseHz = 1000 // falls from here on
+	silenceDBFS  = -127
+	fullSineRMS  = 32768 / math.Sqrt2
+	noiseWord    = 2    // over the least that a background was, 6 dB: what is louder is none (as for mixer.VAD)
+	noiseOver    = 1.41 // 3 dB, that noise is over it at the most: it must not pass for talk
+	noiseMean    = 1.12 // 1 dB, that a background is over it on average
+	leastNoise   = 2    // an rms that is worth making
 )
 
 var (
@@ -46,13 +53,55 @@ var (
 )
 
 // NewComfortNoise makes a generator for sound at rateHz, the sample rate of the codec whose pauses are described. It is
-// silent until the first Update.
+// silent until the first Update or Imitate.
 func NewComfortNoise(rateHz int) *ComfortNoise {
-	return &ComfortNoise{
+	c := &ComfortNoise{
 		smoothing: float32(1 - math.Exp(-noiseStep/(noiseChange*float64(rateHz)))),
 		seed:      1,
 	}
+	c.target.mirror[0] = float32(-math.Exp(-2 * math.Pi * usualNoiseHz / float64(rateHz)))
+	return c
 }
+
+// Background is what is known of a sender's noise, in dBFS.
+type Background struct {
+	Quietest float64 // the least that there was of him lately: noise, or what is left of words
+	Steady   float64 // noise that was found out for sure; -127: none was
+}
+
+// Imitate makes the noise sound like pcm, the last 10 or 20 ms that were heard, at once: nothing must be heard of it now. Where pcm is
+// clearly louder than b it is a word that was cut off: then the noise is what is known of the background, and keeps its spectrum. It
+// reports false where that is not worth making.
+func (c *ComfortNoise) Imitate(pcm []int16, b Background) bool {
+	var sound overheard
+	least, s := rmsAt(b.Quietest), noiseShape{rms: sound.hear(pcm)}
+	if s.rms > least*noiseWord {
+		s = c.usual(b)
+	} else {
+		s.mirror = sound.mirrors()
+	}
+	s.rms = min(s.rms, least*noiseOver, rmsAt(-loudestHeard))
+	c.given, c.target, c.level, c.left = true, s, s, 0
+	return s.rms >= leastNoise
+}
+
+// usual is the background behind a word: the quietest that there was, if that cannot be what was left of words, or else the steady
+// noise, that of the last pause, or that of a quiet room.
+func (c *ComfortNoise) usual(b Background) noiseShape {
+	s := c.target
+	switch {
+	case b.Quietest <= -quietWord:
+		s.rms = rmsAt(b.Quietest) * noiseMean
+	case b.Steady > silenceDBFS:
+		s.rms = rmsAt(b.Steady)
+	case !c.given:
+		s.rms = rmsAt(-usualNoise)
+	}
+	return s
+}
+
+// rmsAt is the rms of noise of a level in dBFS, at which a sine of full scale is at 0.
+func rmsAt(dBFS float64) float32 { return float32(fullSineRMS * math.Pow(10, dBFS/20)) }
 
 // Update takes the payload of a comfort noise packet: a level in −dBov and any number of reflection coefficients
 // (RFC 3389 §3). The first one holds at once, for the caller fades it in; later ones are gone over to within some 100 ms.
@@ -90,7 +139,8 @@ func (c *ComfortNoise) Generate(dst []int16) {
 			c.left = noiseStep
 		}
 		c.left--
-		dst[i] = roundToInt16(c.filter(c.gain * c.white()))
+		v := min(max(c.filter(c.gain*c.white()), math.MinInt16), math.MaxInt16)
+		dst[i] = int16(int32(v+noiseUp+0.5) - noiseUp) // rounded without asking for its sign, which nobody can foresee
 	}
 }
 

@@ -3,6 +3,8 @@ package codec
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/confbridge/confbridge/mixer/measure"
@@ -37,18 +39,19 @@ func TestComfortNoiseHasTheLevelThatIsSaid(t *testing.T) {
 	}
 }
 
-func TestComfortNoiseHasTheSpectrumThatIsSaid(t *testing.T) {
-	// How far the noise above 2 kHz is above that below, from the differences and the sums of neighbours.
-	tilt := func(payload []byte) float64 {
-		pcm := noiseAt(t, 8000, 10, payload)
-		var low, high float64
-		for i := 1; i < len(pcm); i++ {
-			a, b := float64(pcm[i]), float64(pcm[i-1])
-			low += (a + b) * (a + b)
-			high += (a - b) * (a - b)
-		}
-		return 10 * math.Log10(high/low)
+// tilt is how far what is above a quarter of the rate is above what is below, in dB, from the differences and the sums of neighbours.
+func tilt(pcm []int16) float64 {
+	var low, high float64
+	for i := 1; i < len(pcm); i++ {
+		a, b := float64(pcm[i]), float64(pcm[i-1])
+		low += (a + b) * (a + b)
+		high += (a - b) * (a - b)
 	}
+	return 10 * math.Log10(high/low)
+}
+
+func TestComfortNoiseHasTheSpectrumThatIsSaid(t *testing.T) {
+	tilt := func(payload []byte) float64 { return tilt(noiseAt(t, 8000, 10, payload)) }
 	if got := tilt([]byte{40}); math.Abs(got) > 0.5 {
 		t.Errorf("without coefficients: got a tilt of %.1f dB, want none", got)
 	}
@@ -152,6 +155,7 @@ func TestComfortNoiseAllocatesNothing(t *testing.T) {
 		_ = c.Update(brown)
 		_ = c.Update(nil)
 		c.Generate(pcm)
+		c.Imitate(pcm, Background{Quietest: -50, Steady: silenceDBFS})
 	}); got != 0 {
 		t.Errorf("got %v allocations, want 0", got)
 	}
@@ -186,5 +190,100 @@ func BenchmarkComfortNoise(b *testing.B) {
 	pcm := make([]int16, 160)
 	for b.Loop() {
 		c.Generate(pcm)
+	}
+}
+
+// What 20 ms tell of a noise is coarse, and the slowest of it is left out.
+func TestComfortNoiseSoundsLikeWhatItImitates(t *testing.T) {
+	for _, rate := range []int{8000, 16000, 48000} {
+		for name, payload := range map[string][]byte{"white": {50}, "violet": violet, "falling": {50, 60}, "falling from 200 Hz on": {50, 20}} {
+			var want, got []int16
+			model := NewComfortNoise(rate)
+			if err := model.Update(payload); err != nil {
+				t.Fatal(err)
+			}
+			for range 50 { // of one frame, chance would have too much of a say
+				frame, made := make([]int16, rate/50), make([]int16, rate/50)
+				model.Generate(frame)
+				c := NewComfortNoise(rate)
+				if !c.Imitate(frame, Background{Quietest: measure.RMSDBFS(frame), Steady: silenceDBFS}) {
+					t.Fatalf("%s at %d Hz: not worth making", name, rate)
+				}
+				c.Generate(made) // its filter begins with nothing
+				c.Generate(made)
+				want, got = append(want, frame...), append(got, made...)
+			}
+			if a, b := measure.RMSDBFS(got), measure.RMSDBFS(want); math.Abs(a-b) > 2.5 {
+				t.Errorf("%s at %d Hz: %.1f dBFS, want %.1f", name, rate, a, b)
+			}
+			if a, b := tilt(got), tilt(want); math.Abs(a-b) > 4 {
+				t.Errorf("%s at %d Hz: a tilt of %.1f dB, want %.1f", name, rate, a, b)
+			}
+		}
+	}
+}
+
+// hissAt is 20 ms of white noise of that level, the same each time.
+func hissAt(levelDBFS float64) []int16 {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	pcm := make([]int16, 160)
+	for i := range pcm {
+		pcm[i] = int16(math.Round(fullSineRMS * math.Pow(10, levelDBFS/20) * rnd.NormFloat64()))
+	}
+	return pcm
+}
+
+func TestComfortNoiseIsNoLouderThanTheBackground(t *testing.T) {
+	pcm := make([]int16, 1600)
+	for _, row := range []struct {
+		name                           string
+		heard, quietest, steady, level float64
+	}{
+		{"background", -50, -51, -51, -50},
+		{"background that is not steady", -50, -55, -55, -52},
+		{"background quieter than before", -60, -50, -50, -60},
+		{"loud background", -40, -41, -41, -40},
+		{"what is left of a word, among words", -30, -32, silenceDBFS, -37},
+		{"a word before a background", -20, -48, -50, -47},
+		{"a word before a background that has become quieter", -20, -55, -50, -54},
+		{"a word among words", -20, -30, silenceDBFS, -55},
+		{"a word among words, before a known background", -20, -30, -50, -50},
+	} {
+		c := NewComfortNoise(8000)
+		if !c.Imitate(hissAt(row.heard), Background{row.quietest, row.steady}) {
+			t.Errorf("%s: not worth making", row.name)
+		}
+		c.Generate(pcm)
+		if got := measure.RMSDBFS(pcm); math.Abs(got-row.level) > 1.5 {
+			t.Errorf("%s: got %.1f dBFS, want %.0f", row.name, got, row.level)
+		}
+	}
+	c := NewComfortNoise(8000)
+	for name, pcm := range map[string][]int16{"nothing": nil, "one sample": {1000}, "an offset": slices.Repeat([]int16{500}, 160), "silence": make([]int16, 160)} {
+		if c.Imitate(pcm, Background{-50, -50}) {
+			t.Errorf("%s: worth making", name)
+		}
+	}
+}
+
+func TestBehindAWordThereIsWhatWasInTheLastPause(t *testing.T) {
+	c := NewComfortNoise(8000)
+	c.Imitate(hissAt(-60), Background{-61, silenceDBFS})
+	c.Imitate(hissAt(-20), Background{-33, silenceDBFS})
+	pcm := make([]int16, 1600)
+	c.Generate(pcm)
+	if got := measure.RMSDBFS(pcm); math.Abs(got+60) > 1.5 {
+		t.Errorf("got %.1f dBFS, want -60", got)
+	}
+	if got := tilt(pcm); math.Abs(got) > 3 {
+		t.Errorf("got a tilt of %.1f dB, want the flat noise of the pause", got)
+	}
+}
+
+func BenchmarkImitate(b *testing.B) {
+	c := NewComfortNoise(8000)
+	pcm := hissAt(-50)
+	for b.Loop() {
+		c.Imitate(pcm, Background{-51, -51})
 	}
 }

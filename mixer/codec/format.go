@@ -75,6 +75,10 @@ func (f Format) ClockUnits(payload []byte) (int, error) {
 	return 0, ErrFormat
 }
 
+// Pauses says whether payload holds no sound, only the word that the sender will send none for a while: DTX of Opus (RFC 7587
+// §3.1.3).
+func (f Format) Pauses(payload []byte) bool { return len(payload) <= opusPause && f.Name == Opus }
+
 // NewDecoder makes the decoder of one stream of format f. The error is ErrFormat, or libopus's own.
 func NewDecoder(f Format) (Decoder, error) {
 	if err := f.Valid(); err != nil {

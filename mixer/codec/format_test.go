@@ -98,6 +98,16 @@ func TestNothingAllocatesAfterConstruction(t *testing.T) {
 	}
 }
 
+func TestOnlyOpusHasAWordForAPause(t *testing.T) {
+	for _, f := range Formats() {
+		for payload, want := range map[string]bool{"\x78": true, "\x7b\x03": true, "\x78\x01\x02": false} {
+			if got := f.Pauses([]byte(payload)); got != (want && f.Name == Opus) {
+				t.Errorf("%s: %x is a pause: %v", f.Name, payload, got)
+			}
+		}
+	}
+}
+
 func TestClockUnits(t *testing.T) {
 	for _, c := range []struct {
 		name    string

@@ -23,8 +23,6 @@ type opusEncoder struct {
 const (
 	opusComplexity      = 5 // 210 µs a frame at 48 kHz; 10 costs 370 and is hard to tell from it
 	opusExpectedLossPct = 5
-	// opusSilent is the longest packet that libopus makes where nothing need be sent (DTX).
-	opusSilent = 2
 )
 
 var (
@@ -115,7 +113,7 @@ func (e *opusEncoder) Encode(dst []byte, pcm []int16) (int, error) {
 		return 0, errOpusFrameLength
 	}
 	n, err := e.encode(dst[:min(len(dst), MaxPayloadBytes)], pcm)
-	if err != nil || e.dtx && n <= opusSilent {
+	if err != nil || e.dtx && n <= opusPause {
 		return 0, err
 	}
 	return n, nil
@@ -157,7 +155,7 @@ func (e *opusEncoder) encodeThree(dst []byte, pcm []int16) (int, error) {
 			return 0, err
 		}
 		f.length = n
-		spoken = spoken || n > opusSilent
+		spoken = spoken || n > opusPause
 	}
 	if e.dtx && !spoken {
 		return 0, nil

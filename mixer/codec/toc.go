@@ -55,6 +55,10 @@ func frameFits(length int) error {
 	return nil
 }
 
+// opusPause is the longest packet in which no frame has any bytes: the encoder says by it that it sends nothing for now, and others
+// of those need not even be sent (DTX, RFC 7587 §3.1.3).
+const opusPause = 2
+
 // opusManyFrames reads code 3: a count, perhaps padding, and lengths (RFC 6716 §3.2.5).
 func opusManyFrames(frame int, rest []byte) (int, error) {
 	if len(rest) == 0 {

@@ -24,6 +24,7 @@ func newCanned(tb testing.TB, f codec.Format) *canned {
 		tb.Fatal(err)
 	}
 	s.Tune(f.SampleRateHz)
+	s.Background(&mixer.VAD{})
 	enc, err := codec.NewEncoder(codec.Profile{Format: f})
 	if err != nil {
 		tb.Fatal(err)
@@ -60,6 +61,7 @@ func BenchmarkSecond(b *testing.B) {
 		}{
 			{"clean", func(int) time.Duration { return 0 }, func(int) bool { return false }},
 			{"loss", func(int) time.Duration { return 0 }, func(i int) bool { return i%20 == 0 }},
+			{"pauses", func(int) time.Duration { return 0 }, func(i int) bool { return i%50 >= 25 }}, // of half a second
 			{"skew", func(i int) time.Duration { return time.Duration(i%1500-750) * 2 * time.Microsecond * 5 }, func(int) bool { return false }},
 		} {
 			b.Run(string(f.Name)+"/"+row.name, func(b *testing.B) {

@@ -20,13 +20,13 @@ func (s *Stream) fetch() {
 	p, outcome := s.jitter.Next(s.queued())
 	switch {
 	case outcome == jitter.Play && p.Noise:
-		s.pause.describe(p.Payload)
+		s.announced(p)
 	case outcome == jitter.Play:
 		s.play(p)
 	case outcome == jitter.Lost:
 		s.conceal(p)
 	default:
-		s.silence(s.grow(p.Samples))
+		s.fadeOut(s.grow(p.Samples))
 	}
 }
 
@@ -52,7 +52,11 @@ func (s *Stream) play(p jitter.Packet) {
 		s.jitter.Repairs(s.ended.carries(s.repair.Carries(p.Payload)))
 	}
 	s.pause.end(s.queue[start:])
+	if s.ended.faded > 0 && s.broke(&p) {
+		s.pause.breaks = true
+	}
 	s.ended.heard()
+	s.ended.sequence, s.ended.timestamp = p.Sequence+1, p.Timestamp+uint32(p.Samples)
 }
 
 // conceal puts in what was lost, out of the packet after it, or made-up sound.
@@ -69,37 +73,46 @@ func (s *Stream) conceal(p jitter.Packet) {
 	s.fadeOut(dst)
 }
 
-// silence fills dst where nobody is sending: what was heard last fades out, and comfort noise comes up in its place.
-func (s *Stream) silence(dst []int16) {
-	s.fadeOut(dst)
-	s.pause.add(dst)
-}
-
-// fadeOut goes on with what was heard last, quieter and quieter.
+// fadeOut goes on with what was heard last, quieter and quieter, and comfort noise comes up in its place.
 func (s *Stream) fadeOut(dst []int16) {
 	if s.pause.parting(dst) {
 		return
 	}
-	n := 0
+	n, held := 0, false
 	if s.ended.sounding {
+		if s.ended.faded == 0 {
+			s.overhear()
+		}
+		held = s.ended.faded < holdMS*s.format.SampleRateHz/1000
 		n = min(len(dst), fadeOutMS*s.format.SampleRateHz/1000-s.ended.faded)
 		s.decoder.Conceal(dst[:n])
 		s.ended.faded += n
 	}
 	clear(dst[n:])
+	if !held {
+		s.pause.add(dst, n == 0)
+	}
 }
 
 // ended is where the sound of the decoder is.
 type ended struct {
-	sounding bool // it has sounded at all
-	faded    int  // samples of concealment since then
-	copies   int  // packets until it is no longer believed that they carry copies of those before them
+	faded     int    // samples of concealment since it has sounded
+	copies    int    // packets until it is no longer believed that they carry copies of those before them
+	timestamp uint32 // of what comes next, if there is no break before it
+	sequence  uint16 // and its number
+	sounding  bool   // it has sounded at all
 }
 
 // carriesFor is for how many packets one that carries a copy speaks: not all of them do, only those with sound.
 const carriesFor = 100
 
 func (e *ended) heard() { e.sounding, e.faded = true, 0 }
+
+// broke says whether the sender has made a break before p: time is missing, and no packet.
+func (s *Stream) broke(p *jitter.Packet) bool {
+	ahead := int32(p.Timestamp - s.ended.timestamp)
+	return p.Sequence == s.ended.sequence && int(ahead) > breakMS*s.format.ClockRateHz/1000
+}
 
 // carries notes whether a packet has a copy of the one before it, and says whether that can be expected of the next.
 func (e *ended) carries(copied bool) bool {

@@ -15,7 +15,10 @@ func (s *Stream) Filter(f Filter, rateHz int) { s.filter = filtering{f, rateHz} 
 
 // process lets the filter have a frame at rateHz.
 func (f filtering) process(frame []int16, rateHz int) {
-	if f.Filter != nil && f.rateHz == rateHz {
+	if f.takes(rateHz) {
 		f.Process(frame)
 	}
 }
+
+// takes says whether there is a filter for sound at rateHz.
+func (f filtering) takes(rateHz int) bool { return f.Filter != nil && f.rateHz == rateHz }

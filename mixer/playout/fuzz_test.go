@@ -16,6 +16,7 @@ func FuzzStream(f *testing.F) {
 	f.Add([]byte{2, 1, 0, 0, 160, 1, 0x78, 1, 1, 0, 20, 160, 2, 0x0b, 0xe4, 1, 3, 0, 60, 160, 1, 0x78})
 	f.Add([]byte{1, 1, 0, 0, 160, 1, 0xd5, 3, 1, 0, 20, 0, 1, 60, 1, 2, 0, 20, 160, 0})
 	f.Add([]byte{2, 5, 0, 255, 160, 4, 0x7b, 0x06, 1, 2, 41, 5, 0, 255, 200, 4, 0x7b, 0x06, 1, 2})
+	f.Add([]byte{2, 3, 0, 0, 160, 3, 0x78, 0xff, 0xfe, 3, 1, 0, 160, 1, 0x78, 7, 2, 0, 160, 2, 0x7b, 2, 7, 3, 1, 90, 1, 0x78, 2, 4, 2, 160, 4, 0x78, 1, 2, 3})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if len(in) == 0 {
 			return
@@ -26,6 +27,8 @@ func FuzzStream(f *testing.F) {
 			t.Fatal(err)
 		}
 		s.Tune(16000)
+		var vad mixer.VAD
+		s.Background(&vad)
 		in = in[1:]
 		now := time.Unix(1000, 0)
 		for len(in) >= 5 {
@@ -52,6 +55,7 @@ func FuzzStream(f *testing.F) {
 				if len(frame) != 320 {
 					t.Fatalf("a frame of %d samples", len(frame))
 				}
+				vad.Observe(frame, 16000)
 				if got := s.queued(); got > 140*time.Millisecond {
 					t.Fatalf("%v in the queue after a tick", got)
 				}

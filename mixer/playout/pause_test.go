@@ -226,13 +226,13 @@ func TestComfortNoiseOfASenderThatIsGoneEnds(t *testing.T) {
 	s.talk(50)
 	s.noise(40)
 	s.all = nil
-	s.quiet(50*noiseSeconds+50, true)
+	s.quiet(int((noiseTime+time.Second)/mixer.FrameDuration), true)
 	second := len(s.all) - 8000
 	if got := measure.RMSDBFS(s.all[:8000]); got < -60 {
 		t.Errorf("in the first second got %.1f dBFS, want noise", got)
 	}
 	if got := measure.RMSDBFS(s.all[second+4000:]); got > -100 {
-		t.Errorf("%d s after the last packet got %.1f dBFS, want silence", noiseSeconds, got)
+		t.Errorf("%v after the last packet got %.1f dBFS, want silence", noiseTime, got)
 	}
 }
 

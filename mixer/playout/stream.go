@@ -91,7 +91,7 @@ func (s *Stream) Restart(f codec.Format) error {
 		return s.Prepare(f)
 	}
 	s.jitter.Reset()
-	s.pause.on = false
+	s.pause.on, s.pause.breaks = false, false
 	return nil
 }
 
@@ -114,6 +114,9 @@ func resize(s []int16, n int) []int16 {
 // need not have the memory for it.
 func (s *Stream) Put(p jitter.Packet) jitter.Verdict {
 	s.received++
+	if s.format.Pauses(p.Payload) { // it announces silence, as comfort noise does, which nothing is concealed behind
+		p.Noise, p.Samples = true, 0
+	}
 	if long := p.Samples*1000 > s.format.ClockRateHz*frameMS; long && cap(s.queue) < s.queueFor(codec.MaxPacketMilliseconds) {
 		s.queue = append(make([]int16, 0, s.queueFor(codec.MaxPacketMilliseconds)), s.queue...)
 	}

@@ -38,7 +38,7 @@ type scene interface {
 }
 
 const (
-	longest    = 3 * time.Minute
+	longest    = 4 * time.Minute
 	apiTime    = 5 * time.Second
 	mediaPorts = "28000-28999"
 )

@@ -18,9 +18,10 @@ var codecs = []string{"PCMU", "PCMA", "G722", "opus"}
 const (
 	skewTime   = 0 * time.Second
 	cleanTime  = 2 * time.Second
-	swingTime  = 16 * time.Second
-	lossTime   = 46 * time.Second
-	partyTime  = 68 * time.Second
+	cleanEvery = 11 * time.Second // one codec after the other: on a path that is clean, a busy machine would be heard
+	swingTime  = 49 * time.Second
+	lossTime   = 79 * time.Second
+	partyTime  = 101 * time.Second
 	cleanLast  = 10 * time.Second
 	lossLast   = 18 * time.Second
 	skewLast   = 110 * time.Second
@@ -56,11 +57,11 @@ func pairs() []scene {
 			})
 		}
 	}
-	for _, c := range codecs {
+	for k, c := range codecs {
 		group := &cleanGroup{}
 		for i := range cleanPhases {
 			phase := time.Duration(2*i+1) * 20 * time.Millisecond / (2 * cleanPhases)
-			p := add(&pair{name: "clean", codec: c, at: cleanTime, length: cleanLast, phase: phase, speaker: i, judged: group.judge})
+			p := add(&pair{name: "clean", codec: c, at: cleanTime + time.Duration(k)*cleanEvery, length: cleanLast, phase: phase, speaker: i, judged: group.judge})
 			group.pairs = append(group.pairs, p)
 		}
 		add(&pair{name: "stall of 300 ms", codec: c, at: swingTime, length: stallLast, path: network.Path{Stall: network.Stall{At: stallAt, For: stallFor}}, judged: judgeStall})
@@ -82,14 +83,17 @@ func pairs() []scene {
 			add(&pair{name: fmt.Sprintf("loss %.0f %%", 100*loss), codec: c, at: lossTime, length: lossLast, path: network.Path{Loss: loss}, judged: judge})
 		}
 		add(&pair{name: "loss 5 % by Gilbert and Elliott", codec: c, at: lossTime, length: lossLast, path: network.Path{Burst: network.Burst{Loss: 0.05, Length: 3}}, judged: judgeOther})
-		twin := add(&pair{name: "clean twin", codec: c, at: lossTime, length: lossLast, judged: judgeOther})
 		const way = 60 * time.Millisecond
-		far := add(&pair{name: "clean twin, 60 ms away", codec: c, at: lossTime, length: lossLast, path: network.Path{Base: way}, judged: judgeOther})
-		add(&pair{name: "10 % duplicates", codec: c, at: lossTime, length: lossLast, path: network.Path{Duplicate: 0.1}, judged: asClean(twin)})
+		var near, far twins
+		for _, twin := range []string{"clean twin", "other clean twin"} {
+			near = append(near, add(&pair{name: twin, codec: c, at: lossTime, length: lossLast, judged: judgeOther}))
+			far = append(far, add(&pair{name: twin + ", 60 ms away", codec: c, at: lossTime, length: lossLast, path: network.Path{Base: way}, judged: judgeOther}))
+		}
+		add(&pair{name: "10 % duplicates", codec: c, at: lossTime, length: lossLast, path: network.Path{Duplicate: 0.1}, judged: asClean(near)})
 		add(&pair{name: "5 % overtake by 1 to 2", codec: c, at: lossTime, length: lossLast, path: network.Path{Base: way, Overtake: 0.05}, judged: asClean(far)})
-		add(&pair{name: "5 % held back by 1 to 2", codec: c, at: lossTime, length: lossLast, path: network.Path{Held: 0.05}, judged: asCleanLater(twin)})
+		add(&pair{name: "5 % held back by 1 to 2", codec: c, at: lossTime, length: lossLast, path: network.Path{Held: 0.05}, judged: asCleanLater(near)})
 		add(&pair{
-			name: "5 % in bursts of 3, spikes to 250 ms", codec: c, at: lossTime, length: lossLast, judged: judgeBursts(twin),
+			name: "5 % in bursts of 3, spikes to 250 ms", codec: c, at: lossTime, length: lossLast, judged: judgeBursts(near),
 			path: network.Path{
 				Burst:  network.Burst{Loss: 0.05, Length: 3},
 				Spikes: network.Spikes{Every: 3 * time.Second, Least: 100 * time.Millisecond, Most: 250 * time.Millisecond},

@@ -46,7 +46,9 @@ type pair struct {
 // state is what the bridge says of the talker at one time of the track.
 type state struct {
 	seconds              float64
-	concealed, buffer    time.Duration
+	concealed            time.Duration
+	moved                time.Duration // stretched and cut
+	buffer               time.Duration
 	lost, late, received uint64
 }
 
@@ -160,7 +162,7 @@ func (p *pair) ask(ctx context.Context, b *bench, name string, start time.Time) 
 	}
 	m := who.GetMedia()
 	p.states = append(p.states, state{
-		time.Since(start).Seconds(), m.GetConcealed().AsDuration(), m.GetBufferDelay().AsDuration(),
+		time.Since(start).Seconds(), m.GetConcealed().AsDuration(), m.GetStretched().AsDuration() + m.GetCut().AsDuration(), m.GetBufferDelay().AsDuration(),
 		m.GetPacketsLost(), m.GetPacketsLate(), m.GetPacketsReceived(),
 	})
 	return nil
@@ -178,6 +180,19 @@ func (p *pair) concealed(from, to float64) time.Duration {
 		}
 	}
 	return last - first
+}
+
+// moved says whether the bridge has changed the delay, by its own account, between two times of the track.
+func (p *pair) moved(from, to float64) bool {
+	var before time.Duration
+	for _, s := range p.states {
+		now := s.concealed + s.moved
+		if s.seconds > from && s.seconds <= to && now != before {
+			return true
+		}
+		before = now
+	}
+	return false
 }
 
 // since is the delays in ms of what was said between two times of the track.

@@ -103,7 +103,9 @@ func pairs() []scene {
 	return all
 }
 
-const cleanPhases = 11
+// cleanPhases is how many calls there are of each codec. A packet that comes less than 2 ms before its tick is at times late for it,
+// and its call is heard a tick later from then on; among few calls that one would decide what the median is.
+const cleanPhases = 21
 
 // exactFrom is the second of a call from which on its delay is what it will be.
 const exactFrom = 5.0
@@ -144,13 +146,17 @@ func (g *cleanGroup) judge(p *pair, f *page.File) {
 	}
 }
 
-// exactRow says of calls of G.711 how many samples are not those that the codec makes of what was said.
+// exactRow says of calls of G.711 how many samples are not those that the codec makes of what was said. Where the bridge says that it
+// has changed the delay there are some by intent: those calls do not count, if they are few.
 func exactRow(pairs []*pair) page.Row {
 	different, silent, calls, all := 0, 0, 0, 0
 	first := 0.0
 	for _, p := range pairs {
+		if p.moved(exactFrom, p.seconds()) {
+			continue
+		}
+		calls++
 		a, b := p.part(p.clean, exactFrom, p.seconds()-settled), p.part(p.aligned, exactFrom, p.seconds()-settled)
-		before := different
 		for i := range a {
 			all++
 			if math.Abs(a[i]) <= inaudible && math.Abs(b[i]) <= inaudible {
@@ -158,22 +164,23 @@ func exactRow(pairs []*pair) page.Row {
 				continue
 			}
 			if a[i] != b[i] {
-				if different == before {
+				if different == 0 {
 					first = exactFrom + float64(i)/float64(p.profile.SampleRateHz)
 				}
 				different++
 			}
 		}
-		if different > before {
-			calls++
-		}
 	}
 	row := page.Row{
 		Case: "G.711 to G.711, one talker, AGC off", What: pairs[0].codec, Wanted: "bit-exact but for the tandem",
-		Got: fmt.Sprintf("%d of %d samples differ, and %d next to silence", different, all, silent), OK: all > 0 && different == 0,
+		Got: fmt.Sprintf("%d of %d samples differ, and %d next to silence", different, all, silent),
+		OK:  different == 0 && 4*calls >= 3*len(pairs),
+	}
+	if calls < len(pairs) {
+		row.Got += fmt.Sprintf("; %d of %d calls are left out, whose buffer moved", len(pairs)-calls, len(pairs))
 	}
 	if different > 0 {
-		row.Got += fmt.Sprintf(", in %d of %d calls; in one from %.2f s on", calls, len(pairs), first)
+		row.Got += fmt.Sprintf("; in one from %.2f s on", first)
 	}
 	return row
 }

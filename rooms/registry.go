@@ -30,6 +30,9 @@ type Config struct {
 	EventsKept int
 	// Defaults are the settings of rooms that are made on demand, and what Registry.Defaults says.
 	Defaults Settings
+	// ExactTicks lets large rooms, and small ones where there are few, sleep the last millisecond before a tick by themselves, half a
+	// millisecond nearer to it than the runtime's timers come. They sleep it by the real clock.
+	ExactTicks bool
 	// Log takes what nobody is told otherwise; nil discards it.
 	Log *slog.Logger
 }
@@ -53,8 +56,8 @@ type Registry struct {
 	running       sync.WaitGroup // room goroutines
 	eventsDropped atomic.Uint64
 	metrics       *tickMetrics
-	count         atomic.Int32 // of rooms
-	exact         int32        // as many can wake exactly, however small they are
+	ticking       atomic.Int32 // rooms with members
+	few           int32        // as many can wake exactly, however small they are
 
 	mu    sync.Mutex // guards the maps, never held across a call out
 	rooms map[string]*room
@@ -76,7 +79,7 @@ func NewRegistry(cfg Config) *Registry {
 	}
 	cfg.Defaults.MaxTalkers = cfg.Defaults.talkersOr(mixer.DefaultTalkers)
 	return &Registry{
-		cfg: cfg, metrics: newTickMetrics(), exact: int32(preciseRooms * runtime.GOMAXPROCS(0)),
+		cfg: cfg, metrics: newTickMetrics(), few: int32(preciseRooms * runtime.GOMAXPROCS(0)),
 		rooms: map[string]*room{}, logs: map[string]*eventLog{},
 	}
 }
@@ -357,7 +360,6 @@ func (g *Registry) open(number string, set Settings, onDemand bool) (*room, erro
 		g.idle = slices.Delete(g.idle, i, i+1)
 	}
 	g.rooms[number] = r
-	g.count.Store(int32(len(g.rooms)))
 	g.running.Go(func() { r.run(set, onDemand) })
 	return r, nil
 }
@@ -367,7 +369,6 @@ func (g *Registry) forget(r *room) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.rooms, r.number)
-	g.count.Store(int32(len(g.rooms)))
 	g.idle = append(g.idle, r.number)
 	g.dropIdleLogs()
 }

@@ -130,3 +130,8 @@ const (
 	preciseFrom  = 64 // members
 	preciseRooms = 4  // for each processor
 )
+
+// exact says whether a room with so many members is to wake exactly.
+func (g *Registry) exact(members int) bool {
+	return g.cfg.ExactTicks && (members >= preciseFrom || g.ticking.Load() <= g.few)
+}

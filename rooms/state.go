@@ -106,6 +106,7 @@ func (s *state) join(p *Participant, leg Leg) error {
 	if len(s.members) == 0 {
 		s.started = now
 		s.timers.clock.restart(now)
+		s.room.registry.ticking.Add(1)
 		s.armLimit()
 	}
 	s.members = append(s.members, m)
@@ -217,6 +218,7 @@ func (s *state) unseat(m *member, why Reason) {
 	}
 	s.dominant = nil
 	s.timers.clock.timer.Stop()
+	s.room.registry.ticking.Add(-1)
 	s.timers.limit.Stop()
 	s.started = time.Time{}
 	if why == ReasonHangup || why == ReasonRemoved || why == ReasonMediaTimeout || why == ReasonFailed {

@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -143,6 +144,37 @@ func TestWaitNeverTicksEarly(t *testing.T) {
 		t.Error("waited for a frame that is not due soon: operations would wait with it")
 	}
 	c.timer.Stop()
+}
+
+func TestWhichRoomsWakeExactly(t *testing.T) {
+	g := NewRegistry(Config{OnDemand: true, ExactTicks: true})
+	defer func() {
+		if err := g.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	g.few = 2
+	first := join(t, g, "1", "a", newFakeLeg(t, pcmu, 0))
+	join(t, g, "1", "b", newFakeLeg(t, pcmu, 0))
+	join(t, g, "2", "a", newFakeLeg(t, pcmu, 0))
+	if !g.exact(1) {
+		t.Error("one of two small rooms does not")
+	}
+	third := join(t, g, "3", "a", newFakeLeg(t, pcmu, 0))
+	if g.exact(preciseFrom-1) || !g.exact(preciseFrom) {
+		t.Error("of three rooms other than the large ones do")
+	}
+	third.Leave(ReasonHangup)
+	first.Leave(ReasonHangup) // somebody else is still in that one
+	for g.ticking.Load() != 2 {
+		runtime.Gosched()
+	}
+	if !g.exact(1) {
+		t.Error("of two rooms that are left one does not")
+	}
+	if NewRegistry(Config{}).exact(preciseFrom) {
+		t.Error("a registry that is not to does")
+	}
 }
 
 func TestListenersShareOneEncode(t *testing.T) {

@@ -63,7 +63,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	m := &Main{cfg: cfg, log: log, failed: make(chan error, 2), stopTide: func() {}}
 	m.ready = api.NewReadiness(partSIP, partGRPC, partHTTP)
 	m.rooms = rooms.NewRegistry(rooms.Config{
-		OnDemand: cfg.Rooms.OnDemand, EmptyGrace: cfg.Rooms.EmptyGrace, Log: log,
+		OnDemand: cfg.Rooms.OnDemand, EmptyGrace: cfg.Rooms.EmptyGrace, ExactTicks: true, Log: log,
 		Defaults: rooms.Settings{
 			MaxTalkers: cfg.Rooms.MaxTalkers, AGC: cfg.Rooms.AGC, NoiseSuppression: cfg.Rooms.NoiseSuppression,
 		},

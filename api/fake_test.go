@@ -28,6 +28,8 @@ type mute struct{}
 func (mute) Profile() codec.Profile {
 	return codec.Profile{Format: codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}}
 }
+
+func (m mute) Expects() codec.Format              { return m.Profile().Format }
 func (mute) Receive(time.Time, rooms.Inlet) error { return nil }
 func (mute) Send(time.Time, []byte, int)          {}
 func (mute) Mixed([]mixer.Source)                 {}

@@ -72,6 +72,15 @@ func (l *Leg) Profile() codec.Profile {
 // Format is the codec of Profile.
 func (l *Leg) Format() codec.Format { return l.Profile().Format }
 
+// Expects is the format that sound is likely to come in: of the payload that is sent, at the rate at which it is decoded. It is the
+// zero Format before Configure.
+func (l *Leg) Expects() codec.Format {
+	if len(l.stream.Payloads) == 0 {
+		return codec.Format{}
+	}
+	return l.stream.Payloads[0].received()
+}
+
 // Configure sets or changes what was agreed (ErrInvalid, ErrClosed); on an error nothing has changed. A changed
 // remote address ends the latch on the old one. The slices in s are kept and must not be written to afterwards.
 func (l *Leg) Configure(s Stream) error {

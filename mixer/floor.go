@@ -175,33 +175,43 @@ func (f *Floor) release(speakers []*Speaker) (seated int) {
 
 // admit seats who has begun to talk, the loudest first: while there are places, and in place of the weakest.
 func admit(speakers []*Speaker, seated, places int) int {
-	for {
+	for ; seated < places; seated++ {
 		s := loudest(speakers, false)
 		if s == nil {
 			return seated
 		}
-		if seated >= places {
-			w := weakest(speakers)
-			if !s.burstsIn(w) {
-				return seated
-			}
-			w.leave()
-			seated--
-		}
 		s.seated = true
-		seated++
+	}
+	for {
+		w := weakest(speakers)
+		s := bursting(speakers, w)
+		if s == nil {
+			return seated
+		}
+		w.leave()
+		s.seated, s.levelDB = true, s.peakDB() // a level that rises slowly would give the place back
 	}
 }
 
-// burstsIn says that s is by this frame already so much louder than w that it has w's place at once, and takes note of it: a level
-// that rises slowly would give the place back. A tone takes no place from speech.
-func (s *Speaker) burstsIn(w *Speaker) bool {
-	if s.claim.tone() && !w.claim.tone() || s.quiet > 0 || max(s.levelDB, s.claim.LevelDB) <= w.levelDB+floorLouderDB {
-		return false
+// bursting is who of those who have begun to talk is by this frame already so much louder than w that it has w's place at once, the
+// loudest of them; nil where nobody is.
+func bursting(speakers []*Speaker, w *Speaker) *Speaker {
+	var best *Speaker
+	for _, s := range speakers {
+		if s.wants && !s.seated && !s.sentAway && s.burstsIn(w) && (best == nil || s.peakDB() > best.peakDB()) {
+			best = s
+		}
 	}
-	s.levelDB = max(s.levelDB, s.claim.LevelDB)
-	return true
+	return best
 }
+
+// burstsIn says that s is clearly louder than w in this frame. A tone takes no place from speech.
+func (s *Speaker) burstsIn(w *Speaker) bool {
+	return (w.claim.tone() || !s.claim.tone()) && s.quiet == 0 && s.peakDB() > w.levelDB+floorLouderDB
+}
+
+// peakDB is the level, or that of this frame where it is louder.
+func (s *Speaker) peakDB() float64 { return max(s.levelDB, s.claim.LevelDB) }
 
 // leave takes the seat of s until it has something new to say.
 func (s *Speaker) leave() { s.seated, s.surplus, s.sentAway = false, false, true }

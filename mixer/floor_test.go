@@ -264,6 +264,15 @@ func TestALouderVoiceTakesThePlaceOfTheQuietest(t *testing.T) {
 	}
 }
 
+func TestAVoiceThatWaitsDoesNotKeepALouderOneOut(t *testing.T) {
+	weakest := &Speaker{wants: true, seated: true, levelDB: -20}
+	waiting := &Speaker{wants: true, levelDB: -18, claim: Claim{LevelDB: -18}}
+	newcomer := &Speaker{wants: true, levelDB: -25, claim: Claim{LevelDB: -12}}
+	if got := admit([]*Speaker{weakest, waiting, newcomer}, 1, 1); got != 1 || weakest.seated || waiting.seated || !newcomer.seated {
+		t.Errorf("%d seated: %+v, %+v, %+v", got, weakest, waiting, newcomer)
+	}
+}
+
 func TestAToneTakesNoPlaceFromSpeech(t *testing.T) {
 	s := newStage(9, 4)
 	for now := range 30 {

@@ -20,7 +20,9 @@ type cannedLeg struct {
 	stamp   uint32
 }
 
-func (l *cannedLeg) Profile() codec.Profile      { return codec.Profile{Format: l.format} }
+func (l *cannedLeg) Profile() codec.Profile { return codec.Profile{Format: l.format} }
+
+func (l *cannedLeg) Expects() codec.Format       { return l.Profile().Format }
 func (l *cannedLeg) Mixed([]mixer.Source)        {}
 func (l *cannedLeg) Observe(quality.Local)       {}
 func (l *cannedLeg) Send(time.Time, []byte, int) {}

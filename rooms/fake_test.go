@@ -63,8 +63,10 @@ func newFakeLeg(t testing.TB, f codec.Format, toneHz float64) *fakeLeg {
 }
 
 func (l *fakeLeg) Profile() codec.Profile { return codec.Profile{Format: l.format} }
-func (l *fakeLeg) Mixed([]mixer.Source)   {}
-func (l *fakeLeg) Observe(quality.Local)  {}
+
+func (l *fakeLeg) Expects() codec.Format { return l.Profile().Format }
+func (l *fakeLeg) Mixed([]mixer.Source)  {}
+func (l *fakeLeg) Observe(quality.Local) {}
 
 func (l *fakeLeg) Receive(now time.Time, in Inlet) error {
 	l.mu.Lock()

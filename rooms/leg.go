@@ -15,6 +15,8 @@ import (
 type Leg interface {
 	// Profile is how Send's payloads are to be made. It changes only inside Participant.Change.
 	Profile() codec.Profile
+	// Expects is the format that sound is likely to come in, at the rate at which it is decoded; what comes may be another one.
+	Expects() codec.Format
 	// Receive hands everything that has come in since the last call to in, in order of arrival. An error says that
 	// the leg is dead (ErrMediaTimeout): the room lets the participant go.
 	Receive(now time.Time, in Inlet) error

@@ -54,8 +54,8 @@ func (m *member) setProfile(p codec.Profile) error {
 		return fmt.Errorf("send %s: %w", p.Name, err)
 	}
 	if m.profile.Name == "" {
-		if err := m.voice.stream.Prepare(p.Format); err != nil {
-			return fmt.Errorf("receive %s: %w", p.Name, err)
+		if err := m.voice.stream.Prepare(m.leg.Expects()); err != nil {
+			return fmt.Errorf("receive %s: %w", m.leg.Expects().Name, err)
 		}
 	}
 	m.profile, m.calmFrom = p, time.Time{}
@@ -85,6 +85,14 @@ func (m *member) spoken() codec.Format {
 		return m.heard.format
 	}
 	return m.profile.Format
+}
+
+// packetTime is that of what it speaks; until the first packet of it, that of what it is sent.
+func (m *member) packetTime() time.Duration {
+	if m.heard.known() && m.heard.units > 0 {
+		return m.heard.packetTime()
+	}
+	return m.profile.PacketTime()
 }
 
 // Restart implements Inlet. Another format costs some allocations in the tick: once a change of codec.

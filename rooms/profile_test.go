@@ -24,6 +24,8 @@ type stayingLeg struct {
 
 func (l *stayingLeg) Profile() codec.Profile { return l.agreed }
 
+func (l *stayingLeg) Expects() codec.Format { return l.Profile().Format }
+
 // A peer may go on with the codec that it sends, whatever the new offer puts first (RFC 3264 §8.3.2).
 func TestAPeerThatStaysWithItsCodecIsHeardAsBefore(t *testing.T) {
 	for name, row := range map[string]struct {
@@ -68,7 +70,9 @@ type speaks struct {
 	agreed codec.Profile
 }
 
-func (l *speaks) Profile() codec.Profile                        { return l.agreed }
+func (l *speaks) Profile() codec.Profile { return l.agreed }
+
+func (l *speaks) Expects() codec.Format                         { return l.Profile().Format }
 func (l *speaks) Send(now time.Time, payload []byte, units int) {}
 
 func TestWhatIsToldOfAMemberIsOfTheCodecThatItSpeaks(t *testing.T) {

@@ -53,7 +53,7 @@ func (m *member) assess(stats MediaStats) quality.Local {
 	}
 	q := quality.Local{
 		Loss:          lossOf(stats, MediaStats{}),
-		Recovered:     share(stats.Recovered, heard),
+		Recovered:     min(float64(stats.Recovered)/float64(max(m.packetTime(), time.Millisecond))/float64(max(stats.PacketsReceived+stats.PacketsLost, 1)), 1),
 		Discard:       ratio(stats.PacketsLate+stats.PacketsDiscarded, stats.PacketsReceived+stats.PacketsLost),
 		Concealed:     share(stats.Concealed, heard),
 		BufferNominal: stats.BufferDelay,
@@ -66,7 +66,7 @@ func (m *member) assess(stats MediaStats) quality.Local {
 		return q // of nothing there is no opinion
 	}
 	q.RFactor, q.MOS = quality.Estimate(quality.Call{
-		Codec: string(m.heard.format.Name), Loss: q.Concealed, OneWay: m.oneWay(stats),
+		Codec: string(m.spoken().Name), Loss: q.Concealed, OneWay: m.oneWay(stats),
 	})
 	return q
 }
@@ -74,7 +74,7 @@ func (m *member) assess(stats MediaStats) quality.Local {
 // oneWay is how long the member's sound is under way: its packet, the network as far as it is known, our buffer, and half a tick
 // on average.
 func (m *member) oneWay(stats MediaStats) time.Duration {
-	return m.heard.packetTime() + m.peer.RoundTrip/2 + stats.BufferDelay + frameDuration/2
+	return m.packetTime() + m.peer.RoundTrip/2 + stats.BufferDelay + frameDuration/2
 }
 
 // lossOf is the share of lost packets between two states of the same stream.

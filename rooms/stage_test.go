@@ -61,7 +61,9 @@ func (l *scriptLeg) use(t testing.TB, p codec.Profile) {
 	l.profile, l.frame = p, make([]int16, mixer.FrameSamples(p.SampleRateHz))
 }
 
-func (l *scriptLeg) Profile() codec.Profile     { return l.profile }
+func (l *scriptLeg) Profile() codec.Profile { return l.profile }
+
+func (l *scriptLeg) Expects() codec.Format      { return l.Profile().Format }
 func (l *scriptLeg) Observe(q quality.Local)    { l.observed = append(l.observed, q) }
 func (l *scriptLeg) Close() error               { return nil }
 func (l *scriptLeg) Mixed(heard []mixer.Source) { l.sources = append(l.sources[:0], heard...) }

@@ -104,7 +104,7 @@ func (c *ComfortNoise) usual(b Background) noiseShape {
 func rmsAt(dBFS float64) float32 { return float32(fullSineRMS * math.Pow(10, dBFS/20)) }
 
 // Update takes the payload of a comfort noise packet: a level in −dBov and any number of reflection coefficients
-// (RFC 3389 §3). The first one holds at once, for the caller fades it in; later ones are gone over to within some 100 ms.
+// (RFC 3389 §3). The first one holds at once, for the caller fades it in; later ones, and any behind an Imitate, are gone over to within some 100 ms.
 // The error is ErrPayload; the noise is then as it was.
 func (c *ComfortNoise) Update(payload []byte) error {
 	if len(payload) == 0 {

@@ -9,7 +9,7 @@ const (
 	memoryTime = 10 * time.Second
 	// latePrice is the delay that it is worth to save all packets, were all of them late: 50 ms for each hundredth.
 	latePrice = 5 * time.Second
-	fewest    = 260    // with less in it than this, one late packet would seem to be worth 20 ms
+	fewest    = 260    // with less in it than this, one late packet would seem to be worth 20 ms; longer packets are never as many
 	renewAt   = 100    // the weight of the newest at which all weights are scaled back
 	traceless = 1. / 5 // of what a packet weighed, at which it is forgotten: e^-memoryTime·renewAt
 )
@@ -22,6 +22,7 @@ type histogram struct {
 	low, high int64           // numbers of the lowest and highest bin in use, not wrapped
 	unit      float32         // what the next one weighs: it grows, instead of the others shrinking
 	total     float32
+	most      float32 // units that there can be, of packets as long as the last one
 }
 
 func (h *histogram) clear() { *h = histogram{unit: 1, high: -1} }
@@ -30,6 +31,7 @@ func (h *histogram) empty() bool { return h.total <= 0 }
 
 // add counts v, when d of sound has gone by since the last one.
 func (h *histogram) add(v, d time.Duration) {
+	h.most = float32(memoryTime) / float32(max(d, time.Millisecond))
 	if h.unit *= 1 + float32(d)/float32(memoryTime); h.unit > renewAt {
 		h.renew()
 	}
@@ -105,7 +107,7 @@ func (h *histogram) least() time.Duration { return time.Duration(h.low) * binTim
 
 // best is the value that costs the least: itself, and latePrice for the share of what is greater. It must not be empty.
 func (h *histogram) best() time.Duration {
-	perWeight := float32(latePrice) / max(h.total, fewest*h.unit)
+	perWeight := float32(latePrice) / max(h.total, min(fewest, h.most)*h.unit)
 	found, least, late := h.high, float32(0), float32(0)
 	for bin := h.high; bin >= h.low; bin-- {
 		w := h.weights[bin&(binCount-1)]

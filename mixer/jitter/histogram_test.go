@@ -53,7 +53,7 @@ func TestTheHistogramIsADistributionThatForgets(t *testing.T) {
 					late += weigh(e)
 				}
 			}
-			return float64(time.Duration(binOf(aim))*binTime-base) + float64(latePrice)*late/max(total, fewest)
+			return float64(time.Duration(binOf(aim))*binTime-base) + float64(latePrice)*late/max(total, min(fewest, float64(memoryTime)/float64(d)))
 		}
 		least := math.Inf(1)
 		for _, e := range all {

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	slotCount  = 64 // packets held at most, and how far back duplicates are known
+	slotCount  = 64 // packets held at most
 	chunkCount = 43 // pieces of payload memory, at most 64: 430 ms in pieces of 10, and 3440 bytes of G.711 are a size that the allocator has
 	maxPayload = 1500
 )

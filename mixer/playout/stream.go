@@ -16,7 +16,7 @@ import (
 )
 
 // Stream is the way of the sound from packets to frames. One goroutine owns it. After Prepare and Tune, Put and Pull
-// allocate nothing.
+// allocate nothing, but for the first packet of more than 20 ms.
 //
 //	packets -> jitter -> decode, recover or conceal -> queue (codec's rate) -> time-scale -> resample -> frame (the rate wanted)
 type Stream struct {

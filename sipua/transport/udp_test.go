@@ -119,6 +119,29 @@ func TestAnICMPErrorIsToldAndHindersNobodyElse(t *testing.T) {
 	}
 }
 
+// A burst to a dead port puts a burst of errors into the kernel's queue, and each that the reader takes brings the next one to whoever
+// sends meanwhile.
+func TestABurstOfICMPErrorsCostsNobodyElseADatagram(t *testing.T) {
+	m, e := open(t, udpOn(1, "udp://127.0.0.1:0"))
+	dead := deadPort(t)
+	alive := call(t, Target{Transport: "UDP", Addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), m.Addrs()[0].Addr.Port())})
+	alive.say("%s\n", options("UDP 127.0.0.1;rport;branch=z9hG4bK1", 1))
+	back := e.next(t).flow
+	gone, err := m.Open(dead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		for range 50 {
+			_ = m.Send(gone, []byte("INVITE")) // may fail: nobody is there
+		}
+		if err := m.Send(back, []byte("INVITE")); err != nil {
+			t.Fatal(err)
+		}
+		alive.hear()
+	}
+}
+
 func TestWhichICMPErrorsCount(t *testing.T) {
 	// cmsghdr{len 32, IPPROTO_IP, IP_RECVERR}, sock_extended_err{errno, origin, type, code}
 	of := func(origin, kind, code byte) []byte {

@@ -182,7 +182,7 @@ func (p *pair) concealed(from, to float64) time.Duration {
 	return last - first
 }
 
-// moved says whether the bridge has changed the delay, by its own account, between two times of the track.
+// moved says whether the bridge has made up sound or changed the delay, by its own account, between two times of the track.
 func (p *pair) moved(from, to float64) bool {
 	var before time.Duration
 	for _, s := range p.states {

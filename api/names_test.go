@@ -24,6 +24,7 @@ func FuzzPageTokens(f *testing.F) {
 	f.Add(cursor{collection: "rooms", last: "a1", joined: time.Unix(1, 2)}.token())
 	f.Add("")
 	f.Add("AAAAAA")
+	f.Add("VDHgDTEKcm9vbXMKYTEK\nMTAwMDAwMDAwMg")
 	f.Fuzz(func(t *testing.T, token string) {
 		c, err := parseToken("rooms", token)
 		if err != nil || token == "" {

@@ -72,5 +72,8 @@ func parseToken(collection, token string) (cursor, error) {
 	if nanos != 0 {
 		c.joined = time.Unix(0, nanos)
 	}
+	if c.token() != token { // base64 skips line ends, and a number may be written in several ways
+		return cursor{}, bad
+	}
 	return c, nil
 }

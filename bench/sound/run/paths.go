@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math"
 	"strings"
 	"time"
@@ -37,15 +38,11 @@ const (
 // pairs are all scenes of one talker and one listener. A twin stands before those that are compared with it.
 func pairs() []scene {
 	var all []scene
-	seeds := map[string]uint64{} // one network for one case, whatever the codec
 	add := func(p *pair) *pair {
 		if p.phase == 0 {
 			p.phase = 10 * time.Millisecond
 		}
-		if _, had := seeds[p.name]; !had {
-			seeds[p.name] = uint64(len(all) + 1)
-		}
-		p.path.Seed = seeds[p.name]
+		p.path.Seed = seedOf(p.name)
 		all = append(all, p)
 		return p
 	}
@@ -101,6 +98,13 @@ func pairs() []scene {
 		})
 	}
 	return all
+}
+
+// seedOf is of the network of a case: the same one whatever the codec, and whatever other cases there are.
+func seedOf(name string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(name)) //nolint:errcheck // never fails
+	return h.Sum64()
 }
 
 // cleanPhases is how many calls there are of each codec. A packet that comes less than 2 ms before its tick is at times late for it,

@@ -89,6 +89,9 @@ func (l *OutLeg) Profile() codec.Profile { return l.leg.Profile() }
 // Format is the codec of Profile.
 func (l *OutLeg) Format() codec.Format { return l.leg.Format() }
 
+// Expects is the format that sound is likely to come in, as of the last Receive.
+func (l *OutLeg) Expects() codec.Format { return l.leg.Expects() }
+
 // Receive hands on what has come in, without waiting. It fails with media.ErrTimeout when the peer is gone.
 func (l *OutLeg) Receive(now time.Time, in media.Inlet) error {
 	if err := l.change(); err != nil {

@@ -23,6 +23,8 @@ type pipe struct {
 
 func (p *pipe) Profile() codec.Profile { return p.profile }
 
+func (p *pipe) Expects() codec.Format { return p.profile.Format }
+
 func (p *pipe) Receive(now time.Time, in media.Inlet) error {
 	for i, packet := range p.coming {
 		if p.formats[i] != p.format {

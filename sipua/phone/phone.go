@@ -19,6 +19,7 @@ import (
 // Leg is what a phone needs of a media.Leg. Run's goroutine is the only one to touch it.
 type Leg interface {
 	Profile() codec.Profile
+	Expects() codec.Format
 	Receive(now time.Time, in media.Inlet) error
 	Send(now time.Time, payload []byte, units int)
 	PressKey(digit byte, held time.Duration) error
@@ -83,7 +84,7 @@ func New(leg Leg, cfg Config) (*Phone, error) {
 	}
 	p := &Phone{cfg: cfg, leg: leg, out: out, said: make([]int16, mixer.FrameSamples(cfg.PlayRateHz))}
 	p.out.Tune(cfg.PlayRateHz)
-	if err := p.in.Prepare(f.Format); err != nil {
+	if err := p.in.Prepare(leg.Expects()); err != nil {
 		return nil, fmt.Errorf("phone: %w", err)
 	}
 	p.in.Tune(cfg.HeardRateHz)

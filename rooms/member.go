@@ -75,6 +75,9 @@ type heard struct {
 // known says that something has come.
 func (h *heard) known() bool { return h.format.Name != "" }
 
+// sounded says that there was sound in what has come, so that its packet time is known.
+func (h *heard) sounded() bool { return h.known() && h.units > 0 }
+
 func (h *heard) packetTime() time.Duration {
 	return time.Duration(h.units) * time.Second / time.Duration(max(h.format.ClockRateHz, 1))
 }
@@ -89,7 +92,7 @@ func (m *member) spoken() codec.Format {
 
 // packetTime is that of what it speaks; until the first packet of it, that of what it is sent.
 func (m *member) packetTime() time.Duration {
-	if m.heard.known() && m.heard.units > 0 {
+	if m.heard.sounded() {
 		return m.heard.packetTime()
 	}
 	return m.profile.PacketTime()

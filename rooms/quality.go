@@ -53,7 +53,7 @@ func (m *member) assess(stats MediaStats) quality.Local {
 	}
 	q := quality.Local{
 		Loss:          lossOf(stats, MediaStats{}),
-		Recovered:     min(float64(stats.Recovered)/float64(max(m.packetTime(), time.Millisecond))/float64(max(stats.PacketsReceived+stats.PacketsLost, 1)), 1),
+		Recovered:     share(stats.Recovered, m.packetTime()*time.Duration(stats.PacketsReceived+stats.PacketsLost)),
 		Discard:       ratio(stats.PacketsLate+stats.PacketsDiscarded, stats.PacketsReceived+stats.PacketsLost),
 		Concealed:     share(stats.Concealed, heard),
 		BufferNominal: stats.BufferDelay,

@@ -328,7 +328,7 @@ func (s *state) describe(m *member) ParticipantInfo {
 // show is describe for whoever asks, with how well the member is heard and hears.
 func (s *state) show(m *member) ParticipantInfo {
 	info := s.describe(m)
-	if m.heard.known() && m.heard.units > 0 {
+	if m.heard.sounded() {
 		info.Received = &Received{Format: m.heard.format, PacketTime: m.heard.packetTime()}
 	}
 	info.Quality = &Quality{Heard: m.voice.watch.now, Hears: m.peer}

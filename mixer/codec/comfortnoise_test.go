@@ -39,19 +39,8 @@ func TestComfortNoiseHasTheLevelThatIsSaid(t *testing.T) {
 	}
 }
 
-// tilt is how far what is above a quarter of the rate is above what is below, in dB, from the differences and the sums of neighbours.
-func tilt(pcm []int16) float64 {
-	var low, high float64
-	for i := 1; i < len(pcm); i++ {
-		a, b := float64(pcm[i]), float64(pcm[i-1])
-		low += (a + b) * (a + b)
-		high += (a - b) * (a - b)
-	}
-	return 10 * math.Log10(high/low)
-}
-
 func TestComfortNoiseHasTheSpectrumThatIsSaid(t *testing.T) {
-	tilt := func(payload []byte) float64 { return tilt(noiseAt(t, 8000, 10, payload)) }
+	tilt := func(payload []byte) float64 { return measure.TiltDB(noiseAt(t, 8000, 10, payload)) }
 	if got := tilt([]byte{40}); math.Abs(got) > 0.5 {
 		t.Errorf("without coefficients: got a tilt of %.1f dB, want none", got)
 	}
@@ -216,7 +205,7 @@ func TestComfortNoiseSoundsLikeWhatItImitates(t *testing.T) {
 			if a, b := measure.RMSDBFS(got), measure.RMSDBFS(want); math.Abs(a-b) > 2.5 {
 				t.Errorf("%s at %d Hz: %.1f dBFS, want %.1f", name, rate, a, b)
 			}
-			if a, b := tilt(got), tilt(want); math.Abs(a-b) > 4 {
+			if a, b := measure.TiltDB(got), measure.TiltDB(want); math.Abs(a-b) > 4 {
 				t.Errorf("%s at %d Hz: a tilt of %.1f dB, want %.1f", name, rate, a, b)
 			}
 		}
@@ -275,7 +264,7 @@ func TestBehindAWordThereIsWhatWasInTheLastPause(t *testing.T) {
 	if got := measure.RMSDBFS(pcm); math.Abs(got+60) > 1.5 {
 		t.Errorf("got %.1f dBFS, want -60", got)
 	}
-	if got := tilt(pcm); math.Abs(got) > 3 {
+	if got := measure.TiltDB(pcm); math.Abs(got) > 3 {
 		t.Errorf("got a tilt of %.1f dB, want the flat noise of the pause", got)
 	}
 }

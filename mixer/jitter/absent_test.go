@@ -84,9 +84,9 @@ func TestAbsentOfAnotherStreamIsPassedOver(t *testing.T) {
 	}
 }
 
-// TestSoundFromBeforeAPressIsLate: behind packets without audio the order of timestamps is not known, so sound may come
-// with a new number and the time of what was played already.
-func TestSoundFromBeforeAPressIsLate(t *testing.T) {
+// afterAPress is a buffer that has played ten packets, and has had one without audio as the eleventh; and a twelfth with the time of
+// what was played already.
+func afterAPress() (*jitter.Buffer, jitter.Packet) {
 	b := jitter.New(jitter.Config{ClockRateHz: 8000})
 	for i := range 10 {
 		b.Put(packet(uint16(i), time.Duration(i)*20*ms))
@@ -95,6 +95,13 @@ func TestSoundFromBeforeAPressIsLate(t *testing.T) {
 	b.Absent(10)
 	p := packet(11, 220*ms)
 	p.Timestamp = 3 * 160
+	return b, p
+}
+
+// TestSoundFromBeforeAPressIsLate: behind packets without audio the order of timestamps is not known, so sound may come
+// with a new number and the time of what was played already.
+func TestSoundFromBeforeAPressIsLate(t *testing.T) {
+	b, p := afterAPress()
 	if got := b.Put(p); got != jitter.Late {
 		t.Errorf("verdict %d of a packet from before the press, want late", got)
 	}

@@ -51,14 +51,7 @@ func TestALatePacketCountsOnce(t *testing.T) {
 
 // TestSoundFromBeforeAPressCountsOnce: it has a new number and an old time.
 func TestSoundFromBeforeAPressCountsOnce(t *testing.T) {
-	b := jitter.New(jitter.Config{})
-	for i := range 10 {
-		b.Put(packet(uint16(i), time.Duration(i)*20*ms))
-		next(b, epoch.Add(time.Duration(i)*20*ms+5*ms))
-	}
-	b.Absent(10)
-	p := packet(11, 220*ms)
-	p.Timestamp = 3 * 160
+	b, p := afterAPress()
 	for i, want := range []jitter.Verdict{jitter.Late, jitter.Duplicate, jitter.Duplicate} {
 		if got := b.Put(p); got != want {
 			t.Errorf("sent %d times: verdict %d, want %d", i+1, got, want)

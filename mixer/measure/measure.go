@@ -48,6 +48,18 @@ func ToneDBFS(pcm []int16, rateHz int, hz float64) float64 {
 	return decibels(amplitude * amplitude / (fullScale * fullScale))
 }
 
+// TiltDB is by how many dB what is above a quarter of the rate is louder than what is below, from the differences and the sums of
+// neighbours: 0 of white noise. It is infinite, or no number, where one of them or both are nothing.
+func TiltDB(pcm []int16) float64 {
+	var low, high float64
+	for i := 1; i < len(pcm); i++ {
+		a, b := float64(pcm[i]), float64(pcm[i-1])
+		low += (a + b) * (a + b)
+		high += (a - b) * (a - b)
+	}
+	return 10 * math.Log10(high/low)
+}
+
 func decibels(power float64) float64 {
 	if power <= 0 {
 		return Silence

@@ -125,3 +125,11 @@ func TestCorrelationOfNothingIsZero(t *testing.T) {
 		}
 	}
 }
+
+func TestTiltIsWhatIsHighOverWhatIsLow(t *testing.T) {
+	// Of a sine, a+b and a-b of neighbours are as 2cos(w/2) to 2sin(w/2).
+	for _, hz := range []float64{500, 2000, 3500} {
+		half := math.Pi * hz / 8000
+		near(t, "tilt", TiltDB(sine(hz, 10000, 8000, 8000)), 20*math.Log10(math.Tan(half)), 0.05)
+	}
+}

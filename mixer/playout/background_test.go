@@ -131,17 +131,6 @@ func (b *somebody) levels(n int) (levels []float64) {
 	return levels
 }
 
-// tilt is how far what is above a quarter of the rate is above what is below, in dB.
-func tilt(pcm []int16) float64 {
-	var low, high float64
-	for i := 1; i < len(pcm); i++ {
-		a, b := float64(pcm[i]), float64(pcm[i-1])
-		low += (a + b) * (a + b)
-		high += (a - b) * (a - b)
-	}
-	return 10 * math.Log10(high/low)
-}
-
 // steps counts the samples that are further from the one before than 8 times the steps of the 10 ms around them.
 func steps(pcm []int16, rateHz int) (count int) {
 	window := rateHz / 100
@@ -188,7 +177,7 @@ func TestAPauseSoundsLikeTheBackground(t *testing.T) {
 				if least, most := slices.Min(levels), slices.Max(levels); least < want-5 || most > want+5 {
 					t.Errorf("%s, %.0f dBFS: a pause of %.1f to %.1f dBFS, behind %.1f", f.Name, level, least, most, want)
 				}
-				if got, want := tilt(b.script.last(60)), tilt(b.sent); f != opus && math.Abs(got-want) > 4 {
+				if got, want := measure.TiltDB(b.script.last(60)), measure.TiltDB(b.sent); f != opus && math.Abs(got-want) > 4 {
 					t.Errorf("%s, %.0f dBFS: %.1f dB more above than below in a pause, %.1f in the background", f.Name, level, got, want)
 				}
 			}

@@ -76,20 +76,33 @@ func deadPort(t *testing.T) Target {
 	return Target{Transport: "UDP", Addr: addrPort(c.LocalAddr())}
 }
 
+// toDeadPort opens a flow to a port that nobody has.
+func toDeadPort(t *testing.T, m *Manager) (Target, Flow) {
+	t.Helper()
+	dead := deadPort(t)
+	f, err := m.Open(dead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dead, f
+}
+
+// fromAPeer lets a peer on this machine send a request, and returns it and the flow back to it.
+func fromAPeer(t *testing.T, m *Manager, e *ear) (*caller, Flow) {
+	t.Helper()
+	peer := call(t, Target{Transport: "UDP", Addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), m.Addrs()[0].Addr.Port())})
+	peer.say("%s\n", options("UDP 127.0.0.1;rport;branch=z9hG4bK1", 1))
+	return peer, e.next(t).flow
+}
+
 func TestAnICMPErrorIsToldAndHindersNobodyElse(t *testing.T) {
 	for _, at := range []string{"127.0.0.1", "0.0.0.0"} {
 		m, e := open(t, udpOn(2, "udp://"+at+":0"))
-		dead := deadPort(t)
-		alive := call(t, Target{Transport: "UDP", Addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), m.Addrs()[0].Addr.Port())})
-		alive.say("%s\n", options("UDP 127.0.0.1;rport;branch=z9hG4bK1", 1))
-		back := e.next(t).flow
-		f, err := m.Open(dead)
-		if err != nil {
-			t.Fatal(err)
-		}
+		dead, gone := toDeadPort(t, m)
+		alive, back := fromAPeer(t, m, e)
 		const tries = 20
 		for range tries {
-			for _, to := range []Flow{f, back} {
+			for _, to := range []Flow{gone, back} {
 				if err := m.Send(to, []byte("INVITE")); err != nil {
 					t.Errorf("to %v: %v", to, err)
 				}
@@ -123,14 +136,8 @@ func TestAnICMPErrorIsToldAndHindersNobodyElse(t *testing.T) {
 // sends meanwhile.
 func TestABurstOfICMPErrorsCostsNobodyElseADatagram(t *testing.T) {
 	m, e := open(t, udpOn(1, "udp://127.0.0.1:0"))
-	dead := deadPort(t)
-	alive := call(t, Target{Transport: "UDP", Addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), m.Addrs()[0].Addr.Port())})
-	alive.say("%s\n", options("UDP 127.0.0.1;rport;branch=z9hG4bK1", 1))
-	back := e.next(t).flow
-	gone, err := m.Open(dead)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, gone := toDeadPort(t, m)
+	alive, back := fromAPeer(t, m, e)
 	for range 20 {
 		for range 50 {
 			_ = m.Send(gone, []byte("INVITE")) // may fail: nobody is there

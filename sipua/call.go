@@ -80,6 +80,7 @@ type call struct {
 	// Before the final response, of calls that came in:
 	early    *early
 	reliable reliable
+	turn     func() // ends our turn at the setup; nil when it has ended
 	// predecessor is the call whose seat this one takes; nil mostly, and when it has been taken. vacated says that this
 	// one's has been.
 	predecessor *call

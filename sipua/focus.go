@@ -110,10 +110,15 @@ func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 // the setup has grown this one's stack, and it would be kept as long as the call.
 func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, offer []byte) {
 	seat := &seat{line: c.admitted}
-	err := s.seatCaller(ctx, c, seat, tx, offer)
+	err := s.gate.Begin(ctx)
+	if err == nil {
+		c.turn = s.gate.End
+		err = s.seatCaller(ctx, c, seat, tx, offer)
+	}
 	if err == nil {
 		err = s.greet(ctx, c, tx, offer)
 	}
+	c.endTurn()
 	c.giveUp(nil)
 	if c.pending != nil {
 		go c.live()
@@ -130,6 +135,14 @@ func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, o
 	default:
 		c.log.Info("call is refused", "err", err)
 		s.ep.replyError(tx, err)
+	}
+}
+
+// endTurn lets the next call be set up.
+func (c *call) endTurn() {
+	if c.turn != nil {
+		c.turn()
+		c.turn = nil
 	}
 }
 
@@ -187,6 +200,7 @@ func (s *Server) greet(ctx context.Context, c *call, tx *transaction.ServerTx, o
 		}
 	}
 	if s.cfg.Ring > 0 && c.predecessor == nil {
+		c.endTurn()
 		var err error
 		if body, err = c.ring(ctx, s.cfg.Ring, body); err != nil {
 			return err

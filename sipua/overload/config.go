@@ -22,8 +22,11 @@ type Config struct {
 	Sources int
 	// RetryAfter is when a refused source should try again at the earliest (10 s).
 	RetryAfter time.Duration
+	// Setups is how many calls are set up at once (two a processor); the others wait for their turn.
+	Setups int
 	// Late returns how many ticks of the mixer have been late until now; it is asked at most every 100 ms, must be quick and safe
-	// for concurrent use. As long as it grows, and not for a moment only, fewer and fewer INVITEs are taken, but always 50 a second, also at once.
+	// for concurrent use. As long as it grows, or setups wait for their turn, and not for a moment only, fewer and fewer INVITEs are taken, but always 50 a
+	// second, also at once.
 	// nil: the mixer is never late.
 	Late func() uint64
 	// Exempt says whether a source has limits elsewhere, as a trunk has: its rate and its half-open calls are not looked at here. It

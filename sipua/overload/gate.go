@@ -19,8 +19,10 @@ type Gate struct {
 	start time.Time
 	count counters
 
-	nextLook  atomic.Int64 // all times in ns since start
-	lateTicks atomic.Uint64
+	turns turns
+
+	nextLook atomic.Int64  // all times in ns since start
+	lateness atomic.Uint64 // at the last look
 
 	mu       sync.Mutex
 	sources  sources
@@ -31,10 +33,8 @@ type Gate struct {
 // New returns a gate that is open.
 func New(cfg Config) *Gate {
 	g := &Gate{cfg: cfg.withDefaults(), start: time.Now()}
-	g.sources = newSources(g.cfg.Sources)
-	if g.cfg.Late != nil {
-		g.lateTicks.Store(g.cfg.Late())
-	}
+	g.sources, g.turns = newSources(g.cfg.Sources), newTurns(g.cfg.Setups)
+	g.lateness.Store(g.late())
 	return g
 }
 
@@ -44,7 +44,7 @@ func (g *Gate) Admit(method message.Method, from netip.Addr) (retryAfter time.Du
 	exempt := g.cfg.Exempt != nil && g.cfg.Exempt(from)
 	from = origin(from)
 	now := int64(time.Since(g.start))
-	due, late := g.late(now)
+	due, late := g.look(now)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if due {
@@ -57,7 +57,7 @@ func (g *Gate) Admit(method message.Method, from netip.Addr) (retryAfter time.Du
 		why = &g.count.rate
 	case method == message.Invite && (over(g.halfOpen, g.cfg.MaxHalfOpen) || !exempt && over(s.halfOpen, g.cfg.MaxHalfOpenPerSource)):
 		why = &g.count.halfOpen
-	case method == message.Invite && !g.pace.pass(now):
+	case method == message.Invite && !g.pace.pass(now, int(g.turns.waiting.Load())):
 		why = &g.count.late
 	}
 	switch {
@@ -89,21 +89,30 @@ func (g *Gate) Release(from netip.Addr) {
 	}
 }
 
-// late says whether it was time to look at the mixer again, and if so, whether it has been late since the last look. No lock is held meanwhile.
-func (g *Gate) late(now int64) (due, late bool) {
+// look says whether it was time to look again whether the bridge is late, and if so, whether it has been since the last look. No lock is held meanwhile.
+func (g *Gate) look(now int64) (due, late bool) {
 	next := g.nextLook.Load()
-	if g.cfg.Late == nil || now < next || !g.nextLook.CompareAndSwap(next, now+int64(lookEvery)) {
+	if now < next || !g.nextLook.CompareAndSwap(next, now+int64(lookEvery)) {
 		return false, false
 	}
-	ticks := g.cfg.Late()
-	return true, g.lateTicks.Swap(ticks) < ticks
+	n := g.late()
+	return true, g.lateness.Swap(n) < n
+}
+
+// late is how many ticks of the mixer, and how many turns at a setup, have been late until now.
+func (g *Gate) late() uint64 {
+	n := g.turns.slow.Load()
+	if g.cfg.Late != nil {
+		n += g.cfg.Late()
+	}
+	return n
 }
 
 // Stats counts what has happened since New.
 type Stats struct {
 	HalfOpen        int    // INVITEs that have had no ACK, now
 	RefusedRate     uint64 // refused for their source's rate
-	RefusedLate     uint64 // INVITEs refused because the mixer was late
+	RefusedLate     uint64 // INVITEs refused because the mixer was late, or too many waited to be set up
 	RefusedHalfOpen uint64 // INVITEs refused because too many were half open
 	Dropped         uint64 // refused for any reason, and not even told
 }

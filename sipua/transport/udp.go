@@ -26,8 +26,9 @@ type udpSocket struct {
 	m    *Manager
 	id   uint64
 	pcs  []*net.UDPConn
-	addr netip.AddrPort // bound
-	any  bool           // bound to all addresses: the kernel says for each packet which one it came to
+	raws []syscall.RawConn // of pcs
+	addr netip.AddrPort    // bound
+	any  bool              // bound to all addresses: the kernel says for each packet which one it came to
 }
 
 func (m *Manager) listenUDP(ctx context.Context, addr netip.AddrPort) error {
@@ -69,6 +70,11 @@ func (u *udpSocket) open(ctx context.Context, addr netip.AddrPort, readers int) 
 		if err := prepareUDP(pc, addr.Addr().Is4(), u.any); err != nil {
 			return err
 		}
+		raw, err := pc.SyscallConn()
+		if err != nil {
+			return err
+		}
+		u.raws = append(u.raws, raw)
 	}
 	return nil
 }
@@ -200,11 +206,11 @@ func (u *udpSocket) send(local netip.Addr, to netip.AddrPort, data []byte) error
 	if u.any && local.IsValid() && !local.IsUnspecified() {
 		oob = source(local)
 	}
-	pc := u.pcs[int(to.Port())%len(u.pcs)]
-	_, _, err := pc.WriteMsgUDPAddrPort(data, oob, to)
+	at := int(to.Port()) % len(u.pcs)
+	err := u.write(at, data, oob, to)
 	for tries := 0; tries < maxOthers && unreachable(err); tries++ {
 		// It may be about an earlier datagram to somebody else, whose ICMP error the reader tells (udp(7)): once told it is gone.
-		_, _, err = pc.WriteMsgUDPAddrPort(data, oob, to)
+		err = u.write(at, data, oob, to)
 	}
 	if err != nil {
 		u.m.count.sendErrors.Add(1)
@@ -215,6 +221,16 @@ func (u *udpSocket) send(local netip.Addr, to netip.AddrPort, data []byte) error
 	}
 	u.m.count.sentUDP.Add(1)
 	return nil
+}
+
+// write sends by one of the sockets, and waits only where the kernel has no room for more.
+func (u *udpSocket) write(at int, data, oob []byte, to netip.AddrPort) error {
+	sent, err := sendNow(u.raws[at], data, oob, to)
+	if sent || err != nil {
+		return err
+	}
+	_, _, err = u.pcs[at].WriteMsgUDPAddrPort(data, oob, to)
+	return err
 }
 
 // pause waits, and says whether the manager is still open.

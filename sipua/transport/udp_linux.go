@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
 	"unsafe"
 
@@ -108,6 +109,43 @@ func zoned(a netip.Addr, scope uint32) netip.Addr {
 		return a.WithZone(ifi.Name)
 	}
 	return a
+}
+
+// sendNow sends a datagram if the kernel takes it at once, and says whether that was so. It does not take the lock that package net has around a
+// write: a goroutine that comes back from a system call waits for a processor, and on a busy machine everybody who sends would wait with it.
+func sendNow(raw syscall.RawConn, data, oob []byte, to netip.AddrPort) (sent bool, err error) {
+	if to.Addr().Zone() != "" {
+		return false, nil // package net knows the number of the interface
+	}
+	var errno syscall.Errno
+	err = raw.Control(func(fd uintptr) {
+		var name unix.RawSockaddrInet6
+		iov := unix.Iovec{Base: unsafe.SliceData(data)}
+		iov.SetLen(len(data))
+		header := unix.Msghdr{Name: (*byte)(unsafe.Pointer(&name)), Namelen: setAddress(&name, to), Iov: &iov, Control: unsafe.SliceData(oob)}
+		header.SetIovlen(1)
+		header.SetControllen(len(oob))
+		_, _, errno = unix.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&header)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	})
+	switch {
+	case err != nil || errno == 0:
+		return err == nil, err
+	case errno == unix.EAGAIN || errno == unix.EINTR:
+		return false, nil
+	}
+	return false, os.NewSyscallError("sendmsg", errno)
+}
+
+// setAddress writes an address as the kernel has it, and returns its size.
+func setAddress(name *unix.RawSockaddrInet6, a netip.AddrPort) uint32 {
+	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&name.Port))[:], a.Port())
+	if a.Addr().Is4() {
+		name.Family = unix.AF_INET
+		(*unix.RawSockaddrInet4)(unsafe.Pointer(name)).Addr = a.Addr().As4()
+		return unix.SizeofSockaddrInet4
+	}
+	name.Family, name.Addr = unix.AF_INET6, a.Addr().As16()
+	return unix.SizeofSockaddrInet6
 }
 
 // read is the goroutine of one socket.

@@ -21,6 +21,8 @@ func unreachable(error) bool { return false }
 
 func source(netip.Addr) []byte { return nil }
 
+func sendNow(syscall.RawConn, []byte, []byte, netip.AddrPort) (bool, error) { return false, nil }
+
 // read is the goroutine of one socket.
 func (u *udpSocket) read(pc *net.UDPConn) {
 	buf := make([]byte, 65536)

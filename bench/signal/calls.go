@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -10,8 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/confbridge/confbridge/bench/wire"
 )
 
 // patience is how long an answer is waited for; repeatAfter is timer A's first (RFC 3261 §17.1.1.2), once: what is not answered in that
@@ -36,15 +36,17 @@ type call struct {
 	repeated bool
 }
 
-// caller places calls, in turn from each of its UDP sockets.
+// caller places calls, in turn from each of its UDP sockets. One goroutine does all of it, a millisecond at a time, so that the load leaves the
+// processors to the bridge; when a response came is what the kernel says.
 type caller struct {
 	o     options
 	conns []*net.UDPConn
+	ears  []wire.Socket // of conns
+	inbox *wire.Inbox
 	sink  int // port that the sound goes to, where nobody listens to it
 	id    string
 	again int
 
-	mu    sync.Mutex
 	calls []*call
 	byes  []*call // in the order of their time
 	// unsure are those whose BYE was sent and has not been answered.
@@ -54,13 +56,18 @@ type caller struct {
 // placeCalls offers calls at a steady rate: it waits for nothing (an open loop), so that a bridge that is slow gets no less of them.
 func placeCalls(ctx context.Context, o options) (Result, error) {
 	var conns []*net.UDPConn
+	var ears []wire.Socket
 	for i := range max(o.sources, 1) {
 		conn, err := dial(i, o.to)
 		if err != nil {
 			return Result{}, err
 		}
 		defer func() { _ = conn.Close() }() // nothing of it is wanted any more
-		conns = append(conns, conn)
+		ear, err := wire.Of(conn)
+		if err != nil {
+			return Result{}, fmt.Errorf("calls: %w", err)
+		}
+		conns, ears = append(conns, conn), append(ears, ear)
 	}
 	sink, err := net.ListenUDP("udp", &net.UDPAddr{IP: o.to.Addr().AsSlice()})
 	if err != nil {
@@ -68,20 +75,13 @@ func placeCalls(ctx context.Context, o options) (Result, error) {
 	}
 	defer func() { _ = sink.Close() }()
 	c := &caller{
-		o: o, conns: conns, sink: sink.LocalAddr().(*net.UDPAddr).Port, id: strconv.FormatInt(time.Now().UnixNano(), 36),
-	}
-	var readers sync.WaitGroup
-	for _, conn := range conns {
-		readers.Go(func() { c.read(conn) })
+		o: o, conns: conns, ears: ears, inbox: wire.NewInbox(), sink: sink.LocalAddr().(*net.UDPAddr).Port,
+		id: strconv.FormatInt(time.Now().UnixNano(), 36),
 	}
 	start := time.Now()
 	c.offer(ctx)
 	offered := time.Since(start)
 	c.linger(ctx)
-	for _, conn := range conns {
-		_ = conn.SetReadDeadline(time.Now())
-	}
-	readers.Wait()
 	r := c.result()
 	r.Seconds = offered.Seconds()
 	r.Rate = float64(r.Offered) / offered.Seconds()
@@ -115,6 +115,7 @@ func (c *caller) offer(ctx context.Context) {
 		for ; sent < due; sent++ {
 			c.invite(sent)
 		}
+		c.collect()
 		c.hangUp(now)
 		if now.Sub(start) >= c.o.last || c.o.calls > 0 && sent == c.o.calls {
 			return
@@ -130,9 +131,10 @@ func (c *caller) offer(ctx context.Context) {
 // linger waits for what is still to come.
 func (c *caller) linger(ctx context.Context) {
 	until := time.Now().Add(patience + max(c.o.hold, 0))
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for time.Now().Before(until) && !c.settled() && ctx.Err() == nil {
+	for n := 0; time.Now().Before(until) && (n%100 > 0 || !c.settled()) && ctx.Err() == nil; n++ {
+		c.collect()
 		c.hangUp(time.Now())
 		<-tick.C
 	}
@@ -140,20 +142,16 @@ func (c *caller) linger(ctx context.Context) {
 
 // settled says that nothing is to come any more.
 func (c *caller) settled() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	return !slices.ContainsFunc(c.calls, func(k *call) bool { return k.status == 0 || k.status == 200 && c.o.hold >= 0 && !k.done })
 }
 
 func (c *caller) invite(n int) {
 	k := &call{number: n, sent: time.Now()}
-	c.mu.Lock()
 	c.calls = append(c.calls, k)
-	c.mu.Unlock()
 	c.send(k, c.invitation(k))
 }
 
-// unheard are the BYEs that were not answered in time, to be repeated (RFC 3261 §17.1.2.2): after 0.5, 1.5 and 3.5 s. The lock is held.
+// unheard are the BYEs that were not answered in time, to be repeated (RFC 3261 §17.1.2.2): after 0.5, 1.5 and 3.5 s.
 func (c *caller) unheard(now time.Time) (again []*call) {
 	kept := c.unsure[:0]
 	for _, k := range c.unsure {
@@ -209,7 +207,6 @@ func (c *caller) send(k *call, text string) {
 
 // hangUp sends the BYEs that are due, and repeats INVITEs that have had no answer, once.
 func (c *caller) hangUp(now time.Time) {
-	c.mu.Lock()
 	var due []*call
 	for len(c.byes) > 0 && !now.Before(c.byes[0].endAt) {
 		due = append(due, c.byes[0])
@@ -225,7 +222,6 @@ func (c *caller) hangUp(now time.Time) {
 			c.again++
 		}
 	}
-	c.mu.Unlock()
 	for _, k := range due {
 		c.send(k, c.request(k, "BYE", 2, k.contact, "", ""))
 	}
@@ -234,24 +230,17 @@ func (c *caller) hangUp(now time.Time) {
 	}
 }
 
-// read takes the responses.
-func (c *caller) read(conn *net.UDPConn) {
-	buf := make([]byte, 4096)
-	for {
-		n, err := conn.Read(buf)
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) || isTimeout(err) {
-				return
+// collect takes the responses that have come.
+func (c *caller) collect() {
+	for _, ear := range c.ears {
+		for n := wire.Batch; n == wire.Batch; {
+			n = c.inbox.Receive(ear)
+			for i := range n {
+				data, at := c.inbox.Datagram(i)
+				c.take(string(data), time.Unix(0, at))
 			}
-			continue
 		}
-		c.take(string(buf[:n]), time.Now())
 	}
-}
-
-func isTimeout(err error) bool {
-	var ne net.Error
-	return errors.As(err, &ne) && ne.Timeout()
 }
 
 func (c *caller) take(text string, now time.Time) {
@@ -264,9 +253,7 @@ func (c *caller) take(text string, now time.Time) {
 	if err != nil || status < 200 {
 		return
 	}
-	c.mu.Lock()
 	if n >= len(c.calls) {
-		c.mu.Unlock()
 		return
 	}
 	k := c.calls[n]
@@ -294,7 +281,6 @@ func (c *caller) take(text string, now time.Time) {
 			answer = c.request(k, "ACK", 1, uri, "", "")
 		}
 	}
-	c.mu.Unlock()
 	if answer != "" {
 		c.send(k, answer)
 	}

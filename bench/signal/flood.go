@@ -45,3 +45,8 @@ func flood(ctx context.Context, o options) (Result, error) {
 	<-read
 	return r, nil
 }
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"time"
 	"unsafe"
@@ -38,6 +39,24 @@ func Open(port uint16) (Socket, error) {
 		return Socket{}, errors.Join(fmt.Errorf("RTP socket: %w", err), unix.Close(fd))
 	}
 	return Socket{fd: fd, port: port}, nil
+}
+
+// Of is the socket of a connection, which must outlive it, for receiving: the connection itself must not be read.
+func Of(conn *net.UDPConn) (Socket, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return Socket{}, fmt.Errorf("socket: %w", err)
+	}
+	var s Socket
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		s.fd = int(fd)
+		failed = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return Socket{}, fmt.Errorf("socket: %w", err)
+	}
+	return s, nil
 }
 
 // Port is where the socket listens.

@@ -104,11 +104,8 @@ func (s *state) runDue() {
 	}
 	s.metrics.lateTicks.Add(uint64(skipped))
 	s.letDeadGo()
-	switch n := len(s.members); {
-	case n > 0 && s.room.registry.exact(n):
-		s.timers.clock.rearm(time.Now(), wakeEarly)
-	case n > 0:
-		s.timers.clock.rearm(time.Now(), 0)
+	if len(s.members) > 0 {
+		s.timers.clock.rearm(time.Now())
 	}
 }
 

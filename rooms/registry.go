@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,8 +29,8 @@ type Config struct {
 	EventsKept int
 	// Defaults are the settings of rooms that are made on demand, and what Registry.Defaults says.
 	Defaults Settings
-	// ExactTicks lets large rooms, and small ones where there are few, sleep the last millisecond before a tick by themselves, half a
-	// millisecond nearer to it than the runtime's timers come. They sleep it by the real clock.
+	// ExactTicks lets rooms sleep the last millisecond before a tick by themselves, half a millisecond nearer to it than the runtime's timers
+	// come. They sleep it by the real clock.
 	ExactTicks bool
 	// Log takes what nobody is told otherwise; nil discards it.
 	Log *slog.Logger
@@ -56,8 +55,7 @@ type Registry struct {
 	running       sync.WaitGroup // room goroutines
 	eventsDropped atomic.Uint64
 	metrics       *tickMetrics
-	ticking       atomic.Int32 // rooms with members
-	few           int32        // as many can wake exactly, however small they are
+	phases        *phases // nil without ExactTicks
 
 	mu    sync.Mutex // guards the maps, never held across a call out
 	rooms map[string]*room
@@ -78,10 +76,14 @@ func NewRegistry(cfg Config) *Registry {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Defaults.MaxTalkers = cfg.Defaults.talkersOr(mixer.DefaultTalkers)
-	return &Registry{
-		cfg: cfg, metrics: newTickMetrics(), few: int32(preciseRooms * runtime.GOMAXPROCS(0)),
+	g := &Registry{
+		cfg: cfg, metrics: newTickMetrics(),
 		rooms: map[string]*room{}, logs: map[string]*eventLog{},
 	}
+	if cfg.ExactTicks {
+		g.phases = newPhases(time.Now())
+	}
+	return g
 }
 
 // Defaults are the settings of a room that nobody has said anything about: those of rooms on demand. MaxTalkers is never 0.

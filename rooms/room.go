@@ -70,7 +70,9 @@ func (r *room) run(set Settings, onDemand bool) {
 type clock struct {
 	timer  *time.Timer
 	start  time.Time
-	frames int64 // ticked or skipped since start
+	frames int64  // ticked or skipped since start
+	phase  *phase // nil: it need not wake exactly
+	awake  int    // frames for which it wakes by its timer alone
 }
 
 // maxCatchUp is how many overdue frames a room makes up for; the rest is skipped and counted.
@@ -82,10 +84,13 @@ func newStoppedTimer() *time.Timer {
 	return t
 }
 
-// restart begins counting at now; the first frame is due one frame later.
-func (c *clock) restart(now time.Time) {
-	c.start, c.frames = now, 0
-	c.timer.Reset(frameDuration)
+// restart begins counting at now, or at the last instant of its phase; the first frame is due one frame later.
+func (c *clock) restart(now time.Time, in *phase) {
+	c.start, c.frames, c.phase = now, 0, in
+	if in != nil {
+		c.start = in.before(now)
+	}
+	c.rearm(now)
 }
 
 // due says how many frames are to be ticked at now, and how many are skipped for being too late.
@@ -103,35 +108,28 @@ func (c *clock) due(now time.Time) (ticks, skipped int64) {
 func (c *clock) next() time.Time { return c.start.Add(time.Duration(c.frames+1) * frameDuration) }
 
 // rearm sets the timer for the next frame, and earlier where wait is to do the rest.
-func (c *clock) rearm(now time.Time, early time.Duration) {
-	c.timer.Reset(max(c.next().Sub(now)-early, 0))
+func (c *clock) rearm(now time.Time) {
+	left := c.next().Sub(now)
+	if c.phase != nil && c.awake == 0 {
+		left -= wakeEarly
+	}
+	c.timer.Reset(max(left, 0))
 }
 
 // wait sleeps what an early timer has left until the next frame, and returns what time it is then.
 func (c *clock) wait(now time.Time) time.Time {
 	next := c.next()
-	left := next.Sub(now)
-	if left <= 0 || left > wakeEarly {
-		return now
-	}
-	nap(left)
-	if now = time.Now(); now.Before(next) {
-		return next
+	switch left := next.Sub(now); {
+	case c.phase == nil || left > wakeEarly:
+	case left > 0:
+		c.phase.sleep(next)
+		if now = time.Now(); now.Before(next) {
+			now = next
+		}
+	case left < -tooLate:
+		c.awake = awake
+	default:
+		c.awake = max(c.awake-1, 0)
 	}
 	return now
-}
-
-// The runtime's timers wake a sleeping process by epoll, which counts in milliseconds: 0.6 ms late on average, and never the
-// same. All that is heard in a room waits for that. So a room sets its timer early and sleeps the rest exactly, for one system call
-// more a tick, in which it keeps its processor: half a millisecond of the twenty. Where there are more rooms than the processors
-// can spare that for, only large ones do.
-const (
-	wakeEarly    = time.Millisecond
-	preciseFrom  = 64 // members
-	preciseRooms = 4  // for each processor
-)
-
-// exact says whether a room with so many members is to wake exactly.
-func (g *Registry) exact(members int) bool {
-	return g.cfg.ExactTicks && (members >= preciseFrom || g.ticking.Load() <= g.few)
 }

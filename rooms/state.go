@@ -105,8 +105,7 @@ func (s *state) join(p *Participant, leg Leg) error {
 	}
 	if len(s.members) == 0 {
 		s.started = now
-		s.timers.clock.restart(now)
-		s.room.registry.ticking.Add(1)
+		s.timers.clock.restart(now, s.room.registry.phases.take())
 		s.armLimit()
 	}
 	s.members = append(s.members, m)
@@ -218,7 +217,6 @@ func (s *state) unseat(m *member, why Reason) {
 	}
 	s.dominant = nil
 	s.timers.clock.timer.Stop()
-	s.room.registry.ticking.Add(-1)
 	s.timers.limit.Stop()
 	s.started = time.Time{}
 	if why == ReasonHangup || why == ReasonRemoved || why == ReasonMediaTimeout || why == ReasonFailed {

@@ -1,7 +1,6 @@
 package rooms
 
 import (
-	"runtime"
 	"testing"
 	"time"
 
@@ -114,7 +113,7 @@ func TestClockCatchesUpAtMostThreeFrames(t *testing.T) {
 		{"too late", time.Second, 3, 47},
 	} {
 		c := clock{timer: newStoppedTimer()}
-		c.restart(start)
+		c.restart(start, nil)
 		ticks, skipped := c.due(start.Add(row.late))
 		if ticks != row.ticks || skipped != row.skipped {
 			t.Errorf("%s: %d ticks, %d skipped, want %d, %d", row.name, ticks, skipped, row.ticks, row.skipped)
@@ -123,57 +122,6 @@ func TestClockCatchesUpAtMostThreeFrames(t *testing.T) {
 			t.Errorf("%s: %d frames due a second time", row.name, again)
 		}
 		c.timer.Stop()
-	}
-}
-
-func TestWaitNeverTicksEarly(t *testing.T) {
-	c := clock{timer: newStoppedTimer()}
-	for range 20 {
-		now := time.Now()
-		c.restart(now.Add(-frameDuration + wakeEarly/2)) // the timer came half a millisecond early
-		if got := c.wait(now); got.Before(c.next()) {
-			t.Errorf("woke %v too early", c.next().Sub(got))
-		}
-		if ticks, _ := c.due(c.wait(now)); ticks < 1 {
-			t.Errorf("%d frames due after the wait, want 1 or more", ticks)
-		}
-	}
-	now := time.Now()
-	c.restart(now)
-	if got := c.wait(now); !got.Equal(now) {
-		t.Error("waited for a frame that is not due soon: operations would wait with it")
-	}
-	c.timer.Stop()
-}
-
-func TestWhichRoomsWakeExactly(t *testing.T) {
-	g := NewRegistry(Config{OnDemand: true, ExactTicks: true})
-	defer func() {
-		if err := g.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-	}()
-	g.few = 2
-	first := join(t, g, "1", "a", newFakeLeg(t, pcmu, 0))
-	join(t, g, "1", "b", newFakeLeg(t, pcmu, 0))
-	join(t, g, "2", "a", newFakeLeg(t, pcmu, 0))
-	if !g.exact(1) {
-		t.Error("one of two small rooms does not")
-	}
-	third := join(t, g, "3", "a", newFakeLeg(t, pcmu, 0))
-	if g.exact(preciseFrom-1) || !g.exact(preciseFrom) {
-		t.Error("of three rooms other than the large ones do")
-	}
-	third.Leave(ReasonHangup)
-	first.Leave(ReasonHangup) // somebody else is still in that one
-	for g.ticking.Load() != 2 {
-		runtime.Gosched()
-	}
-	if !g.exact(1) {
-		t.Error("of two rooms that are left one does not")
-	}
-	if NewRegistry(Config{}).exact(preciseFrom) {
-		t.Error("a registry that is not to does")
 	}
 }
 

@@ -1,0 +1,94 @@
+package rooms
+
+import (
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestWaitNeverTicksEarly(t *testing.T) {
+	p := &newPhases(time.Now()).each[1]
+	c := clock{timer: newStoppedTimer()}
+	for range 20 {
+		c.restart(time.Now(), p)
+		time.Sleep(time.Until(c.next()) - wakeEarly/2) // the timer comes half a millisecond early, or late on a busy machine
+		if got := c.wait(time.Now()); got.Before(c.next()) {
+			t.Errorf("woke %v too early", c.next().Sub(got))
+		}
+		if ticks, _ := c.due(time.Now()); ticks < 1 {
+			t.Errorf("%d frames due after the wait, want 1 or more", ticks)
+		}
+	}
+	now := time.Now()
+	c.restart(now, p)
+	if early := c.next().Add(-2 * wakeEarly); !c.wait(early).Equal(early) {
+		t.Error("waited for a frame that is not due soon: operations would wait with it")
+	}
+	c.timer.Stop()
+}
+
+func TestAllRoomsOfAPhaseWakeTogether(t *testing.T) {
+	p := &newPhases(time.Now()).each[0]
+	var clocks [20]clock
+	var wg sync.WaitGroup
+	for i := range clocks {
+		c := &clocks[i]
+		c.timer = newStoppedTimer()
+		c.restart(time.Now(), p)
+		wg.Go(func() {
+			time.Sleep(time.Until(c.next()) - wakeEarly/2)
+			if got := c.wait(time.Now()); got.Before(c.next()) {
+				t.Errorf("woke %v too early", c.next().Sub(got))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestPhasesAreSpreadEvenlyAndGivenInTurn(t *testing.T) {
+	now := time.Now()
+	ps := newPhases(now)
+	n := perProcessor * runtime.GOMAXPROCS(0)
+	for i := range 2 * n {
+		p := ps.take()
+		if want := now.Add(time.Duration(i%n) * frameDuration / time.Duration(n)); !p.origin.Equal(want) {
+			t.Errorf("phase %d begins %v after the first, want %v", i, p.origin.Sub(now), want.Sub(now))
+		}
+		for _, at := range []time.Duration{-time.Hour, -time.Nanosecond, 0, time.Millisecond, time.Hour + time.Nanosecond} {
+			at := p.origin.Add(at)
+			got := p.before(at)
+			if off := got.Sub(p.origin) % frameDuration; off != 0 || got.After(at) || at.Sub(got) >= frameDuration {
+				t.Errorf("the last instant before %v is %v", at.Sub(p.origin), got.Sub(p.origin))
+			}
+		}
+	}
+	if NewRegistry(Config{}).phases.take() != nil {
+		t.Error("a registry without exact ticks has phases")
+	}
+}
+
+// Where ticks come late the processors are busy, and sleeping would take from them what is scarce; timers come in time then.
+func TestALateRoomSleepsNoMoreForASecond(t *testing.T) {
+	c := clock{timer: newStoppedTimer()}
+	start := time.Now()
+	c.restart(start, &phase{origin: start})
+	tick := func(late time.Duration) {
+		now := c.wait(c.next().Add(late))
+		c.due(now)
+	}
+	tick(tooLate)
+	if c.awake != 0 {
+		t.Error("a tick that is late by as much as may be ends the sleep")
+	}
+	tick(tooLate + 1)
+	for i := range awake {
+		if c.awake != awake-i {
+			t.Fatalf("after %d frames %d are to come without sleep, want %d", i, c.awake, awake-i)
+		}
+		tick(0)
+	}
+	if c.awake != 0 {
+		t.Errorf("%d frames without sleep are left", c.awake)
+	}
+}

@@ -25,8 +25,9 @@ var allowed = map[string][]string{
 	"mixer/playout":    {"mixer", "mixer/codec", "mixer/jitter"},
 	"mixer/packetizer": {"mixer", "mixer/codec"},
 
-	"rooms": {"mixer", "mixer/codec", "mixer/denoise", "mixer/dtmf", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
-	"media": {"mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
+	"rooms":        {"mixer", "mixer/codec", "mixer/denoise", "mixer/dtmf", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
+	"rooms/access": {},
+	"media":        {"mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
 	"sipua/message":        {},
 	"sipua/transport":      {"sipua/message", "sipua/transport/sctp"},

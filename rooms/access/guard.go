@@ -1,0 +1,126 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// Config is how a Guard behaves. The zero value works.
+type Config struct {
+	// AtOnce is how many hashes are computed at a time; 0 means 2, and 1 where there are no more than two processors: a computation keeps its
+	// processor for up to 10 ms at a stretch, and one is left for the rooms' ticks. Each needs 19 MiB (DefaultCost).
+	AtOnce int
+	// Queue is how many checks wait for their turn; 0 means 256. Those beyond fail with ErrBusy.
+	Queue int
+}
+
+const (
+	mostAtOnce   = 2
+	defaultQueue = 256
+)
+
+// Guard checks PINs, for all rooms of a bridge. Its methods are safe for concurrent use; they wait, and are not for a room's goroutine.
+// Errors are those named, or the context's.
+type Guard struct {
+	turns   chan struct{} // one for each hash that may be computed
+	waiting atomic.Int64
+	queue   int64
+	lockout *lockout
+}
+
+// NewGuard returns a guard that knows of nobody.
+func NewGuard(cfg Config) *Guard {
+	if cfg.AtOnce <= 0 {
+		cfg.AtOnce = max(min(mostAtOnce, runtime.GOMAXPROCS(0)-1), 1)
+	}
+	if cfg.Queue <= 0 {
+		cfg.Queue = defaultQueue
+	}
+	return &Guard{turns: make(chan struct{}, cfg.AtOnce), queue: int64(cfg.Queue), lockout: newLockout()}
+}
+
+// turn waits for a turn, as one of those in the queue; done gives it back.
+func (g *Guard) turn(ctx context.Context) (done func(), err error) {
+	if g.waiting.Add(1) > g.queue+int64(cap(g.turns)) {
+		g.waiting.Add(-1)
+		return nil, ErrBusy
+	}
+	select {
+	case g.turns <- struct{}{}:
+		return func() { <-g.turns; g.waiting.Add(-1) }, nil
+	case <-ctx.Done():
+		g.waiting.Add(-1)
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Check says what a caller's PIN opens in a ring. It fails with ErrWrongPIN, with a *LockedOutError (ErrLockedOut) where the PIN is not looked
+// at, and with ErrBusy or the context's error, which count for nothing.
+func (g *Guard) Check(ctx context.Context, c Caller, r *Ring, p PIN) (Grant, error) {
+	if !p.Valid() {
+		return Grant{}, fmt.Errorf("no PIN: %w", ErrInvalid)
+	}
+	for {
+		settled, grant, err := g.check(ctx, c, r, p)
+		if settled == nil {
+			return grant, err
+		}
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return Grant{}, context.Cause(ctx)
+		}
+	}
+}
+
+// check is one round of Check. It returns a channel where the caller is to wait for the outcome of others.
+func (g *Guard) check(ctx context.Context, c Caller, r *Ring, p PIN) (<-chan struct{}, Grant, error) {
+	done, err := g.turn(ctx)
+	if err != nil {
+		return nil, Grant{}, err
+	}
+	defer done()
+	t, settled, err := g.lockout.begin(c, time.Now())
+	if t == nil {
+		return settled, Grant{}, err
+	}
+	how := unknown
+	defer func() { g.lockout.end(t, how, time.Now()) }()
+	grant, ok := r.open(r.keys(p), time.Now())
+	if !ok {
+		how = wrong
+		return nil, Grant{}, ErrWrongPIN
+	}
+	how = right
+	return nil, grant, nil
+}
+
+// SetPINs gives a room its PINs, in place of those that it had; the zero PIN is none. It fails with ErrTaken where two PINs of the room would be the same, and
+// with ErrBusy.
+func (g *Guard) SetPINs(ctx context.Context, r *Ring, participant, moderator PIN) error {
+	done, err := g.turn(ctx)
+	if err != nil {
+		return fmt.Errorf("set PINs: %w", err)
+	}
+	defer done()
+	if err := r.set(r.fresh(participant), r.fresh(moderator)); err != nil {
+		return fmt.Errorf("set PINs: %w", err)
+	}
+	return nil
+}
+
+// Invite adds an invitation with a PIN, whatever Hash it has. It fails with ErrInvalid, ErrTaken and ErrBusy.
+func (g *Guard) Invite(ctx context.Context, r *Ring, i Invitation, p PIN) error {
+	done, err := g.turn(ctx)
+	if err != nil {
+		return fmt.Errorf("invite: %w", err)
+	}
+	defer done()
+	if err := r.invite(i, r.fresh(p)); err != nil {
+		return fmt.Errorf("invite: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// cheap is the least that argon2id can cost.
+var cheap = Cost{MemoryKiB: 8, Passes: 1, Lanes: 1}
+
+// newTestRing is a ring without PINs, quick to check.
+func newTestRing(t testing.TB) *Ring {
+	t.Helper()
+	r, err := NewRing(cheap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// lockedRing is a ring with the PINs 1357 for participants and 2468 for moderators.
+func lockedRing(t testing.TB, g *Guard) *Ring {
+	t.Helper()
+	r := newTestRing(t)
+	if err := g.SetPINs(context.Background(), r, mustPIN(t, "1357"), mustPIN(t, "2468")); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// from is a caller with an address of its own.
+func from(n int) Caller {
+	return Caller{Address: netip.AddrFrom4([4]byte{192, 0, byte(n >> 8), byte(n)}), Trunk: "carrier", Room: "1000"}
+}
+
+func TestEachPINOpensItsDoor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGuard(Config{})
+		r := lockedRing(t, g)
+		now := time.Now()
+		invite := func(id, pin string, i Invitation) {
+			t.Helper()
+			i.ID = id
+			if err := g.Invite(t.Context(), r, i, mustPIN(t, pin)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		invite("any", "111111", Invitation{Name: "Ann"})
+		invite("later", "222222", Invitation{From: now.Add(time.Hour)})
+		invite("over", "333333", Invitation{From: now.Add(-time.Hour), Until: now})
+		invite("host", "444444", Invitation{Name: "Hal", Moderator: true, From: now, Until: now.Add(time.Second)})
+		for i, test := range []struct {
+			name, pin string
+			grant     Grant
+			err       error
+		}{
+			{"a participant's", "1357", Grant{}, nil},
+			{"a moderator's", "2468", Grant{Moderator: true}, nil},
+			{"another one", "9999", Grant{}, ErrWrongPIN},
+			{"one that begins like it", "13570", Grant{}, ErrWrongPIN},
+			{"an invitation", "111111", Grant{Invitation: "any", Name: "Ann"}, nil},
+			{"an invitation for the second time", "111111", Grant{}, ErrWrongPIN},
+			{"an invitation for later", "222222", Grant{}, ErrWrongPIN},
+			{"an invitation that is over", "333333", Grant{}, ErrWrongPIN},
+			{"a host's invitation", "444444", Grant{Moderator: true, Invitation: "host", Name: "Hal"}, nil},
+		} {
+			c := from(i)
+			c.Room = fmt.Sprint(i)
+			got, err := g.Check(t.Context(), c, r, mustPIN(t, test.pin))
+			if !errors.Is(err, test.err) || err != nil && test.err == nil || got != test.grant {
+				t.Errorf("%s: got %+v, %v", test.name, got, err)
+			}
+		}
+		time.Sleep(time.Hour)
+		c := from(20)
+		c.Room = "20"
+		if got, err := g.Check(t.Context(), c, r, mustPIN(t, "222222")); err != nil || got.Invitation != "later" {
+			t.Errorf("when its time has come: got %+v, %v", got, err)
+		}
+		r.Remove("later")
+		if _, _, left := r.Kept(); len(left) != 3 {
+			t.Errorf("%d invitations are left, want 3", len(left))
+		}
+		if _, err := g.Check(t.Context(), c, r, PIN{}); !errors.Is(err, ErrInvalid) {
+			t.Errorf("no PIN: %v", err)
+		}
+	})
+}
+
+func TestRingWithoutPINsOpensToNobody(t *testing.T) {
+	g := NewGuard(Config{})
+	if _, err := g.Check(t.Context(), from(1), newTestRing(t), mustPIN(t, "0000")); !errors.Is(err, ErrWrongPIN) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPINsOfARoomDiffer(t *testing.T) {
+	g := NewGuard(Config{})
+	r := lockedRing(t, g)
+	ctx := t.Context()
+	if err := g.Invite(ctx, r, Invitation{ID: "a"}, mustPIN(t, "5555")); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		err  error
+		want error
+	}{
+		{"both the same", g.SetPINs(ctx, r, mustPIN(t, "7777"), mustPIN(t, "7777")), ErrTaken},
+		{"a participant's that is an invitation", g.SetPINs(ctx, r, mustPIN(t, "5555"), PIN{}), ErrTaken},
+		{"a moderator's that is an invitation", g.SetPINs(ctx, r, PIN{}, mustPIN(t, "5555")), ErrTaken},
+		{"an invitation that is a participant's", g.Invite(ctx, r, Invitation{ID: "b"}, mustPIN(t, "1357")), ErrTaken},
+		{"an invitation that is a moderator's", g.Invite(ctx, r, Invitation{ID: "b"}, mustPIN(t, "2468")), ErrTaken},
+		{"an invitation that is another", g.Invite(ctx, r, Invitation{ID: "b"}, mustPIN(t, "5555")), ErrTaken},
+		{"an ID twice", g.Invite(ctx, r, Invitation{ID: "a"}, mustPIN(t, "6666")), ErrInvalid},
+		{"no ID", g.Invite(ctx, r, Invitation{}, mustPIN(t, "6666")), ErrInvalid},
+		{"no PIN", g.Invite(ctx, r, Invitation{ID: "b"}, PIN{}), ErrInvalid},
+		{"a time that ends before it begins", g.Invite(ctx, r, Invitation{ID: "b", From: time.Unix(2, 0), Until: time.Unix(1, 0)}, mustPIN(t, "6666")), ErrInvalid},
+	} {
+		if !errors.Is(test.err, test.want) {
+			t.Errorf("%s: got %v, want %v", test.name, test.err, test.want)
+		}
+	}
+	if err := g.SetPINs(ctx, r, mustPIN(t, "2468"), mustPIN(t, "1357")); err != nil {
+		t.Errorf("exchanging both: %v", err)
+	}
+}
+
+func TestRestoredRingOpensAsBefore(t *testing.T) {
+	g := NewGuard(Config{})
+	r := lockedRing(t, g)
+	if err := g.Invite(t.Context(), r, Invitation{ID: "a", Name: "Ann"}, mustPIN(t, "5555")); err != nil {
+		t.Fatal(err)
+	}
+	through := func(h Hash) Hash {
+		got, err := ParseHash(h.PHC())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	participant, moderator, invitations := r.Kept()
+	for i := range invitations {
+		invitations[i].Hash = through(invitations[i].Hash)
+	}
+	again, err := RestoreRing(through(participant), through(moderator), invitations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(again.recipes()); n != 1 {
+		t.Errorf("a check computes %d hashes, want 1", n)
+	}
+	for pin, want := range map[string]Grant{"1357": {}, "2468": {Moderator: true}, "5555": {Invitation: "a", Name: "Ann"}} {
+		if got, err := g.Check(t.Context(), from(1), again, mustPIN(t, pin)); err != nil || cmp.Diff(want, got) != "" {
+			t.Errorf("%s: got %+v, %v", pin, got, err)
+		}
+	}
+	if _, err := RestoreRing(participant, participant, nil); !errors.Is(err, ErrTaken) {
+		t.Errorf("the same twice: %v", err)
+	}
+}
+
+func TestHashesFromElsewhereAreBounded(t *testing.T) {
+	var list []Invitation
+	for i := range maxRecipes + 1 {
+		h := newTestRing(t).fresh(mustPIN(t, "1234")).hash
+		list = append(list, Invitation{ID: fmt.Sprint(i), Hash: h})
+	}
+	r, err := RestoreRing(list[0].Hash, list[1].Hash, list[2:4])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.recipes()); n != maxRecipes {
+		t.Errorf("%d recipes, want %d", n, maxRecipes)
+	}
+	if _, err := RestoreRing(list[0].Hash, list[1].Hash, list[2:]); !errors.Is(err, ErrInvalid) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := NewRing(Cost{MemoryKiB: 1 << 30, Passes: 1, Lanes: 1}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a terabyte: %v", err)
+	}
+}
+
+func TestAnInvitationOpensOnceForManyAtOnce(t *testing.T) {
+	g := NewGuard(Config{AtOnce: 8})
+	r := newTestRing(t)
+	if err := g.Invite(t.Context(), r, Invitation{ID: "a"}, mustPIN(t, "5555")); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	opened := 0
+	for i := range 8 {
+		wg.Go(func() {
+			c := from(i)
+			c.Room = fmt.Sprint(i)
+			if _, err := g.Check(t.Context(), c, r, mustPIN(t, "5555")); err == nil {
+				mu.Lock()
+				opened++
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if opened != 1 {
+		t.Errorf("it opens %d times", opened)
+	}
+}

@@ -30,6 +30,7 @@ func (mute) Profile() codec.Profile {
 }
 
 func (m mute) Expects() codec.Format              { return m.Profile().Format }
+func (m mute) KeysInSound() bool                  { return false }
 func (mute) Receive(time.Time, rooms.Inlet) error { return nil }
 func (mute) Send(time.Time, []byte, int)          {}
 func (mute) Mixed([]mixer.Source)                 {}

@@ -81,6 +81,9 @@ func (l *Leg) Expects() codec.Format {
 	return l.stream.Payloads[0].received()
 }
 
+// KeysInSound says whether keys are to be looked for in the sound; false before Configure.
+func (l *Leg) KeysInSound() bool { return l.stream.KeysInSound }
+
 // Configure sets or changes what was agreed (ErrInvalid, ErrClosed); on an error nothing has changed. A changed
 // remote address ends the latch on the old one. The slices in s are kept and must not be written to afterwards.
 func (l *Leg) Configure(s Stream) error {

@@ -23,6 +23,8 @@ type Stream struct {
 	Payloads []Payload
 	// Events are the telephone-event payload types (RFC 4733).
 	Events []EventPayload
+	// KeysInSound says that keys are to be looked for in the sound, since they come in no other way.
+	KeysInSound bool
 	// Noise is the payload type of comfort noise (RFC 3389) that may come, 13 where it is the static one; 0: none.
 	Noise uint8
 	// LevelID and MixID are the header extensions that were agreed (RFC 8285), 1 to 14; 0: not agreed. LevelID brings the

@@ -13,16 +13,18 @@ import (
 
 // cannedLeg brings the same payload for ever, without encoding it anew: the benchmark measures the room alone.
 type cannedLeg struct {
-	format  codec.Format
-	payload []byte
-	started bool
-	seq     uint16
-	stamp   uint32
+	format      codec.Format
+	payload     []byte
+	keysInSound bool
+	started     bool
+	seq         uint16
+	stamp       uint32
 }
 
 func (l *cannedLeg) Profile() codec.Profile { return codec.Profile{Format: l.format} }
 
 func (l *cannedLeg) Expects() codec.Format       { return l.Profile().Format }
+func (l *cannedLeg) KeysInSound() bool           { return l.keysInSound }
 func (l *cannedLeg) Mixed([]mixer.Source)        {}
 func (l *cannedLeg) Observe(quality.Local)       {}
 func (l *cannedLeg) Send(time.Time, []byte, int) {}

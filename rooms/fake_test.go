@@ -65,6 +65,7 @@ func newFakeLeg(t testing.TB, f codec.Format, toneHz float64) *fakeLeg {
 func (l *fakeLeg) Profile() codec.Profile { return codec.Profile{Format: l.format} }
 
 func (l *fakeLeg) Expects() codec.Format { return l.Profile().Format }
+func (l *fakeLeg) KeysInSound() bool     { return false }
 func (l *fakeLeg) Mixed([]mixer.Source)  {}
 func (l *fakeLeg) Observe(quality.Local) {}
 

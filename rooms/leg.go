@@ -17,6 +17,8 @@ type Leg interface {
 	Profile() codec.Profile
 	// Expects is the format that sound is likely to come in, at the rate at which it is decoded; what comes may be another one.
 	Expects() codec.Format
+	// KeysInSound says whether keys are to be looked for in the sound. It changes only inside Participant.Change.
+	KeysInSound() bool
 	// Receive hands everything that has come in since the last call to in, in order of arrival. An error says that
 	// the leg is dead (ErrMediaTimeout): the room lets the participant go.
 	Receive(now time.Time, in Inlet) error

@@ -33,6 +33,7 @@ type member struct {
 	muted, deaf bool
 	gainDB      float64
 	voice       voice    // what it says
+	keys        keypad   // what it presses
 	down        downlink // what it hears
 }
 
@@ -61,6 +62,7 @@ func (m *member) setProfile(p codec.Profile) error {
 	m.profile, m.calmFrom = p, time.Time{}
 	m.down.change(out, &m.state.mix)
 	m.suppressNoise()
+	m.listenForKeys()
 	return nil
 }
 
@@ -119,11 +121,6 @@ func (m *member) Audio(p jitter.Packet) jitter.Verdict {
 
 // Absent implements Inlet.
 func (m *member) Absent(sequence uint16) { m.voice.stream.Absent(sequence) }
-
-// Key implements Inlet.
-func (m *member) Key(digit byte, held time.Duration) {
-	m.state.raise(Event{Kind: KindKeyPressed, Key: digit, Held: held, Participant: m.state.describe(m)})
-}
 
 // Report implements Inlet.
 func (m *member) Report(p quality.Peer) { m.peer = p }

@@ -25,6 +25,7 @@ type stayingLeg struct {
 func (l *stayingLeg) Profile() codec.Profile { return l.agreed }
 
 func (l *stayingLeg) Expects() codec.Format { return l.Profile().Format }
+func (l *stayingLeg) KeysInSound() bool     { return false }
 
 // A peer may go on with the codec that it sends, whatever the new offer puts first (RFC 3264 §8.3.2).
 func TestAPeerThatStaysWithItsCodecIsHeardAsBefore(t *testing.T) {
@@ -73,6 +74,7 @@ type speaks struct {
 func (l *speaks) Profile() codec.Profile { return l.agreed }
 
 func (l *speaks) Expects() codec.Format                         { return l.Profile().Format }
+func (l *speaks) KeysInSound() bool                             { return false }
 func (l *speaks) Send(now time.Time, payload []byte, units int) {}
 
 func TestWhatIsToldOfAMemberIsOfTheCodecThatItSpeaks(t *testing.T) {

@@ -20,6 +20,8 @@ type scriptLeg struct {
 	source  uint32
 	says    func(sample int) float64 // at profile.SampleRateHz; nil: sends nothing at all
 
+	keysInSound bool
+
 	out     *packetizer.Stream
 	decoder codec.Decoder
 	seq     uint16
@@ -64,6 +66,7 @@ func (l *scriptLeg) use(t testing.TB, p codec.Profile) {
 func (l *scriptLeg) Profile() codec.Profile { return l.profile }
 
 func (l *scriptLeg) Expects() codec.Format      { return l.Profile().Format }
+func (l *scriptLeg) KeysInSound() bool          { return l.keysInSound }
 func (l *scriptLeg) Observe(q quality.Local)    { l.observed = append(l.observed, q) }
 func (l *scriptLeg) Close() error               { return nil }
 func (l *scriptLeg) Mixed(heard []mixer.Source) { l.sources = append(l.sources[:0], heard...) }

@@ -133,7 +133,11 @@ func (s *state) change(p *Participant, op func() error) error {
 		return err
 	}
 	m := s.member(p.id)
-	if m == nil || m.leg.Profile() == m.profile {
+	if m == nil {
+		return nil
+	}
+	m.listenForKeys()
+	if m.leg.Profile() == m.profile {
 		return nil
 	}
 	before := m.profile.Name
@@ -164,6 +168,8 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 	m.caller, m.leg, m.dead = c, leg, nil
 	m.voice.vad, m.voice.agc = mixer.VAD{}, mixer.AGC{}
 	m.down.told = toldNothing
+	m.keys = keypad{detector: m.keys.detector}
+	m.listenForKeys()
 	if err := before.Close(); err != nil {
 		s.room.registry.cfg.Log.Warn("leg did not close", "room", s.room.number, "participant", p.id, "err", err)
 	}

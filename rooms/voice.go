@@ -11,7 +11,7 @@ import (
 
 // voice is the way of a member's sound to the mix.
 //
-//	stream (decode, noise suppression, resample) -> vad, agc -> floor -> offset, gain -> mix
+//	stream (decode, keys taken out, noise suppression, resample) -> vad, agc -> floor -> offset, gain -> mix
 type voice struct {
 	stream      playout.Stream
 	suppressor  *denoise.Suppressor // in stream; nil: none
@@ -79,6 +79,7 @@ func (m *member) hushed() bool { return m.muted || m.caller.Role == RoleListener
 func (m *member) hear(now time.Time) {
 	v := &m.voice
 	v.frame, v.sounding = v.stream.Pull(now)
+	m.findKeys(now)
 	if v.sounding {
 		v.vad.Observe(v.frame, m.state.mix.rateHz)
 	} else {

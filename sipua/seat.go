@@ -29,6 +29,7 @@ type seat struct {
 }
 
 func (s *seat) apply(ctx context.Context, agreed media.Stream) error {
+	agreed.KeysInSound = s.line.KeysInSound(len(agreed.Events) > 0)
 	if s.joined {
 		return s.participant.Change(ctx, func() error { return s.leg.Configure(agreed) })
 	}

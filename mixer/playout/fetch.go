@@ -17,6 +17,7 @@ func (s *Stream) fill(need int) {
 
 // fetch appends the next packet's sound, or what stands for it, to the queue.
 func (s *Stream) fetch() {
+	start := len(s.queue)
 	p, outcome := s.jitter.Next(s.queued())
 	switch {
 	case outcome == jitter.Play && p.Noise:
@@ -27,6 +28,9 @@ func (s *Stream) fetch() {
 		s.conceal(p)
 	default:
 		s.fadeOut(s.grow(p.Samples))
+	}
+	if s.scrubber != nil {
+		s.scrubber.Process(s.queue[start:])
 	}
 }
 

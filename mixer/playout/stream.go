@@ -18,7 +18,7 @@ import (
 // Stream is the way of the sound from packets to frames. One goroutine owns it. After Prepare and Tune, Put and Pull
 // allocate nothing, but for the first packet of more than 20 ms.
 //
-//	packets -> jitter -> decode, recover or conceal -> queue (codec's rate) -> time-scale -> resample -> frame (the rate wanted)
+//	packets -> jitter -> decode, recover or conceal -> scrub -> queue (codec's rate) -> time-scale -> resample -> frame (the rate wanted)
 type Stream struct {
 	format  codec.Format
 	decoder codec.Decoder
@@ -30,6 +30,7 @@ type Stream struct {
 	ended ended
 	pause pause
 
+	scrubber  Scrubber // nil: none
 	filter    filtering
 	resampler mixer.Resampler
 	rateHz    int     // of frame
@@ -67,6 +68,7 @@ func (s *Stream) Prepare(f codec.Format) error {
 	s.queue = make([]int16, 0, s.queueFor(frameMS))
 	s.pause.rateHz, s.pause.noise = f.SampleRateHz, codec.NewComfortNoise(f.SampleRateHz)
 	s.ended, s.pace = ended{}, pace{}
+	s.retuneScrubber()
 	return nil
 }
 

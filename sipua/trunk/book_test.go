@@ -264,6 +264,37 @@ func TestTermsHold(t *testing.T) {
 	(*Call)(nil).End()
 }
 
+func TestWhereKeysAreLookedFor(t *testing.T) {
+	b := newBook(t, Config{Anonymous: Allow, Trunks: []Trunk{
+		{Name: "silent", Networks: prefixes("192.0.2.1/32")},
+		{Name: "auto", Networks: prefixes("192.0.2.2/32"), Terms: Terms{Keys: keysAuto}},
+		{Name: "events", Networks: prefixes("192.0.2.3/32"), Terms: Terms{Keys: KeysRFC4733}},
+		{Name: "sound", Networks: prefixes("192.0.2.4/32"), Terms: Terms{Keys: KeysInBand}},
+	}})
+	for addr, want := range map[string][2]bool{ // without telephone-event, and with it
+		"192.0.2.1": {true, false}, "192.0.2.2": {true, false}, "192.0.2.3": {false, false}, "192.0.2.4": {true, true},
+		"192.0.2.5": {true, false}, // from no trunk
+	} {
+		who, err := b.Identify(request("INVITE", room), from(addr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		call, err := b.Admit(who, request("INVITE", room), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := [2]bool{call.KeysInSound(false), call.KeysInSound(true)}; got != want {
+			t.Errorf("%s: in the sound without and with telephone-event: got %v, want %v", addr, got, want)
+		}
+	}
+	if (*Call)(nil).KeysInSound(false) {
+		t.Error("a call that has not come in")
+	}
+	if err := (Config{Guests: Terms{Keys: "loud"}}).Validate(); !errors.Is(err, ErrConfig) {
+		t.Errorf("got %v, want ErrConfig", err)
+	}
+}
+
 func TestWhoIsShown(t *testing.T) {
 	const pai = `P-Asserted-Identity: <tel:+4930>, "Frau Müller" <sip:mueller@carrier>`
 	for _, row := range []struct {

@@ -30,6 +30,21 @@ func (c *Call) End() {
 	}
 }
 
+// KeysInSound says whether keys are to be looked for in the sound of the call; events, whether telephone-event was agreed on. Of a nil Call it is false.
+func (c *Call) KeysInSound(events bool) bool {
+	if c == nil {
+		return false
+	}
+	switch c.entry.Keys {
+	case KeysRFC4733:
+		return false
+	case KeysInBand:
+		return true
+	default:
+		return !events
+	}
+}
+
 // terms are what holds for a caller.
 func (b *Book) terms(c Caller) *entry {
 	if c.entry == nil {

@@ -117,7 +117,20 @@ type Terms struct {
 	CallsPerSecond float64
 	// Codecs are those that are spoken with it, by name; nil: the server's.
 	Codecs []string
+	// Keys is how the keys that its callers press come in.
+	Keys Keys
 }
+
+// Keys is how keys come in. Those that come as events (RFC 4733) or by INFO are taken in any case; looking for them in the sound costs time.
+type Keys string
+
+// Ways of keys.
+const (
+	KeysAuto    Keys = ""        // "auto" means it too: in the sound of callers that have not agreed to telephone-event
+	KeysRFC4733 Keys = "rfc4733" // never in the sound
+	KeysInBand  Keys = "inband"  // in the sound of all
+	keysAuto    Keys = "auto"
+)
 
 // Credential is one user of a trunk: a password, or what is left of it when user and realm are hashed in.
 type Credential struct {
@@ -210,6 +223,7 @@ func (t Trunk) check(f *faults) {
 func (t Terms) check(f *faults, whose string) {
 	f.add(t.MaxCalls >= 0 && t.CallsPerSecond >= 0 && t.CallsPerSecond <= 1e6, "%s: a limit is negative or too large", whose)
 	f.add(oneOf(t.NumberFrom, RequestURI, requestURI, To, HistoryInfo, Diversion, CalledParty), "%s: number from %q is unknown", whose, t.NumberFrom)
+	f.add(oneOf(t.Keys, KeysAuto, keysAuto, KeysRFC4733, KeysInBand), "%s: keys %q: not auto, rfc4733 or inband", whose, t.Keys)
 	for _, p := range t.Rooms {
 		f.add(p != "" && len(p) <= maxPattern, "%s: room %q is empty or too long", whose, p)
 	}

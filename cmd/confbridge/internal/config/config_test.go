@@ -197,7 +197,10 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:5:12: sip.trunks[1].name: is missing",
 			`c.yaml:5:14: sip.trunks[1].calls: "0" is not a number from 1 to 100000`,
 			"c.yaml:6:7: sip.trunks[1].nope: no such key; there are name, networks, tls_names, users, algorithms, trusted, rooms, " +
-				"number_from, rewrite, calls, calls_per_second, codecs, transport, register, ping",
+				"number_from, rewrite, calls, calls_per_second, codecs, keys, transport, register, ping",
+		}},
+		{"a way of keys that there is not", "sip:\n  trunks: [{name: a, networks: [10.0.0.1], keys: sound}]\n", []string{
+			`c.yaml:2:50: sip.trunks[0].keys: "sound" is not one of auto, rfc4733, inband`,
 		}},
 		{"two trunks of one name", "sip:\n  trunks: [{name: a, networks: [10.0.0.1]}, {name: a, networks: [10.0.0.2]}]\n", []string{
 			`c.yaml:2:45: sip.trunks[1]: there is another trunk of the name "a"`,
@@ -335,6 +338,7 @@ const trunksYAML = `sip:
       calls: 100
       calls_per_second: 2.5
       codecs: [pcma, OPUS, l16]
+      keys: inband
       transport: tcp
       register: {registrar: "sip:carrier.example", address: "sip:bridge@carrier.example", user: bridge, password: "env:SECRET",
         contact: b, expires: 10m, proxy: "sip:proxy.carrier.example;lr"}
@@ -363,7 +367,7 @@ func TestTrunksAreRead(t *testing.T) {
 		Trunks: []Trunk{{
 			Name: "carrier", Networks: []netip.Prefix{prefix("203.0.113.0/24")}, TLSNames: []string{"sip.carrier.example"}, Trusted: true,
 			Rooms: []string{"1000", "2*"}, NumberFrom: "diversion", Rewrite: []string{"+49301234* -> *"}, Calls: 100, CallsPerSecond: 2.5,
-			Codecs: []string{"PCMA", "opus", "L16"}, Transport: "tcp",
+			Codecs: []string{"PCMA", "opus", "L16"}, Keys: "inband", Transport: "tcp",
 			Register: Register{
 				Registrar: "sip:carrier.example", Address: "sip:bridge@carrier.example", User: "bridge", Password: "two", Contact: "b",
 				Expires: 10 * time.Minute, Proxy: "sip:proxy.carrier.example;lr",

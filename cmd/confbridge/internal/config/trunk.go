@@ -33,6 +33,8 @@ type Trunk struct {
 	// CallsPerSecond bounds new calls; 0 means no bound.
 	CallsPerSecond float64
 	Codecs         []string // in order of preference; none means those of Media
+	// Keys is how its callers' keys come in: rfc4733, inband, or auto, which is what empty means.
+	Keys string
 	// Transport is what the bridge's own requests to it go by where their URI names none: udp, tcp, tls, ws, wss or sctp; empty: as DNS has it.
 	Transport string
 	Register  Register
@@ -134,6 +136,11 @@ func trunkFields() []field[Trunk] {
 			},
 		},
 		listField("codecs", func(t *Trunk) *[]string { return &t.Codecs }, addCodec, strings.Clone),
+		{
+			name: "keys",
+			set:  func(t *Trunk, s string) error { t.Keys = s; return oneOf(s, "auto", "rfc4733", "inband") },
+			get:  func(t *Trunk) string { return t.Keys },
+		},
 		{
 			name: "transport",
 			set: func(t *Trunk, s string) error {

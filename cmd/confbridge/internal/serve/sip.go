@@ -64,6 +64,7 @@ func trunkConfig(t config.Trunk) (trunk.Trunk, error) {
 		Terms: trunk.Terms{
 			Trusted: t.Trusted, Rooms: t.Rooms, NumberFrom: trunk.NumberSource(t.NumberFrom),
 			MaxCalls: t.Calls, CallsPerSecond: t.CallsPerSecond, Codecs: t.Codecs,
+			Keys: trunk.Keys(t.Keys),
 		},
 	}
 	out.Algorithms = algorithms(t.Algorithms)

@@ -41,6 +41,7 @@ sip:
       calls: 3
       calls_per_second: 2
       codecs: [PCMA]
+      keys: rfc4733
       transport: tcp
       register: {registrar: "sip:r.example", user: u, password: p, contact: c, expires: 2m, proxy: "sip:p.example"}
       ping: {uri: "sip:r.example", interval: 5s}
@@ -79,6 +80,7 @@ sip:
 		Name: "carrier", Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}, Transport: "tcp",
 		Terms: trunk.Terms{
 			Trusted: true, Rooms: []string{"1*"}, Rewrite: []trunk.Rule{rule}, NumberFrom: trunk.To, MaxCalls: 3, CallsPerSecond: 2, Codecs: []string{"PCMA"},
+			Keys: trunk.KeysRFC4733,
 		},
 	})
 	same("phones", []any{phones.Users[0].User, phones.Users[0].Password, phones.Algorithms}, []any{"alice", "one", []trunk.Algorithm{trunk.SHA256}})

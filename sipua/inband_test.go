@@ -7,13 +7,14 @@ import (
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
 // What was agreed, and agreed anew, says whether a seat's leg has its keys looked for in the sound.
 func TestKeysAreLookedForWherePeersHaveNoEvents(t *testing.T) {
-	b := newBridge(t, nil)
+	b := newBridge(t, func(cfg *Config) { cfg.Trunks.Guests.Keys = trunk.KeysAuto })
 	w := b.phone(t, "UDP")
-	w.call() // of a trunk's line
+	w.call()
 	defer w.hangup()
 	b.ep.mu.Lock()
 	var line *call

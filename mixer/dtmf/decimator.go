@@ -17,7 +17,7 @@ const (
 )
 
 // filters are the filters by factor.
-var filters = [maxFactor + 1][]float32{2: lowPass(2), maxFactor: lowPass(maxFactor)}
+var filters = [maxFactor + 1][]float32{2: lowPass(2), 3: lowPass(3), maxFactor: lowPass(maxFactor)}
 
 func lowPass(factor int) []float32 {
 	taps := make([]float64, tapsEach*factor)
@@ -38,7 +38,8 @@ func lowPass(factor int) []float32 {
 
 // decimator brings sound to 8 kHz, a sample at a time.
 type decimator struct {
-	factor int
+	factor int  // of the rate that the filter works at
+	twice  bool // that is twice the sound's: with a zero behind each sample
 	taps   []float32
 	memory [2 * tapsEach * maxFactor]float32 // the newest samples, twice, so that they always lie in a row
 	at     int
@@ -46,20 +47,44 @@ type decimator struct {
 }
 
 func (d *decimator) tune(fromHz int) {
+	twice := fromHz == 12000
+	if twice {
+		fromHz *= 2
+	}
 	factor := fromHz / rateHz
 	if fromHz != rateHz && (fromHz%rateHz != 0 || factor < 1 || factor > maxFactor || filters[factor] == nil) {
 		panic(fmt.Sprintf("dtmf: no keys are found at %d Hz", fromHz))
 	}
-	*d = decimator{factor: factor, taps: filters[factor]}
+	*d = decimator{factor: factor, twice: twice, taps: filters[factor]}
+}
+
+// samples is how many samples of the sound last as long as n at 8 kHz.
+func (d *decimator) samples(n int) int {
+	if d.twice {
+		return n * d.factor / 2
+	}
+	return n * d.factor
 }
 
 // next takes a sample, and says whether there is one at 8 kHz.
-func (d *decimator) next(s int16) (float32, bool) {
+func (d *decimator) next(s int16) (x float32, ok bool) {
 	if d.factor == 1 {
 		return float32(s), true
 	}
+	if !d.twice {
+		return d.push(float32(s))
+	}
+	x, ok = d.push(2 * float32(s))
+	if y, also := d.push(0); also { // of three there is one at most
+		return y, true
+	}
+	return x, ok
+}
+
+// push takes a sample at the rate of the filter.
+func (d *decimator) push(s float32) (float32, bool) {
 	n := len(d.taps)
-	d.memory[d.at], d.memory[d.at+n] = float32(s), float32(s)
+	d.memory[d.at], d.memory[d.at+n] = s, s
 	if d.at++; d.at == n {
 		d.at = 0
 	}

@@ -54,14 +54,14 @@ type Detector struct {
 	covered bool // the end of what was processed last was taken out
 }
 
-// New returns a detector for sound at 8000, 16000 or 48000 Hz. It panics on other rates.
+// New returns a detector for sound at 8000, 12000, 16000, 24000 or 48000 Hz, the rates of all codecs. It panics on other rates.
 func New(sampleRateHz int) *Detector {
 	d := &Detector{}
 	d.Retune(sampleRateHz)
 	return d
 }
 
-// Retune begins with other sound, or with the same at another rate: 8000, 16000 or 48000 Hz; it panics on others. A key that is down is told.
+// Retune begins with other sound, or with the same at another rate, of those that New takes. A key that is down is told.
 func (d *Detector) Retune(sampleRateHz int) {
 	d.release()
 	*d = Detector{found: d.found}
@@ -210,7 +210,7 @@ const fadeMS = 5
 
 // cover takes out a piece with a tone in it, and fades at its beginning where the last one was another.
 func (d *Detector) cover(pcm []int16, tone bool) {
-	n := min(rateHz/1000*fadeMS*d.input.factor, len(pcm))
+	n := min(d.input.samples(rateHz/1000*fadeMS), len(pcm))
 	switch {
 	case tone && d.covered:
 		clear(pcm)

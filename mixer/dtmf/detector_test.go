@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-var rates = []int{8000, 16000, 48000}
+var rates = []int{8000, 12000, 16000, 24000, 48000}
 
 func seeded(n uint64) *rand.Rand { return rand.New(rand.NewPCG(n, 24)) }
 

@@ -267,13 +267,13 @@ func TestTermsHold(t *testing.T) {
 func TestWhereKeysAreLookedFor(t *testing.T) {
 	b := newBook(t, Config{Anonymous: Allow, Trunks: []Trunk{
 		{Name: "silent", Networks: prefixes("192.0.2.1/32")},
-		{Name: "auto", Networks: prefixes("192.0.2.2/32"), Terms: Terms{Keys: keysAuto}},
+		{Name: "auto", Networks: prefixes("192.0.2.2/32"), Terms: Terms{Keys: KeysAuto}},
 		{Name: "events", Networks: prefixes("192.0.2.3/32"), Terms: Terms{Keys: KeysRFC4733}},
 		{Name: "sound", Networks: prefixes("192.0.2.4/32"), Terms: Terms{Keys: KeysInBand}},
 	}})
 	for addr, want := range map[string][2]bool{ // without telephone-event, and with it
 		"192.0.2.1": {true, false}, "192.0.2.2": {true, false}, "192.0.2.3": {false, false}, "192.0.2.4": {true, true},
-		"192.0.2.5": {true, false}, // from no trunk
+		"192.0.2.5": {false, false}, // from no trunk
 	} {
 		who, err := b.Identify(request("INVITE", room), from(addr))
 		if err != nil {

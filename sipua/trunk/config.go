@@ -126,10 +126,9 @@ type Keys string
 
 // Ways of keys.
 const (
-	KeysAuto    Keys = ""        // "auto" means it too: in the sound of callers that have not agreed to telephone-event
-	KeysRFC4733 Keys = "rfc4733" // never in the sound
+	KeysAuto    Keys = "auto"    // in the sound of callers that have not agreed to telephone-event; what a trunk's empty Keys means
+	KeysRFC4733 Keys = "rfc4733" // never in the sound; what the guests' empty Keys means
 	KeysInBand  Keys = "inband"  // in the sound of all
-	keysAuto    Keys = "auto"
 )
 
 // Credential is one user of a trunk: a password, or what is left of it when user and realm are hashed in.
@@ -148,6 +147,8 @@ func (c Config) withDefaults() Config {
 	c.NonceLife = cmp.Or(c.NonceLife, 5*time.Minute)
 	c.MaxFailures = cmp.Or(c.MaxFailures, 10)
 	c.FailureWindow = cmp.Or(c.FailureWindow, 10*time.Minute)
+	// What looks for keys in the sound costs time for each caller, and may mistake a voice: that is for trunks that need it.
+	c.Guests.Keys = cmp.Or(c.Guests.Keys, KeysRFC4733)
 	if c.Algorithms == nil {
 		c.Algorithms = []Algorithm{SHA256, MD5}
 	}
@@ -223,7 +224,7 @@ func (t Trunk) check(f *faults) {
 func (t Terms) check(f *faults, whose string) {
 	f.add(t.MaxCalls >= 0 && t.CallsPerSecond >= 0 && t.CallsPerSecond <= 1e6, "%s: a limit is negative or too large", whose)
 	f.add(oneOf(t.NumberFrom, RequestURI, requestURI, To, HistoryInfo, Diversion, CalledParty), "%s: number from %q is unknown", whose, t.NumberFrom)
-	f.add(oneOf(t.Keys, KeysAuto, keysAuto, KeysRFC4733, KeysInBand), "%s: keys %q: not auto, rfc4733 or inband", whose, t.Keys)
+	f.add(oneOf(t.Keys, "", KeysAuto, KeysRFC4733, KeysInBand), "%s: keys %q: not auto, rfc4733 or inband", whose, t.Keys)
 	for _, p := range t.Rooms {
 		f.add(p != "" && len(p) <= maxPattern, "%s: room %q is empty or too long", whose, p)
 	}

@@ -33,6 +33,12 @@ var (
 		rooms.KindUpdated:         confbridgev1.EventKind_EVENT_KIND_UPDATED,
 		rooms.KindEnded:           confbridgev1.EventKind_EVENT_KIND_ENDED,
 		rooms.KindDominantSpeaker: confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER,
+
+		rooms.KindRecordingStarted: confbridgev1.EventKind_EVENT_KIND_RECORDING_STARTED,
+		rooms.KindRecordingPaused:  confbridgev1.EventKind_EVENT_KIND_RECORDING_PAUSED,
+		rooms.KindRecordingResumed: confbridgev1.EventKind_EVENT_KIND_RECORDING_RESUMED,
+		rooms.KindRecordingStopped: confbridgev1.EventKind_EVENT_KIND_RECORDING_STOPPED,
+		rooms.KindRecordingFailed:  confbridgev1.EventKind_EVENT_KIND_RECORDING_FAILED,
 	}
 	reasons = map[rooms.Reason]confbridgev1.Reason{
 		rooms.ReasonHangup:       confbridgev1.Reason_REASON_HANGUP,
@@ -43,6 +49,10 @@ var (
 		rooms.ReasonMediaTimeout: confbridgev1.Reason_REASON_MEDIA_TIMEOUT,
 		rooms.ReasonFailed:       confbridgev1.Reason_REASON_FAILED,
 		rooms.ReasonDraining:     confbridgev1.Reason_REASON_DRAINING,
+		rooms.ReasonStopped:      confbridgev1.Reason_REASON_STOPPED,
+		rooms.ReasonDiskLow:      confbridgev1.Reason_REASON_DISK_LOW,
+		rooms.ReasonDiskFailed:   confbridgev1.Reason_REASON_DISK_FAILED,
+		rooms.ReasonTooLong:      confbridgev1.Reason_REASON_TOO_LONG,
 	}
 )
 
@@ -71,6 +81,13 @@ func toRoom(i rooms.Info) *confbridgev1.Room {
 		MaxTalkers:       int32(cmp.Or(i.MaxTalkers, rooms.DefaultTalkers)),
 		Agc:              proto.Bool(i.AGC),
 		NoiseSuppression: proto.Bool(i.NoiseSuppression),
+
+		RecordingContent: recordingContents[i.Settings.Recording.Content],
+		RecordingFormat:  recordingFormats[i.Settings.Recording.Format],
+		RecordingTone:    proto.Bool(i.Settings.Recording.Tone),
+		RecordingBeep:    proto.Bool(i.Settings.Recording.Beep),
+		Recording:        recordingNameOr(i.Recorded),
+		RecordingPaused:  i.RecordingPaused,
 	}
 }
 
@@ -111,6 +128,8 @@ func toEvent(e rooms.Event) *confbridgev1.Event {
 		Time:     toTimestamp(e.Time),
 		Kind:     kinds[e.Kind],
 		Reason:   reasons[e.Reason],
+
+		Recording: recordingNameOr(e.Recording),
 	}
 	if e.Participant.ID != "" {
 		out.Participant = toParticipant(e.Participant)

@@ -34,6 +34,15 @@ var sentinels = map[string]error{
 	"ErrClosed":        rooms.ErrClosed,
 	"ErrInvalid":       rooms.ErrInvalid,
 	"ErrMediaTimeout":  rooms.ErrMediaTimeout,
+	"ErrEmpty":         rooms.ErrEmpty,
+	"ErrRecording":     rooms.ErrRecording,
+	"ErrNotRecording":  rooms.ErrNotRecording,
+	"ErrNoRecorder":    rooms.ErrNoRecorder,
+	"ErrNoRecording":   rooms.ErrNoRecording,
+	"ErrRecordingOpen": rooms.ErrRecordingOpen,
+	"ErrDiskLow":       rooms.ErrDiskLow,
+	"ErrDisk":          rooms.ErrDisk,
+	"ErrTooLong":       rooms.ErrTooLong,
 }
 
 func TestEverySentinelIsHere(t *testing.T) {

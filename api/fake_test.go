@@ -46,6 +46,7 @@ type bridge struct {
 	participants confbridgev1.ParticipantServiceClient
 	trunks       confbridgev1.TrunkServiceClient
 	diagnostics  confbridgev1.DiagnosticsServiceClient
+	recordings   confbridgev1.RecordingServiceClient
 	tracer       *fakeTracer
 }
 
@@ -56,7 +57,8 @@ func newBridge(t *testing.T, cfg rooms.Config) *bridge {
 		t.Fatal(err)
 	}
 	b := &bridge{reg: rooms.NewRegistry(cfg), tracer: newFakeTracer()}
-	b.server = New(Config{Trunks: newSomeTrunks(), Tracer: b.tracer}, b.reg)
+	recordings, _ := cfg.Recorder.(Recordings)
+	b.server = New(Config{Trunks: newSomeTrunks(), Tracer: b.tracer, Recordings: recordings}, b.reg)
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(ln) }()
 	b.conn, err = grpc.NewClient("passthrough:///"+ln.Addr().String(),
@@ -68,6 +70,7 @@ func newBridge(t *testing.T, cfg rooms.Config) *bridge {
 	b.participants = confbridgev1.NewParticipantServiceClient(b.conn)
 	b.trunks = confbridgev1.NewTrunkServiceClient(b.conn)
 	b.diagnostics = confbridgev1.NewDiagnosticsServiceClient(b.conn)
+	b.recordings = confbridgev1.NewRecordingServiceClient(b.conn)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), testWait)
 		defer cancel()

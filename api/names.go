@@ -7,11 +7,12 @@ import (
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
 
-// Resource names (AIP-122): rooms/{number}, rooms/{number}/participants/{id} and trunks/{name}.
+// Resource names (AIP-122): rooms/{number}, rooms/{number}/participants/{id}, trunks/{name} and recordings/{id}.
 const (
 	roomsCollection        = "rooms"
 	participantsCollection = "participants"
 	trunksCollection       = "trunks"
+	recordingsCollection   = "recordings"
 	maxNumber              = 64 // bytes of a room's number
 	maxParticipantID       = 64 // bytes
 	maxEchoed              = 80 // bytes of a client's string that an error message repeats
@@ -21,6 +22,37 @@ func roomName(number string) string { return roomsCollection + "/" + number }
 
 func participantName(number, id string) string {
 	return roomName(number) + "/" + participantsCollection + "/" + id
+}
+
+func recordingName(id string) string { return recordingsCollection + "/" + id }
+
+// recordingNameOr is empty where there is no recording.
+func recordingNameOr(id string) string {
+	if id == "" {
+		return ""
+	}
+	return recordingName(id)
+}
+
+// parseRecordingName takes the id out of a recording's name, which came in the field so called.
+func parseRecordingName(field, name string) (id string, err error) {
+	id, ok := strings.CutPrefix(name, recordingsCollection+"/")
+	if !ok || !validRecordingID(id) {
+		return "", violated(field, fmt.Sprintf("%s is not the name of a recording, like recordings/20260304t120000-0123456789", quote(name)))
+	}
+	return id, nil
+}
+
+func validRecordingID(id string) bool {
+	if id == "" || len(id) > maxParticipantID {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if !isAlphanumeric(c) && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // parseRoomName takes the number out of a room's name, which came in the field so called.
@@ -104,6 +136,9 @@ func resourceOf(req any, what about) string {
 	if _, err := parseTrunkName("", name); err == nil {
 		return name
 	}
+	if _, err := parseRecordingName("", name); err == nil {
+		return name
+	}
 	if _, err := parseRoomName("", name); err != nil {
 		return ""
 	}
@@ -146,6 +181,9 @@ func resourceType(name string) string {
 	}
 	if strings.HasPrefix(name, trunksCollection+"/") {
 		return "confbridge.v1.Trunk"
+	}
+	if strings.HasPrefix(name, recordingsCollection+"/") {
+		return "confbridge.v1.Recording"
 	}
 	return "confbridge.v1.Room"
 }

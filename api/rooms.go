@@ -39,6 +39,7 @@ func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRo
 		MaxTalkers:       s.maxTalkers(room),
 		AGC:              s.agc(room),
 		NoiseSuppression: s.noiseSuppression(room),
+		Recording:        s.recordingSettings(room),
 	})
 	if err != nil {
 		return nil, err
@@ -95,6 +96,7 @@ func (s *roomService) UpdateRoom(ctx context.Context, req *confbridgev1.UpdateRo
 	if err := validateRoom(room, paths); err != nil {
 		return nil, err
 	}
+	recording := s.recordingSettings(room)
 	info, err := s.rooms.Update(ctx, number, rooms.SettingsPatch{
 		DisplayName:      pick(paths, "display_name", room.GetDisplayName()),
 		MaxParticipants:  pick(paths, "max_participants", int(room.GetMaxParticipants())),
@@ -103,6 +105,10 @@ func (s *roomService) UpdateRoom(ctx context.Context, req *confbridgev1.UpdateRo
 		MaxTalkers:       pick(paths, "max_talkers", s.maxTalkers(room)),
 		AGC:              pick(paths, "agc", s.agc(room)),
 		NoiseSuppression: pick(paths, "noise_suppression", s.noiseSuppression(room)),
+		RecordingContent: pick(paths, "recording_content", recording.Content),
+		RecordingFormat:  pick(paths, "recording_format", recording.Format),
+		RecordingTone:    pick(paths, "recording_tone", recording.Tone),
+		RecordingBeep:    pick(paths, "recording_beep", recording.Beep),
 	})
 	if err != nil {
 		return nil, err

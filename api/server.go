@@ -41,11 +41,14 @@ type Config struct {
 	Trunks Trunks
 	// Tracer is what the DiagnosticsService shows; nil: no SIP messages are kept.
 	Tracer Tracer
+	// Recordings is what the RecordingService shows; nil: there are none.
+	Recordings Recordings
 	// Log takes what no client is told: internal errors. nil discards it.
 	Log *slog.Logger
 }
 
-// Server is the gRPC server: RoomService, ParticipantService, TrunkService, DiagnosticsService, reflection (v1 and v1alpha) and grpc.health.v1. Its
+// Server is the gRPC server: RoomService, ParticipantService, TrunkService, DiagnosticsService,
+// RecordingService, reflection (v1 and v1alpha) and grpc.health.v1. Its
 // methods are safe for concurrent use.
 type Server struct {
 	grpc     *grpc.Server
@@ -78,6 +81,7 @@ func New(cfg Config, reg *rooms.Registry) *Server {
 	confbridgev1.RegisterParticipantServiceServer(s.grpc, &participantService{rooms: reg})
 	confbridgev1.RegisterTrunkServiceServer(s.grpc, &trunkService{trunks: cfg.Trunks})
 	confbridgev1.RegisterDiagnosticsServiceServer(s.grpc, &diagnosticsService{tracer: cfg.Tracer})
+	confbridgev1.RegisterRecordingServiceServer(s.grpc, &recordingService{recordings: cfg.Recordings})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.SetReady(false)
@@ -93,6 +97,7 @@ func (s *Server) SetReady(ready bool) {
 	for _, service := range []string{
 		"", confbridgev1.RoomService_ServiceDesc.ServiceName, confbridgev1.ParticipantService_ServiceDesc.ServiceName,
 		confbridgev1.TrunkService_ServiceDesc.ServiceName, confbridgev1.DiagnosticsService_ServiceDesc.ServiceName,
+		confbridgev1.RecordingService_ServiceDesc.ServiceName,
 	} {
 		s.health.SetServingStatus(service, status)
 	}

@@ -42,6 +42,8 @@ func roomFault(room *confbridgev1.Room, path string) string {
 		if n := room.GetMaxTalkers(); n < rooms.AllTalkers || n > rooms.MaxTalkers {
 			return fmt.Sprintf("%d is neither within 0 to %d nor %d for all", n, rooms.MaxTalkers, rooms.AllTalkers)
 		}
+	case "recording_content", "recording_format":
+		return recordingFault(room, path)
 	case "max_duration":
 		d := room.GetMaxDuration()
 		if d == nil {

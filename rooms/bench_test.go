@@ -78,3 +78,64 @@ func (discard) Report(quality.Peer)                {}
 func (discard) Audio(jitter.Packet) jitter.Verdict { return jitter.Stored }
 func (discard) Absent(uint16)                      {}
 func (discard) Key(byte, time.Duration)            {}
+
+// BenchmarkTickRecorded is a tick of a room of 20 of whom 3 talk, with and without a recording, which copies what it is given as the
+// recorder's queue does.
+func BenchmarkTickRecorded(b *testing.B) {
+	for _, f := range []codec.Format{pcmu, opus} {
+		for _, what := range []struct {
+			name    string
+			content RecordingContent
+		}{{"not", RecordUnspecified}, {"mix", RecordMix}, {"tracks", RecordTracks}, {"both", RecordBoth}} {
+			b.Run(fmt.Sprintf("%s/%s", f.Name, what.name), func(b *testing.B) {
+				const n = 20
+				s := newTestState(b)
+				for i := range n {
+					fake := newFakeLeg(b, f, 0)
+					if i < 3 {
+						fake.toneHz = toneHz(i)
+					}
+					for range 10 { // past the encoder's start
+						_ = fake.Receive(time.Now(), discard{})
+					}
+					seat(b, s, &cannedLeg{format: f, payload: append([]byte(nil), fake.payload[:fake.length]...)})
+				}
+				if what.content != RecordUnspecified {
+					if err := s.startRecording(&copyTape{content: what.content}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				now := time.Now()
+				b.ReportAllocs()
+				for b.Loop() {
+					now = now.Add(frameDuration)
+					s.tick(now)
+					s.pending = s.pending[:0]
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/leg")
+			})
+		}
+	}
+}
+
+// copyTape copies what it is given.
+type copyTape struct {
+	content RecordingContent
+	ring    [1 << 17]int16
+	at      int
+}
+
+func (t *copyTape) Recording() Recording { return Recording{ID: "r", Content: t.content} }
+func (t *copyTape) Note(Event)           {}
+func (t *copyTape) Close(Reason) error   { return nil }
+func (t *copyTape) Put(f *TapeFrame) bool {
+	t.keep(f.Mix)
+	for _, v := range f.Voices {
+		t.keep(v.PCM)
+	}
+	return true
+}
+
+func (t *copyTape) keep(pcm []int16) {
+	t.at = (t.at + copy(t.ring[t.at:], pcm)) % len(t.ring)
+}

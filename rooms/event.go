@@ -20,6 +20,11 @@ const (
 	KindUpdated         // settings of the room or of a participant that have no kind of their own
 	KindEnded           // the conference is over: everybody has left or was sent away
 	KindDominantSpeaker // another participant has the floor; Participant is empty where nobody has
+	KindRecordingStarted
+	KindRecordingPaused
+	KindRecordingResumed
+	KindRecordingStopped // Reason says why
+	KindRecordingFailed  // it has ended by itself; Reason says why
 )
 
 // Reason says why a participant left or a conference ended.
@@ -36,6 +41,10 @@ const (
 	ReasonMediaTimeout        // the caller's media stopped
 	ReasonFailed              // the call failed: no ACK, a broken dialog
 	ReasonDraining            // the bridge is shutting down
+	ReasonStopped             // a moderator stopped the recording
+	ReasonDiskLow             // too little space was left for the recording
+	ReasonDiskFailed          // the recording could not be written
+	ReasonTooLong             // the recording's format holds no more
 )
 
 // Event is one thing that happened in a room. Events of one room are numbered from 1 without gaps.
@@ -46,16 +55,19 @@ type Event struct {
 	Kind     Kind
 	// Participant is who it is about, as of after the event; its ID is empty where the event is the room's.
 	Participant ParticipantInfo
-	Reason      Reason        // Left and Ended
+	Reason      Reason        // Left, Ended, RecordingStopped and RecordingFailed
 	Key         byte          // KeyPressed: '0' to '9', '*', '#', 'A' to 'D'
 	Held        time.Duration // KeyPressed: how long
-	Info        Info          // the room, as of after the event: Locked, Unlocked, Updated, Ended
+	Info        Info          // the room, as of after the event: Locked, Unlocked, Updated, Ended, and all about recordings
+	Recording   string        // all about recordings: its ID
 }
 
 // aboutRoom says whether events of this kind carry Event.Info.
 func (k Kind) aboutRoom() bool {
-	return k == KindLocked || k == KindUnlocked || k == KindUpdated || k == KindEnded
+	return k == KindLocked || k == KindUnlocked || k == KindUpdated || k == KindEnded || k.aboutRecording()
 }
+
+func (k Kind) aboutRecording() bool { return k >= KindRecordingStarted && k <= KindRecordingFailed }
 
 // Texts for logs and protocol fields; the API has enums of its own.
 var reasonTexts = [...]string{
@@ -68,6 +80,10 @@ var reasonTexts = [...]string{
 	ReasonMediaTimeout: "media timeout",
 	ReasonFailed:       "call failed",
 	ReasonDraining:     "bridge is shutting down",
+	ReasonStopped:      "recording stopped by moderator",
+	ReasonDiskLow:      "too little space left for the recording",
+	ReasonDiskFailed:   "the recording could not be written",
+	ReasonTooLong:      "the recording's format holds no more",
 }
 
 func (r Reason) String() string {

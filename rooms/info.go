@@ -22,6 +22,9 @@ type Info struct {
 	SampleRateHz int
 	// Sequence is the number of the room's newest event; 0 before the first.
 	Sequence uint64
+	// Recorded is the ID of the recording that is made; empty: none is. RecordingPaused says that it leaves out what is said.
+	Recorded        string
+	RecordingPaused bool
 }
 
 // Role is what a participant may do.

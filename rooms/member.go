@@ -42,6 +42,7 @@ func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error
 	if err := m.setProfile(leg.Profile()); err != nil {
 		return nil, err
 	}
+	m.voice.of = p.id
 	m.voice.stream.Background(&m.voice.vad)
 	m.voice.gain.Jump(0)
 	return m, nil

@@ -103,6 +103,8 @@ func (s *state) runDue() {
 		s.adapt()
 	}
 	s.metrics.lateTicks.Add(uint64(skipped))
+	s.taping.late(skipped)
+	s.watchTape()
 	s.letDeadGo()
 	if len(s.members) > 0 {
 		s.timers.clock.rearm(time.Now())
@@ -146,6 +148,11 @@ func (s *state) tick(now time.Time) {
 			s.mix.bus.Add(v.frame)
 		}
 	}
+	s.beep()
+	if sound := s.chime.next(s.mix.rateHz); sound != nil {
+		s.mix.bus.Add(sound)
+	}
+	s.record()
 	s.mix.dropLeaving()
 	s.mix.cast.finish()
 	for _, m := range s.members {

@@ -29,6 +29,8 @@ type Config struct {
 	EventsKept int
 	// Defaults are the settings of rooms that are made on demand, and what Registry.Defaults says.
 	Defaults Settings
+	// Recorder makes the recordings; nil: nothing can be recorded.
+	Recorder Recorder
 	// ExactTicks lets rooms sleep the last millisecond before a tick by themselves, half a millisecond nearer to it than the runtime's timers
 	// come. They sleep it by the real clock.
 	ExactTicks bool
@@ -76,6 +78,7 @@ func NewRegistry(cfg Config) *Registry {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Defaults.MaxTalkers = cfg.Defaults.talkersOr(mixer.DefaultTalkers)
+	cfg.Defaults.Recording = cfg.Defaults.Recording.or(RecordingSettings{Content: RecordMix, Format: FormatOpus})
 	g := &Registry{
 		cfg: cfg, metrics: newTickMetrics(),
 		rooms: map[string]*room{}, logs: map[string]*eventLog{},
@@ -96,6 +99,7 @@ func (g *Registry) Create(ctx context.Context, number string, set Settings) (Inf
 		return Info{}, fmt.Errorf("create room %q: %w", number, err)
 	}
 	set.MaxTalkers = set.talkersOr(g.cfg.Defaults.MaxTalkers)
+	set.Recording = set.Recording.or(g.cfg.Defaults.Recording)
 	var info Info
 	for {
 		if r := g.room(number); r != nil {

@@ -31,6 +31,8 @@ type Settings struct {
 	AGC bool
 	// NoiseSuppression takes steady noise out of what narrowband telephones send.
 	NoiseSuppression bool
+	// Recording is how the room is recorded, once somebody starts that.
+	Recording RecordingSettings
 }
 
 // What Settings.MaxTalkers can say: AllTalkers is no limit, and 0 is DefaultTalkers.
@@ -49,6 +51,10 @@ type SettingsPatch struct {
 	MaxTalkers       *int
 	AGC              *bool
 	NoiseSuppression *bool
+	RecordingContent *RecordingContent
+	RecordingFormat  *RecordingFormat
+	RecordingTone    *bool
+	RecordingBeep    *bool
 }
 
 func (p SettingsPatch) apply(to Settings) Settings {
@@ -59,6 +65,10 @@ func (p SettingsPatch) apply(to Settings) Settings {
 	set(&to.MaxTalkers, p.MaxTalkers)
 	set(&to.AGC, p.AGC)
 	set(&to.NoiseSuppression, p.NoiseSuppression)
+	set(&to.Recording.Content, p.RecordingContent)
+	set(&to.Recording.Format, p.RecordingFormat)
+	set(&to.Recording.Tone, p.RecordingTone)
+	set(&to.Recording.Beep, p.RecordingBeep)
 	return to
 }
 
@@ -72,6 +82,9 @@ func (set Settings) check() error {
 	if set.MaxTalkers < AllTalkers || set.MaxTalkers > mixer.MaxTalkers {
 		return fmt.Errorf("maximum of %d talkers, want 1 to %d, 0 for %d or %d for all: %w", set.MaxTalkers, mixer.MaxTalkers,
 			mixer.DefaultTalkers, AllTalkers, ErrInvalid)
+	}
+	if err := set.Recording.check(); err != nil {
+		return err
 	}
 	return checkDisplayName(set.DisplayName)
 }

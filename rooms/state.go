@@ -30,6 +30,9 @@ type state struct {
 
 	pending []Event // raised in the tick, published after it
 
+	taping taping
+	chime  chime
+
 	timers timers
 }
 
@@ -122,6 +125,7 @@ func (s *state) join(p *Participant, leg Leg) error {
 func (s *state) reserve() {
 	const keys = 32
 	s.pending = slices.Grow(s.pending, len(s.members)+maxCatchUp+keys)
+	s.reserveTape()
 }
 
 // change runs op and reads the leg's format anew.
@@ -212,6 +216,7 @@ func (s *state) unseat(m *member, why Reason) {
 		m.voice.close()
 	}
 	s.members = slices.DeleteFunc(s.members, func(o *member) bool { return o == m })
+	s.reserveTape()
 	s.metrics.participant(m.profile.Name, -1)
 	if err := m.leg.Close(); err != nil {
 		s.room.registry.cfg.Log.Warn("leg did not close", "room", s.room.number, "participant", m.p.id, "err", err)
@@ -228,6 +233,8 @@ func (s *state) unseat(m *member, why Reason) {
 	if why == ReasonHangup || why == ReasonRemoved || why == ReasonMediaTimeout || why == ReasonFailed {
 		why = ReasonEmpty
 	}
+	s.stopRecording(why)
+	s.chime.stop()
 	s.raise(Event{Kind: KindEnded, Reason: why, Info: s.info()})
 }
 
@@ -252,6 +259,7 @@ func (s *state) member(id string) *member {
 func (s *state) update(p SettingsPatch) error {
 	set := p.apply(s.set)
 	set.MaxTalkers = set.talkersOr(s.room.registry.cfg.Defaults.MaxTalkers)
+	set.Recording = set.Recording.or(s.room.registry.cfg.Defaults.Recording)
 	if err := set.check(); err != nil {
 		return err
 	}
@@ -293,6 +301,9 @@ func (s *state) raise(e Event) {
 func (s *state) publish() {
 	for i := range s.pending {
 		s.room.log.append(s.pending[i])
+		if s.taping.tape != nil {
+			s.taping.tape.Note(s.pending[i])
+		}
 		s.pending[i] = Event{}
 	}
 	s.pending = s.pending[:0]
@@ -302,6 +313,10 @@ func (s *state) info() Info {
 	info := Info{
 		Number: s.room.number, Settings: s.set, OnDemand: s.onDemand, Created: s.created, Started: s.started,
 		Participants: len(s.members), Sequence: s.room.log.sequence() + uint64(len(s.pending)),
+		RecordingPaused: s.taping.paused,
+	}
+	if s.taping.tape != nil {
+		info.Recorded = s.taping.made.ID
 	}
 	if len(s.members) > 0 {
 		info.SampleRateHz = s.mix.rateHz

@@ -13,6 +13,7 @@ import (
 //
 //	stream (decode, keys taken out, noise suppression, resample) -> vad, agc -> floor -> offset, gain -> mix
 type voice struct {
+	of          string // whose it is: the participant's ID
 	stream      playout.Stream
 	suppressor  *denoise.Suppressor // in stream; nil: none
 	frame       []int16             // this tick's 20 ms from stream, at the room's rate; with offset and gain applied once it is mixed

@@ -53,6 +53,11 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 			"ErrFull": {rooms.ErrFull, 486}, "ErrOccupied": {rooms.ErrOccupied, 500},
 			"ErrDraining": {rooms.ErrDraining, 503}, "ErrClosed": {rooms.ErrClosed, 480},
 			"ErrInvalid": {rooms.ErrInvalid, 404}, "ErrMediaTimeout": {rooms.ErrMediaTimeout, 480},
+			"ErrEmpty": {rooms.ErrEmpty, 500}, "ErrRecording": {rooms.ErrRecording, 500},
+			"ErrNotRecording": {rooms.ErrNotRecording, 500}, "ErrNoRecorder": {rooms.ErrNoRecorder, 500},
+			"ErrNoRecording": {rooms.ErrNoRecording, 500}, "ErrRecordingOpen": {rooms.ErrRecordingOpen, 500},
+			"ErrDiskLow": {rooms.ErrDiskLow, 500}, "ErrDisk": {rooms.ErrDisk, 500},
+			"ErrTooLong": {rooms.ErrTooLong, 500},
 		},
 		"../media": {
 			"ErrInvalid": {media.ErrInvalid, 488}, "ErrNoPorts": {media.ErrNoPorts, 503},

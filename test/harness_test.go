@@ -27,6 +27,7 @@ const patience = 20 * time.Second
 // running is one bridge of one test.
 type running struct {
 	*bridge.Bridge
+	cfg          bridge.Config
 	rooms        confbridgev1.RoomServiceClient
 	participants confbridgev1.ParticipantServiceClient
 	trunks       confbridgev1.TrunkServiceClient
@@ -51,11 +52,22 @@ func startBridge(t *testing.T, cfg bridge.Config) *running {
 	cfg.Binary, cfg.Dir = program, t.TempDir()
 	first := firstMediaPort + int(bridges.Add(1)-1)%mediaRanges*mediaPorts
 	cfg.MediaPorts = fmt.Sprintf("%d-%d", first, first+mediaPorts-1)
+	return startAs(t, cfg)
+}
+
+// restart starts a bridge that was ended once more, with the same folder and the same ports of media.
+func (b *running) restart(t *testing.T) *running {
+	t.Helper()
+	return startAs(t, b.cfg)
+}
+
+func startAs(t *testing.T, cfg bridge.Config) *running {
+	t.Helper()
 	started, err := bridge.Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &running{Bridge: started}
+	b := &running{Bridge: started, cfg: cfg}
 	t.Cleanup(func() { b.stop(t) })
 	b.conn, err = grpc.NewClient("passthrough:///"+b.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
 	if err != nil {

@@ -34,6 +34,7 @@ type client struct {
 	participants confbridgev1.ParticipantServiceClient
 	trunks       confbridgev1.TrunkServiceClient
 	diagnostics  confbridgev1.DiagnosticsServiceClient
+	recordings   confbridgev1.RecordingServiceClient
 }
 
 // call connects, runs do within the time allowed, and puts its error in people's words.
@@ -62,6 +63,7 @@ func (f apiFlags) stream(ctx context.Context, do func(ctx context.Context, c cli
 		participants: confbridgev1.NewParticipantServiceClient(conn),
 		trunks:       confbridgev1.NewTrunkServiceClient(conn),
 		diagnostics:  confbridgev1.NewDiagnosticsServiceClient(conn),
+		recordings:   confbridgev1.NewRecordingServiceClient(conn),
 	})
 	return errors.Join(f.explain(err), conn.Close())
 }

@@ -124,6 +124,9 @@ func detail(e *confbridgev1.Event, room int) string {
 	if p == nil && e.GetKind() == confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER {
 		parts = append(parts, "nobody")
 	}
+	if r := e.GetRecording(); r != "" {
+		parts = append(parts, clean(strings.TrimPrefix(r, "recordings/")))
+	}
 	what := strings.Join(parts, "  ")
 	if p == nil {
 		return what

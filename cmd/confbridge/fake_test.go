@@ -48,11 +48,13 @@ type fakeBridge struct {
 	confbridgev1.UnimplementedRoomServiceServer
 	confbridgev1.UnimplementedParticipantServiceServer
 	confbridgev1.UnimplementedTrunkServiceServer
+	confbridgev1.UnimplementedRecordingServiceServer
 
-	rooms        []*confbridgev1.Room
-	participants []*confbridgev1.Participant
-	story        []*confbridgev1.WatchRoomResponse
-	storyEnds    error // nil: the stream stays open behind the story
+	rooms         []*confbridgev1.Room
+	participants  []*confbridgev1.Participant
+	story         []*confbridgev1.WatchRoomResponse
+	downloadFails bool  // in the middle
+	storyEnds     error // nil: the stream stays open behind the story
 
 	mu   sync.Mutex
 	last proto.Message
@@ -185,6 +187,7 @@ func (f *fakeBridge) start(t *testing.T) string {
 		confbridgev1.RegisterRoomServiceServer(s, f)
 		confbridgev1.RegisterParticipantServiceServer(s, f)
 		confbridgev1.RegisterTrunkServiceServer(s, f)
+		confbridgev1.RegisterRecordingServiceServer(s, f)
 	})
 }
 
@@ -287,6 +290,8 @@ func sample() *fakeBridge {
 			Name: "rooms/1000", DisplayName: "Monday", MaxParticipants: 8, MaxDuration: durationpb.New(90 * time.Minute),
 			Locked: true, CreateTime: ago(72 * time.Hour), StartTime: ago(26 * time.Hour), ParticipantCount: 3,
 			SampleRateHz: 48000, LastSequence: 41, MaxTalkers: 4, Agc: proto.Bool(true), NoiseSuppression: proto.Bool(false),
+			RecordingContent: confbridgev1.RecordingContent_RECORDING_CONTENT_BOTH, RecordingFormat: confbridgev1.RecordingFormat_RECORDING_FORMAT_FLAC,
+			RecordingTone: proto.Bool(true), RecordingBeep: proto.Bool(true), Recording: sampleRecordings()[2].GetName(), RecordingPaused: true,
 		},
 		{Name: "rooms/7", OnDemand: true, CreateTime: ago(time.Second), StartTime: ago(time.Second), ParticipantCount: 1},
 		{
@@ -306,6 +311,12 @@ func sample() *fakeBridge {
 	ended.Reason, ended.Room = confbridgev1.Reason_REASON_EMPTY, rooms[0]
 	floor := event(48, confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER, bob)
 	nobody := event(49, confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER, nil)
+	records := event(50, confbridgev1.EventKind_EVENT_KIND_RECORDING_STARTED, nil)
+	fails := event(51, confbridgev1.EventKind_EVENT_KIND_RECORDING_FAILED, nil)
+	fails.Reason = confbridgev1.Reason_REASON_DISK_LOW
+	for _, e := range []*confbridgev1.Event{records, fails} {
+		e.Recording, e.Room = sampleRecordings()[0].GetName(), rooms[0]
+	}
 	told := func(e *confbridgev1.Event) *confbridgev1.WatchRoomResponse {
 		return &confbridgev1.WatchRoomResponse{Content: &confbridgev1.WatchRoomResponse_Event{Event: e}}
 	}
@@ -322,7 +333,7 @@ func sample() *fakeBridge {
 			}},
 			told(event(43, confbridgev1.EventKind_EVENT_KIND_JOINED, bob)),
 			told(event(44, confbridgev1.EventKind_EVENT_KIND_TALKING_STARTED, evil)),
-			told(key), told(left), told(ended), told(floor), told(nobody),
+			told(key), told(left), told(ended), told(floor), told(nobody), told(records), told(fails),
 		},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -20,6 +21,7 @@ type roomsCmd struct {
 	Update roomsUpdateCmd `cmd:"" help:"Change a room's settings."`
 	Lock   roomsLockCmd   `cmd:"" help:"Let nobody in any more."`
 	Unlock roomsUnlockCmd `cmd:"" help:"Let people in again."`
+	Record roomsRecordCmd `cmd:"" help:"Record a room; stop, pause or resume that."`
 	End    roomsEndCmd    `cmd:"" help:"Hang up on everybody in a room."`
 	Delete roomsDeleteCmd `cmd:"" help:"Take a room away."`
 }
@@ -118,12 +120,40 @@ func (c *console) showRoom(r *confbridgev1.Room) error {
 		[2]string{"max talkers", talkers(r.GetMaxTalkers()).String()},
 		[2]string{"agc", yesNo(r.GetAgc())},
 		[2]string{"noise suppression", yesNo(r.GetNoiseSuppression())},
+		[2]string{"recorded as", recordedAs(r)},
+		[2]string{"recording", recordingOf(r)},
 		[2]string{"on demand", yesNo(r.GetOnDemand())},
 		[2]string{"sample rate", rate},
 		[2]string{"created", c.stamp(r.GetCreateTime().AsTime())},
 		[2]string{"started", started},
 		[2]string{"last event", strconv.FormatUint(r.GetLastSequence(), 10)},
 	)
+}
+
+// recordedAs is how a room is recorded.
+func recordedAs(r *confbridgev1.Room) string {
+	if r.GetRecordingFormat() == confbridgev1.RecordingFormat_RECORDING_FORMAT_UNSPECIFIED {
+		return "-" // a bridge of another version
+	}
+	how := words(r.GetRecordingContent().String(), "RECORDING_CONTENT_") + ", " + words(r.GetRecordingFormat().String(), "RECORDING_FORMAT_")
+	if r.GetRecordingTone() {
+		how += ", tone"
+	}
+	if r.GetRecordingBeep() {
+		how += ", beep"
+	}
+	return how
+}
+
+// recordingOf is the recording that is made of a room.
+func recordingOf(r *confbridgev1.Room) string {
+	switch {
+	case r.GetRecording() == "":
+		return "-"
+	case r.GetRecordingPaused():
+		return strings.TrimPrefix(r.GetRecording(), "recordings/") + ", paused"
+	}
+	return strings.TrimPrefix(r.GetRecording(), "recordings/")
 }
 
 // stamp is a point in time for people.
@@ -186,6 +216,7 @@ type roomsCreateCmd struct {
 	apiFlags
 	roomArg
 	soundFlags
+	recordingFlags
 	Name            string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
 	MaxDuration     time.Duration `placeholder:"TIME" help:"How long a conference may last, as 90m (0: any time)."`
@@ -198,7 +229,8 @@ func (cmd *roomsCreateCmd) Run(ctx context.Context, c *console) error {
 			DisplayName: cmd.Name, MaxParticipants: cmd.MaxParticipants,
 			MaxDuration: durationpb.New(cmd.MaxDuration), Locked: cmd.Locked,
 		}
-		cmd.apply(room)
+		cmd.soundFlags.apply(room)
+		cmd.recordingFlags.apply(room)
 		r, err := api.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{RoomId: number(cmd.Room), Room: room})
 		if err != nil {
 			return err
@@ -211,6 +243,7 @@ type roomsUpdateCmd struct {
 	apiFlags
 	roomArg
 	soundFlags
+	recordingFlags
 	Name            *string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants *int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
 	MaxDuration     *time.Duration `placeholder:"TIME" help:"How long a conference may last, as 90m (0: any time)."`
@@ -230,9 +263,10 @@ func (cmd *roomsUpdateCmd) Run(ctx context.Context, c *console) error {
 		room.MaxDuration = durationpb.New(*cmd.MaxDuration)
 		mask.Paths = append(mask.Paths, "max_duration")
 	}
-	mask.Paths = append(mask.Paths, cmd.apply(room)...)
+	mask.Paths = append(mask.Paths, cmd.soundFlags.apply(room)...)
+	mask.Paths = append(mask.Paths, cmd.recordingFlags.apply(room)...)
 	if len(mask.Paths) == 0 {
-		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc or --noise-suppression")}
+		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression or one of --record-...")}
 	}
 	return cmd.update(ctx, c, cmd.Room, room, mask, "updated")
 }

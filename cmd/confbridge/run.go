@@ -30,6 +30,7 @@ type commands struct {
 	Rooms        roomsCmd        `cmd:"" help:"Show and steer rooms."`
 	Participants participantsCmd `cmd:"" help:"Show and steer who is in a room."`
 	Events       eventsCmd       `cmd:"" help:"Follow what happens in a room, one event a line, until Ctrl-C."`
+	Recordings   recordingsCmd   `cmd:"" help:"Show, fetch and delete recordings."`
 	Trunks       trunksCmd       `cmd:"" help:"Show the trunks, their registrations and whether they answer."`
 	Trace        traceCmd        `cmd:"" help:"Show the SIP messages of a call as a ladder, or list the calls they are kept of."`
 	Call         callCmd         `cmd:"" help:"Place a SIP call, to try a bridge."`

@@ -55,6 +55,16 @@ const (
 	// Another participant has the floor: of those who talk the one whom the conference listens to. participant is empty
 	// where nobody has.
 	EventKind_EVENT_KIND_DOMINANT_SPEAKER EventKind = 12
+	// The room is being recorded from now on.
+	EventKind_EVENT_KIND_RECORDING_STARTED EventKind = 40
+	// What is said from now on is left out of the recording.
+	EventKind_EVENT_KIND_RECORDING_PAUSED EventKind = 41
+	// The recording goes on.
+	EventKind_EVENT_KIND_RECORDING_RESUMED EventKind = 42
+	// The recording has ended; reason says why.
+	EventKind_EVENT_KIND_RECORDING_STOPPED EventKind = 43
+	// The recording has ended by itself; reason says why. The conference goes on.
+	EventKind_EVENT_KIND_RECORDING_FAILED EventKind = 44
 )
 
 // Enum value maps for EventKind.
@@ -73,21 +83,31 @@ var (
 		10: "EVENT_KIND_UPDATED",
 		11: "EVENT_KIND_ENDED",
 		12: "EVENT_KIND_DOMINANT_SPEAKER",
+		40: "EVENT_KIND_RECORDING_STARTED",
+		41: "EVENT_KIND_RECORDING_PAUSED",
+		42: "EVENT_KIND_RECORDING_RESUMED",
+		43: "EVENT_KIND_RECORDING_STOPPED",
+		44: "EVENT_KIND_RECORDING_FAILED",
 	}
 	EventKind_value = map[string]int32{
-		"EVENT_KIND_UNSPECIFIED":      0,
-		"EVENT_KIND_JOINED":           1,
-		"EVENT_KIND_LEFT":             2,
-		"EVENT_KIND_MUTED":            3,
-		"EVENT_KIND_UNMUTED":          4,
-		"EVENT_KIND_TALKING_STARTED":  5,
-		"EVENT_KIND_TALKING_STOPPED":  6,
-		"EVENT_KIND_KEY_PRESSED":      7,
-		"EVENT_KIND_LOCKED":           8,
-		"EVENT_KIND_UNLOCKED":         9,
-		"EVENT_KIND_UPDATED":          10,
-		"EVENT_KIND_ENDED":            11,
-		"EVENT_KIND_DOMINANT_SPEAKER": 12,
+		"EVENT_KIND_UNSPECIFIED":       0,
+		"EVENT_KIND_JOINED":            1,
+		"EVENT_KIND_LEFT":              2,
+		"EVENT_KIND_MUTED":             3,
+		"EVENT_KIND_UNMUTED":           4,
+		"EVENT_KIND_TALKING_STARTED":   5,
+		"EVENT_KIND_TALKING_STOPPED":   6,
+		"EVENT_KIND_KEY_PRESSED":       7,
+		"EVENT_KIND_LOCKED":            8,
+		"EVENT_KIND_UNLOCKED":          9,
+		"EVENT_KIND_UPDATED":           10,
+		"EVENT_KIND_ENDED":             11,
+		"EVENT_KIND_DOMINANT_SPEAKER":  12,
+		"EVENT_KIND_RECORDING_STARTED": 40,
+		"EVENT_KIND_RECORDING_PAUSED":  41,
+		"EVENT_KIND_RECORDING_RESUMED": 42,
+		"EVENT_KIND_RECORDING_STOPPED": 43,
+		"EVENT_KIND_RECORDING_FAILED":  44,
 	}
 )
 
@@ -140,20 +160,32 @@ const (
 	Reason_REASON_FAILED Reason = 7
 	// The bridge is shutting down.
 	Reason_REASON_DRAINING Reason = 8
+	// A moderator stopped the recording.
+	Reason_REASON_STOPPED Reason = 40
+	// Too little space was left for the recording.
+	Reason_REASON_DISK_LOW Reason = 41
+	// The recording could not be written.
+	Reason_REASON_DISK_FAILED Reason = 42
+	// The recording's format holds no more.
+	Reason_REASON_TOO_LONG Reason = 43
 )
 
 // Enum value maps for Reason.
 var (
 	Reason_name = map[int32]string{
-		0: "REASON_UNSPECIFIED",
-		1: "REASON_HANGUP",
-		2: "REASON_REMOVED",
-		3: "REASON_ENDED",
-		4: "REASON_EMPTY",
-		5: "REASON_MAX_DURATION",
-		6: "REASON_MEDIA_TIMEOUT",
-		7: "REASON_FAILED",
-		8: "REASON_DRAINING",
+		0:  "REASON_UNSPECIFIED",
+		1:  "REASON_HANGUP",
+		2:  "REASON_REMOVED",
+		3:  "REASON_ENDED",
+		4:  "REASON_EMPTY",
+		5:  "REASON_MAX_DURATION",
+		6:  "REASON_MEDIA_TIMEOUT",
+		7:  "REASON_FAILED",
+		8:  "REASON_DRAINING",
+		40: "REASON_STOPPED",
+		41: "REASON_DISK_LOW",
+		42: "REASON_DISK_FAILED",
+		43: "REASON_TOO_LONG",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":   0,
@@ -165,6 +197,10 @@ var (
 		"REASON_MEDIA_TIMEOUT": 6,
 		"REASON_FAILED":        7,
 		"REASON_DRAINING":      8,
+		"REASON_STOPPED":       40,
+		"REASON_DISK_LOW":      41,
+		"REASON_DISK_FAILED":   42,
+		"REASON_TOO_LONG":      43,
 	}
 )
 
@@ -208,12 +244,14 @@ type Event struct {
 	Kind EventKind `protobuf:"varint,4,opt,name=kind,proto3,enum=confbridge.v1.EventKind" json:"kind,omitempty"`
 	// Who it is about, as of after the event; unset where it is about the room.
 	Participant *Participant `protobuf:"bytes,5,opt,name=participant,proto3" json:"participant,omitempty"`
-	// Why; with EVENT_KIND_LEFT and EVENT_KIND_ENDED.
+	// Why; with EVENT_KIND_LEFT, EVENT_KIND_ENDED, EVENT_KIND_RECORDING_STOPPED and EVENT_KIND_RECORDING_FAILED.
 	Reason Reason `protobuf:"varint,6,opt,name=reason,proto3,enum=confbridge.v1.Reason" json:"reason,omitempty"`
 	// The key; with EVENT_KIND_KEY_PRESSED.
 	KeyPress *KeyPress `protobuf:"bytes,7,opt,name=key_press,json=keyPress,proto3" json:"key_press,omitempty"`
-	// The room, as of after the event; with the kinds LOCKED, UNLOCKED, UPDATED of the room, and ENDED.
-	Room          *Room `protobuf:"bytes,8,opt,name=room,proto3" json:"room,omitempty"`
+	// The room, as of after the event; with the kinds LOCKED, UNLOCKED, UPDATED of the room, ENDED, and all of recordings.
+	Room *Room `protobuf:"bytes,8,opt,name=room,proto3" json:"room,omitempty"`
+	// The recording: "recordings/{id}"; with all kinds of recordings.
+	Recording     string `protobuf:"bytes,40,opt,name=recording,proto3" json:"recording,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -302,6 +340,13 @@ func (x *Event) GetRoom() *Room {
 		return x.Room
 	}
 	return nil
+}
+
+func (x *Event) GetRecording() string {
+	if x != nil {
+		return x.Recording
+	}
+	return ""
 }
 
 // KeyPress is one key pressed on a telephone.
@@ -482,7 +527,7 @@ var File_confbridge_v1_events_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xea\x02\n" +
+	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x03\n" +
 	"\x05Event\x12\x1b\n" +
 	"\troom_name\x18\x01 \x01(\tR\broomName\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12.\n" +
@@ -491,7 +536,8 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\vparticipant\x18\x05 \x01(\v2\x1a.confbridge.v1.ParticipantR\vparticipant\x12-\n" +
 	"\x06reason\x18\x06 \x01(\x0e2\x15.confbridge.v1.ReasonR\x06reason\x124\n" +
 	"\tkey_press\x18\a \x01(\v2\x17.confbridge.v1.KeyPressR\bkeyPress\x12'\n" +
-	"\x04room\x18\b \x01(\v2\x13.confbridge.v1.RoomR\x04room\"K\n" +
+	"\x04room\x18\b \x01(\v2\x13.confbridge.v1.RoomR\x04room\x12\x1c\n" +
+	"\trecording\x18( \x01(\tR\trecording\"K\n" +
 	"\bKeyPress\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
 	"\x04held\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04held\"\x93\x01\n" +
@@ -502,7 +548,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\fMissedEvents\x12#\n" +
 	"\rfrom_sequence\x18\x01 \x01(\x04R\ffromSequence\x12\x1f\n" +
 	"\vto_sequence\x18\x02 \x01(\x04R\n" +
-	"toSequence*\xdc\x02\n" +
+	"toSequence*\x84\x04\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11EVENT_KIND_JOINED\x10\x01\x12\x13\n" +
@@ -517,7 +563,12 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x12EVENT_KIND_UPDATED\x10\n" +
 	"\x12\x14\n" +
 	"\x10EVENT_KIND_ENDED\x10\v\x12\x1f\n" +
-	"\x1bEVENT_KIND_DOMINANT_SPEAKER\x10\f*\xc6\x01\n" +
+	"\x1bEVENT_KIND_DOMINANT_SPEAKER\x10\f\x12 \n" +
+	"\x1cEVENT_KIND_RECORDING_STARTED\x10(\x12\x1f\n" +
+	"\x1bEVENT_KIND_RECORDING_PAUSED\x10)\x12 \n" +
+	"\x1cEVENT_KIND_RECORDING_RESUMED\x10*\x12 \n" +
+	"\x1cEVENT_KIND_RECORDING_STOPPED\x10+\x12\x1f\n" +
+	"\x1bEVENT_KIND_RECORDING_FAILED\x10,*\x9c\x02\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rREASON_HANGUP\x10\x01\x12\x12\n" +
@@ -527,7 +578,11 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x13REASON_MAX_DURATION\x10\x05\x12\x18\n" +
 	"\x14REASON_MEDIA_TIMEOUT\x10\x06\x12\x11\n" +
 	"\rREASON_FAILED\x10\a\x12\x13\n" +
-	"\x0fREASON_DRAINING\x10\bBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x0fREASON_DRAINING\x10\b\x12\x12\n" +
+	"\x0eREASON_STOPPED\x10(\x12\x13\n" +
+	"\x0fREASON_DISK_LOW\x10)\x12\x16\n" +
+	"\x12REASON_DISK_FAILED\x10*\x12\x13\n" +
+	"\x0fREASON_TOO_LONG\x10+BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_events_proto_rawDescOnce sync.Once

@@ -239,8 +239,8 @@ type UpdateRoomRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The room's name and its new settings.
 	Room *Room `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
-	// Which fields to set: display_name, max_participants, max_duration, locked, max_talkers, agc, noise_suppression, or * for
-	// all of these. Any other path is INVALID_ARGUMENT. Unset means those fields of room that are not empty (AIP-134).
+	// Which fields to set: display_name, max_participants, max_duration, locked, max_talkers, agc, noise_suppression,
+	// recording_content, recording_format, recording_tone, recording_beep, or * for all of these. Any other path is INVALID_ARGUMENT. Unset means those fields of room that are not empty (AIP-134).
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -428,6 +428,190 @@ func (*EndRoomResponse) Descriptor() ([]byte, []int) {
 	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{7}
 }
 
+// StartRecordingRequest is the request of RoomService.StartRecording.
+type StartRecordingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartRecordingRequest) Reset() {
+	*x = StartRecordingRequest{}
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartRecordingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartRecordingRequest) ProtoMessage() {}
+
+func (x *StartRecordingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartRecordingRequest.ProtoReflect.Descriptor instead.
+func (*StartRecordingRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *StartRecordingRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// StopRecordingRequest is the request of RoomService.StopRecording.
+type StopRecordingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopRecordingRequest) Reset() {
+	*x = StopRecordingRequest{}
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopRecordingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopRecordingRequest) ProtoMessage() {}
+
+func (x *StopRecordingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopRecordingRequest.ProtoReflect.Descriptor instead.
+func (*StopRecordingRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *StopRecordingRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// PauseRecordingRequest is the request of RoomService.PauseRecording.
+type PauseRecordingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseRecordingRequest) Reset() {
+	*x = PauseRecordingRequest{}
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseRecordingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseRecordingRequest) ProtoMessage() {}
+
+func (x *PauseRecordingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseRecordingRequest.ProtoReflect.Descriptor instead.
+func (*PauseRecordingRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *PauseRecordingRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ResumeRecordingRequest is the request of RoomService.ResumeRecording.
+type ResumeRecordingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeRecordingRequest) Reset() {
+	*x = ResumeRecordingRequest{}
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeRecordingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeRecordingRequest) ProtoMessage() {}
+
+func (x *ResumeRecordingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeRecordingRequest.ProtoReflect.Descriptor instead.
+func (*ResumeRecordingRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ResumeRecordingRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 // WatchRoomRequest is the request of RoomService.WatchRoom.
 type WatchRoomRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -442,7 +626,7 @@ type WatchRoomRequest struct {
 
 func (x *WatchRoomRequest) Reset() {
 	*x = WatchRoomRequest{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[8]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +638,7 @@ func (x *WatchRoomRequest) String() string {
 func (*WatchRoomRequest) ProtoMessage() {}
 
 func (x *WatchRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[8]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +651,7 @@ func (x *WatchRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRoomRequest.ProtoReflect.Descriptor instead.
 func (*WatchRoomRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{8}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WatchRoomRequest) GetName() string {
@@ -501,7 +685,7 @@ type WatchRoomResponse struct {
 
 func (x *WatchRoomResponse) Reset() {
 	*x = WatchRoomResponse{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[9]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -513,7 +697,7 @@ func (x *WatchRoomResponse) String() string {
 func (*WatchRoomResponse) ProtoMessage() {}
 
 func (x *WatchRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[9]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -526,7 +710,7 @@ func (x *WatchRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRoomResponse.ProtoReflect.Descriptor instead.
 func (*WatchRoomResponse) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{9}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WatchRoomResponse) GetContent() isWatchRoomResponse_Content {
@@ -592,7 +776,7 @@ var File_confbridge_v1_room_service_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_room_service_proto_rawDesc = "" +
 	"\n" +
-	" confbridge/v1/room_service.proto\x12\rconfbridge.v1\x1a\x1aconfbridge/v1/events.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"U\n" +
+	" confbridge/v1/room_service.proto\x12\rconfbridge.v1\x1a\x1aconfbridge/v1/events.proto\x1a\x1econfbridge/v1/recordings.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"U\n" +
 	"\x11CreateRoomRequest\x12'\n" +
 	"\x04room\x18\x01 \x01(\v2\x13.confbridge.v1.RoomR\x04room\x12\x17\n" +
 	"\aroom_id\x18\x02 \x01(\tR\x06roomId\"$\n" +
@@ -614,7 +798,15 @@ const file_confbridge_v1_room_service_proto_rawDesc = "" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"$\n" +
 	"\x0eEndRoomRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x11\n" +
-	"\x0fEndRoomResponse\"e\n" +
+	"\x0fEndRoomResponse\"+\n" +
+	"\x15StartRecordingRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"*\n" +
+	"\x14StopRecordingRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"+\n" +
+	"\x15PauseRecordingRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\",\n" +
+	"\x16ResumeRecordingRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"e\n" +
 	"\x10WatchRoomRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12*\n" +
 	"\x0eafter_sequence\x18\x02 \x01(\x04H\x00R\rafterSequence\x88\x01\x01B\x11\n" +
@@ -623,7 +815,7 @@ const file_confbridge_v1_room_service_proto_rawDesc = "" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1b.confbridge.v1.RoomSnapshotH\x00R\bsnapshot\x12,\n" +
 	"\x05event\x18\x02 \x01(\v2\x14.confbridge.v1.EventH\x00R\x05event\x125\n" +
 	"\x06missed\x18\x03 \x01(\v2\x1b.confbridge.v1.MissedEventsH\x00R\x06missedB\t\n" +
-	"\acontent2\x8a\x04\n" +
+	"\acontent2\xd2\x06\n" +
 	"\vRoomService\x12C\n" +
 	"\n" +
 	"CreateRoom\x12 .confbridge.v1.CreateRoomRequest\x1a\x13.confbridge.v1.Room\x12=\n" +
@@ -634,7 +826,11 @@ const file_confbridge_v1_room_service_proto_rawDesc = "" +
 	"\n" +
 	"DeleteRoom\x12 .confbridge.v1.DeleteRoomRequest\x1a\x16.google.protobuf.Empty\x12H\n" +
 	"\aEndRoom\x12\x1d.confbridge.v1.EndRoomRequest\x1a\x1e.confbridge.v1.EndRoomResponse\x12P\n" +
-	"\tWatchRoom\x12\x1f.confbridge.v1.WatchRoomRequest\x1a .confbridge.v1.WatchRoomResponse0\x01BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\tWatchRoom\x12\x1f.confbridge.v1.WatchRoomRequest\x1a .confbridge.v1.WatchRoomResponse0\x01\x12P\n" +
+	"\x0eStartRecording\x12$.confbridge.v1.StartRecordingRequest\x1a\x18.confbridge.v1.Recording\x12N\n" +
+	"\rStopRecording\x12#.confbridge.v1.StopRecordingRequest\x1a\x18.confbridge.v1.Recording\x12P\n" +
+	"\x0ePauseRecording\x12$.confbridge.v1.PauseRecordingRequest\x1a\x18.confbridge.v1.Recording\x12R\n" +
+	"\x0fResumeRecording\x12%.confbridge.v1.ResumeRecordingRequest\x1a\x18.confbridge.v1.RecordingBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_room_service_proto_rawDescOnce sync.Once
@@ -648,49 +844,62 @@ func file_confbridge_v1_room_service_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_room_service_proto_rawDescData
 }
 
-var file_confbridge_v1_room_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_confbridge_v1_room_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_confbridge_v1_room_service_proto_goTypes = []any{
-	(*CreateRoomRequest)(nil),     // 0: confbridge.v1.CreateRoomRequest
-	(*GetRoomRequest)(nil),        // 1: confbridge.v1.GetRoomRequest
-	(*ListRoomsRequest)(nil),      // 2: confbridge.v1.ListRoomsRequest
-	(*ListRoomsResponse)(nil),     // 3: confbridge.v1.ListRoomsResponse
-	(*UpdateRoomRequest)(nil),     // 4: confbridge.v1.UpdateRoomRequest
-	(*DeleteRoomRequest)(nil),     // 5: confbridge.v1.DeleteRoomRequest
-	(*EndRoomRequest)(nil),        // 6: confbridge.v1.EndRoomRequest
-	(*EndRoomResponse)(nil),       // 7: confbridge.v1.EndRoomResponse
-	(*WatchRoomRequest)(nil),      // 8: confbridge.v1.WatchRoomRequest
-	(*WatchRoomResponse)(nil),     // 9: confbridge.v1.WatchRoomResponse
-	(*Room)(nil),                  // 10: confbridge.v1.Room
-	(*fieldmaskpb.FieldMask)(nil), // 11: google.protobuf.FieldMask
-	(*RoomSnapshot)(nil),          // 12: confbridge.v1.RoomSnapshot
-	(*Event)(nil),                 // 13: confbridge.v1.Event
-	(*MissedEvents)(nil),          // 14: confbridge.v1.MissedEvents
-	(*emptypb.Empty)(nil),         // 15: google.protobuf.Empty
+	(*CreateRoomRequest)(nil),      // 0: confbridge.v1.CreateRoomRequest
+	(*GetRoomRequest)(nil),         // 1: confbridge.v1.GetRoomRequest
+	(*ListRoomsRequest)(nil),       // 2: confbridge.v1.ListRoomsRequest
+	(*ListRoomsResponse)(nil),      // 3: confbridge.v1.ListRoomsResponse
+	(*UpdateRoomRequest)(nil),      // 4: confbridge.v1.UpdateRoomRequest
+	(*DeleteRoomRequest)(nil),      // 5: confbridge.v1.DeleteRoomRequest
+	(*EndRoomRequest)(nil),         // 6: confbridge.v1.EndRoomRequest
+	(*EndRoomResponse)(nil),        // 7: confbridge.v1.EndRoomResponse
+	(*StartRecordingRequest)(nil),  // 8: confbridge.v1.StartRecordingRequest
+	(*StopRecordingRequest)(nil),   // 9: confbridge.v1.StopRecordingRequest
+	(*PauseRecordingRequest)(nil),  // 10: confbridge.v1.PauseRecordingRequest
+	(*ResumeRecordingRequest)(nil), // 11: confbridge.v1.ResumeRecordingRequest
+	(*WatchRoomRequest)(nil),       // 12: confbridge.v1.WatchRoomRequest
+	(*WatchRoomResponse)(nil),      // 13: confbridge.v1.WatchRoomResponse
+	(*Room)(nil),                   // 14: confbridge.v1.Room
+	(*fieldmaskpb.FieldMask)(nil),  // 15: google.protobuf.FieldMask
+	(*RoomSnapshot)(nil),           // 16: confbridge.v1.RoomSnapshot
+	(*Event)(nil),                  // 17: confbridge.v1.Event
+	(*MissedEvents)(nil),           // 18: confbridge.v1.MissedEvents
+	(*emptypb.Empty)(nil),          // 19: google.protobuf.Empty
+	(*Recording)(nil),              // 20: confbridge.v1.Recording
 }
 var file_confbridge_v1_room_service_proto_depIdxs = []int32{
-	10, // 0: confbridge.v1.CreateRoomRequest.room:type_name -> confbridge.v1.Room
-	10, // 1: confbridge.v1.ListRoomsResponse.rooms:type_name -> confbridge.v1.Room
-	10, // 2: confbridge.v1.UpdateRoomRequest.room:type_name -> confbridge.v1.Room
-	11, // 3: confbridge.v1.UpdateRoomRequest.update_mask:type_name -> google.protobuf.FieldMask
-	12, // 4: confbridge.v1.WatchRoomResponse.snapshot:type_name -> confbridge.v1.RoomSnapshot
-	13, // 5: confbridge.v1.WatchRoomResponse.event:type_name -> confbridge.v1.Event
-	14, // 6: confbridge.v1.WatchRoomResponse.missed:type_name -> confbridge.v1.MissedEvents
+	14, // 0: confbridge.v1.CreateRoomRequest.room:type_name -> confbridge.v1.Room
+	14, // 1: confbridge.v1.ListRoomsResponse.rooms:type_name -> confbridge.v1.Room
+	14, // 2: confbridge.v1.UpdateRoomRequest.room:type_name -> confbridge.v1.Room
+	15, // 3: confbridge.v1.UpdateRoomRequest.update_mask:type_name -> google.protobuf.FieldMask
+	16, // 4: confbridge.v1.WatchRoomResponse.snapshot:type_name -> confbridge.v1.RoomSnapshot
+	17, // 5: confbridge.v1.WatchRoomResponse.event:type_name -> confbridge.v1.Event
+	18, // 6: confbridge.v1.WatchRoomResponse.missed:type_name -> confbridge.v1.MissedEvents
 	0,  // 7: confbridge.v1.RoomService.CreateRoom:input_type -> confbridge.v1.CreateRoomRequest
 	1,  // 8: confbridge.v1.RoomService.GetRoom:input_type -> confbridge.v1.GetRoomRequest
 	2,  // 9: confbridge.v1.RoomService.ListRooms:input_type -> confbridge.v1.ListRoomsRequest
 	4,  // 10: confbridge.v1.RoomService.UpdateRoom:input_type -> confbridge.v1.UpdateRoomRequest
 	5,  // 11: confbridge.v1.RoomService.DeleteRoom:input_type -> confbridge.v1.DeleteRoomRequest
 	6,  // 12: confbridge.v1.RoomService.EndRoom:input_type -> confbridge.v1.EndRoomRequest
-	8,  // 13: confbridge.v1.RoomService.WatchRoom:input_type -> confbridge.v1.WatchRoomRequest
-	10, // 14: confbridge.v1.RoomService.CreateRoom:output_type -> confbridge.v1.Room
-	10, // 15: confbridge.v1.RoomService.GetRoom:output_type -> confbridge.v1.Room
-	3,  // 16: confbridge.v1.RoomService.ListRooms:output_type -> confbridge.v1.ListRoomsResponse
-	10, // 17: confbridge.v1.RoomService.UpdateRoom:output_type -> confbridge.v1.Room
-	15, // 18: confbridge.v1.RoomService.DeleteRoom:output_type -> google.protobuf.Empty
-	7,  // 19: confbridge.v1.RoomService.EndRoom:output_type -> confbridge.v1.EndRoomResponse
-	9,  // 20: confbridge.v1.RoomService.WatchRoom:output_type -> confbridge.v1.WatchRoomResponse
-	14, // [14:21] is the sub-list for method output_type
-	7,  // [7:14] is the sub-list for method input_type
+	12, // 13: confbridge.v1.RoomService.WatchRoom:input_type -> confbridge.v1.WatchRoomRequest
+	8,  // 14: confbridge.v1.RoomService.StartRecording:input_type -> confbridge.v1.StartRecordingRequest
+	9,  // 15: confbridge.v1.RoomService.StopRecording:input_type -> confbridge.v1.StopRecordingRequest
+	10, // 16: confbridge.v1.RoomService.PauseRecording:input_type -> confbridge.v1.PauseRecordingRequest
+	11, // 17: confbridge.v1.RoomService.ResumeRecording:input_type -> confbridge.v1.ResumeRecordingRequest
+	14, // 18: confbridge.v1.RoomService.CreateRoom:output_type -> confbridge.v1.Room
+	14, // 19: confbridge.v1.RoomService.GetRoom:output_type -> confbridge.v1.Room
+	3,  // 20: confbridge.v1.RoomService.ListRooms:output_type -> confbridge.v1.ListRoomsResponse
+	14, // 21: confbridge.v1.RoomService.UpdateRoom:output_type -> confbridge.v1.Room
+	19, // 22: confbridge.v1.RoomService.DeleteRoom:output_type -> google.protobuf.Empty
+	7,  // 23: confbridge.v1.RoomService.EndRoom:output_type -> confbridge.v1.EndRoomResponse
+	13, // 24: confbridge.v1.RoomService.WatchRoom:output_type -> confbridge.v1.WatchRoomResponse
+	20, // 25: confbridge.v1.RoomService.StartRecording:output_type -> confbridge.v1.Recording
+	20, // 26: confbridge.v1.RoomService.StopRecording:output_type -> confbridge.v1.Recording
+	20, // 27: confbridge.v1.RoomService.PauseRecording:output_type -> confbridge.v1.Recording
+	20, // 28: confbridge.v1.RoomService.ResumeRecording:output_type -> confbridge.v1.Recording
+	18, // [18:29] is the sub-list for method output_type
+	7,  // [7:18] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -702,9 +911,10 @@ func file_confbridge_v1_room_service_proto_init() {
 		return
 	}
 	file_confbridge_v1_events_proto_init()
+	file_confbridge_v1_recordings_proto_init()
 	file_confbridge_v1_rooms_proto_init()
-	file_confbridge_v1_room_service_proto_msgTypes[8].OneofWrappers = []any{}
-	file_confbridge_v1_room_service_proto_msgTypes[9].OneofWrappers = []any{
+	file_confbridge_v1_room_service_proto_msgTypes[12].OneofWrappers = []any{}
+	file_confbridge_v1_room_service_proto_msgTypes[13].OneofWrappers = []any{
 		(*WatchRoomResponse_Snapshot)(nil),
 		(*WatchRoomResponse_Event)(nil),
 		(*WatchRoomResponse_Missed)(nil),
@@ -715,7 +925,7 @@ func file_confbridge_v1_room_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_room_service_proto_rawDesc), len(file_confbridge_v1_room_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,13 +20,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RoomService_CreateRoom_FullMethodName = "/confbridge.v1.RoomService/CreateRoom"
-	RoomService_GetRoom_FullMethodName    = "/confbridge.v1.RoomService/GetRoom"
-	RoomService_ListRooms_FullMethodName  = "/confbridge.v1.RoomService/ListRooms"
-	RoomService_UpdateRoom_FullMethodName = "/confbridge.v1.RoomService/UpdateRoom"
-	RoomService_DeleteRoom_FullMethodName = "/confbridge.v1.RoomService/DeleteRoom"
-	RoomService_EndRoom_FullMethodName    = "/confbridge.v1.RoomService/EndRoom"
-	RoomService_WatchRoom_FullMethodName  = "/confbridge.v1.RoomService/WatchRoom"
+	RoomService_CreateRoom_FullMethodName      = "/confbridge.v1.RoomService/CreateRoom"
+	RoomService_GetRoom_FullMethodName         = "/confbridge.v1.RoomService/GetRoom"
+	RoomService_ListRooms_FullMethodName       = "/confbridge.v1.RoomService/ListRooms"
+	RoomService_UpdateRoom_FullMethodName      = "/confbridge.v1.RoomService/UpdateRoom"
+	RoomService_DeleteRoom_FullMethodName      = "/confbridge.v1.RoomService/DeleteRoom"
+	RoomService_EndRoom_FullMethodName         = "/confbridge.v1.RoomService/EndRoom"
+	RoomService_WatchRoom_FullMethodName       = "/confbridge.v1.RoomService/WatchRoom"
+	RoomService_StartRecording_FullMethodName  = "/confbridge.v1.RoomService/StartRecording"
+	RoomService_StopRecording_FullMethodName   = "/confbridge.v1.RoomService/StopRecording"
+	RoomService_PauseRecording_FullMethodName  = "/confbridge.v1.RoomService/PauseRecording"
+	RoomService_ResumeRecording_FullMethodName = "/confbridge.v1.RoomService/ResumeRecording"
 )
 
 // RoomServiceClient is the client API for RoomService service.
@@ -54,6 +58,17 @@ type RoomServiceClient interface {
 	// A number that could become a room on demand can be watched before it is one; NOT_FOUND where it could not.
 	// UNAVAILABLE when the bridge shuts down; a client may then resume with after_sequence.
 	WatchRoom(ctx context.Context, in *WatchRoomRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchRoomResponse], error)
+	// StartRecording begins to record the room, as its settings say. The recording ends with StopRecording, or when the conference
+	// does. NOT_FOUND; FAILED_PRECONDITION where nobody is in the room, where it is recorded already, or where the bridge cannot
+	// record; RESOURCE_EXHAUSTED where too little space is left; UNAVAILABLE where the disk fails.
+	StartRecording(ctx context.Context, in *StartRecordingRequest, opts ...grpc.CallOption) (*Recording, error)
+	// StopRecording ends the room's recording. Its files are there a little later: state says when. NOT_FOUND; FAILED_PRECONDITION where the
+	// room is not recorded.
+	StopRecording(ctx context.Context, in *StopRecordingRequest, opts ...grpc.CallOption) (*Recording, error)
+	// PauseRecording leaves out what is said from now on. NOT_FOUND; FAILED_PRECONDITION where the room is not recorded.
+	PauseRecording(ctx context.Context, in *PauseRecordingRequest, opts ...grpc.CallOption) (*Recording, error)
+	// ResumeRecording goes on with a recording that pauses. NOT_FOUND; FAILED_PRECONDITION where the room is not recorded.
+	ResumeRecording(ctx context.Context, in *ResumeRecordingRequest, opts ...grpc.CallOption) (*Recording, error)
 }
 
 type roomServiceClient struct {
@@ -143,6 +158,46 @@ func (c *roomServiceClient) WatchRoom(ctx context.Context, in *WatchRoomRequest,
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type RoomService_WatchRoomClient = grpc.ServerStreamingClient[WatchRoomResponse]
 
+func (c *roomServiceClient) StartRecording(ctx context.Context, in *StartRecordingRequest, opts ...grpc.CallOption) (*Recording, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Recording)
+	err := c.cc.Invoke(ctx, RoomService_StartRecording_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *roomServiceClient) StopRecording(ctx context.Context, in *StopRecordingRequest, opts ...grpc.CallOption) (*Recording, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Recording)
+	err := c.cc.Invoke(ctx, RoomService_StopRecording_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *roomServiceClient) PauseRecording(ctx context.Context, in *PauseRecordingRequest, opts ...grpc.CallOption) (*Recording, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Recording)
+	err := c.cc.Invoke(ctx, RoomService_PauseRecording_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *roomServiceClient) ResumeRecording(ctx context.Context, in *ResumeRecordingRequest, opts ...grpc.CallOption) (*Recording, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Recording)
+	err := c.cc.Invoke(ctx, RoomService_ResumeRecording_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RoomServiceServer is the server API for RoomService service.
 // All implementations must embed UnimplementedRoomServiceServer
 // for forward compatibility.
@@ -168,6 +223,17 @@ type RoomServiceServer interface {
 	// A number that could become a room on demand can be watched before it is one; NOT_FOUND where it could not.
 	// UNAVAILABLE when the bridge shuts down; a client may then resume with after_sequence.
 	WatchRoom(*WatchRoomRequest, grpc.ServerStreamingServer[WatchRoomResponse]) error
+	// StartRecording begins to record the room, as its settings say. The recording ends with StopRecording, or when the conference
+	// does. NOT_FOUND; FAILED_PRECONDITION where nobody is in the room, where it is recorded already, or where the bridge cannot
+	// record; RESOURCE_EXHAUSTED where too little space is left; UNAVAILABLE where the disk fails.
+	StartRecording(context.Context, *StartRecordingRequest) (*Recording, error)
+	// StopRecording ends the room's recording. Its files are there a little later: state says when. NOT_FOUND; FAILED_PRECONDITION where the
+	// room is not recorded.
+	StopRecording(context.Context, *StopRecordingRequest) (*Recording, error)
+	// PauseRecording leaves out what is said from now on. NOT_FOUND; FAILED_PRECONDITION where the room is not recorded.
+	PauseRecording(context.Context, *PauseRecordingRequest) (*Recording, error)
+	// ResumeRecording goes on with a recording that pauses. NOT_FOUND; FAILED_PRECONDITION where the room is not recorded.
+	ResumeRecording(context.Context, *ResumeRecordingRequest) (*Recording, error)
 	mustEmbedUnimplementedRoomServiceServer()
 }
 
@@ -198,6 +264,18 @@ func (UnimplementedRoomServiceServer) EndRoom(context.Context, *EndRoomRequest) 
 }
 func (UnimplementedRoomServiceServer) WatchRoom(*WatchRoomRequest, grpc.ServerStreamingServer[WatchRoomResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchRoom not implemented")
+}
+func (UnimplementedRoomServiceServer) StartRecording(context.Context, *StartRecordingRequest) (*Recording, error) {
+	return nil, status.Error(codes.Unimplemented, "method StartRecording not implemented")
+}
+func (UnimplementedRoomServiceServer) StopRecording(context.Context, *StopRecordingRequest) (*Recording, error) {
+	return nil, status.Error(codes.Unimplemented, "method StopRecording not implemented")
+}
+func (UnimplementedRoomServiceServer) PauseRecording(context.Context, *PauseRecordingRequest) (*Recording, error) {
+	return nil, status.Error(codes.Unimplemented, "method PauseRecording not implemented")
+}
+func (UnimplementedRoomServiceServer) ResumeRecording(context.Context, *ResumeRecordingRequest) (*Recording, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResumeRecording not implemented")
 }
 func (UnimplementedRoomServiceServer) mustEmbedUnimplementedRoomServiceServer() {}
 func (UnimplementedRoomServiceServer) testEmbeddedByValue()                     {}
@@ -339,6 +417,78 @@ func _RoomService_WatchRoom_Handler(srv interface{}, stream grpc.ServerStream) e
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type RoomService_WatchRoomServer = grpc.ServerStreamingServer[WatchRoomResponse]
 
+func _RoomService_StartRecording_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StartRecordingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).StartRecording(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_StartRecording_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).StartRecording(ctx, req.(*StartRecordingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoomService_StopRecording_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StopRecordingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).StopRecording(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_StopRecording_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).StopRecording(ctx, req.(*StopRecordingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoomService_PauseRecording_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PauseRecordingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).PauseRecording(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_PauseRecording_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).PauseRecording(ctx, req.(*PauseRecordingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoomService_ResumeRecording_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeRecordingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).ResumeRecording(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_ResumeRecording_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).ResumeRecording(ctx, req.(*ResumeRecordingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RoomService_ServiceDesc is the grpc.ServiceDesc for RoomService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -369,6 +519,22 @@ var RoomService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "EndRoom",
 			Handler:    _RoomService_EndRoom_Handler,
+		},
+		{
+			MethodName: "StartRecording",
+			Handler:    _RoomService_StartRecording_Handler,
+		},
+		{
+			MethodName: "StopRecording",
+			Handler:    _RoomService_StopRecording_Handler,
+		},
+		{
+			MethodName: "PauseRecording",
+			Handler:    _RoomService_PauseRecording_Handler,
+		},
+		{
+			MethodName: "ResumeRecording",
+			Handler:    _RoomService_ResumeRecording_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

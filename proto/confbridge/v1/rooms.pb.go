@@ -23,6 +23,120 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// RecordingContent is what of a room is recorded.
+type RecordingContent int32
+
+const (
+	// Not said.
+	RecordingContent_RECORDING_CONTENT_UNSPECIFIED RecordingContent = 0
+	// What listeners hear, in one file.
+	RecordingContent_RECORDING_CONTENT_MIX RecordingContent = 1
+	// Each participant in a file of its own. All begin with the recording.
+	RecordingContent_RECORDING_CONTENT_TRACKS RecordingContent = 2
+	// Both.
+	RecordingContent_RECORDING_CONTENT_BOTH RecordingContent = 3
+)
+
+// Enum value maps for RecordingContent.
+var (
+	RecordingContent_name = map[int32]string{
+		0: "RECORDING_CONTENT_UNSPECIFIED",
+		1: "RECORDING_CONTENT_MIX",
+		2: "RECORDING_CONTENT_TRACKS",
+		3: "RECORDING_CONTENT_BOTH",
+	}
+	RecordingContent_value = map[string]int32{
+		"RECORDING_CONTENT_UNSPECIFIED": 0,
+		"RECORDING_CONTENT_MIX":         1,
+		"RECORDING_CONTENT_TRACKS":      2,
+		"RECORDING_CONTENT_BOTH":        3,
+	}
+)
+
+func (x RecordingContent) Enum() *RecordingContent {
+	p := new(RecordingContent)
+	*p = x
+	return p
+}
+
+func (x RecordingContent) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RecordingContent) Descriptor() protoreflect.EnumDescriptor {
+	return file_confbridge_v1_rooms_proto_enumTypes[0].Descriptor()
+}
+
+func (RecordingContent) Type() protoreflect.EnumType {
+	return &file_confbridge_v1_rooms_proto_enumTypes[0]
+}
+
+func (x RecordingContent) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RecordingContent.Descriptor instead.
+func (RecordingContent) EnumDescriptor() ([]byte, []int) {
+	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{0}
+}
+
+// RecordingFormat is what files a recording has. All have one channel at 48000 Hz.
+type RecordingFormat int32
+
+const (
+	// Not said.
+	RecordingFormat_RECORDING_FORMAT_UNSPECIFIED RecordingFormat = 0
+	// WAV, 16 bit: 346 MB an hour.
+	RecordingFormat_RECORDING_FORMAT_WAV RecordingFormat = 1
+	// FLAC, 16 bit: without loss, smaller than WAV.
+	RecordingFormat_RECORDING_FORMAT_FLAC RecordingFormat = 2
+	// Opus in Ogg, 48 kbit/s: up to 22 MB an hour.
+	RecordingFormat_RECORDING_FORMAT_OPUS RecordingFormat = 3
+)
+
+// Enum value maps for RecordingFormat.
+var (
+	RecordingFormat_name = map[int32]string{
+		0: "RECORDING_FORMAT_UNSPECIFIED",
+		1: "RECORDING_FORMAT_WAV",
+		2: "RECORDING_FORMAT_FLAC",
+		3: "RECORDING_FORMAT_OPUS",
+	}
+	RecordingFormat_value = map[string]int32{
+		"RECORDING_FORMAT_UNSPECIFIED": 0,
+		"RECORDING_FORMAT_WAV":         1,
+		"RECORDING_FORMAT_FLAC":        2,
+		"RECORDING_FORMAT_OPUS":        3,
+	}
+)
+
+func (x RecordingFormat) Enum() *RecordingFormat {
+	p := new(RecordingFormat)
+	*p = x
+	return p
+}
+
+func (x RecordingFormat) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RecordingFormat) Descriptor() protoreflect.EnumDescriptor {
+	return file_confbridge_v1_rooms_proto_enumTypes[1].Descriptor()
+}
+
+func (RecordingFormat) Type() protoreflect.EnumType {
+	return &file_confbridge_v1_rooms_proto_enumTypes[1]
+}
+
+func (x RecordingFormat) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RecordingFormat.Descriptor instead.
+func (RecordingFormat) EnumDescriptor() ([]byte, []int) {
+	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{1}
+}
+
 // Room is a conference room: who dials its number meets everybody else who did.
 type Room struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -58,8 +172,22 @@ type Room struct {
 	// Steady noise is taken out of what narrowband telephones send. Unset in a request means what the bridge is configured
 	// with; always set in a response.
 	NoiseSuppression *bool `protobuf:"varint,14,opt,name=noise_suppression,json=noiseSuppression,proto3,oneof" json:"noise_suppression,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// What of the room is recorded, once StartRecording is called. UNSPECIFIED in a request means what the bridge is configured
+	// with; never UNSPECIFIED in a response.
+	RecordingContent RecordingContent `protobuf:"varint,40,opt,name=recording_content,json=recordingContent,proto3,enum=confbridge.v1.RecordingContent" json:"recording_content,omitempty"`
+	// In which files; as with recording_content.
+	RecordingFormat RecordingFormat `protobuf:"varint,41,opt,name=recording_format,json=recordingFormat,proto3,enum=confbridge.v1.RecordingFormat" json:"recording_format,omitempty"`
+	// Everybody hears a tone when a recording starts, goes on, pauses and stops. Unset in a request means what the bridge is
+	// configured with; always set in a response.
+	RecordingTone *bool `protobuf:"varint,42,opt,name=recording_tone,json=recordingTone,proto3,oneof" json:"recording_tone,omitempty"`
+	// Everybody hears a beep every 15 s while a recording runs; as with recording_tone.
+	RecordingBeep *bool `protobuf:"varint,43,opt,name=recording_beep,json=recordingBeep,proto3,oneof" json:"recording_beep,omitempty"`
+	// Output only. The recording that is made: "recordings/{id}"; empty where there is none.
+	Recording string `protobuf:"bytes,44,opt,name=recording,proto3" json:"recording,omitempty"`
+	// Output only. The recording leaves out what is said at the moment.
+	RecordingPaused bool `protobuf:"varint,45,opt,name=recording_paused,json=recordingPaused,proto3" json:"recording_paused,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Room) Reset() {
@@ -190,11 +318,53 @@ func (x *Room) GetNoiseSuppression() bool {
 	return false
 }
 
+func (x *Room) GetRecordingContent() RecordingContent {
+	if x != nil {
+		return x.RecordingContent
+	}
+	return RecordingContent_RECORDING_CONTENT_UNSPECIFIED
+}
+
+func (x *Room) GetRecordingFormat() RecordingFormat {
+	if x != nil {
+		return x.RecordingFormat
+	}
+	return RecordingFormat_RECORDING_FORMAT_UNSPECIFIED
+}
+
+func (x *Room) GetRecordingTone() bool {
+	if x != nil && x.RecordingTone != nil {
+		return *x.RecordingTone
+	}
+	return false
+}
+
+func (x *Room) GetRecordingBeep() bool {
+	if x != nil && x.RecordingBeep != nil {
+		return *x.RecordingBeep
+	}
+	return false
+}
+
+func (x *Room) GetRecording() string {
+	if x != nil {
+		return x.Recording
+	}
+	return ""
+}
+
+func (x *Room) GetRecordingPaused() bool {
+	if x != nil {
+		return x.RecordingPaused
+	}
+	return false
+}
+
 var File_confbridge_v1_rooms_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
-	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x04\n" +
+	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\a\n" +
 	"\x04Room\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12)\n" +
@@ -213,9 +383,27 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\vmax_talkers\x18\f \x01(\x05R\n" +
 	"maxTalkers\x12\x15\n" +
 	"\x03agc\x18\r \x01(\bH\x00R\x03agc\x88\x01\x01\x120\n" +
-	"\x11noise_suppression\x18\x0e \x01(\bH\x01R\x10noiseSuppression\x88\x01\x01B\x06\n" +
+	"\x11noise_suppression\x18\x0e \x01(\bH\x01R\x10noiseSuppression\x88\x01\x01\x12L\n" +
+	"\x11recording_content\x18( \x01(\x0e2\x1f.confbridge.v1.RecordingContentR\x10recordingContent\x12I\n" +
+	"\x10recording_format\x18) \x01(\x0e2\x1e.confbridge.v1.RecordingFormatR\x0frecordingFormat\x12*\n" +
+	"\x0erecording_tone\x18* \x01(\bH\x02R\rrecordingTone\x88\x01\x01\x12*\n" +
+	"\x0erecording_beep\x18+ \x01(\bH\x03R\rrecordingBeep\x88\x01\x01\x12\x1c\n" +
+	"\trecording\x18, \x01(\tR\trecording\x12)\n" +
+	"\x10recording_paused\x18- \x01(\bR\x0frecordingPausedB\x06\n" +
 	"\x04_agcB\x14\n" +
-	"\x12_noise_suppressionBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x12_noise_suppressionB\x11\n" +
+	"\x0f_recording_toneB\x11\n" +
+	"\x0f_recording_beep*\x8a\x01\n" +
+	"\x10RecordingContent\x12!\n" +
+	"\x1dRECORDING_CONTENT_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15RECORDING_CONTENT_MIX\x10\x01\x12\x1c\n" +
+	"\x18RECORDING_CONTENT_TRACKS\x10\x02\x12\x1a\n" +
+	"\x16RECORDING_CONTENT_BOTH\x10\x03*\x83\x01\n" +
+	"\x0fRecordingFormat\x12 \n" +
+	"\x1cRECORDING_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14RECORDING_FORMAT_WAV\x10\x01\x12\x19\n" +
+	"\x15RECORDING_FORMAT_FLAC\x10\x02\x12\x19\n" +
+	"\x15RECORDING_FORMAT_OPUS\x10\x03BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_rooms_proto_rawDescOnce sync.Once
@@ -229,21 +417,26 @@ func file_confbridge_v1_rooms_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_rooms_proto_rawDescData
 }
 
+var file_confbridge_v1_rooms_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_confbridge_v1_rooms_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
 var file_confbridge_v1_rooms_proto_goTypes = []any{
-	(*Room)(nil),                  // 0: confbridge.v1.Room
-	(*durationpb.Duration)(nil),   // 1: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(RecordingContent)(0),         // 0: confbridge.v1.RecordingContent
+	(RecordingFormat)(0),          // 1: confbridge.v1.RecordingFormat
+	(*Room)(nil),                  // 2: confbridge.v1.Room
+	(*durationpb.Duration)(nil),   // 3: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 }
 var file_confbridge_v1_rooms_proto_depIdxs = []int32{
-	1, // 0: confbridge.v1.Room.max_duration:type_name -> google.protobuf.Duration
-	2, // 1: confbridge.v1.Room.create_time:type_name -> google.protobuf.Timestamp
-	2, // 2: confbridge.v1.Room.start_time:type_name -> google.protobuf.Timestamp
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 0: confbridge.v1.Room.max_duration:type_name -> google.protobuf.Duration
+	4, // 1: confbridge.v1.Room.create_time:type_name -> google.protobuf.Timestamp
+	4, // 2: confbridge.v1.Room.start_time:type_name -> google.protobuf.Timestamp
+	0, // 3: confbridge.v1.Room.recording_content:type_name -> confbridge.v1.RecordingContent
+	1, // 4: confbridge.v1.Room.recording_format:type_name -> confbridge.v1.RecordingFormat
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_rooms_proto_init() }
@@ -257,13 +450,14 @@ func file_confbridge_v1_rooms_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_rooms_proto_rawDesc), len(file_confbridge_v1_rooms_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      2,
 			NumMessages:   1,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_confbridge_v1_rooms_proto_goTypes,
 		DependencyIndexes: file_confbridge_v1_rooms_proto_depIdxs,
+		EnumInfos:         file_confbridge_v1_rooms_proto_enumTypes,
 		MessageInfos:      file_confbridge_v1_rooms_proto_msgTypes,
 	}.Build()
 	File_confbridge_v1_rooms_proto = out.File

@@ -10,13 +10,14 @@ import (
 
 // Config is what `confbridge serve` runs with. Default is what it is without a file.
 type Config struct {
-	SIP     SIP
-	Media   Media
-	Rooms   Rooms
-	API     API
-	Trace   Trace
-	DataDir string
-	Log     Log
+	SIP       SIP
+	Media     Media
+	Rooms     Rooms
+	Recording Recording
+	API       API
+	Trace     Trace
+	DataDir   string
+	Log       Log
 }
 
 // Media is how sound travels.
@@ -77,12 +78,13 @@ type Log struct {
 // Default is the configuration without a file.
 func Default() Config {
 	return Config{
-		SIP:     defaultSIP(),
-		Media:   Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute, Codecs: []string{"opus", "G722", "PCMU", "PCMA"}},
-		Rooms:   Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true},
-		API:     API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},
-		Trace:   Trace{Calls: 1000, HEPID: 2001},
-		DataDir: "./data",
-		Log:     Log{Level: slog.LevelInfo, Format: "text"},
+		SIP:       defaultSIP(),
+		Recording: defaultRecording(),
+		Media:     Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute, Codecs: []string{"opus", "G722", "PCMU", "PCMA"}},
+		Rooms:     Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true},
+		API:       API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},
+		Trace:     Trace{Calls: 1000, HEPID: 2001},
+		DataDir:   "./data",
+		Log:       Log{Level: slog.LevelInfo, Format: "text"},
 	}
 }

@@ -31,7 +31,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		want       []string
 	}{
 		{"an unknown key at the top", "sipp: {}\n", []string{
-			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, api, trace, data_dir, log",
+			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, recording, api, trace, data_dir, log",
 		}},
 		{"an unknown key in a section", "sip:\n  listn: []\n", []string{
 			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, algorithms, limits, trunks",
@@ -224,7 +224,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:4:10: media.ports: 1-2 is not within 1024-65535",
 			"c.yaml:4:10: media.ports: 1-2 begins with an odd port: RTP takes the even one, RTCP the next",
 			"c.yaml:4:10: media.ports: 1-2 ends with an even port, which lacks its odd neighbour",
-			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, api, trace, data_dir, log",
+			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, recording, api, trace, data_dir, log",
 		}},
 	}
 	for _, tt := range tests {

@@ -51,57 +51,7 @@ const listenKey = "sip.listen"
 
 // keys are all settings, in the order in which they are written.
 func keys() []key {
-	return append(sipKeys(), []key{
-		{
-			path: "media.ports", env: "CONFBRIDGE_MEDIA_PORTS",
-			set: func(c *Config, s string) (err error) { c.Media.Ports, err = parsePorts(s); return err },
-			get: func(c *Config) string { return c.Media.Ports.String() },
-		},
-		{
-			path: "media.timeout",
-			set: func(c *Config, s string) (err error) {
-				c.Media.Timeout, err = parseDuration(s, time.Second, time.Hour)
-				return err
-			},
-			get: func(c *Config) string { return durationYAML(c.Media.Timeout) },
-		},
-		{
-			path: "media.codecs", shape: list,
-			clear: func(c *Config) { c.Media.Codecs = nil },
-			set:   func(c *Config, s string) error { return addCodec(&c.Media.Codecs, s) },
-			get:   func(c *Config) string { return quotedList(c.Media.Codecs, strings.Clone) },
-		},
-		{
-			path: "rooms.on_demand", shape: flag,
-			set: func(c *Config, s string) (err error) { c.Rooms.OnDemand, err = strconv.ParseBool(s); return err },
-			get: func(c *Config) string { return strconv.FormatBool(c.Rooms.OnDemand) },
-		},
-		{
-			path: "rooms.empty_grace",
-			set: func(c *Config, s string) (err error) {
-				c.Rooms.EmptyGrace, err = parseDuration(s, time.Millisecond, 24*time.Hour)
-				return err
-			},
-			get: func(c *Config) string { return durationYAML(c.Rooms.EmptyGrace) },
-		},
-		{
-			path: "rooms.max_talkers",
-			set:  func(c *Config, s string) (err error) { c.Rooms.MaxTalkers, err = parseTalkers(s); return err },
-			get:  func(c *Config) string { return talkersYAML(c.Rooms.MaxTalkers) },
-		},
-		{
-			path: "rooms.agc", shape: flag,
-			set: func(c *Config, s string) (err error) { c.Rooms.AGC, err = strconv.ParseBool(s); return err },
-			get: func(c *Config) string { return strconv.FormatBool(c.Rooms.AGC) },
-		},
-		{
-			path: "rooms.noise_suppression", shape: flag,
-			set: func(c *Config, s string) (err error) {
-				c.Rooms.NoiseSuppression, err = strconv.ParseBool(s)
-				return err
-			},
-			get: func(c *Config) string { return strconv.FormatBool(c.Rooms.NoiseSuppression) },
-		},
+	return slices.Concat(sipKeys(), mediaKeys(), recordingKeys(), []key{
 		{
 			path: "api.grpc", env: "CONFBRIDGE_API_GRPC",
 			set: func(c *Config, s string) error { c.API.GRPC = s; return checkHostPort(s) },
@@ -170,7 +120,63 @@ func keys() []key {
 			set:  func(c *Config, s string) error { c.Log.Format = s; return oneOf(s, "text", "json") },
 			get:  func(c *Config) string { return c.Log.Format },
 		},
-	}...)
+	})
+}
+
+// mediaKeys are those of media and rooms.
+func mediaKeys() []key {
+	return []key{
+		{
+			path: "media.ports", env: "CONFBRIDGE_MEDIA_PORTS",
+			set: func(c *Config, s string) (err error) { c.Media.Ports, err = parsePorts(s); return err },
+			get: func(c *Config) string { return c.Media.Ports.String() },
+		},
+		{
+			path: "media.timeout",
+			set: func(c *Config, s string) (err error) {
+				c.Media.Timeout, err = parseDuration(s, time.Second, time.Hour)
+				return err
+			},
+			get: func(c *Config) string { return durationYAML(c.Media.Timeout) },
+		},
+		{
+			path: "media.codecs", shape: list,
+			clear: func(c *Config) { c.Media.Codecs = nil },
+			set:   func(c *Config, s string) error { return addCodec(&c.Media.Codecs, s) },
+			get:   func(c *Config) string { return quotedList(c.Media.Codecs, strings.Clone) },
+		},
+		{
+			path: "rooms.on_demand", shape: flag,
+			set: func(c *Config, s string) (err error) { c.Rooms.OnDemand, err = strconv.ParseBool(s); return err },
+			get: func(c *Config) string { return strconv.FormatBool(c.Rooms.OnDemand) },
+		},
+		{
+			path: "rooms.empty_grace",
+			set: func(c *Config, s string) (err error) {
+				c.Rooms.EmptyGrace, err = parseDuration(s, time.Millisecond, 24*time.Hour)
+				return err
+			},
+			get: func(c *Config) string { return durationYAML(c.Rooms.EmptyGrace) },
+		},
+		{
+			path: "rooms.max_talkers",
+			set:  func(c *Config, s string) (err error) { c.Rooms.MaxTalkers, err = parseTalkers(s); return err },
+			get:  func(c *Config) string { return talkersYAML(c.Rooms.MaxTalkers) },
+		},
+		{
+			path: "rooms.agc", shape: flag,
+			set: func(c *Config, s string) (err error) { c.Rooms.AGC, err = strconv.ParseBool(s); return err },
+			get: func(c *Config) string { return strconv.FormatBool(c.Rooms.AGC) },
+		},
+		{
+			path: "rooms.noise_suppression", shape: flag,
+			set: func(c *Config, s string) (err error) {
+				c.Rooms.NoiseSuppression, err = strconv.ParseBool(s)
+				return err
+			},
+			get: func(c *Config) string { return strconv.FormatBool(c.Rooms.NoiseSuppression) },
+		},
+	}
 }
 
 // hostName is RFC 1123 §2.1.

@@ -19,6 +19,7 @@ import (
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/recorder"
 	"github.com/confbridge/confbridge/sipua"
 	"github.com/confbridge/confbridge/sipua/trace"
 )
@@ -39,6 +40,7 @@ type Main struct {
 	cfg    config.Config
 	log    *slog.Logger
 	rooms  *rooms.Registry
+	tapes  *recorder.Recorder
 	engine *media.Engine
 	sip    *sipua.Server
 	trace  *trace.Recorder // nil: no messages are kept
@@ -62,10 +64,13 @@ type Addrs struct {
 func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	m := &Main{cfg: cfg, log: log, failed: make(chan error, 2), stopTide: func() {}}
 	m.ready = api.NewReadiness(partSIP, partGRPC, partHTTP)
+	m.tapes = recorder.New(recorderConfig(cfg, log))
 	m.rooms = rooms.NewRegistry(rooms.Config{
+		Recorder: m.tapes,
 		OnDemand: cfg.Rooms.OnDemand, EmptyGrace: cfg.Rooms.EmptyGrace, ExactTicks: true, Log: log,
 		Defaults: rooms.Settings{
 			MaxTalkers: cfg.Rooms.MaxTalkers, AGC: cfg.Rooms.AGC, NoiseSuppression: cfg.Rooms.NoiseSuppression,
+			Recording: recordingSettings(cfg.Recording),
 		},
 	})
 	var err error
@@ -98,7 +103,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	m.grpc = api.New(api.Config{Trunks: shown, Tracer: traced, Log: log}, m.rooms)
+	m.grpc = api.New(api.Config{Trunks: shown, Tracer: traced, Recordings: m.tapes, Log: log}, m.rooms)
 	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Log: log})
 	return m, nil
 }
@@ -126,6 +131,9 @@ func (m *Main) metrics() (*prometheus.Registry, error) {
 func (m *Main) Run(ctx context.Context) error {
 	if err := os.MkdirAll(m.cfg.DataDir, 0o750); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
+	}
+	if err := m.tapes.Start(); err != nil {
+		m.log.Error("rooms cannot be recorded", "err", err) // calls can be taken all the same
 	}
 	if m.trace != nil {
 		m.trace.Start(ctx)
@@ -186,7 +194,7 @@ func (m *Main) Close(ctx context.Context) error {
 	if m.trace != nil {
 		m.trace.Close() // behind the last BYE
 	}
-	err := m.rooms.Close(ctx)
+	err := errors.Join(m.rooms.Close(ctx), m.tapes.Close(ctx))
 	m.stopTide()
 	m.grpc.Shutdown(ctx)
 	m.http.Shutdown(ctx)

@@ -243,6 +243,7 @@ func TestEventsAreConverted(t *testing.T) {
 		RoomName: "rooms/1", Kind: confbridgev1.EventKind_EVENT_KIND_ENDED, Reason: confbridgev1.Reason_REASON_EMPTY,
 		Room: &confbridgev1.Room{
 			Name: "rooms/1", MaxTalkers: 4, Agc: proto.Bool(false), NoiseSuppression: proto.Bool(false),
+			RecordingTone: proto.Bool(false), RecordingBeep: proto.Bool(false),
 		},
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
@@ -256,12 +257,12 @@ func TestEventsAreConverted(t *testing.T) {
 }
 
 func TestEveryKindReasonAndRoleHasItsEnumValue(t *testing.T) {
-	for k := rooms.KindJoined; k <= rooms.KindDominantSpeaker; k++ {
+	for k := rooms.KindJoined; k <= rooms.KindRecordingFailed; k++ {
 		if kinds[k] == 0 {
 			t.Errorf("kind %d has none", k)
 		}
 	}
-	for r := rooms.ReasonHangup; r <= rooms.ReasonDraining; r++ {
+	for r := rooms.ReasonHangup; r <= rooms.ReasonTooLong; r++ {
 		if reasons[r] == 0 {
 			t.Errorf("reason %v has none", r)
 		}

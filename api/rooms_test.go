@@ -26,6 +26,7 @@ func TestARoomIsCreatedShownUpdatedAndDeleted(t *testing.T) {
 		Name: "rooms/1000", DisplayName: "Käse", MaxParticipants: 8, MaxDuration: durationpb.New(time.Hour), Locked: true,
 		MaxTalkers: 4, Agc: proto.Bool(false), NoiseSuppression: proto.Bool(false), // what the bridge is configured with
 	}
+	recordedByDefault(want)
 	got, err := b.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{RoomId: "1000", Room: &confbridgev1.Room{
 		Name: "rooms/ignored", DisplayName: "Käse", MaxParticipants: 8, MaxDuration: durationpb.New(time.Hour), Locked: true,
 	}})
@@ -118,11 +119,19 @@ func TestUpdateRoomMasks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			recordedByDefault(tt.want)
 			if diff := cmp.Diff(tt.want, got, protocmp.Transform(), ignoreTimes); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
+}
+
+// recordedByDefault is what a room says of recordings where nobody has set anything.
+func recordedByDefault(r *confbridgev1.Room) {
+	r.RecordingContent = confbridgev1.RecordingContent_RECORDING_CONTENT_MIX
+	r.RecordingFormat = confbridgev1.RecordingFormat_RECORDING_FORMAT_OPUS
+	r.RecordingTone, r.RecordingBeep = proto.Bool(false), proto.Bool(false)
 }
 
 func TestARoomGetsTheDefaultsOfTheBridge(t *testing.T) {

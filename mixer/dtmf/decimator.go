@@ -26,7 +26,10 @@ func lowPass(factor int) []float32 {
 		x := float64(i) - float64(len(taps)-1)/2
 		hann := 0.5 + 0.5*math.Cos(2*math.Pi*x/float64(len(taps)+1))
 		arg := 2 * math.Pi * cutoffHz / float64(factor*rateHz) * x
-		taps[i] = hann * math.Sin(arg) / arg // x is never 0: there is an even number of taps
+		taps[i] = hann
+		if arg != 0 {
+			taps[i] *= math.Sin(arg) / arg
+		}
 		sum += taps[i]
 	}
 	out := make([]float32, len(taps))

@@ -170,7 +170,7 @@ func TestKeysThatNobodyAsksForAreDropped(t *testing.T) {
 }
 
 func TestOtherRatesPanic(t *testing.T) {
-	for _, rate := range []int{0, 4000, 11025, 24000, 96000} {
+	for _, rate := range []int{0, 4000, 11025, 32000, 96000} {
 		func() {
 			defer func() {
 				if recover() == nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -61,17 +62,18 @@ func around(t *testing.T, packets [][]byte, at uint64) []int16 {
 	return pcm
 }
 
-// lag is by how many samples a is behind b, where they are most alike.
+// lag is by how many samples a is behind b, where they differ the least.
 func lag(a, b []int16) int {
 	const most = 480
-	best, at := 0.0, 0
+	least, at := math.Inf(1), 0
 	for d := -most; d <= most; d++ {
 		sum := 0.0
 		for i := most; i < len(b)-most; i++ {
-			sum += float64(a[i+d]) * float64(b[i])
+			e := float64(a[i+d]) - float64(b[i])
+			sum += e * e
 		}
-		if sum > best {
-			best, at = sum, d
+		if sum < least {
+			least, at = sum, d
 		}
 	}
 	return at

@@ -82,10 +82,10 @@ func toRoom(i rooms.Info) *confbridgev1.Room {
 		Agc:              proto.Bool(i.AGC),
 		NoiseSuppression: proto.Bool(i.NoiseSuppression),
 
-		RecordingContent: recordingContents[i.Settings.Recording.Content],
-		RecordingFormat:  recordingFormats[i.Settings.Recording.Format],
-		RecordingTone:    proto.Bool(i.Settings.Recording.Tone),
-		RecordingBeep:    proto.Bool(i.Settings.Recording.Beep),
+		RecordingContent: recordingContents[i.Recording.Content],
+		RecordingFormat:  recordingFormats[i.Recording.Format],
+		RecordingTone:    proto.Bool(i.Recording.Tone),
+		RecordingBeep:    proto.Bool(i.Recording.Beep),
 		Recording:        recordingNameOr(i.Recorded),
 		RecordingPaused:  i.RecordingPaused,
 	}

@@ -153,7 +153,7 @@ func (g *Registry) StartRecording(ctx context.Context, number string) (Recording
 	case info.Participants == 0:
 		return Recording{}, fmt.Errorf("room %q: %w", number, ErrEmpty)
 	}
-	tape, err := g.cfg.Recorder.Open(number, info.Settings.Recording)
+	tape, err := g.cfg.Recorder.Open(number, info.Recording)
 	if err != nil {
 		return Recording{}, wrap("record room", number, err)
 	}

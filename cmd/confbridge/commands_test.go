@@ -235,7 +235,7 @@ func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
 			"participants role 1 a king",
 			`confbridge: <role> must be one of "speaker","moderator","listener" but got "king" (see confbridge participants role --help)` + "\n",
 		},
-		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression or one of --record-...\n"},
+		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression or one of the --record flags\n"},
 		{
 			"rooms update 1000 --max-talkers 0",
 			`confbridge: --max-talkers: "0" is neither a number from 1 on nor "all" (see confbridge rooms update --help)` + "\n",

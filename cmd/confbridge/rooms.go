@@ -266,7 +266,7 @@ func (cmd *roomsUpdateCmd) Run(ctx context.Context, c *console) error {
 	mask.Paths = append(mask.Paths, cmd.soundFlags.apply(room)...)
 	mask.Paths = append(mask.Paths, cmd.recordingFlags.apply(room)...)
 	if len(mask.Paths) == 0 {
-		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression or one of --record-...")}
+		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression or one of the --record flags")}
 	}
 	return cmd.update(ctx, c, cmd.Room, room, mask, "updated")
 }

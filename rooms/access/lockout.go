@@ -100,7 +100,7 @@ type lockout struct {
 	settled chan struct{}
 }
 
-// Sizes of the tables: some 4 MB in all.
+// Sizes of the tables: some 6 MB in all, without the names.
 const (
 	sourcesKept = 16384
 	trunksKept  = 512

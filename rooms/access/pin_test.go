@@ -50,7 +50,7 @@ func TestNothingPrintsAPINOrAHash(t *testing.T) {
 	if !strings.Contains(shown.String(), hidden) {
 		t.Error("nothing was printed at all")
 	}
-	for _, secret := range []string{digits, parts[4], parts[5], fmt.Sprintf("%x", digits), fmt.Sprint([]byte(digits)), fmt.Sprint(hash.made().key)} {
+	for _, secret := range []string{digits, parts[4], parts[5], fmt.Sprintf("%x", digits), fmt.Sprintf("%d", []byte(digits)), fmt.Sprintf("%d", hash.made().key)} {
 		if strings.Contains(shown.String(), secret) {
 			t.Errorf("%q is shown", secret)
 		}

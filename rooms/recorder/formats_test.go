@@ -3,6 +3,7 @@ package recorder
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -53,7 +54,7 @@ func decodeFLAC(t testing.TB, raw []byte) (pcm []int16) {
 	}
 	for {
 		block, err := stream.ParseNext()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -79,7 +80,7 @@ func decodeOgg(t testing.TB, raw []byte) (pcm []int16) {
 	granule, pages := uint64(0), 0
 	for ; ; pages++ {
 		page, err := readPage(in)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -126,6 +126,7 @@ type copyTape struct {
 }
 
 func (t *copyTape) Recording() Recording { return Recording{ID: "r", Content: t.content} }
+func (t *copyTape) Failed() bool         { return false }
 func (t *copyTape) Note(Event)           {}
 func (t *copyTape) Close(Reason) error   { return nil }
 func (t *copyTape) Put(f *TapeFrame) bool {

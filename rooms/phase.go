@@ -49,7 +49,7 @@ func (ps *phases) take() *phase {
 	if ps == nil {
 		return nil
 	}
-	return &ps.each[int(ps.given.Add(1)-1)%len(ps.each)]
+	return &ps.each[(ps.given.Add(1)-1)%uint32(len(ps.each))]
 }
 
 // before is the last instant of the phase that is not after now.

@@ -21,6 +21,8 @@ type Tape interface {
 	// Put takes the next 20 ms. It is called in the tick: it neither allocates nor locks, and keeps no slice. False says that the
 	// recording has failed and takes no more; Close then says why.
 	Put(f *TapeFrame) bool
+	// Failed says whether the recording has failed, and takes no more. It neither locks nor waits.
+	Failed() bool
 	// Note takes what happens in the room, at the place that the recording has come to. It is called between ticks.
 	Note(e Event)
 	// Close ends the recording; its files are finished later. The error is what it has failed with: ErrDiskLow, ErrDisk, ErrTooLong.
@@ -182,6 +184,7 @@ func (g *Registry) ResumeRecording(ctx context.Context, number string) (Recordin
 func (g *Registry) withTape(ctx context.Context, number string, op func(*state)) (Recording, error) {
 	var rec Recording
 	err := g.do(ctx, number, func(s *state) error {
+		s.watchTape()
 		tape := s.taping.tape
 		if tape == nil {
 			return ErrNotRecording
@@ -251,8 +254,9 @@ func (s *state) stopRecording(why Reason) {
 
 // watchTape ends a recording that has failed. It is called between ticks.
 func (s *state) watchTape() {
-	if s.taping.failed {
-		s.taping.failed = false
+	t := &s.taping
+	if t.tape != nil && (t.failed || t.tape.Failed()) { // it may fail while it is paused
+		t.failed = false
 		s.stopRecording(ReasonDiskFailed)
 	}
 }

@@ -50,6 +50,12 @@ type fakeTape struct {
 
 func (t *fakeTape) Recording() Recording { return t.rec }
 
+func (t *fakeTape) Failed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.breaks != nil
+}
+
 func (t *fakeTape) Put(f *TapeFrame) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -223,6 +229,30 @@ func TestARecordingEndsWithTheConference(t *testing.T) {
 	})
 }
 
+func TestATapeThatFailsWhileItIsPausedEndsTheRecording(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rec := &fakeRecorder{}
+		g, _, leave := recordingRoom(t, Config{Recorder: rec})
+		if _, err := g.StartRecording(t.Context(), "1000"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.PauseRecording(t.Context(), "1000"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		rec.tapes[0].with(func(f *fakeTape) { f.breaks = ErrDiskLow })
+		time.Sleep(time.Second)
+		kinds, _ := recordingStory(t, g)
+		if diff := cmp.Diff([]Kind{KindRecordingStarted, KindRecordingPaused, KindRecordingFailed}, kinds); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		if _, err := g.ResumeRecording(t.Context(), "1000"); !errors.Is(err, ErrNotRecording) {
+			t.Errorf("resumed: %v", err)
+		}
+		leave()
+	})
+}
+
 func TestATapeThatFailsEndsTheRecordingAndTheTalkGoesOn(t *testing.T) {
 	for _, row := range []struct {
 		fault error
@@ -355,6 +385,8 @@ func TestChimesDoNotClick(t *testing.T) {
 
 // loopTape throws away what it is given: nothing of it can allocate.
 type loopTape struct{ sum int }
+
+func (t *loopTape) Failed() bool { return false }
 
 func (t *loopTape) Recording() Recording { return Recording{ID: "r", Content: RecordBoth} }
 func (t *loopTape) Note(Event)           {}

@@ -172,7 +172,8 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 	m.caller, m.leg, m.dead = c, leg, nil
 	m.voice.vad, m.voice.agc = mixer.VAD{}, mixer.AGC{}
 	m.down.told = toldNothing
-	m.keys = keypad{detector: m.keys.detector}
+	m.keys = keypad{} // what was begun on the other leg is nobody's key
+	m.voice.stream.Scrub(nil)
 	m.listenForKeys()
 	if err := before.Close(); err != nil {
 		s.room.registry.cfg.Log.Warn("leg did not close", "room", s.room.number, "participant", p.id, "err", err)
@@ -229,12 +230,12 @@ func (s *state) unseat(m *member, why Reason) {
 	s.dominant = nil
 	s.timers.clock.timer.Stop()
 	s.timers.limit.Stop()
-	s.started = time.Time{}
 	if why == ReasonHangup || why == ReasonRemoved || why == ReasonMediaTimeout || why == ReasonFailed {
 		why = ReasonEmpty
 	}
 	s.stopRecording(why)
 	s.chime.stop()
+	s.started = time.Time{}
 	s.raise(Event{Kind: KindEnded, Reason: why, Info: s.info()})
 }
 

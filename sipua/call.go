@@ -120,6 +120,7 @@ func newCall(ep *endpoint, d dialog, user string) *call {
 		inbox:  make(chan event, inboxSize),
 		stop:   make(chan rooms.Reason, 1),
 		giveUp: func(error) {},
+		side:   noSide{},
 
 		takeovers: make(chan *takeover), gone: make(chan struct{}),
 		session: sessionTimer{want: ep.session},

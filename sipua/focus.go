@@ -148,7 +148,6 @@ func (c *call) endTurn() {
 
 // seatCaller gets the caller a seat in the room and a leg. Either is given back by seat.leave, which close calls.
 func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transaction.ServerTx, offer []byte) error {
-	c.side = noSide{}
 	ctx, cancel := context.WithTimeout(ctx, setupTime)
 	defer cancel()
 	// The room's events keep these long after the call: a part of the INVITE's text would keep all of it, 64 kB if its sender likes.
@@ -194,6 +193,9 @@ func (s *Server) greet(ctx context.Context, c *call, tx *transaction.ServerTx, o
 		body = sdp.Offer(c.local)
 		c.offered = body
 	} else {
+		if c.predecessor != nil {
+			c.endTurn() // its goroutine is waited for
+		}
 		var err error
 		if body, err = c.answer(offer); err != nil {
 			return err

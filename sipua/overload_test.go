@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -136,5 +137,39 @@ func TestACallToADeadPortFailsAtOnce(t *testing.T) {
 	_, err = c.Dial(patient(t), DialConfig{URI: "sip:1000@" + dead})
 	if !errors.Is(err, transaction.ErrTransport) || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A caller who waits to be set up may give up, and the bridge may end meanwhile.
+func TestWhoWaitsForItsTurnMayGiveUp(t *testing.T) {
+	b := newBridge(t, func(c *Config) { c.Overload = overload.Config{Setups: 1} })
+	if err := b.gate.Begin(t.Context()); err != nil { // somebody else is being set up
+		t.Fatal(err)
+	}
+	w, late := b.phone(t, "UDP"), b.phone(t, "UDP")
+	w.send("INVITE", w.sdp())
+	w.send("CANCEL", "")
+	w.want(message.Cancel, 200)
+	w.toTag = w.want(message.Invite, 487).To.Tag()
+	w.send("ACK", "")
+	b.gate.End()
+	late.call() // its turn has come
+	late.hangup()
+	if err := b.gate.Begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other := b.phone(t, "UDP")
+	other.send("INVITE", other.sdp())
+	for calls := 0; calls == 0; time.Sleep(time.Millisecond) {
+		b.ep.mu.Lock()
+		calls = len(b.ep.calls)
+		b.ep.mu.Unlock()
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- b.Shutdown(t.Context()) }()
+	other.want(message.Invite, 503)
+	other.send("ACK", "")
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

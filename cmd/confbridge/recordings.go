@@ -182,7 +182,7 @@ func (cmd *recordingsGetCmd) fetch(ctx context.Context, rec *confbridgev1.Record
 	}
 	return cmd.stream(ctx, func(ctx context.Context, api client) error {
 		for _, name := range names {
-			if filepath.Base(name) != name {
+			if name == ".." || name == "." || filepath.Base(name) != name {
 				return fmt.Errorf("the bridge names a file %s, which is none", strconv.Quote(name))
 			}
 			stream, err := api.recordings.DownloadRecording(ctx, &confbridgev1.DownloadRecordingRequest{Name: rec.GetName(), File: name})

@@ -67,8 +67,8 @@ func spoken(pcm []float64, factor, dbm0 float64) []float64 {
 const most = 2
 
 func TestAnHourOfSpeechIsHardlyEverAKey(t *testing.T) {
-	if testing.Short() {
-		t.Skip("an hour of speech")
+	if testing.Short() || raceEnabled {
+		t.Skip("an hour of speech, and one goroutine")
 	}
 	d := New(rateHz)
 	var heardSamples, coveredSamples, wrong int

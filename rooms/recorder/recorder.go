@@ -195,6 +195,12 @@ func newID(now time.Time) string {
 	return strings.ToLower(now.UTC().Format("20060102t150405")) + "-" + hex.EncodeToString(b[:])
 }
 
+// startOf is when the recording of a valid ID began, to the second.
+func startOf(id string) time.Time {
+	at, _ := time.Parse("20060102t150405", id[:len("20060102t150405")]) // else the beginning of time
+	return at
+}
+
 // validID keeps every name that is no recording's away from the disk.
 func validID(id string) bool {
 	if len(id) != len("20060102t150405-")+2*idRandomness {

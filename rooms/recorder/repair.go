@@ -13,6 +13,9 @@ var errNothingLeft = errors.New("no sound was written")
 
 // repair makes a whole recording of the folder that a crash has left, and says how long it is.
 func repair(root *os.Root, id string) (time.Duration, error) {
+	if s, err := readSidecarIn(root, id+partSuffix, id); err == nil && s.allThere(root) { // only the last step was missing
+		return time.Duration(s.LengthMS) * time.Millisecond, root.Rename(id+partSuffix, id)
+	}
 	s, err := repairAs(root, id, nil)
 	return time.Duration(s.LengthMS) * time.Millisecond, err
 }
@@ -29,6 +32,9 @@ func repairAs(root *os.Root, id string, known *sidecar) (sidecar, error) {
 		}
 	}
 	s.ID, s.RateHz, s.Repaired, s.Files = id, fileRateHz, true, nil
+	if s.Started.IsZero() { // its journal was lost
+		s.Started = startOf(id)
+	}
 	longest, err := s.repairFiles(root)
 	if err != nil {
 		return s, err
@@ -44,6 +50,17 @@ func repairAs(root *os.Root, id string, known *sidecar) (sidecar, error) {
 		}
 	}
 	return s, seal(root, &s)
+}
+
+// allThere says whether all files that the sidecar names are there, as long as it says.
+func (s *sidecar) allThere(root *os.Root) bool {
+	for _, f := range s.Files {
+		info, err := root.Stat(part(s.ID, f.Name))
+		if err != nil || info.Size() != f.Bytes {
+			return false
+		}
+	}
+	return true
 }
 
 // repairFiles repairs every file of sound, and drops those that have none; the longest one's samples are returned.
@@ -63,6 +80,12 @@ func (s *sidecar) repairFiles(root *os.Root) (longest uint64, err error) {
 			continue
 		}
 		samples, err := repairFile(root, part(s.ID, name), format)
+		if errors.Is(err, errBroken) { // the others may be whole
+			if err := root.Rename(part(s.ID, name), part(s.ID, name+".broken")); err != nil {
+				return 0, err
+			}
+			continue
+		}
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", name, err)
 		}

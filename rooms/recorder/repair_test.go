@@ -152,13 +152,59 @@ func TestARecordingWithoutItsJournalIsRepairedAllTheSame(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, id+partSuffix, journalName), []byte("\x00garbage"), fileMode); err != nil {
 		t.Fatal(err)
 	}
-	r := newRecorder(t, Config{Dir: dir})
+	r := newRecorder(t, Config{Dir: dir, KeepFor: time.Hour}) // its age is told by its name
 	rec, err := r.Recording(id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if rec.Length != 2*time.Second || rec.Format != rooms.FormatWAV || rec.Room != "" {
 		t.Errorf("got %+v", rec)
+	}
+}
+
+func TestAFileThatCannotBeReadDoesNotCostTheOthers(t *testing.T) {
+	dir := t.TempDir()
+	id := crashed(t, dir, rooms.RecordingSettings{Content: rooms.RecordBoth, Format: rooms.FormatFLAC}, 100)
+	tracks, err := filepath.Glob(filepath.Join(dir, id+partSuffix, "*.flac"))
+	if err != nil || len(tracks) < 2 {
+		t.Fatalf("%v, %v", tracks, err)
+	}
+	for _, track := range tracks {
+		if filepath.Base(track) != "mix.flac" {
+			if err := os.WriteFile(track, make([]byte, 4096), fileMode); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	r := newRecorder(t, Config{Dir: dir})
+	rec, err := r.Recording(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rec.Files) != len(tracks)-1 || rec.Files[0].Name != "mix.flac" {
+		t.Errorf("got %+v of %v", rec.Files, tracks)
+	}
+}
+
+// A folder in which only the last step was missing is renamed, and its recording is as it was.
+func TestAWholeRecordingIsNotRepaired(t *testing.T) {
+	dir := t.TempDir()
+	id := crashed(t, dir, rooms.RecordingSettings{Content: rooms.RecordMix, Format: rooms.FormatWAV}, 100)
+	if err := newRecorder(t, Config{Dir: dir}).Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(filepath.Join(dir, id, sidecarName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, id), filepath.Join(dir, id+partSuffix)); err != nil {
+		t.Fatal(err)
+	}
+	newRecorder(t, Config{Dir: dir})
+	after, err := os.ReadFile(filepath.Join(dir, id, sidecarName))
+	if err != nil || string(after) != string(before) {
+		t.Errorf("%v: the sidecar was\n%s\nand is\n%s", err, before, after)
 	}
 }
 

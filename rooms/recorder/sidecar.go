@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/confbridge/confbridge/rooms"
@@ -119,7 +121,7 @@ func (s *sidecar) apply(l line) {
 			s.Pauses[n-1].To = when
 		}
 	case lineJoined:
-		s.People = append(s.People, person{ID: l.ID, Name: l.Name, Address: l.Address, JoinedMS: at})
+		s.People = append(s.People, person{ID: l.ID, Name: l.Name, Address: l.Address, JoinedMS: at, Talk: []span{}})
 	case lineLeft, lineTalk, lineQuiet:
 		if p := s.person(l.ID); p != nil {
 			p.apply(l.Kind, at)
@@ -212,8 +214,11 @@ func reasonNamed(name string) rooms.Reason {
 // maxSidecar bounds what is read of one: a day with everybody talking all the time has some 20 MB.
 const maxSidecar = 64 << 20
 
-func readSidecar(root *os.Root, id string) (s sidecar, err error) {
-	f, err := root.Open(filepath.Join(id, sidecarName))
+func readSidecar(root *os.Root, id string) (s sidecar, err error) { return readSidecarIn(root, id, id) }
+
+// readSidecarIn reads the sidecar of a recording out of a folder.
+func readSidecarIn(root *os.Root, folder, id string) (s sidecar, err error) {
+	f, err := root.Open(filepath.Join(folder, sidecarName))
 	if err != nil {
 		return s, err
 	}
@@ -226,11 +231,16 @@ func readSidecar(root *os.Root, id string) (s sidecar, err error) {
 	}
 	s.Ticks = s.LengthMS / ms(1)
 	for _, f := range s.Files {
-		if filepath.Base(f.Name) != f.Name {
+		if !plainName(f.Name) {
 			return s, fmt.Errorf("%s names a file %q: %w", sidecarName, f.Name, errBroken)
 		}
 	}
 	return s, nil
+}
+
+// plainName says whether a name is that of a file, and of nothing above or below it.
+func plainName(name string) bool {
+	return name != "." && fs.ValidPath(name) && !strings.Contains(name, "/")
 }
 
 // write writes the sidecar into the folder of a recording that is not whole yet.

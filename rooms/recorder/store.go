@@ -132,6 +132,9 @@ func (r *Recorder) runJanitor() {
 
 // tidy deletes what is older than KeepFor, and then the oldest until the rest is within KeepBytes.
 func (r *Recorder) tidy(now time.Time) {
+	if r.folder() == nil {
+		return // it is closed
+	}
 	for _, id := range r.surplus(now) {
 		if err := r.Delete(id); err != nil && !errors.Is(err, rooms.ErrNoRecording) {
 			r.cfg.Log.Warn("old recording cannot be deleted", "recording", id, "err", err)

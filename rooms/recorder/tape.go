@@ -97,6 +97,9 @@ func (t *tape) Put(f *rooms.TapeFrame) bool {
 	return true
 }
 
+// Failed implements [rooms.Tape].
+func (t *tape) Failed() bool { return t.broken.Load() }
+
 // Note implements [rooms.Tape].
 func (t *tape) Note(e rooms.Event) {
 	t.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -210,10 +211,13 @@ func seal(root *os.Root, s *sidecar) error {
 	if err := s.write(root); err != nil {
 		return err
 	}
-	if err := root.Remove(part(s.ID, journalName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := root.Rename(s.ID+partSuffix, s.ID); err != nil {
 		return err
 	}
-	return root.Rename(s.ID+partSuffix, s.ID)
+	if err := root.Remove(filepath.Join(s.ID, journalName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // compareFiles puts the mix first.

@@ -26,7 +26,7 @@ type Config struct {
 	Setups int
 	// Late returns how many ticks of the mixer have been late until now; it is asked at most every 100 ms, must be quick and safe
 	// for concurrent use. As long as it grows, or setups wait for their turn, and not for a moment only, fewer and fewer INVITEs are taken, but always 50 a
-	// second, also at once.
+	// second, also at once, unless as many wait for their turn.
 	// nil: the mixer is never late.
 	Late func() uint64
 	// Exempt says whether a source has limits elsewhere, as a trunk has: its rate and its half-open calls are not looked at here. It

@@ -60,7 +60,8 @@ func (p *pace) look(now int64, late bool) {
 		} else {
 			p.tokens, p.filled = least, now // no more of what was not asked for before there was a bound
 		}
-		p.limit, p.ceiling, p.slowed, p.grown = max(least, slower*from), from, now, 0
+		p.ceiling = max(from, least/slower) // or what grows by its share would stay at nothing
+		p.limit, p.slowed, p.grown = slower*p.ceiling, now, 0
 	case late || p.limit == 0: // late and slow: what waits is being served
 	case now-max(p.refused, p.slowed) > int64(quiet):
 		p.limit = 0

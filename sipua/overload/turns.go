@@ -34,17 +34,19 @@ func (g *Gate) Begin(ctx context.Context) error {
 		return nil
 	default:
 	}
-	start := time.Now()
 	t.waiting.Add(1)
 	defer t.waiting.Add(-1)
-	select {
-	case t.taken <- struct{}{}:
-		if time.Since(start) > patience {
+	long := time.NewTimer(patience)
+	defer long.Stop()
+	for {
+		select {
+		case t.taken <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-long.C:
 			t.slow.Add(1)
 		}
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

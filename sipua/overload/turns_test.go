@@ -141,3 +141,30 @@ func TestAThousandAtOnceAreTaken(t *testing.T) {
 		}
 	})
 }
+
+// A bound that is set before anybody has been served grows all the same, once the bridge is in time.
+func TestABoundThatBeganAtNothingGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		late := uint64(0)
+		g := New(Config{Rate: -1, MaxHalfOpen: -1, MaxHalfOpenPerSource: -1, Late: func() uint64 { return late }})
+		time.Sleep(time.Minute) // idle
+		for range 2 * persistent {
+			late++
+			offer(g, 500, message.Invite, a)
+			time.Sleep(lookEvery)
+		}
+		if taken, refused, _ := offer(g, 500, message.Invite, a); refused == 0 {
+			t.Fatalf("no bound: %d are taken", taken)
+		}
+		for range 100 { // 10 s in time, with more than it takes
+			taken, _, _ := offer(g, 50, message.Invite, a)
+			for range taken {
+				g.Release(a)
+			}
+			time.Sleep(lookEvery)
+		}
+		if taken, _, _ := offer(g, 50, message.Invite, a); taken < 50 {
+			t.Errorf("%d of 50 are taken after 10 s in time", taken)
+		}
+	})
+}

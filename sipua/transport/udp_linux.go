@@ -139,12 +139,13 @@ func sendNow(raw syscall.RawConn, data, oob []byte, to netip.AddrPort) (sent boo
 // setAddress writes an address as the kernel has it, and returns its size.
 func setAddress(name *unix.RawSockaddrInet6, a netip.AddrPort) uint32 {
 	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&name.Port))[:], a.Port())
-	if a.Addr().Is4() {
+	addr := a.Addr().Unmap()
+	if addr.Is4() {
 		name.Family = unix.AF_INET
-		(*unix.RawSockaddrInet4)(unsafe.Pointer(name)).Addr = a.Addr().As4()
+		(*unix.RawSockaddrInet4)(unsafe.Pointer(name)).Addr = addr.As4()
 		return unix.SizeofSockaddrInet4
 	}
-	name.Family, name.Addr = unix.AF_INET6, a.Addr().As16()
+	name.Family, name.Addr = unix.AF_INET6, addr.As16()
 	return unix.SizeofSockaddrInet6
 }
 

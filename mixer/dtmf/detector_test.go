@@ -12,7 +12,15 @@ var rates = []int{8000, 12000, 16000, 24000, 48000}
 
 func seeded(n uint64) *rand.Rand { return rand.New(rand.NewPCG(n, 24)) }
 
-// everywhere counts how many of all keys, at all rates and at 20 places against the blocks, are told exactly once and as themselves, and how many
+// places is at how many places against the blocks a key is looked for. At 12 and 24 kHz only the filter is another one.
+func places(rate int) int {
+	if raceEnabled || rate == 12000 || rate == 24000 {
+		return 4
+	}
+	return 20
+}
+
+// everywhere counts how many of all keys, at all rates and places against the blocks, are told exactly once and as themselves, and how many
 // not at all.
 func everywhere(t *testing.T, change func(*press)) (taken, missed, all int) {
 	t.Helper()
@@ -22,7 +30,7 @@ func everywhere(t *testing.T, change func(*press)) (taken, missed, all int) {
 	}
 	for _, rate := range looked {
 		for i := range len(digits) {
-			for place := range 20 {
+			for place := range places(rate) {
 				p := good(digits[i])
 				change(&p)
 				lead := 40*time.Millisecond + time.Duration(place)*250*time.Microsecond

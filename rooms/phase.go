@@ -25,9 +25,8 @@ const (
 // phases are the instants at which the rooms of a bridge tick, spread evenly over a frame; rooms get them in turn, and keep them as long as
 // somebody is there.
 type phases struct {
-	origin time.Time
-	each   []phase
-	given  atomic.Uint32
+	each  []phase
+	given atomic.Uint32
 }
 
 // phase is one of them. Whoever is there first sleeps until it is due, and the others wait for the lock.
@@ -37,7 +36,7 @@ type phase struct {
 }
 
 func newPhases(now time.Time) *phases {
-	ps := &phases{origin: now, each: make([]phase, perProcessor*runtime.GOMAXPROCS(0))}
+	ps := &phases{each: make([]phase, perProcessor*runtime.GOMAXPROCS(0))}
 	for i := range ps.each {
 		ps.each[i].origin = now.Add(time.Duration(i) * frameDuration / time.Duration(len(ps.each)))
 	}

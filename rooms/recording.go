@@ -134,7 +134,6 @@ type taping struct {
 	tape   Tape // nil: nobody records
 	made   Recording
 	paused bool
-	failed bool // the tape takes no more
 	frame  TapeFrame
 	beepIn int // frames until the next beep
 }
@@ -244,7 +243,7 @@ func (s *state) stopRecording(why Reason) {
 	s.taping.tape, s.taping.paused = nil, false
 	kind := KindRecordingStopped
 	if err != nil {
-		kind, why = KindRecordingFailed, tapeReason(err)
+		kind, why = KindRecordingFailed, TapeReason(err)
 		s.room.registry.cfg.Log.Error("recording failed", "room", s.room.number, "recording", s.taping.made.ID, "err", err)
 	}
 	s.announce(chimeDown)
@@ -254,9 +253,7 @@ func (s *state) stopRecording(why Reason) {
 
 // watchTape ends a recording that has failed. It is called between ticks.
 func (s *state) watchTape() {
-	t := &s.taping
-	if t.tape != nil && (t.failed || t.tape.Failed()) { // it may fail while it is paused
-		t.failed = false
+	if t := s.taping.tape; t != nil && t.Failed() {
 		s.stopRecording(ReasonDiskFailed)
 	}
 }
@@ -265,8 +262,8 @@ func (s *state) tellRecording(kind Kind, why Reason) {
 	s.raise(Event{Kind: kind, Reason: why, Recording: s.taping.made.ID, Info: s.info()})
 }
 
-// tapeReason is what a tape's error is called in events.
-func tapeReason(err error) Reason {
+// TapeReason is what a tape's error is called in events.
+func TapeReason(err error) Reason {
 	switch {
 	case errors.Is(err, ErrDiskLow):
 		return ReasonDiskLow
@@ -303,7 +300,7 @@ func (s *state) beep() {
 // record hands the tick over. It is part of the tick.
 func (s *state) record() {
 	t := &s.taping
-	if t.tape == nil || t.paused || t.failed {
+	if t.tape == nil || t.paused || t.tape.Failed() {
 		return
 	}
 	f := &t.frame
@@ -323,7 +320,7 @@ func (s *state) record() {
 			}
 		}
 	}
-	t.failed = !t.tape.Put(f)
+	t.tape.Put(f)
 	f.Skipped = 0
 }
 
@@ -337,7 +334,7 @@ func (t *taping) late(skipped int64) {
 // tapeSkipped tells the tape of frames that were skipped and that none has followed.
 func (s *state) tapeSkipped() {
 	t := &s.taping
-	if t.paused || t.failed || t.frame.Skipped == 0 {
+	if t.paused || t.tape.Failed() || t.frame.Skipped == 0 {
 		return
 	}
 	t.tape.Put(&TapeFrame{RateHz: s.mix.rateHz, Skipped: t.frame.Skipped - 1})

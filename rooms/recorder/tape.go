@@ -1,7 +1,6 @@
 package recorder
 
 import (
-	"errors"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -115,7 +114,7 @@ func (t *tape) Close(why rooms.Reason) error {
 	defer t.mu.Unlock()
 	t.end, t.why = t.tick, why
 	if t.err != nil {
-		t.why = reasonOf(t.err)
+		t.why = rooms.TapeReason(t.err)
 	}
 	if t.state == rooms.RecordingRunning {
 		t.state = rooms.RecordingFinishing
@@ -189,18 +188,8 @@ func (t *tape) finish() {
 	end, why, failed := t.end, t.why, t.err
 	t.mu.Unlock()
 	if failed != nil {
-		end, why = 0, reasonOf(failed) // no further than what is written
+		end, why = 0, rooms.TapeReason(failed) // no further than what is written
 	}
 	s, err := t.writer.finish(end, why)
 	t.recorder.finished(t.id, s, err)
-}
-
-func reasonOf(err error) rooms.Reason {
-	switch {
-	case errors.Is(err, rooms.ErrDiskLow):
-		return rooms.ReasonDiskLow
-	case errors.Is(err, rooms.ErrTooLong):
-		return rooms.ReasonTooLong
-	}
-	return rooms.ReasonDiskFailed
 }

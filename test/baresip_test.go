@@ -18,10 +18,12 @@ import (
 const baresipModules = "/usr/lib/baresip/modules"
 
 // baresipConfig makes a telephone that says a file and keeps what it hears. Its SIP port is its own, its sound goes to
-// nobody (aubridge).
+// nobody (aubridge), and its media ports lie where nobody else's do: by itself it takes one from 1024 to 49152 at random,
+// at times that of a SIPp beside it.
 const baresipConfig = `poll_method epoll
 sip_listen 127.0.0.1:%d
 net_interface 127.0.0.1
+rtp_ports 61000-64999
 audio_source aufile,%s
 audio_player aubridge,out
 audio_alert aubridge,alert

@@ -147,3 +147,15 @@ func BenchmarkFloor(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkPlayer(b *testing.B) {
+	for _, to := range rates {
+		b.Run(fmt.Sprintf("16000-%d", to), func(b *testing.B) {
+			var p Player
+			p.Loop(&Clip{RateHz: 16000, PCM: sine(440, 9000, 16000, 0, 16000)})
+			for b.Loop() {
+				p.Next(to)
+			}
+		})
+	}
+}

@@ -53,6 +53,7 @@ var (
 		rooms.ReasonDiskLow:      confbridgev1.Reason_REASON_DISK_LOW,
 		rooms.ReasonDiskFailed:   confbridgev1.Reason_REASON_DISK_FAILED,
 		rooms.ReasonTooLong:      confbridgev1.Reason_REASON_TOO_LONG,
+		rooms.ReasonMoved:        confbridgev1.Reason_REASON_MOVED,
 	}
 )
 

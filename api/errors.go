@@ -45,6 +45,7 @@ var translations = []struct {
 	{ErrTraceEnded, codes.Unavailable, "BRIDGE_DRAINING", aboutNothing},
 	{ErrTooManyTraces, codes.ResourceExhausted, "TOO_MANY_TRACES", aboutNothing},
 	{errTraceOff, codes.FailedPrecondition, "TRACE_OFF", aboutNothing},
+	{rooms.ErrBusy, codes.ResourceExhausted, "PLAYER_BUSY", aboutRoom},
 	{rooms.ErrEmpty, codes.FailedPrecondition, "ROOM_EMPTY", aboutRoom},
 	{rooms.ErrRecording, codes.FailedPrecondition, "ROOM_RECORDED", aboutRoom},
 	{rooms.ErrNotRecording, codes.FailedPrecondition, "ROOM_NOT_RECORDED", aboutRoom},

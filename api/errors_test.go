@@ -34,6 +34,7 @@ var sentinels = map[string]error{
 	"ErrClosed":        rooms.ErrClosed,
 	"ErrInvalid":       rooms.ErrInvalid,
 	"ErrMediaTimeout":  rooms.ErrMediaTimeout,
+	"ErrBusy":          rooms.ErrBusy,
 	"ErrEmpty":         rooms.ErrEmpty,
 	"ErrRecording":     rooms.ErrRecording,
 	"ErrNotRecording":  rooms.ErrNotRecording,

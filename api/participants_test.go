@@ -262,7 +262,7 @@ func TestEveryKindReasonAndRoleHasItsEnumValue(t *testing.T) {
 			t.Errorf("kind %d has none", k)
 		}
 	}
-	for r := rooms.ReasonHangup; r <= rooms.ReasonTooLong; r++ {
+	for r := rooms.ReasonHangup; r <= rooms.ReasonMoved; r++ {
 		if reasons[r] == 0 {
 			t.Errorf("reason %v has none", r)
 		}

@@ -10,7 +10,10 @@
 // one of them, [Bus.MixWithout] its own frame, and once for all who only listen, [Bus.MixAll].
 package mixer
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // FrameDuration is what one frame lasts.
 const FrameDuration = 20 * time.Millisecond
@@ -20,6 +23,23 @@ const MaxFrameSamples = 960
 
 // FrameSamples is the length in samples of a frame at rateHz.
 func FrameSamples(rateHz int) int { return rateHz / 50 }
+
+// Overlay adds src to dst, of the same length, saturating.
+func Overlay(dst, src []int16) {
+	src = src[:len(dst)]
+	for i, s := range src {
+		dst[i] = int16(min(max(int32(dst[i])+int32(s), math.MinInt16), math.MaxInt16))
+	}
+}
+
+// Crossfade goes over from dst to src, of the same length, in one frame.
+func Crossfade(dst, src []int16) {
+	src = src[:len(dst)]
+	n := int32(len(dst))
+	for i, s := range src {
+		dst[i] = int16((int32(dst[i])*(n-int32(i)) + int32(s)*int32(i)) / n)
+	}
+}
 
 func roundToInt16(v float32) int16 {
 	switch {

@@ -72,7 +72,7 @@ func below(levelDBFS float64) uint8 {
 func (c *cast) tell(m *member) {
 	d := &m.down
 	switch {
-	case m.deaf:
+	case m.ear() != earMix:
 		if d.told != toldNobody {
 			m.leg.Mixed(nil)
 		}
@@ -95,7 +95,7 @@ type told uint8
 
 const (
 	toldNothing told = iota
-	toldNobody       // it is deaf
+	toldNobody       // it does not hear the mix
 	toldOthers       // all but itself
 	toldAll
 )

@@ -22,6 +22,7 @@ type downlink struct {
 	ownTicks int    // how long it still has packets of its own; 0: it hears what its group hears
 	group    *group // of those who hear the same in the same profile
 	told     told   // of who is in the mix
+	ear      ear    // with which it listened in the last tick
 }
 
 // leaveGroup goes over to packets of its own, which go on where the group's are.
@@ -65,7 +66,7 @@ type group struct {
 
 type groupKey struct {
 	profile codec.Profile
-	deaf    bool // hears silence
+	ear     ear
 }
 
 // maxTickPackets is how many packets one tick can bring: two of 10 ms.

@@ -17,6 +17,7 @@ var (
 	ErrMediaTimeout  = errors.New("no media from the caller")
 
 	ErrEmpty         = errors.New("nobody is in the room")
+	ErrBusy          = errors.New("too much waits to be played")
 	ErrRecording     = errors.New("room is being recorded already")
 	ErrNotRecording  = errors.New("room is not being recorded")
 	ErrNoRecorder    = errors.New("recording is not available")

@@ -45,6 +45,7 @@ const (
 	ReasonDiskLow             // too little space was left for the recording
 	ReasonDiskFailed          // the recording could not be written
 	ReasonTooLong             // the recording's format holds no more
+	ReasonMoved               // to another room
 )
 
 // Event is one thing that happened in a room. Events of one room are numbered from 1 without gaps.
@@ -84,6 +85,7 @@ var reasonTexts = [...]string{
 	ReasonDiskLow:      "too little space left for the recording",
 	ReasonDiskFailed:   "the recording could not be written",
 	ReasonTooLong:      "the recording's format holds no more",
+	ReasonMoved:        "moved to another room",
 }
 
 func (r Reason) String() string {

@@ -84,5 +84,9 @@ func (m *member) findKeys(now time.Time) {
 }
 
 func (m *member) press(digit byte, held time.Duration) {
+	if m.aside.keys != nil {
+		m.state.whisper(m.aside.keys, digit)
+		return
+	}
 	m.state.raise(Event{Kind: KindKeyPressed, Key: digit, Held: held, Participant: m.state.describe(m)})
 }

@@ -35,6 +35,9 @@ type member struct {
 	voice       voice    // what it says
 	keys        keypad   // what it presses
 	down        downlink // what it hears
+	place       Place
+	aside       aside          // what is between it alone and the bridge
+	moving      chan<- *member // where it goes; nil: it stays
 }
 
 func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error) {
@@ -45,6 +48,7 @@ func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error
 	m.voice.of = p.id
 	m.voice.stream.Background(&m.voice.vad)
 	m.voice.gain.Jump(0)
+	m.down.ear = m.ear()
 	return m, nil
 }
 
@@ -145,12 +149,7 @@ func (s *state) patch(m *member, p ParticipantPatch) error {
 	set(&m.muted, p.Muted)
 	set(&m.deaf, p.Deaf)
 	set(&m.gainDB, p.GainDB)
-	if m.hushed() {
-		s.floor.Forget(&m.voice.speaker)
-	}
-	if m.deaf != before.Deaf {
-		s.regroup()
-	}
+	m.rearrange()
 	after := s.describe(m)
 	if after.Muted != before.Muted {
 		kind := KindUnmuted

@@ -15,8 +15,11 @@ type mixdown struct {
 	limiter mixer.Limiter // of the mix that listeners share
 	all     []int16       // what listeners hear, once it is wanted in this tick
 	mixed   bool
-	own     []int16 // scratch: the mix without one
-	zero    []int16 // what the deaf hear
+	own     []int16       // scratch: what one member hears
+	next    []int16       // scratch: what it goes over to
+	zero    []int16       // what the deaf hear
+	music   *mixer.Player // for those who wait; nil: none
+	waits   []int16       // what those hear who wait, once it is wanted in this tick; nil: not yet
 	payload [maxPayload]byte
 	ticks   uint64
 	groups  []*group
@@ -59,7 +62,7 @@ func (s *state) retune() {
 func (x *mixdown) setRate(rateHz int) {
 	n := mixer.FrameSamples(rateHz)
 	x.rateHz = rateHz
-	x.all, x.own, x.zero = make([]int16, n), make([]int16, n), make([]int16, n)
+	x.all, x.own, x.next, x.zero = make([]int16, n), make([]int16, n), make([]int16, n), make([]int16, n)
 }
 
 // regroup finds or makes each member's group and drops those that nobody is in.
@@ -68,8 +71,12 @@ func (s *state) regroup() {
 		g.members = 0
 	}
 	for _, m := range s.members {
-		g := s.mix.group(groupKey{m.down.own.Profile(), m.deaf})
+		g := s.mix.group(groupKey{m.down.own.Profile(), m.ear()})
 		g.members++
+		if m.down.group != nil && m.down.group != g && m.down.ownTicks == 0 {
+			m.down.leaveGroup(&s.mix)
+			m.down.ownTicks = ownEncodeTicks
+		}
 		m.down.group = g
 	}
 	s.mix.groups = slices.DeleteFunc(s.mix.groups, func(g *group) bool { return g.members == 0 })
@@ -106,6 +113,9 @@ func (s *state) runDue() {
 	s.taping.late(skipped)
 	s.watchTape()
 	s.letDeadGo()
+	s.letMoversGo()
+	s.endAsides()
+	s.announcer.endPlayed()
 	if len(s.members) > 0 {
 		s.timers.clock.rearm(time.Now())
 	}
@@ -152,6 +162,9 @@ func (s *state) tick(now time.Time) {
 	if sound := s.chime.next(s.mix.rateHz); sound != nil {
 		s.mix.bus.Add(sound)
 	}
+	if sound := s.announcer.next(s.mix.rateHz, s.talking()); sound != nil {
+		s.mix.bus.Add(sound)
+	}
 	s.record()
 	s.mix.dropLeaving()
 	s.mix.cast.finish()
@@ -167,7 +180,7 @@ const framesPerSecond = int(time.Second / frameDuration)
 
 func (x *mixdown) begin() {
 	x.bus.Reset(len(x.all))
-	x.mixed = false
+	x.mixed, x.waits = false, nil
 	x.ticks++
 	x.cast.begin()
 	for _, g := range x.groups {
@@ -187,14 +200,15 @@ func (x *mixdown) dropLeaving() {
 // send sends m what it hears in this tick.
 func (x *mixdown) send(m *member, now time.Time) {
 	d := &m.down
+	said, ear := m.aside.next(x.rateHz), m.ear()
 	switch {
-	case m.deaf:
-		d.ownTicks = 0
-	case m.voice.contributes:
+	case m.voice.contributes || said != nil || d.ear != ear:
 		if d.ownTicks == 0 {
 			d.leaveGroup(x)
 		}
 		d.ownTicks = ownEncodeTicks
+	case m.deaf:
+		d.ownTicks = 0
 	case d.ownTicks > 0:
 		if d.ownTicks--; d.ownTicks == 0 {
 			d.enterGroup(x)
@@ -204,11 +218,13 @@ func (x *mixdown) send(m *member, now time.Time) {
 		x.sendShared(m, now)
 		return
 	}
-	if m.voice.contributes {
-		x.bus.MixWithout(x.own, m.voice.frame, &d.limiter)
-	} else {
-		x.bus.MixAll(x.own, &d.limiter)
+	x.hear(x.own, m, d.ear)
+	if d.ear != ear {
+		x.hear(x.next, m, ear)
+		mixer.Crossfade(x.own, x.next)
+		d.ear = ear
 	}
+	m.aside.lay(x.own, said, x.rateHz)
 	d.own.Push(x.own, x.ticks)
 	for {
 		payload, units, ok := d.own.Next(x.payload[:])
@@ -223,13 +239,38 @@ func (x *mixdown) send(m *member, now time.Time) {
 func (x *mixdown) sendShared(m *member, now time.Time) {
 	g := m.down.group
 	if !g.made {
-		pcm := x.zero
-		if !g.key.deaf {
-			pcm = x.shared()
-		}
-		g.fill(pcm, x.ticks)
+		g.fill(x.heardBy(g.key.ear), x.ticks)
 	}
 	g.send(m.leg, now)
+}
+
+// hear is what m hears with that ear, but for what is said to it alone.
+func (x *mixdown) hear(dst []int16, m *member, e ear) {
+	switch {
+	case e != earMix:
+		copy(dst, x.heardBy(e))
+	case m.voice.contributes:
+		x.bus.MixWithout(dst, m.voice.frame, &m.down.limiter)
+	default:
+		x.bus.MixAll(dst, &m.down.limiter)
+	}
+}
+
+// heardBy is what all hear who listen with that ear and add nothing.
+func (x *mixdown) heardBy(e ear) []int16 {
+	switch e {
+	case earMix:
+		return x.shared()
+	case earMusic:
+		if x.waits == nil {
+			x.waits = x.zero
+			if x.music != nil && x.music.Playing() {
+				x.waits = x.music.Next(x.rateHz)
+			}
+		}
+		return x.waits
+	}
+	return x.zero
 }
 
 // shared is the mix of everybody, limited once a tick.

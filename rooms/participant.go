@@ -6,38 +6,69 @@ import (
 	"encoding/base32"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Participant is one caller in one room, in the hands of whoever brought the caller. Its methods are safe for
 // concurrent use.
 type Participant struct {
-	room   *room
 	id     string
 	caller Caller
+
+	room atomic.Pointer[room]
+	// turn holds one token while something is asked of the room, and while the participant goes to another one, so that nothing is asked of the one
+	// that it has left. No room's goroutine takes it.
+	turn chan struct{}
+
+	once   sync.Once
 	left   chan struct{}
-	reason Reason // written by the room's goroutine before left is closed
+	reason Reason // written before left is closed
 }
 
 func newParticipant(r *room, c Caller) *Participant {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand.Read
 	id := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
-	return &Participant{room: r, id: id, caller: c, left: make(chan struct{})}
+	p := &Participant{id: id, caller: c, turn: make(chan struct{}, 1), left: make(chan struct{})}
+	p.room.Store(r)
+	return p
 }
 
 // ID is unique in the bridge's lifetime: 13 lower-case letters and digits.
 func (p *Participant) ID() string { return p.id }
 
-// Room is the number of the participant's room.
-func (p *Participant) Room() string { return p.room.number }
+// Room is the number of the participant's room. It may be another one after a move.
+func (p *Participant) Room() string { return p.room.Load().number }
+
+// do runs op on the goroutine of the participant's room; while it goes to another one, of that.
+func (p *Participant) do(ctx context.Context, op func(*state) error) error {
+	select {
+	case p.turn <- struct{}{}:
+		defer p.endTurn()
+		return p.room.Load().do(ctx, op)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (p *Participant) endTurn() { <-p.turn }
+
+// gone says that the participant has left for good. The first reason counts.
+func (p *Participant) gone(why Reason) {
+	p.once.Do(func() {
+		p.reason = why
+		close(p.left)
+	})
+}
 
 // Join puts the participant's leg into the mix. If it fails (ErrClosed when the participant has been let go, or
 // codec.ErrFormat), the leg is still the caller's to close.
 func (p *Participant) Join(ctx context.Context, leg Leg) error {
-	err := p.room.do(ctx, func(s *state) error { return s.join(p, leg) })
+	err := p.do(ctx, func(s *state) error { return s.join(p, leg) })
 	if err != nil {
-		return fmt.Errorf("join room %q: %w", p.room.number, err)
+		return fmt.Errorf("join room %q: %w", p.Room(), err)
 	}
 	return nil
 }
@@ -46,7 +77,7 @@ func (p *Participant) Join(ctx context.Context, leg Leg) error {
 // anew after it. It returns op's error, or ErrClosed if op never ran because the participant has left. Before Join the
 // leg is the caller's and there is nothing to change: op runs all the same.
 func (p *Participant) Change(ctx context.Context, op func() error) error {
-	return p.room.do(ctx, func(s *state) error { return s.change(p, op) })
+	return p.do(ctx, func(s *state) error { return s.change(p, op) })
 }
 
 // Swap gives a participant who has joined another leg: the same seat, with its ID, role, gain, and whether it is muted
@@ -55,9 +86,9 @@ func (p *Participant) Change(ctx context.Context, op func() error) error {
 // the participant has not joined or has been let go, or codec.ErrFormat), nothing has changed and the leg is still the
 // caller's to close.
 func (p *Participant) Swap(ctx context.Context, leg Leg, c Caller) error {
-	err := p.room.do(ctx, func(s *state) error { return s.swap(p, leg, c) })
+	err := p.do(ctx, func(s *state) error { return s.swap(p, leg, c) })
 	if err != nil {
-		return fmt.Errorf("swap legs in room %q: %w", p.room.number, err)
+		return fmt.Errorf("swap legs in room %q: %w", p.Room(), err)
 	}
 	return nil
 }
@@ -68,20 +99,29 @@ func (p *Participant) Key(ctx context.Context, digit byte, held time.Duration) e
 	if !isKey(digit) {
 		return fmt.Errorf("key %q: %w", digit, ErrInvalid)
 	}
-	return p.room.do(ctx, func(s *state) error {
+	return p.withMember(ctx, func(_ *state, m *member) error {
+		m.Key(digit, held)
+		return nil
+	})
+}
+
+// withMember runs op on the room's goroutine, if the participant has joined and not left (ErrClosed).
+func (p *Participant) withMember(ctx context.Context, op func(*state, *member) error) error {
+	return p.do(ctx, func(s *state) error {
 		m := s.member(p.id)
 		if m == nil {
 			return ErrClosed
 		}
-		m.Key(digit, held)
-		return nil
+		return op(s, m)
 	})
 }
 
 // Leave takes the participant out, closes the leg and returns after that. The first reason counts; more calls do
 // nothing.
 func (p *Participant) Leave(why Reason) {
-	_ = p.room.doAlways(func(s *state) error { s.letGo(p, why); return nil }) // ErrClosed: the room has let go already
+	p.turn <- struct{}{}
+	_ = p.room.Load().doAlways(func(s *state) error { s.letGo(p, why); return nil }) // ErrClosed: the room has let go already
+	p.endTurn()
 	<-p.left
 }
 

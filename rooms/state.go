@@ -28,10 +28,12 @@ type state struct {
 	speakers []*mixer.Speaker // of members, in the same order
 	dominant *mixer.Speaker   // whom the last event said to have the floor
 
-	pending []Event // raised in the tick, published after it
+	pending   []Event     // raised in the tick, published after it
+	whispered []whispered // keys that are nobody else's business, passed on with them
 
-	taping taping
-	chime  chime
+	taping    taping
+	chime     chime
+	announcer announcer
 
 	timers timers
 }
@@ -106,6 +108,13 @@ func (s *state) join(p *Participant, leg Leg) error {
 	if err != nil {
 		return err
 	}
+	s.metrics.participant(m.profile.Name, 1)
+	s.enter(m, now)
+	return nil
+}
+
+// enter puts a member on the room's lists and tells of it; the first one in begins the conference.
+func (s *state) enter(m *member, now time.Time) {
 	if len(s.members) == 0 {
 		s.started = now
 		s.timers.clock.restart(now, s.room.registry.phases.take())
@@ -114,9 +123,7 @@ func (s *state) join(p *Participant, leg Leg) error {
 	s.members = append(s.members, m)
 	s.reserve()
 	s.retune()
-	s.metrics.participant(m.profile.Name, 1)
 	s.raise(Event{Kind: KindJoined, Participant: s.describe(m)})
-	return nil
 }
 
 // reserve makes room for what one turn's ticks raise, so that they do not allocate: of everybody that talk starts or
@@ -125,6 +132,7 @@ func (s *state) join(p *Participant, leg Leg) error {
 func (s *state) reserve() {
 	const keys = 32
 	s.pending = slices.Grow(s.pending, len(s.members)+maxCatchUp+keys)
+	s.whispered = slices.Grow(s.whispered, len(s.members)+keys)
 	s.reserveTape()
 }
 
@@ -195,33 +203,39 @@ func (s *state) letGo(p *Participant, why Reason) {
 	if m := s.member(p.id); m != nil {
 		s.unseat(m, why)
 	}
-	p.reason = why
-	close(p.left)
+	p.gone(why)
 	if len(s.seats) == 0 {
 		s.armGrace()
 	}
 }
 
-// unseat takes a member out of the mix and tells of it; the last one out ends the conference.
+// unseat takes a member out of the mix for good and tells of it.
 func (s *state) unseat(m *member, why Reason) {
-	if m.voice.talking {
-		m.voice.talking = false
-		s.raise(Event{Kind: KindTalkingStopped, Participant: s.describe(m)})
-	}
-	s.raise(Event{Kind: KindLeft, Reason: why, Participant: s.describe(m)})
 	m.logQuality()
-	s.floor.Forget(&m.voice.speaker)
 	if m.voice.contributes {
 		s.mix.leaving = append(s.mix.leaving, &m.voice)
 	} else {
 		m.voice.close()
 	}
-	s.members = slices.DeleteFunc(s.members, func(o *member) bool { return o == m })
-	s.reserveTape()
+	m.stay()
+	m.aside.end()
 	s.metrics.participant(m.profile.Name, -1)
 	if err := m.leg.Close(); err != nil {
 		s.room.registry.cfg.Log.Warn("leg did not close", "room", s.room.number, "participant", m.p.id, "err", err)
 	}
+	s.release(m, why)
+}
+
+// release takes a member off the room's lists and tells of it; the last one out ends the conference.
+func (s *state) release(m *member, why Reason) {
+	if m.voice.talking {
+		m.voice.talking = false
+		s.raise(Event{Kind: KindTalkingStopped, Participant: s.describe(m)})
+	}
+	s.raise(Event{Kind: KindLeft, Reason: why, Participant: s.describe(m)})
+	s.floor.Forget(&m.voice.speaker)
+	s.members = slices.DeleteFunc(s.members, func(o *member) bool { return o == m })
+	s.reserveTape()
 	s.retune()
 	if len(s.members) > 0 {
 		s.watchFloor()
@@ -230,11 +244,12 @@ func (s *state) unseat(m *member, why Reason) {
 	s.dominant = nil
 	s.timers.clock.timer.Stop()
 	s.timers.limit.Stop()
-	if why == ReasonHangup || why == ReasonRemoved || why == ReasonMediaTimeout || why == ReasonFailed {
+	if why == ReasonHangup || why == ReasonRemoved || why == ReasonMediaTimeout || why == ReasonFailed || why == ReasonMoved {
 		why = ReasonEmpty
 	}
 	s.stopRecording(why)
 	s.chime.stop()
+	s.announcer.stop()
 	s.started = time.Time{}
 	s.raise(Event{Kind: KindEnded, Reason: why, Info: s.info()})
 }
@@ -308,6 +323,7 @@ func (s *state) publish() {
 		s.pending[i] = Event{}
 	}
 	s.pending = s.pending[:0]
+	s.passKeys()
 }
 
 func (s *state) info() Info {

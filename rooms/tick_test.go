@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/measure"
 )
@@ -47,6 +48,17 @@ func TestTickDoesNotAllocate(t *testing.T) {
 		}
 		seat(t, s, loopLeg{leg})
 	}
+	whole := &mixer.Clip{Name: "a minute", RateHz: 16000, PCM: make([]int16, 60*16000)}
+	s.playMusic(whole)
+	if _, ok := s.announcer.play([]*mixer.Clip{whole}); !ok {
+		t.Fatal("the clip found no place")
+	}
+	for i, m := range s.members[30:] {
+		m.goTo([...]Place{PlaceWaiting, PlaceAsked, PlaceInside}[i%3])
+		if i%2 == 0 {
+			m.aside.play([]*mixer.Clip{whole})
+		}
+	}
 	now := time.Now()
 	tick := func() {
 		now = now.Add(frameDuration)
@@ -71,8 +83,8 @@ func TestTickDoesNotAllocate(t *testing.T) {
 	if got := testing.AllocsPerRun(5, second); got != 0 {
 		t.Errorf("%.1f allocations a second of 50 legs, want 0", got)
 	}
-	if got := len(s.mix.groups); got != len(formats) {
-		t.Errorf("%d groups of listeners, want one for each of 4 formats", got)
+	if got := len(s.mix.groups); got != len(formats)*3 {
+		t.Errorf("%d groups of listeners, want one for each of 4 formats and each of 3 places", got)
 	}
 }
 

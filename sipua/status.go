@@ -38,6 +38,7 @@ var refusals = []struct {
 	{rooms.ErrMediaTimeout, refusal{status: 480, cause: 41, text: "no media from the caller"}},
 	{rooms.ErrOccupied, refusal{status: 500}},
 	{rooms.ErrRoomExists, refusal{status: 500}},
+	{rooms.ErrBusy, refusal{status: 500}},
 	{rooms.ErrEmpty, refusal{status: 500}},
 	{rooms.ErrRecording, refusal{status: 500}},
 	{rooms.ErrNotRecording, refusal{status: 500}},

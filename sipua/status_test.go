@@ -53,6 +53,7 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 			"ErrFull": {rooms.ErrFull, 486}, "ErrOccupied": {rooms.ErrOccupied, 500},
 			"ErrDraining": {rooms.ErrDraining, 503}, "ErrClosed": {rooms.ErrClosed, 480},
 			"ErrInvalid": {rooms.ErrInvalid, 404}, "ErrMediaTimeout": {rooms.ErrMediaTimeout, 480},
+			"ErrBusy":  {rooms.ErrBusy, 500},
 			"ErrEmpty": {rooms.ErrEmpty, 500}, "ErrRecording": {rooms.ErrRecording, 500},
 			"ErrNotRecording": {rooms.ErrNotRecording, 500}, "ErrNoRecorder": {rooms.ErrNoRecorder, 500},
 			"ErrNoRecording": {rooms.ErrNoRecording, 500}, "ErrRecordingOpen": {rooms.ErrRecordingOpen, 500},

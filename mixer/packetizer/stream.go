@@ -118,6 +118,10 @@ func (s *Stream) Follow(o *Stream) {
 	s.tick, s.lead, s.adopted = o.tick, o.lead, o.adopted
 }
 
+// Renumber goes on in another count of ticks, the last of which was tick: for a leg that goes over to another mix. What is waiting is
+// sent before what comes next.
+func (s *Stream) Renumber(tick uint64) { s.tick, s.adopted = tick, true }
+
 // Adopt goes on where o is, of another profile: what is waiting there is sent by s, before what comes next. Filter and encoder
 // begin with the sound before that, so that neither begins with a hole. Tune comes after it.
 func (s *Stream) Adopt(o *Stream) {

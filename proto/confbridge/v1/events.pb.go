@@ -160,6 +160,8 @@ const (
 	Reason_REASON_FAILED Reason = 7
 	// The bridge is shutting down.
 	Reason_REASON_DRAINING Reason = 8
+	// To another room.
+	Reason_REASON_MOVED Reason = 20
 	// A moderator stopped the recording.
 	Reason_REASON_STOPPED Reason = 40
 	// Too little space was left for the recording.
@@ -182,6 +184,7 @@ var (
 		6:  "REASON_MEDIA_TIMEOUT",
 		7:  "REASON_FAILED",
 		8:  "REASON_DRAINING",
+		20: "REASON_MOVED",
 		40: "REASON_STOPPED",
 		41: "REASON_DISK_LOW",
 		42: "REASON_DISK_FAILED",
@@ -197,6 +200,7 @@ var (
 		"REASON_MEDIA_TIMEOUT": 6,
 		"REASON_FAILED":        7,
 		"REASON_DRAINING":      8,
+		"REASON_MOVED":         20,
 		"REASON_STOPPED":       40,
 		"REASON_DISK_LOW":      41,
 		"REASON_DISK_FAILED":   42,
@@ -568,7 +572,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x1bEVENT_KIND_RECORDING_PAUSED\x10)\x12 \n" +
 	"\x1cEVENT_KIND_RECORDING_RESUMED\x10*\x12 \n" +
 	"\x1cEVENT_KIND_RECORDING_STOPPED\x10+\x12\x1f\n" +
-	"\x1bEVENT_KIND_RECORDING_FAILED\x10,*\x9c\x02\n" +
+	"\x1bEVENT_KIND_RECORDING_FAILED\x10,*\xae\x02\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rREASON_HANGUP\x10\x01\x12\x12\n" +
@@ -578,7 +582,8 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x13REASON_MAX_DURATION\x10\x05\x12\x18\n" +
 	"\x14REASON_MEDIA_TIMEOUT\x10\x06\x12\x11\n" +
 	"\rREASON_FAILED\x10\a\x12\x13\n" +
-	"\x0fREASON_DRAINING\x10\b\x12\x12\n" +
+	"\x0fREASON_DRAINING\x10\b\x12\x10\n" +
+	"\fREASON_MOVED\x10\x14\x12\x12\n" +
 	"\x0eREASON_STOPPED\x10(\x12\x13\n" +
 	"\x0fREASON_DISK_LOW\x10)\x12\x16\n" +
 	"\x12REASON_DISK_FAILED\x10*\x12\x13\n" +

@@ -1,0 +1,147 @@
+package rooms
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/confbridge/confbridge/mixer"
+)
+
+// Move takes a participant from one room to another, with the same ID, role and leg, and whether it is muted and deaf; its recorded
+// sound, jitter buffer and codecs go with it, so that nothing clicks or begins anew. Both rooms tell of it: Left with ReasonMoved
+// here, Joined there. A locked or full room takes nobody (ErrLocked, ErrFull), and who is gone meanwhile is ErrNoParticipant; then nothing has
+// changed. ErrNoRoom says which one.
+func (g *Registry) Move(ctx context.Context, number, id, to string) (ParticipantInfo, error) {
+	var p *Participant
+	err := g.withMember(ctx, number, id, func(_ *state, m *member) error { p = m.p; return nil })
+	if err != nil {
+		return ParticipantInfo{}, err
+	}
+	select {
+	case p.turn <- struct{}{}:
+		defer p.endTurn()
+	case <-ctx.Done():
+		return ParticipantInfo{}, context.Cause(ctx)
+	}
+	if p.Room() != number {
+		return ParticipantInfo{}, fmt.Errorf("room %q: participant %q: %w", number, id, ErrNoParticipant)
+	}
+	info, err := g.move(ctx, p, to)
+	return info, wrap("move to room", to, err)
+}
+
+// move is Move with p.turn held.
+func (g *Registry) move(ctx context.Context, p *Participant, to string) (ParticipantInfo, error) {
+	if to == p.Room() {
+		return ParticipantInfo{}, fmt.Errorf("participant %q is there: %w", p.id, ErrInvalid)
+	}
+	next, err := g.lookupOrOpen(to)
+	if err != nil {
+		return ParticipantInfo{}, err
+	}
+	if err := next.do(ctx, func(s *state) error { return s.admit(p) }); err != nil {
+		return ParticipantInfo{}, err
+	}
+	m, err := depart(ctx, p)
+	if err != nil {
+		_ = next.doAlways(func(s *state) error { s.vacate(p); return nil }) // ErrClosed: it has let go
+		return ParticipantInfo{}, err
+	}
+	var info ParticipantInfo
+	err = next.doAlways(func(s *state) error {
+		if err := s.arrive(m); err != nil {
+			return err
+		}
+		info = s.show(m)
+		return nil
+	})
+	if err != nil { // the room that was to take them in has closed, and nobody has them any more
+		m.voice.close()
+		m.aside.end()
+		g.metrics.participant(m.profile.Name, -1)
+		p.gone(ReasonEnded)
+		if err := m.leg.Close(); err != nil {
+			g.cfg.Log.Warn("leg did not close", "room", to, "participant", p.id, "err", err)
+		}
+		return ParticipantInfo{}, err
+	}
+	p.room.Store(next)
+	return info, nil
+}
+
+// depart waits until p's room has faded it out and given it away: two ticks at most.
+func depart(ctx context.Context, p *Participant) (*member, error) {
+	given := make(chan *member, 1)
+	err := p.room.Load().do(ctx, func(s *state) error {
+		m := s.member(p.id)
+		switch {
+		case m == nil:
+			return fmt.Errorf("participant %q: %w", p.id, ErrNoParticipant)
+		case m.moving != nil:
+			panic("a participant moves twice at once") // Participant.turn is held
+		}
+		m.moving = given
+		m.rearrange()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	m, ok := <-given
+	if !ok {
+		return nil, fmt.Errorf("participant %q: %w", p.id, ErrNoParticipant)
+	}
+	return m, nil
+}
+
+// stay tells whoever waits for the member that it goes nowhere.
+func (m *member) stay() {
+	if m.moving != nil {
+		close(m.moving)
+		m.moving = nil
+	}
+}
+
+// letMoversGo gives those away who go to another room and are not heard any more. It is called between ticks.
+func (s *state) letMoversGo() {
+	for i := 0; i < len(s.members); {
+		m := s.members[i]
+		if m.moving == nil || !m.voice.gain.Silent() {
+			i++
+			continue
+		}
+		if m.down.ownTicks == 0 {
+			m.down.leaveGroup(&s.mix)
+		}
+		s.vacate(m.p)
+		s.release(m, ReasonMoved) // takes it out of members
+		to := m.moving
+		m.moving = nil
+		to <- m // the last that this room has to do with it
+	}
+}
+
+// vacate takes p's seat back and leaves p alone otherwise.
+func (s *state) vacate(p *Participant) {
+	s.seats = slices.DeleteFunc(s.seats, func(o *Participant) bool { return o == p })
+	if len(s.seats) == 0 {
+		s.armGrace()
+	}
+}
+
+// arrive takes in a member that another room has given away, and that has a seat here.
+func (s *state) arrive(m *member) error {
+	if !slices.Contains(s.seats, m.p) {
+		return ErrClosed
+	}
+	now := time.Now()
+	m.state, m.joined, m.place = s, now, PlaceInside
+	m.voice.speaker, m.voice.contributes, m.voice.talking = mixer.Speaker{}, false, false
+	m.down.own.Renumber(s.mix.ticks)
+	m.down.group, m.down.ownTicks, m.down.told = nil, ownEncodeTicks, toldNothing
+	m.suppressNoise()
+	s.enter(m, now)
+	return nil
+}

@@ -1,0 +1,47 @@
+package rooms
+
+// Place is where somebody who has come stands.
+type Place uint8
+
+// The places. Only who is inside is heard, and hears the others.
+const (
+	PlaceInside  Place = iota
+	PlaceWaiting       // hears the room's music
+	PlaceAsked         // hears what it is asked, and silence
+)
+
+// ear is what somebody hears but for what is said to them alone.
+type ear uint8
+
+const (
+	earMix ear = iota
+	earMusic
+	earSilence
+)
+
+// ear is what the member hears.
+func (m *member) ear() ear {
+	switch {
+	case m.place == PlaceWaiting:
+		return earMusic
+	case m.deaf || m.place == PlaceAsked:
+		return earSilence
+	}
+	return earMix
+}
+
+// goTo puts the member somewhere else in its room. It is not for the tick.
+func (m *member) goTo(p Place) {
+	m.place = p
+	m.rearrange()
+}
+
+// rearrange is called when what the member hears, or whether it is heard, may have changed. It is not for the tick.
+func (m *member) rearrange() {
+	if m.hushed() {
+		m.state.floor.Forget(&m.voice.speaker)
+	}
+	if m.down.group == nil || m.down.group.key.ear != m.ear() {
+		m.state.regroup()
+	}
+}

@@ -3,8 +3,13 @@
 package layout
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -123,6 +128,38 @@ var purity = map[string][]string{
 	"rooms/recorder": {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"rooms":          {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"media":          {"github.com/pion/sdp/v3", "google.golang.org/grpc"},
+}
+
+// TestTheMixerHasNoGoroutines holds package mixer and those below it to what they promise. Only mixer/codec has locks, around what it makes
+// once, and runs under the race detector (Makefile).
+func TestTheMixerHasNoGoroutines(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir("../../mixer", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		files++
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n.(type) {
+			case *ast.GoStmt, *ast.ChanType, *ast.SelectStmt:
+				t.Errorf("%s: package %s has a goroutine or a channel", path, file.Name)
+			}
+			return true
+		})
+		for _, i := range file.Imports {
+			if strings.HasPrefix(i.Path.Value, `"sync`) && file.Name.Name != "codec" {
+				t.Errorf("%s imports %s", path, i.Path.Value)
+			}
+		}
+		return nil
+	})
+	if err != nil || files < 20 {
+		t.Fatalf("%d files looked at, %v", files, err)
+	}
 }
 
 func TestFloorsKnowOnlyTheirOwnWords(t *testing.T) {

@@ -19,7 +19,7 @@ var (
 		"display_name", "max_participants", "max_duration", "locked", "max_talkers", "agc", "noise_suppression",
 		"recording_content", "recording_format", "recording_tone", "recording_beep",
 	}
-	participantFields = []string{"muted", "deaf", "gain_db", "role", "display_name"}
+	participantFields = []string{"muted", "deaf", "gain_db", "role", "display_name", "hearing_gain_db", "whisper_to"}
 )
 
 // updatePaths says which of the updatable fields are to be set (AIP-134): those of the mask, all for "*", those that

@@ -98,6 +98,9 @@ func (s *participantService) UpdateParticipant(
 		Muted:       pick(paths, "muted", p.GetMuted()),
 		Deaf:        pick(paths, "deaf", p.GetDeaf()),
 		GainDB:      pick(paths, "gain_db", p.GetGainDb()),
+
+		HearingGainDB: pick(paths, "hearing_gain_db", p.GetHearingGainDb()),
+		WhisperTo:     pick(paths, "whisper_to", p.GetWhisperTo()),
 	})
 	if err != nil {
 		return nil, err

@@ -97,6 +97,7 @@ func TestParticipantRequestsThatCannotBeNameTheField(t *testing.T) {
 	}{
 		{"too loud", update(&confbridgev1.Participant{GainDb: 30.1}, "gain_db"), []string{"participant.gain_db"}},
 		{"a gain that is no number", update(&confbridgev1.Participant{GainDb: math.NaN()}, "gain_db"), []string{"participant.gain_db"}},
+		{"hears too loud", update(&confbridgev1.Participant{HearingGainDb: -31}, "hearing_gain_db"), []string{"participant.hearing_gain_db"}},
 		{"no role", update(&confbridgev1.Participant{}, "role"), []string{"participant.role"}},
 		{"a role that is none", update(&confbridgev1.Participant{Role: 99}, "role"), []string{"participant.role"}},
 		{

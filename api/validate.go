@@ -75,13 +75,20 @@ func participantFault(p *confbridgev1.Participant, path string) string {
 	case "display_name":
 		return displayNameFault(p.GetDisplayName())
 	case "gain_db":
-		if g := p.GetGainDb(); math.IsNaN(g) || math.Abs(g) > maxGainDB {
-			return fmt.Sprintf("%v is not within -%d to %d", g, maxGainDB, maxGainDB)
-		}
+		return gainFault(p.GetGainDb())
+	case "hearing_gain_db":
+		return gainFault(p.GetHearingGainDb())
 	case "role":
 		if _, ok := roleFromProto(p.GetRole()); !ok {
 			return p.GetRole().String() + " is no role to have"
 		}
+	}
+	return ""
+}
+
+func gainFault(db float64) string {
+	if math.IsNaN(db) || math.Abs(db) > maxGainDB {
+		return fmt.Sprintf("%v is not within -%d to %d", db, maxGainDB, maxGainDB)
 	}
 	return ""
 }

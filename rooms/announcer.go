@@ -26,7 +26,6 @@ var ducked = math.Pow(10, duckDB/20.)
 func (a *announcer) play(clips []*mixer.Clip) (<-chan struct{}, bool) {
 	if a.player == nil {
 		a.player = new(mixer.Player)
-		a.duck.Jump(1)
 	}
 	if len(a.played) == 0 {
 		a.queued = a.player.Ended()

@@ -48,7 +48,6 @@ func (a *aside) play(clips []*mixer.Clip) <-chan struct{} {
 	a.stop()
 	if a.player == nil {
 		a.player = new(mixer.Player)
-		a.under.Jump(1)
 	}
 	a.player.Queue(clips...)
 	a.played = make(chan struct{})

@@ -23,6 +23,20 @@ type downlink struct {
 	group    *group // of those who hear the same in the same profile
 	told     told   // of who is in the mix
 	ear      ear    // with which it listened in the last tick
+	hearing  hearing
+	coaches  []*member // who whisper to it
+}
+
+// hearing is a gain on what is heard.
+type hearing struct {
+	gain  mixer.Gain
+	level level
+}
+
+// apply turns frame up or down in place.
+func (h *hearing) apply(frame []int16, db float64, rateHz int) {
+	h.gain.Set(h.level.at(db))
+	h.gain.Apply(frame, rateHz)
 }
 
 // leaveGroup goes over to packets of its own, which go on where the group's are.
@@ -62,11 +76,13 @@ type group struct {
 	made    bool
 	filled  uint64 // the newest tick that made packets
 	members int
+	hearing hearing
 }
 
 type groupKey struct {
 	profile codec.Profile
 	ear     ear
+	gainDB  float64 // of what is heard
 }
 
 // maxTickPackets is how many packets one tick can bring: two of 10 ms.

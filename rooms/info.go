@@ -49,10 +49,14 @@ type ParticipantInfo struct {
 	ID   string // unique in the bridge's lifetime: lower-case letters and digits
 	Room string
 	Caller
-	Muted   bool
-	Deaf    bool
-	GainDB  float64 // applied to what the participant says; −30 to +30
-	Talking bool
+	Muted  bool
+	Deaf   bool
+	GainDB float64 // applied to what the participant says; −30 to +30
+	// HearingGainDB is applied to what the participant hears of the others; −30 to +30.
+	HearingGainDB float64
+	// WhisperTo is the ID of the one participant who hears this one; empty: all do.
+	WhisperTo string
+	Talking   bool
 	// Dominant says that the participant has the floor: of those who talk the one whom the conference listens to.
 	Dominant  bool
 	LevelDBFS float64 // of what the participant says at the moment, before any gain of ours; −127 is silence
@@ -89,4 +93,7 @@ type ParticipantPatch struct {
 	Muted       *bool
 	Deaf        *bool
 	GainDB      *float64
+	// HearingGainDB and WhisperTo are as in ParticipantInfo; an empty WhisperTo ends the whisper.
+	HearingGainDB *float64
+	WhisperTo     *string
 }

@@ -38,6 +38,8 @@ type member struct {
 	place       Place
 	aside       aside          // what is between it alone and the bridge
 	moving      chan<- *member // where it goes; nil: it stays
+	whisper     whisper
+	hearingDB   float64 // what is done to the loudness of what it hears
 }
 
 func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error) {
@@ -144,6 +146,12 @@ func (s *state) patch(m *member, p ParticipantPatch) error {
 		return err
 	}
 	before := s.describe(m)
+	if p.WhisperTo != nil {
+		if err := s.setWhisper(m, *p.WhisperTo); err != nil {
+			return err
+		}
+	}
+	set(&m.hearingDB, p.HearingGainDB)
 	set(&m.caller.DisplayName, p.DisplayName)
 	set(&m.caller.Role, p.Role)
 	set(&m.muted, p.Muted)
@@ -172,8 +180,10 @@ func set[T any](to *T, value *T) {
 }
 
 func (p ParticipantPatch) check() error {
-	if p.GainDB != nil && !(math.Abs(*p.GainDB) <= maxGainDB) { // NaN too
-		return fmt.Errorf("gain of %g dB, want -%d to +%d: %w", *p.GainDB, maxGainDB, maxGainDB, ErrInvalid)
+	for _, db := range []*float64{p.GainDB, p.HearingGainDB} {
+		if db != nil && !(math.Abs(*db) <= maxGainDB) { // NaN too
+			return fmt.Errorf("gain of %g dB, want -%d to +%d: %w", *db, maxGainDB, maxGainDB, ErrInvalid)
+		}
 	}
 	if p.Role != nil && *p.Role > RoleListener {
 		return fmt.Errorf("role %d: %w", *p.Role, ErrInvalid)

@@ -71,7 +71,7 @@ func (s *state) regroup() {
 		g.members = 0
 	}
 	for _, m := range s.members {
-		g := s.mix.group(groupKey{m.down.own.Profile(), m.ear()})
+		g := s.mix.group(groupKey{m.down.own.Profile(), m.ear(), m.hearingDB})
 		g.members++
 		if m.down.group != nil && m.down.group != g && m.down.ownTicks == 0 {
 			m.down.leaveGroup(&s.mix)
@@ -94,6 +94,7 @@ func (x *mixdown) group(key groupKey) *group {
 	}
 	out.Tune(x.rateHz)
 	g := &group{key: key, out: out}
+	g.hearing.gain.Jump(g.hearing.level.at(key.gainDB))
 	x.groups = append(x.groups, g)
 	return g
 }
@@ -114,6 +115,7 @@ func (s *state) runDue() {
 	s.watchTape()
 	s.letDeadGo()
 	s.letMoversGo()
+	s.endWhispers()
 	s.endAsides()
 	s.announcer.endPlayed()
 	if len(s.members) > 0 {
@@ -202,7 +204,7 @@ func (x *mixdown) send(m *member, now time.Time) {
 	d := &m.down
 	said, ear := m.aside.next(x.rateHz), m.ear()
 	switch {
-	case m.voice.contributes || said != nil || d.ear != ear:
+	case m.voice.contributes || said != nil || d.ear != ear || d.whispered():
 		if d.ownTicks == 0 {
 			d.leaveGroup(x)
 		}
@@ -224,6 +226,8 @@ func (x *mixdown) send(m *member, now time.Time) {
 		mixer.Crossfade(x.own, x.next)
 		d.ear = ear
 	}
+	d.hearing.apply(x.own, m.hearingDB, x.rateHz)
+	d.layWhispers(x.own, x.rateHz)
 	m.aside.lay(x.own, said, x.rateHz)
 	d.own.Push(x.own, x.ticks)
 	for {
@@ -239,7 +243,13 @@ func (x *mixdown) send(m *member, now time.Time) {
 func (x *mixdown) sendShared(m *member, now time.Time) {
 	g := m.down.group
 	if !g.made {
-		g.fill(x.heardBy(g.key.ear), x.ticks)
+		pcm := x.heardBy(g.key.ear)
+		if g.key.gainDB != 0 {
+			copy(x.own, pcm)
+			g.hearing.apply(x.own, g.key.gainDB, x.rateHz)
+			pcm = x.own
+		}
+		g.fill(pcm, x.ticks)
 	}
 	g.send(m.leg, now)
 }

@@ -41,7 +41,7 @@ func (m *member) rearrange() {
 	if m.hushed() {
 		m.state.floor.Forget(&m.voice.speaker)
 	}
-	if m.down.group == nil || m.down.group.key.ear != m.ear() {
+	if g := m.down.group; g == nil || g.key.ear != m.ear() || g.key.gainDB != m.hearingDB {
 		m.state.regroup()
 	}
 }

@@ -233,6 +233,7 @@ func (s *state) release(m *member, why Reason) {
 		s.raise(Event{Kind: KindTalkingStopped, Participant: s.describe(m)})
 	}
 	s.raise(Event{Kind: KindLeft, Reason: why, Participant: s.describe(m)})
+	s.leaveWhispers(m)
 	s.floor.Forget(&m.voice.speaker)
 	s.members = slices.DeleteFunc(s.members, func(o *member) bool { return o == m })
 	s.reserveTape()
@@ -356,6 +357,7 @@ func (s *state) snapshot() Snapshot {
 func (s *state) describe(m *member) ParticipantInfo {
 	return ParticipantInfo{
 		ID: m.p.id, Room: s.room.number, Caller: m.caller, Muted: m.muted, Deaf: m.deaf, GainDB: m.gainDB,
+		HearingGainDB: m.hearingDB, WhisperTo: m.whispersTo(),
 		Talking: m.voice.talking, Joined: m.joined, Format: m.profile.Format, PacketTime: m.profile.PacketTime(), Media: m.voice.stream.Stats(),
 		Dominant: s.floor.Dominant() == &m.voice.speaker, LevelDBFS: m.voice.vad.LevelDBFS(),
 	}

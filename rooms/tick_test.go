@@ -59,6 +59,9 @@ func TestTickDoesNotAllocate(t *testing.T) {
 			m.aside.play([]*mixer.Clip{whole})
 		}
 	}
+	if err := s.setWhisper(s.members[0], s.members[1].p.id); err != nil {
+		t.Fatal(err)
+	}
 	now := time.Now()
 	tick := func() {
 		now = now.Add(frameDuration)

@@ -198,6 +198,15 @@ func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 			"participants gain 1000 k3x9 -6.5", participant(&confbridgev1.Participant{GainDb: -6.5}, "gain_db"),
 			ann + ": gain -6.5 dB",
 		},
+		{
+			"participants hearing 1000 k3x9 6", participant(&confbridgev1.Participant{HearingGainDb: 6}, "hearing_gain_db"),
+			ann + ": hears others by +6 dB",
+		},
+		{
+			"participants whisper 1000 k3x9 b2c3", participant(&confbridgev1.Participant{WhisperTo: "b2c3"}, "whisper_to"),
+			ann + ": heard by b2c3 alone",
+		},
+		{"participants whisper 1000 k3x9", participant(&confbridgev1.Participant{}, "whisper_to"), ann + ": heard by everybody"},
 		{"participants gain 1000 k3x9 0", participant(&confbridgev1.Participant{}, "gain_db"), ann + ": gain 0 dB"},
 		{
 			"participants role 1000 k3x9 moderator",

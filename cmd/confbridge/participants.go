@@ -15,15 +15,17 @@ import (
 )
 
 type participantsCmd struct {
-	List   participantsListCmd   `cmd:"" help:"List who is in a room."`
-	Show   participantsShowCmd   `cmd:"" help:"Show one participant."`
-	Mute   participantsMuteCmd   `cmd:"" help:"Let nobody hear a participant."`
-	Unmute participantsUnmuteCmd `cmd:"" help:"Let everybody hear a participant again."`
-	Deaf   participantsDeafCmd   `cmd:"" help:"Let a participant hear nobody."`
-	Undeaf participantsUndeafCmd `cmd:"" help:"Let a participant hear everybody again."`
-	Gain   participantsGainCmd   `cmd:"" help:"Make a participant louder or quieter for the others."`
-	Role   participantsRoleCmd   `cmd:"" help:"Make a participant a speaker, a moderator or a listener."`
-	Kick   participantsKickCmd   `cmd:"" help:"Hang up on a participant."`
+	List    participantsListCmd    `cmd:"" help:"List who is in a room."`
+	Show    participantsShowCmd    `cmd:"" help:"Show one participant."`
+	Mute    participantsMuteCmd    `cmd:"" help:"Let nobody hear a participant."`
+	Unmute  participantsUnmuteCmd  `cmd:"" help:"Let everybody hear a participant again."`
+	Deaf    participantsDeafCmd    `cmd:"" help:"Let a participant hear nobody."`
+	Undeaf  participantsUndeafCmd  `cmd:"" help:"Let a participant hear everybody again."`
+	Gain    participantsGainCmd    `cmd:"" help:"Make a participant louder or quieter for the others."`
+	Hearing participantsHearingCmd `cmd:"" help:"Make the others louder or quieter for a participant."`
+	Whisper participantsWhisperCmd `cmd:"" help:"Let one other participant, and nobody else, hear a participant."`
+	Role    participantsRoleCmd    `cmd:"" help:"Make a participant a speaker, a moderator or a listener."`
+	Kick    participantsKickCmd    `cmd:"" help:"Hang up on a participant."`
 }
 
 // participantArg is a command's participant.
@@ -100,7 +102,7 @@ func state(p *confbridgev1.Participant) string {
 	for _, s := range []struct {
 		is   bool
 		name string
-	}{{p.GetDominant(), "floor"}, {p.GetTalking() && !p.GetDominant(), "talking"}, {p.GetMuted(), "muted"}, {p.GetDeaf(), "deaf"}} {
+	}{{p.GetDominant(), "floor"}, {p.GetTalking() && !p.GetDominant(), "talking"}, {p.GetMuted(), "muted"}, {p.GetDeaf(), "deaf"}, {p.GetWhisperTo() != "", "whispering"}} {
 		if s.is {
 			all = append(all, s.name)
 		}
@@ -191,6 +193,8 @@ func (c *console) personFields(p *confbridgev1.Participant) [][2]string {
 		{"muted", yesNo(p.GetMuted())},
 		{"deaf", yesNo(p.GetDeaf())},
 		{"gain", decibels(p.GetGainDb())},
+		{"hearing gain", decibels(p.GetHearingGainDb())},
+		{"whispers to", cmp.Or(p.GetWhisperTo(), "nobody in particular")},
 		{"joined", c.stamp(p.GetJoinTime().AsTime())},
 	}, codecFields(p)...)
 }
@@ -273,6 +277,31 @@ type participantsGainCmd struct {
 func (cmd *participantsGainCmd) Run(ctx context.Context, c *console) error {
 	return cmd.set(ctx, c, cmd.participantArg, &confbridgev1.Participant{GainDb: cmd.DB}, paths("gain_db"),
 		"gain "+decibels(cmd.DB))
+}
+
+type participantsHearingCmd struct {
+	apiFlags
+	participantArg
+	DB float64 `arg:"" name:"db" help:"Decibels, -30 to 30; 0 leaves it as it is."`
+}
+
+func (cmd *participantsHearingCmd) Run(ctx context.Context, c *console) error {
+	return cmd.set(ctx, c, cmd.participantArg, &confbridgev1.Participant{HearingGainDb: cmd.DB}, paths("hearing_gain_db"),
+		"hears others by "+decibels(cmd.DB))
+}
+
+type participantsWhisperCmd struct {
+	apiFlags
+	participantArg
+	To string `arg:"" optional:"" help:"Id of who is to hear; none: everybody hears the participant again."`
+}
+
+func (cmd *participantsWhisperCmd) Run(ctx context.Context, c *console) error {
+	done := "heard by everybody"
+	if cmd.To != "" {
+		done = "heard by " + cmd.To + " alone"
+	}
+	return cmd.set(ctx, c, cmd.participantArg, &confbridgev1.Participant{WhisperTo: cmd.To}, paths("whisper_to"), done)
 }
 
 type participantsRoleCmd struct {

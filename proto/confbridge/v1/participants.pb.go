@@ -117,8 +117,12 @@ type Participant struct {
 	// Output only. What the participant sends is coded with: a telephone may speak another of the codecs that were agreed than
 	// the one it is sent. Unset before its first packet of sound, and in events.
 	ReceivedFormat *AudioFormat `protobuf:"bytes,16,opt,name=received_format,json=receivedFormat,proto3" json:"received_format,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What is done to the loudness of what the participant hears of the others, in decibels: -30 to +30; 0 leaves it as it is.
+	HearingGainDb float64 `protobuf:"fixed64,110,opt,name=hearing_gain_db,json=hearingGainDb,proto3" json:"hearing_gain_db,omitempty"`
+	// Id of the one participant of the room who hears this one; empty: all do. When that one leaves, this one is muted.
+	WhisperTo     string `protobuf:"bytes,111,opt,name=whisper_to,json=whisperTo,proto3" json:"whisper_to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Participant) Reset() {
@@ -261,6 +265,20 @@ func (x *Participant) GetReceivedFormat() *AudioFormat {
 		return x.ReceivedFormat
 	}
 	return nil
+}
+
+func (x *Participant) GetHearingGainDb() float64 {
+	if x != nil {
+		return x.HearingGainDb
+	}
+	return 0
+}
+
+func (x *Participant) GetWhisperTo() string {
+	if x != nil {
+		return x.WhisperTo
+	}
+	return ""
 }
 
 // AudioFormat is a codec with its rates.
@@ -760,7 +778,7 @@ var File_confbridge_v1_participants_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\n" +
-	" confbridge/v1/participants.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcd\x04\n" +
+	" confbridge/v1/participants.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x05\n" +
 	"\vParticipant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12'\n" +
@@ -779,7 +797,10 @@ const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"level_dbfs\x18\r \x01(\x01R\tlevelDbfs\x12\x1a\n" +
 	"\bdominant\x18\x0e \x01(\bR\bdominant\x120\n" +
 	"\aquality\x18\x0f \x01(\v2\x16.confbridge.v1.QualityR\aquality\x12C\n" +
-	"\x0freceived_format\x18\x10 \x01(\v2\x1a.confbridge.v1.AudioFormatR\x0ereceivedFormat\"\xa9\x01\n" +
+	"\x0freceived_format\x18\x10 \x01(\v2\x1a.confbridge.v1.AudioFormatR\x0ereceivedFormat\x12&\n" +
+	"\x0fhearing_gain_db\x18n \x01(\x01R\rhearingGainDb\x12\x1d\n" +
+	"\n" +
+	"whisper_to\x18o \x01(\tR\twhisperTo\"\xa9\x01\n" +
 	"\vAudioFormat\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\"\n" +
 	"\rclock_rate_hz\x18\x02 \x01(\x05R\vclockRateHz\x12$\n" +

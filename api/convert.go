@@ -89,6 +89,8 @@ func toRoom(i rooms.Info) *confbridgev1.Room {
 		RecordingBeep:    proto.Bool(i.Recording.Beep),
 		Recording:        recordingNameOr(i.Recorded),
 		RecordingPaused:  i.RecordingPaused,
+
+		SideOf: roomNameOr(i.SideOf),
 	}
 }
 

@@ -20,6 +20,14 @@ const (
 
 func roomName(number string) string { return roomsCollection + "/" + number }
 
+// roomNameOr is empty where there is no room.
+func roomNameOr(number string) string {
+	if number == "" {
+		return ""
+	}
+	return roomName(number)
+}
+
 func participantName(number, id string) string {
 	return roomName(number) + "/" + participantsCollection + "/" + id
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -136,6 +137,36 @@ func (s *roomService) EndRoom(ctx context.Context, req *confbridgev1.EndRoomRequ
 		return nil, err
 	}
 	return &confbridgev1.EndRoomResponse{}, nil
+}
+
+// maxAside is how many one request can take into a side room.
+const maxAside = 64
+
+func (s *roomService) OpenSideRoom(ctx context.Context, req *confbridgev1.OpenSideRoomRequest) (*confbridgev1.Room, error) {
+	number, err := parseRoomName("name", req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	ids := req.GetParticipants()
+	if n := len(ids); n < 2 || n > maxAside {
+		return nil, violated("participants", fmt.Sprintf("has %d ids, want 2 to %d", n, maxAside))
+	}
+	info, err := s.rooms.OpenSideRoom(ctx, number, ids...)
+	if err != nil {
+		return nil, err
+	}
+	return toRoom(info), nil
+}
+
+func (s *roomService) CloseSideRoom(ctx context.Context, req *confbridgev1.CloseSideRoomRequest) (*confbridgev1.CloseSideRoomResponse, error) {
+	number, err := parseRoomName("name", req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.rooms.CloseSideRoom(ctx, number); err != nil {
+		return nil, err
+	}
+	return &confbridgev1.CloseSideRoomResponse{}, nil
 }
 
 // maxTalkers is what a request says of it, or else what the bridge is configured with; so are agc and noiseSuppression.

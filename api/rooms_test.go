@@ -269,6 +269,33 @@ func TestDeleteRoomAsksForForceWhileSomebodyIsInIt(t *testing.T) {
 	}
 }
 
+func TestTwoGoIntoASideRoomAndBack(t *testing.T) {
+	b := newBridge(t, rooms.Config{})
+	b.create(t, "1")
+	p, q := b.join(t, "1", "ann"), b.join(t, "1", "bob")
+	ctx := waitContext(t)
+	open := func(name string, ids ...string) (*confbridgev1.Room, error) {
+		return b.rooms.OpenSideRoom(ctx, &confbridgev1.OpenSideRoomRequest{Name: name, Participants: ids})
+	}
+	_, err := open("rooms/1", p.ID())
+	wantFields(t, err, "participants")
+	_, err = open("1", p.ID(), q.ID())
+	wantFields(t, err, "name")
+	if _, err := open("rooms/1", p.ID(), "nobody"); status.Code(err) != codes.NotFound {
+		t.Errorf("with a stranger: got %v, want NOT_FOUND", err)
+	}
+	side, err := open("rooms/1", p.ID(), q.ID())
+	if err != nil || side.GetSideOf() != "rooms/1" || side.GetParticipantCount() != 2 || !side.GetLocked() {
+		t.Fatalf("got %v, %v", side, err)
+	}
+	if _, err := b.rooms.CloseSideRoom(ctx, &confbridgev1.CloseSideRoomRequest{Name: side.GetName()}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.rooms.GetRoom(ctx, &confbridgev1.GetRoomRequest{Name: "rooms/1"}); err != nil || got.GetParticipantCount() != 2 {
+		t.Errorf("got %v, %v; want both back", got, err)
+	}
+}
+
 func TestEndRoomSendsEverybodyAwayAndKeepsTheRoom(t *testing.T) {
 	b := newBridge(t, rooms.Config{})
 	b.create(t, "1")

@@ -23,6 +23,8 @@ type Info struct {
 	// Sequence is the number of the room's newest event; 0 before the first.
 	Sequence uint64
 	// Recorded is the ID of the recording that is made; empty: none is. RecordingPaused says that it leaves out what is said.
+	// SideOf is the number of the room that this is a side room of; empty: it is none.
+	SideOf          string
 	Recorded        string
 	RecordingPaused bool
 }

@@ -41,7 +41,8 @@ func (g *Registry) move(ctx context.Context, p *Participant, to string) (Partici
 	if err != nil {
 		return ParticipantInfo{}, err
 	}
-	if err := next.do(ctx, func(s *state) error { return s.admit(p) }); err != nil {
+	own := next.sideOf == p.room.Load() || p.room.Load().sideOf == next // its lock is not for them
+	if err := next.do(ctx, func(s *state) error { return s.admitAs(p, own) }); err != nil {
 		return ParticipantInfo{}, err
 	}
 	m, err := depart(ctx, p)

@@ -27,11 +27,15 @@ type Participant struct {
 	reason Reason // written before left is closed
 }
 
-func newParticipant(r *room, c Caller) *Participant {
+// newID is 13 lower-case letters and digits that nobody has had before.
+func newID() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand.Read
-	id := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
-	p := &Participant{id: id, caller: c, turn: make(chan struct{}, 1), left: make(chan struct{})}
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+}
+
+func newParticipant(r *room, c Caller) *Participant {
+	p := &Participant{id: newID(), caller: c, turn: make(chan struct{}, 1), left: make(chan struct{})}
 	p.room.Store(r)
 	return p
 }

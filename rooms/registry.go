@@ -179,7 +179,7 @@ func (g *Registry) Update(ctx context.Context, number string, p SettingsPatch) (
 // Delete takes a room away. If somebody is in it: ErrOccupied, or with force the conference ends first.
 func (g *Registry) Delete(ctx context.Context, number string, force bool) error {
 	return g.do(ctx, number, func(s *state) error {
-		if len(s.seats) > 0 && !force {
+		if !force && s.used() {
 			return ErrOccupied
 		}
 		s.end(ReasonEnded)
@@ -353,6 +353,11 @@ func (g *Registry) do(ctx context.Context, number string, op func(*state) error)
 
 // open starts a room (ErrRoomExists, ErrClosed).
 func (g *Registry) open(number string, set Settings, onDemand bool) (*room, error) {
+	return g.openAs(number, set, onDemand, nil)
+}
+
+// openAs is open for a side room of another one too.
+func (g *Registry) openAs(number string, set Settings, onDemand bool, sideOf *room) (*room, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.done {
@@ -362,6 +367,7 @@ func (g *Registry) open(number string, set Settings, onDemand bool) (*room, erro
 		return nil, ErrRoomExists
 	}
 	r := newRoom(g, number, g.logLocked(number))
+	r.sideOf = sideOf
 	if i := slices.Index(g.idle, number); i >= 0 {
 		g.idle = slices.Delete(g.idle, i, i+1)
 	}

@@ -10,6 +10,7 @@ import (
 type room struct {
 	number   string
 	registry *Registry
+	sideOf   *room // the room that this is a side room of; nil: it is none
 	log      *eventLog
 	ops      chan func(*state) // unbuffered: a sent op runs
 	done     chan struct{}     // closed when run has ended
@@ -55,7 +56,9 @@ func (r *room) run(set Settings, onDemand bool) {
 		case <-s.timers.clock.timer.C:
 			s.runDue()
 		case <-s.timers.grace.C:
-			s.closed = len(s.seats) == 0 && s.onDemand
+			if s.closed = s.onDemand && !s.used(); !s.closed {
+				s.armGrace()
+			}
 		case <-s.timers.limit.C:
 			s.end(ReasonMaxDuration)
 		}

@@ -65,6 +65,11 @@ func (s *state) armGrace() {
 	}
 }
 
+// used says whether anybody is there, or in a side room and may come back.
+func (s *state) used() bool {
+	return len(s.seats) > 0 || len(s.room.registry.sidesOf(s.room)) > 0
+}
+
 // armLimit sets the alarm for the conference's end, counted from its start.
 func (s *state) armLimit() {
 	s.timers.limit.Stop()
@@ -81,10 +86,14 @@ func (s *state) makeLasting(set Settings) {
 }
 
 // admit takes a seat for p.
-func (s *state) admit(p *Participant) error {
+func (s *state) admit(p *Participant) error { return s.admitAs(p, false) }
+
+// admitAs is admit for one of the house too, to whom no lock and no limit applies.
+func (s *state) admitAs(p *Participant, own bool) error {
 	switch {
 	case s.closed:
 		return ErrClosed
+	case own:
 	case s.set.Locked:
 		return ErrLocked
 	case s.set.MaxParticipants > 0 && len(s.seats) >= s.set.MaxParticipants:
@@ -240,6 +249,7 @@ func (s *state) release(m *member, why Reason) {
 	s.retune()
 	if len(s.members) > 0 {
 		s.watchFloor()
+		s.bringBack()
 		return
 	}
 	s.dominant = nil
@@ -257,6 +267,7 @@ func (s *state) release(m *member, why Reason) {
 
 // end sends everybody away.
 func (s *state) end(why Reason) {
+	s.endSides(why)
 	for len(s.seats) > 0 {
 		s.letGo(s.seats[len(s.seats)-1], why)
 	}
@@ -332,6 +343,9 @@ func (s *state) info() Info {
 		Number: s.room.number, Settings: s.set, OnDemand: s.onDemand, Created: s.created, Started: s.started,
 		Participants: len(s.members), Sequence: s.room.log.sequence() + uint64(len(s.pending)),
 		RecordingPaused: s.taping.paused,
+	}
+	if of := s.room.sideOf; of != nil {
+		info.SideOf = of.number
 	}
 	if s.taping.tape != nil {
 		info.Recorded = s.taping.made.ID

@@ -186,6 +186,11 @@ func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 		},
 		{"rooms lock 1000", room(&confbridgev1.Room{Locked: true}, "locked"), "rooms/1000: locked"},
 		{"rooms unlock 1000", room(&confbridgev1.Room{}, "locked"), "rooms/1000: unlocked"},
+		{
+			"rooms side 1000 k3x9 b2c3", &confbridgev1.OpenSideRoomRequest{Name: "rooms/1000", Participants: []string{"k3x9", "b2c3"}},
+			"rooms/1000-side-k3x9ab: 2 are in it",
+		},
+		{"rooms back 1000-side-k3x9ab", &confbridgev1.CloseSideRoomRequest{Name: "rooms/1000-side-k3x9ab"}, "rooms/1000-side-k3x9ab: all are back"},
 		{"rooms end 1000", &confbridgev1.EndRoomRequest{Name: "rooms/1000"}, "rooms/1000: ended"},
 		{"rooms end 1000 --json", &confbridgev1.EndRoomRequest{Name: "rooms/1000"}, "{}"},
 		{"rooms delete 1000", &confbridgev1.DeleteRoomRequest{Name: "rooms/1000"}, "rooms/1000: deleted"},

@@ -101,6 +101,16 @@ func (f *fakeBridge) DeleteRoom(_ context.Context, req *confbridgev1.DeleteRoomR
 	return &emptypb.Empty{}, nil
 }
 
+func (f *fakeBridge) OpenSideRoom(_ context.Context, req *confbridgev1.OpenSideRoomRequest) (*confbridgev1.Room, error) {
+	f.keep(req)
+	return &confbridgev1.Room{Name: req.GetName() + "-side-k3x9ab", SideOf: req.GetName(), ParticipantCount: int32(len(req.GetParticipants()))}, nil
+}
+
+func (f *fakeBridge) CloseSideRoom(_ context.Context, req *confbridgev1.CloseSideRoomRequest) (*confbridgev1.CloseSideRoomResponse, error) {
+	f.keep(req)
+	return &confbridgev1.CloseSideRoomResponse{}, nil
+}
+
 func (f *fakeBridge) EndRoom(_ context.Context, req *confbridgev1.EndRoomRequest) (*confbridgev1.EndRoomResponse, error) {
 	f.keep(req)
 	return &confbridgev1.EndRoomResponse{}, nil

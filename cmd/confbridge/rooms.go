@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ type roomsCmd struct {
 	Lock   roomsLockCmd   `cmd:"" help:"Let nobody in any more."`
 	Unlock roomsUnlockCmd `cmd:"" help:"Let people in again."`
 	Record roomsRecordCmd `cmd:"" help:"Record a room; stop, pause or resume that."`
+	Side   roomsSideCmd   `cmd:"" help:"Take two or more participants into a room of their own."`
+	Back   roomsBackCmd   `cmd:"" help:"Bring everybody in a side room back."`
 	End    roomsEndCmd    `cmd:"" help:"Hang up on everybody in a room."`
 	Delete roomsDeleteCmd `cmd:"" help:"Take a room away."`
 }
@@ -122,6 +125,7 @@ func (c *console) showRoom(r *confbridgev1.Room) error {
 		[2]string{"noise suppression", yesNo(r.GetNoiseSuppression())},
 		[2]string{"recorded as", recordedAs(r)},
 		[2]string{"recording", recordingOf(r)},
+		[2]string{"side room of", cmp.Or(number(r.GetSideOf()), "-")},
 		[2]string{"on demand", yesNo(r.GetOnDemand())},
 		[2]string{"sample rate", rate},
 		[2]string{"created", c.stamp(r.GetCreateTime().AsTime())},
@@ -304,6 +308,38 @@ func (cmd *roomsUnlockCmd) Run(ctx context.Context, c *console) error {
 }
 
 func paths(p ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: p} }
+
+type roomsSideCmd struct {
+	apiFlags
+	roomArg
+	IDs []string `arg:"" name:"id" help:"The participants' ids, as the list has them."`
+}
+
+func (cmd *roomsSideCmd) Run(ctx context.Context, c *console) error {
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		r, err := api.rooms.OpenSideRoom(ctx, &confbridgev1.OpenSideRoomRequest{Name: roomName(cmd.Room), Participants: cmd.IDs})
+		if err != nil {
+			return err
+		}
+		return cmd.print(c.stdout, r, "%s: %d are in it", r.GetName(), r.GetParticipantCount())
+	})
+}
+
+type roomsBackCmd struct {
+	apiFlags
+	roomArg
+}
+
+func (cmd *roomsBackCmd) Run(ctx context.Context, c *console) error {
+	name := roomName(cmd.Room)
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		resp, err := api.rooms.CloseSideRoom(ctx, &confbridgev1.CloseSideRoomRequest{Name: name})
+		if err != nil {
+			return err
+		}
+		return cmd.print(c.stdout, resp, "%s: all are back", name)
+	})
+}
 
 type roomsEndCmd struct {
 	apiFlags

@@ -428,6 +428,144 @@ func (*EndRoomResponse) Descriptor() ([]byte, []int) {
 	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{7}
 }
 
+// OpenSideRoomRequest is the request of RoomService.OpenSideRoom.
+type OpenSideRoomRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}" of the room that they are in.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Required. Ids of those who go, two to 64.
+	Participants  []string `protobuf:"bytes,2,rep,name=participants,proto3" json:"participants,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenSideRoomRequest) Reset() {
+	*x = OpenSideRoomRequest{}
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenSideRoomRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenSideRoomRequest) ProtoMessage() {}
+
+func (x *OpenSideRoomRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenSideRoomRequest.ProtoReflect.Descriptor instead.
+func (*OpenSideRoomRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *OpenSideRoomRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *OpenSideRoomRequest) GetParticipants() []string {
+	if x != nil {
+		return x.Participants
+	}
+	return nil
+}
+
+// CloseSideRoomRequest is the request of RoomService.CloseSideRoom.
+type CloseSideRoomRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}" of the side room.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseSideRoomRequest) Reset() {
+	*x = CloseSideRoomRequest{}
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseSideRoomRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseSideRoomRequest) ProtoMessage() {}
+
+func (x *CloseSideRoomRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseSideRoomRequest.ProtoReflect.Descriptor instead.
+func (*CloseSideRoomRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CloseSideRoomRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// CloseSideRoomResponse is the response of RoomService.CloseSideRoom.
+type CloseSideRoomResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseSideRoomResponse) Reset() {
+	*x = CloseSideRoomResponse{}
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseSideRoomResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseSideRoomResponse) ProtoMessage() {}
+
+func (x *CloseSideRoomResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseSideRoomResponse.ProtoReflect.Descriptor instead.
+func (*CloseSideRoomResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{10}
+}
+
 // StartRecordingRequest is the request of RoomService.StartRecording.
 type StartRecordingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -439,7 +577,7 @@ type StartRecordingRequest struct {
 
 func (x *StartRecordingRequest) Reset() {
 	*x = StartRecordingRequest{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[8]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -451,7 +589,7 @@ func (x *StartRecordingRequest) String() string {
 func (*StartRecordingRequest) ProtoMessage() {}
 
 func (x *StartRecordingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[8]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -464,7 +602,7 @@ func (x *StartRecordingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartRecordingRequest.ProtoReflect.Descriptor instead.
 func (*StartRecordingRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{8}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StartRecordingRequest) GetName() string {
@@ -485,7 +623,7 @@ type StopRecordingRequest struct {
 
 func (x *StopRecordingRequest) Reset() {
 	*x = StopRecordingRequest{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[9]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +635,7 @@ func (x *StopRecordingRequest) String() string {
 func (*StopRecordingRequest) ProtoMessage() {}
 
 func (x *StopRecordingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[9]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,7 +648,7 @@ func (x *StopRecordingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRecordingRequest.ProtoReflect.Descriptor instead.
 func (*StopRecordingRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{9}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StopRecordingRequest) GetName() string {
@@ -531,7 +669,7 @@ type PauseRecordingRequest struct {
 
 func (x *PauseRecordingRequest) Reset() {
 	*x = PauseRecordingRequest{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[10]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -543,7 +681,7 @@ func (x *PauseRecordingRequest) String() string {
 func (*PauseRecordingRequest) ProtoMessage() {}
 
 func (x *PauseRecordingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[10]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -556,7 +694,7 @@ func (x *PauseRecordingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseRecordingRequest.ProtoReflect.Descriptor instead.
 func (*PauseRecordingRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{10}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PauseRecordingRequest) GetName() string {
@@ -577,7 +715,7 @@ type ResumeRecordingRequest struct {
 
 func (x *ResumeRecordingRequest) Reset() {
 	*x = ResumeRecordingRequest{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[11]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +727,7 @@ func (x *ResumeRecordingRequest) String() string {
 func (*ResumeRecordingRequest) ProtoMessage() {}
 
 func (x *ResumeRecordingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[11]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +740,7 @@ func (x *ResumeRecordingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRecordingRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRecordingRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{11}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ResumeRecordingRequest) GetName() string {
@@ -626,7 +764,7 @@ type WatchRoomRequest struct {
 
 func (x *WatchRoomRequest) Reset() {
 	*x = WatchRoomRequest{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[12]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -638,7 +776,7 @@ func (x *WatchRoomRequest) String() string {
 func (*WatchRoomRequest) ProtoMessage() {}
 
 func (x *WatchRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[12]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -651,7 +789,7 @@ func (x *WatchRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRoomRequest.ProtoReflect.Descriptor instead.
 func (*WatchRoomRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{12}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WatchRoomRequest) GetName() string {
@@ -685,7 +823,7 @@ type WatchRoomResponse struct {
 
 func (x *WatchRoomResponse) Reset() {
 	*x = WatchRoomResponse{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[13]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +835,7 @@ func (x *WatchRoomResponse) String() string {
 func (*WatchRoomResponse) ProtoMessage() {}
 
 func (x *WatchRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[13]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +848,7 @@ func (x *WatchRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRoomResponse.ProtoReflect.Descriptor instead.
 func (*WatchRoomResponse) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{13}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WatchRoomResponse) GetContent() isWatchRoomResponse_Content {
@@ -798,7 +936,13 @@ const file_confbridge_v1_room_service_proto_rawDesc = "" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"$\n" +
 	"\x0eEndRoomRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x11\n" +
-	"\x0fEndRoomResponse\"+\n" +
+	"\x0fEndRoomResponse\"M\n" +
+	"\x13OpenSideRoomRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\"\n" +
+	"\fparticipants\x18\x02 \x03(\tR\fparticipants\"*\n" +
+	"\x14CloseSideRoomRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x17\n" +
+	"\x15CloseSideRoomResponse\"+\n" +
 	"\x15StartRecordingRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"*\n" +
 	"\x14StopRecordingRequest\x12\x12\n" +
@@ -815,7 +959,7 @@ const file_confbridge_v1_room_service_proto_rawDesc = "" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1b.confbridge.v1.RoomSnapshotH\x00R\bsnapshot\x12,\n" +
 	"\x05event\x18\x02 \x01(\v2\x14.confbridge.v1.EventH\x00R\x05event\x125\n" +
 	"\x06missed\x18\x03 \x01(\v2\x1b.confbridge.v1.MissedEventsH\x00R\x06missedB\t\n" +
-	"\acontent2\xd2\x06\n" +
+	"\acontent2\xf7\a\n" +
 	"\vRoomService\x12C\n" +
 	"\n" +
 	"CreateRoom\x12 .confbridge.v1.CreateRoomRequest\x1a\x13.confbridge.v1.Room\x12=\n" +
@@ -825,7 +969,9 @@ const file_confbridge_v1_room_service_proto_rawDesc = "" +
 	"UpdateRoom\x12 .confbridge.v1.UpdateRoomRequest\x1a\x13.confbridge.v1.Room\x12F\n" +
 	"\n" +
 	"DeleteRoom\x12 .confbridge.v1.DeleteRoomRequest\x1a\x16.google.protobuf.Empty\x12H\n" +
-	"\aEndRoom\x12\x1d.confbridge.v1.EndRoomRequest\x1a\x1e.confbridge.v1.EndRoomResponse\x12P\n" +
+	"\aEndRoom\x12\x1d.confbridge.v1.EndRoomRequest\x1a\x1e.confbridge.v1.EndRoomResponse\x12G\n" +
+	"\fOpenSideRoom\x12\".confbridge.v1.OpenSideRoomRequest\x1a\x13.confbridge.v1.Room\x12Z\n" +
+	"\rCloseSideRoom\x12#.confbridge.v1.CloseSideRoomRequest\x1a$.confbridge.v1.CloseSideRoomResponse\x12P\n" +
 	"\tWatchRoom\x12\x1f.confbridge.v1.WatchRoomRequest\x1a .confbridge.v1.WatchRoomResponse0\x01\x12P\n" +
 	"\x0eStartRecording\x12$.confbridge.v1.StartRecordingRequest\x1a\x18.confbridge.v1.Recording\x12N\n" +
 	"\rStopRecording\x12#.confbridge.v1.StopRecordingRequest\x1a\x18.confbridge.v1.Recording\x12P\n" +
@@ -844,7 +990,7 @@ func file_confbridge_v1_room_service_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_room_service_proto_rawDescData
 }
 
-var file_confbridge_v1_room_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_confbridge_v1_room_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_confbridge_v1_room_service_proto_goTypes = []any{
 	(*CreateRoomRequest)(nil),      // 0: confbridge.v1.CreateRoomRequest
 	(*GetRoomRequest)(nil),         // 1: confbridge.v1.GetRoomRequest
@@ -854,52 +1000,59 @@ var file_confbridge_v1_room_service_proto_goTypes = []any{
 	(*DeleteRoomRequest)(nil),      // 5: confbridge.v1.DeleteRoomRequest
 	(*EndRoomRequest)(nil),         // 6: confbridge.v1.EndRoomRequest
 	(*EndRoomResponse)(nil),        // 7: confbridge.v1.EndRoomResponse
-	(*StartRecordingRequest)(nil),  // 8: confbridge.v1.StartRecordingRequest
-	(*StopRecordingRequest)(nil),   // 9: confbridge.v1.StopRecordingRequest
-	(*PauseRecordingRequest)(nil),  // 10: confbridge.v1.PauseRecordingRequest
-	(*ResumeRecordingRequest)(nil), // 11: confbridge.v1.ResumeRecordingRequest
-	(*WatchRoomRequest)(nil),       // 12: confbridge.v1.WatchRoomRequest
-	(*WatchRoomResponse)(nil),      // 13: confbridge.v1.WatchRoomResponse
-	(*Room)(nil),                   // 14: confbridge.v1.Room
-	(*fieldmaskpb.FieldMask)(nil),  // 15: google.protobuf.FieldMask
-	(*RoomSnapshot)(nil),           // 16: confbridge.v1.RoomSnapshot
-	(*Event)(nil),                  // 17: confbridge.v1.Event
-	(*MissedEvents)(nil),           // 18: confbridge.v1.MissedEvents
-	(*emptypb.Empty)(nil),          // 19: google.protobuf.Empty
-	(*Recording)(nil),              // 20: confbridge.v1.Recording
+	(*OpenSideRoomRequest)(nil),    // 8: confbridge.v1.OpenSideRoomRequest
+	(*CloseSideRoomRequest)(nil),   // 9: confbridge.v1.CloseSideRoomRequest
+	(*CloseSideRoomResponse)(nil),  // 10: confbridge.v1.CloseSideRoomResponse
+	(*StartRecordingRequest)(nil),  // 11: confbridge.v1.StartRecordingRequest
+	(*StopRecordingRequest)(nil),   // 12: confbridge.v1.StopRecordingRequest
+	(*PauseRecordingRequest)(nil),  // 13: confbridge.v1.PauseRecordingRequest
+	(*ResumeRecordingRequest)(nil), // 14: confbridge.v1.ResumeRecordingRequest
+	(*WatchRoomRequest)(nil),       // 15: confbridge.v1.WatchRoomRequest
+	(*WatchRoomResponse)(nil),      // 16: confbridge.v1.WatchRoomResponse
+	(*Room)(nil),                   // 17: confbridge.v1.Room
+	(*fieldmaskpb.FieldMask)(nil),  // 18: google.protobuf.FieldMask
+	(*RoomSnapshot)(nil),           // 19: confbridge.v1.RoomSnapshot
+	(*Event)(nil),                  // 20: confbridge.v1.Event
+	(*MissedEvents)(nil),           // 21: confbridge.v1.MissedEvents
+	(*emptypb.Empty)(nil),          // 22: google.protobuf.Empty
+	(*Recording)(nil),              // 23: confbridge.v1.Recording
 }
 var file_confbridge_v1_room_service_proto_depIdxs = []int32{
-	14, // 0: confbridge.v1.CreateRoomRequest.room:type_name -> confbridge.v1.Room
-	14, // 1: confbridge.v1.ListRoomsResponse.rooms:type_name -> confbridge.v1.Room
-	14, // 2: confbridge.v1.UpdateRoomRequest.room:type_name -> confbridge.v1.Room
-	15, // 3: confbridge.v1.UpdateRoomRequest.update_mask:type_name -> google.protobuf.FieldMask
-	16, // 4: confbridge.v1.WatchRoomResponse.snapshot:type_name -> confbridge.v1.RoomSnapshot
-	17, // 5: confbridge.v1.WatchRoomResponse.event:type_name -> confbridge.v1.Event
-	18, // 6: confbridge.v1.WatchRoomResponse.missed:type_name -> confbridge.v1.MissedEvents
+	17, // 0: confbridge.v1.CreateRoomRequest.room:type_name -> confbridge.v1.Room
+	17, // 1: confbridge.v1.ListRoomsResponse.rooms:type_name -> confbridge.v1.Room
+	17, // 2: confbridge.v1.UpdateRoomRequest.room:type_name -> confbridge.v1.Room
+	18, // 3: confbridge.v1.UpdateRoomRequest.update_mask:type_name -> google.protobuf.FieldMask
+	19, // 4: confbridge.v1.WatchRoomResponse.snapshot:type_name -> confbridge.v1.RoomSnapshot
+	20, // 5: confbridge.v1.WatchRoomResponse.event:type_name -> confbridge.v1.Event
+	21, // 6: confbridge.v1.WatchRoomResponse.missed:type_name -> confbridge.v1.MissedEvents
 	0,  // 7: confbridge.v1.RoomService.CreateRoom:input_type -> confbridge.v1.CreateRoomRequest
 	1,  // 8: confbridge.v1.RoomService.GetRoom:input_type -> confbridge.v1.GetRoomRequest
 	2,  // 9: confbridge.v1.RoomService.ListRooms:input_type -> confbridge.v1.ListRoomsRequest
 	4,  // 10: confbridge.v1.RoomService.UpdateRoom:input_type -> confbridge.v1.UpdateRoomRequest
 	5,  // 11: confbridge.v1.RoomService.DeleteRoom:input_type -> confbridge.v1.DeleteRoomRequest
 	6,  // 12: confbridge.v1.RoomService.EndRoom:input_type -> confbridge.v1.EndRoomRequest
-	12, // 13: confbridge.v1.RoomService.WatchRoom:input_type -> confbridge.v1.WatchRoomRequest
-	8,  // 14: confbridge.v1.RoomService.StartRecording:input_type -> confbridge.v1.StartRecordingRequest
-	9,  // 15: confbridge.v1.RoomService.StopRecording:input_type -> confbridge.v1.StopRecordingRequest
-	10, // 16: confbridge.v1.RoomService.PauseRecording:input_type -> confbridge.v1.PauseRecordingRequest
-	11, // 17: confbridge.v1.RoomService.ResumeRecording:input_type -> confbridge.v1.ResumeRecordingRequest
-	14, // 18: confbridge.v1.RoomService.CreateRoom:output_type -> confbridge.v1.Room
-	14, // 19: confbridge.v1.RoomService.GetRoom:output_type -> confbridge.v1.Room
-	3,  // 20: confbridge.v1.RoomService.ListRooms:output_type -> confbridge.v1.ListRoomsResponse
-	14, // 21: confbridge.v1.RoomService.UpdateRoom:output_type -> confbridge.v1.Room
-	19, // 22: confbridge.v1.RoomService.DeleteRoom:output_type -> google.protobuf.Empty
-	7,  // 23: confbridge.v1.RoomService.EndRoom:output_type -> confbridge.v1.EndRoomResponse
-	13, // 24: confbridge.v1.RoomService.WatchRoom:output_type -> confbridge.v1.WatchRoomResponse
-	20, // 25: confbridge.v1.RoomService.StartRecording:output_type -> confbridge.v1.Recording
-	20, // 26: confbridge.v1.RoomService.StopRecording:output_type -> confbridge.v1.Recording
-	20, // 27: confbridge.v1.RoomService.PauseRecording:output_type -> confbridge.v1.Recording
-	20, // 28: confbridge.v1.RoomService.ResumeRecording:output_type -> confbridge.v1.Recording
-	18, // [18:29] is the sub-list for method output_type
-	7,  // [7:18] is the sub-list for method input_type
+	8,  // 13: confbridge.v1.RoomService.OpenSideRoom:input_type -> confbridge.v1.OpenSideRoomRequest
+	9,  // 14: confbridge.v1.RoomService.CloseSideRoom:input_type -> confbridge.v1.CloseSideRoomRequest
+	15, // 15: confbridge.v1.RoomService.WatchRoom:input_type -> confbridge.v1.WatchRoomRequest
+	11, // 16: confbridge.v1.RoomService.StartRecording:input_type -> confbridge.v1.StartRecordingRequest
+	12, // 17: confbridge.v1.RoomService.StopRecording:input_type -> confbridge.v1.StopRecordingRequest
+	13, // 18: confbridge.v1.RoomService.PauseRecording:input_type -> confbridge.v1.PauseRecordingRequest
+	14, // 19: confbridge.v1.RoomService.ResumeRecording:input_type -> confbridge.v1.ResumeRecordingRequest
+	17, // 20: confbridge.v1.RoomService.CreateRoom:output_type -> confbridge.v1.Room
+	17, // 21: confbridge.v1.RoomService.GetRoom:output_type -> confbridge.v1.Room
+	3,  // 22: confbridge.v1.RoomService.ListRooms:output_type -> confbridge.v1.ListRoomsResponse
+	17, // 23: confbridge.v1.RoomService.UpdateRoom:output_type -> confbridge.v1.Room
+	22, // 24: confbridge.v1.RoomService.DeleteRoom:output_type -> google.protobuf.Empty
+	7,  // 25: confbridge.v1.RoomService.EndRoom:output_type -> confbridge.v1.EndRoomResponse
+	17, // 26: confbridge.v1.RoomService.OpenSideRoom:output_type -> confbridge.v1.Room
+	10, // 27: confbridge.v1.RoomService.CloseSideRoom:output_type -> confbridge.v1.CloseSideRoomResponse
+	16, // 28: confbridge.v1.RoomService.WatchRoom:output_type -> confbridge.v1.WatchRoomResponse
+	23, // 29: confbridge.v1.RoomService.StartRecording:output_type -> confbridge.v1.Recording
+	23, // 30: confbridge.v1.RoomService.StopRecording:output_type -> confbridge.v1.Recording
+	23, // 31: confbridge.v1.RoomService.PauseRecording:output_type -> confbridge.v1.Recording
+	23, // 32: confbridge.v1.RoomService.ResumeRecording:output_type -> confbridge.v1.Recording
+	20, // [20:33] is the sub-list for method output_type
+	7,  // [7:20] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -913,8 +1066,8 @@ func file_confbridge_v1_room_service_proto_init() {
 	file_confbridge_v1_events_proto_init()
 	file_confbridge_v1_recordings_proto_init()
 	file_confbridge_v1_rooms_proto_init()
-	file_confbridge_v1_room_service_proto_msgTypes[12].OneofWrappers = []any{}
-	file_confbridge_v1_room_service_proto_msgTypes[13].OneofWrappers = []any{
+	file_confbridge_v1_room_service_proto_msgTypes[15].OneofWrappers = []any{}
+	file_confbridge_v1_room_service_proto_msgTypes[16].OneofWrappers = []any{
 		(*WatchRoomResponse_Snapshot)(nil),
 		(*WatchRoomResponse_Event)(nil),
 		(*WatchRoomResponse_Missed)(nil),
@@ -925,7 +1078,7 @@ func file_confbridge_v1_room_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_room_service_proto_rawDesc), len(file_confbridge_v1_room_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,8 @@ const (
 	RoomService_UpdateRoom_FullMethodName      = "/confbridge.v1.RoomService/UpdateRoom"
 	RoomService_DeleteRoom_FullMethodName      = "/confbridge.v1.RoomService/DeleteRoom"
 	RoomService_EndRoom_FullMethodName         = "/confbridge.v1.RoomService/EndRoom"
+	RoomService_OpenSideRoom_FullMethodName    = "/confbridge.v1.RoomService/OpenSideRoom"
+	RoomService_CloseSideRoom_FullMethodName   = "/confbridge.v1.RoomService/CloseSideRoom"
 	RoomService_WatchRoom_FullMethodName       = "/confbridge.v1.RoomService/WatchRoom"
 	RoomService_StartRecording_FullMethodName  = "/confbridge.v1.RoomService/StartRecording"
 	RoomService_StopRecording_FullMethodName   = "/confbridge.v1.RoomService/StopRecording"
@@ -54,6 +56,11 @@ type RoomServiceClient interface {
 	// EndRoom hangs up on everybody in the room and returns when they have left. A room that was made by CreateRoom
 	// stays, empty. NOT_FOUND.
 	EndRoom(ctx context.Context, in *EndRoomRequest, opts ...grpc.CallOption) (*EndRoomResponse, error)
+	// OpenSideRoom takes two or more participants into a room of their own, which nobody else gets into, and returns it. Who is left alone there comes
+	// back, and with the end of the room theirs ends. NOT_FOUND; INVALID_ARGUMENT of fewer than two, and of a side room.
+	OpenSideRoom(ctx context.Context, in *OpenSideRoomRequest, opts ...grpc.CallOption) (*Room, error)
+	// CloseSideRoom brings everybody in a side room back. NOT_FOUND; INVALID_ARGUMENT where the room is none.
+	CloseSideRoom(ctx context.Context, in *CloseSideRoomRequest, opts ...grpc.CallOption) (*CloseSideRoomResponse, error)
 	// WatchRoom tells what is and what happens in a room: a snapshot, then every event, until the client ends the call.
 	// A number that could become a room on demand can be watched before it is one; NOT_FOUND where it could not.
 	// UNAVAILABLE when the bridge shuts down; a client may then resume with after_sequence.
@@ -133,6 +140,26 @@ func (c *roomServiceClient) EndRoom(ctx context.Context, in *EndRoomRequest, opt
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EndRoomResponse)
 	err := c.cc.Invoke(ctx, RoomService_EndRoom_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *roomServiceClient) OpenSideRoom(ctx context.Context, in *OpenSideRoomRequest, opts ...grpc.CallOption) (*Room, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Room)
+	err := c.cc.Invoke(ctx, RoomService_OpenSideRoom_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *roomServiceClient) CloseSideRoom(ctx context.Context, in *CloseSideRoomRequest, opts ...grpc.CallOption) (*CloseSideRoomResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CloseSideRoomResponse)
+	err := c.cc.Invoke(ctx, RoomService_CloseSideRoom_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -219,6 +246,11 @@ type RoomServiceServer interface {
 	// EndRoom hangs up on everybody in the room and returns when they have left. A room that was made by CreateRoom
 	// stays, empty. NOT_FOUND.
 	EndRoom(context.Context, *EndRoomRequest) (*EndRoomResponse, error)
+	// OpenSideRoom takes two or more participants into a room of their own, which nobody else gets into, and returns it. Who is left alone there comes
+	// back, and with the end of the room theirs ends. NOT_FOUND; INVALID_ARGUMENT of fewer than two, and of a side room.
+	OpenSideRoom(context.Context, *OpenSideRoomRequest) (*Room, error)
+	// CloseSideRoom brings everybody in a side room back. NOT_FOUND; INVALID_ARGUMENT where the room is none.
+	CloseSideRoom(context.Context, *CloseSideRoomRequest) (*CloseSideRoomResponse, error)
 	// WatchRoom tells what is and what happens in a room: a snapshot, then every event, until the client ends the call.
 	// A number that could become a room on demand can be watched before it is one; NOT_FOUND where it could not.
 	// UNAVAILABLE when the bridge shuts down; a client may then resume with after_sequence.
@@ -261,6 +293,12 @@ func (UnimplementedRoomServiceServer) DeleteRoom(context.Context, *DeleteRoomReq
 }
 func (UnimplementedRoomServiceServer) EndRoom(context.Context, *EndRoomRequest) (*EndRoomResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EndRoom not implemented")
+}
+func (UnimplementedRoomServiceServer) OpenSideRoom(context.Context, *OpenSideRoomRequest) (*Room, error) {
+	return nil, status.Error(codes.Unimplemented, "method OpenSideRoom not implemented")
+}
+func (UnimplementedRoomServiceServer) CloseSideRoom(context.Context, *CloseSideRoomRequest) (*CloseSideRoomResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CloseSideRoom not implemented")
 }
 func (UnimplementedRoomServiceServer) WatchRoom(*WatchRoomRequest, grpc.ServerStreamingServer[WatchRoomResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchRoom not implemented")
@@ -406,6 +444,42 @@ func _RoomService_EndRoom_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RoomService_OpenSideRoom_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OpenSideRoomRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).OpenSideRoom(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_OpenSideRoom_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).OpenSideRoom(ctx, req.(*OpenSideRoomRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoomService_CloseSideRoom_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CloseSideRoomRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).CloseSideRoom(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_CloseSideRoom_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).CloseSideRoom(ctx, req.(*CloseSideRoomRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RoomService_WatchRoom_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchRoomRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -519,6 +593,14 @@ var RoomService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "EndRoom",
 			Handler:    _RoomService_EndRoom_Handler,
+		},
+		{
+			MethodName: "OpenSideRoom",
+			Handler:    _RoomService_OpenSideRoom_Handler,
+		},
+		{
+			MethodName: "CloseSideRoom",
+			Handler:    _RoomService_CloseSideRoom_Handler,
 		},
 		{
 			MethodName: "StartRecording",

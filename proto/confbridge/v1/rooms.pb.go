@@ -186,8 +186,10 @@ type Room struct {
 	Recording string `protobuf:"bytes,44,opt,name=recording,proto3" json:"recording,omitempty"`
 	// Output only. The recording leaves out what is said at the moment.
 	RecordingPaused bool `protobuf:"varint,45,opt,name=recording_paused,json=recordingPaused,proto3" json:"recording_paused,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Output only. The room that this is a side room of, "rooms/{number}"; empty: it is none.
+	SideOf        string `protobuf:"bytes,110,opt,name=side_of,json=sideOf,proto3" json:"side_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Room) Reset() {
@@ -360,11 +362,18 @@ func (x *Room) GetRecordingPaused() bool {
 	return false
 }
 
+func (x *Room) GetSideOf() string {
+	if x != nil {
+		return x.SideOf
+	}
+	return ""
+}
+
 var File_confbridge_v1_rooms_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
-	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\a\n" +
+	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\a\n" +
 	"\x04Room\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12)\n" +
@@ -389,7 +398,8 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x0erecording_tone\x18* \x01(\bH\x02R\rrecordingTone\x88\x01\x01\x12*\n" +
 	"\x0erecording_beep\x18+ \x01(\bH\x03R\rrecordingBeep\x88\x01\x01\x12\x1c\n" +
 	"\trecording\x18, \x01(\tR\trecording\x12)\n" +
-	"\x10recording_paused\x18- \x01(\bR\x0frecordingPausedB\x06\n" +
+	"\x10recording_paused\x18- \x01(\bR\x0frecordingPaused\x12\x17\n" +
+	"\aside_of\x18n \x01(\tR\x06sideOfB\x06\n" +
 	"\x04_agcB\x14\n" +
 	"\x12_noise_suppressionB\x11\n" +
 	"\x0f_recording_toneB\x11\n" +

@@ -123,7 +123,11 @@ func (m *member) Audio(p jitter.Packet) jitter.Verdict {
 	if p.Samples > 0 { // noise lasts for no time
 		m.heard.units = p.Samples
 	}
-	return m.voice.stream.Put(p)
+	verdict := m.voice.stream.Put(p)
+	if beat := &m.state.timers.beat; !beat.known && verdict == jitter.Stored {
+		beat.note(m, &p)
+	}
+	return verdict
 }
 
 // Absent implements Inlet.

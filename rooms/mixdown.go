@@ -109,6 +109,7 @@ func (s *state) runDue() {
 	if ticks > 0 {
 		s.metrics.tick.observe(time.Since(now) / time.Duration(ticks))
 		s.adapt()
+		s.keepBeat()
 	}
 	s.metrics.lateTicks.Add(uint64(skipped))
 	s.taping.late(skipped)

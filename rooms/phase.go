@@ -1,9 +1,7 @@
 package rooms
 
 import (
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -22,33 +20,85 @@ const (
 	awake   = 50
 )
 
-// phases are the instants at which the rooms of a bridge tick, spread evenly over a frame; rooms get them in turn, and keep them as long as
-// somebody is there.
+// phases are the instants at which the rooms of a bridge tick, spread evenly over a frame. A room gets one of those that the fewest rooms have, in turn,
+// as long as somebody is there; it may move to another one, if that has place. All methods are safe for concurrent use, and those of nil do nothing.
 type phases struct {
-	each  []phase
-	given atomic.Uint32
+	each []phase
+
+	mu    sync.Mutex // guards what follows, and is never taken in a tick
+	rooms []int      // that have each
+	used  int        // the sum of that
+	turn  int        // where the next room begins to look
 }
 
 // phase is one of them. Whoever is there first sleeps until it is due, and the others wait for the lock.
 type phase struct {
+	index  int       // in phases
 	origin time.Time // one instant of it; the others are whole frames away
 	mu     sync.Mutex
 }
 
-func newPhases(now time.Time) *phases {
-	ps := &phases{each: make([]phase, perProcessor*runtime.GOMAXPROCS(0))}
+// crowd is by how many rooms a phase may have more than its share, and others still move to it.
+const crowd = 2
+
+func newPhases(now time.Time, count int) *phases {
+	ps := &phases{each: make([]phase, count), rooms: make([]int, count)}
 	for i := range ps.each {
-		ps.each[i].origin = now.Add(time.Duration(i) * frameDuration / time.Duration(len(ps.each)))
+		ps.each[i].index = i
+		ps.each[i].origin = now.Add(time.Duration(i) * frameDuration / time.Duration(count))
 	}
 	return ps
 }
 
-// take returns the next room's phase: of nil none.
+// take returns a phase for a room that begins to tick: of nil none.
 func (ps *phases) take() *phase {
 	if ps == nil {
 		return nil
 	}
-	return &ps.each[(ps.given.Add(1)-1)%uint32(len(ps.each))]
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	best := ps.turn
+	for k := range ps.each {
+		if i := (ps.turn + k) % len(ps.each); ps.rooms[i] < ps.rooms[best] {
+			best = i
+		}
+	}
+	ps.turn = (best + 1) % len(ps.each)
+	ps.rooms[best]++
+	ps.used++
+	return &ps.each[best]
+}
+
+// leave gives back the phase of a room that ticks no more.
+func (ps *phases) leave(p *phase) {
+	if ps == nil || p == nil {
+		return
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	ps.rooms[p.index]--
+	ps.used--
+}
+
+// move takes a room from one phase to that which comes the earliest within most before it and has place, and returns which that is: from, where there
+// is none.
+func (ps *phases) move(from *phase, most time.Duration) *phase {
+	if ps == nil {
+		return from
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	count := len(ps.each)
+	for back := min(int(most*time.Duration(count)/frameDuration), count-1); back > 0; back-- {
+		to := (from.index + count - back) % count
+		if ps.rooms[to] >= ps.used/count+crowd {
+			continue
+		}
+		ps.rooms[from.index]--
+		ps.rooms[to]++
+		return &ps.each[to]
+	}
+	return from
 }
 
 // before is the last instant of the phase that is not after now.

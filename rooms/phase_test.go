@@ -1,7 +1,6 @@
 package rooms
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -9,7 +8,7 @@ import (
 )
 
 func TestWaitNeverTicksEarly(t *testing.T) {
-	p := &newPhases(time.Now()).each[1]
+	p := &newPhases(time.Now(), 8).each[1]
 	c := clock{timer: newStoppedTimer()}
 	early := 0
 	for range 20 {
@@ -38,7 +37,7 @@ func TestWaitNeverTicksEarly(t *testing.T) {
 }
 
 func TestNoRoomOfAPhaseTicksBeforeItIsDue(t *testing.T) {
-	p := &newPhases(time.Now()).each[0]
+	p := &newPhases(time.Now(), 8).each[0]
 	var clocks [20]clock
 	var wg sync.WaitGroup
 	var early atomic.Int32
@@ -61,8 +60,8 @@ func TestNoRoomOfAPhaseTicksBeforeItIsDue(t *testing.T) {
 
 func TestPhasesAreSpreadEvenlyAndGivenInTurn(t *testing.T) {
 	now := time.Now()
-	ps := newPhases(now)
-	n := perProcessor * runtime.GOMAXPROCS(0)
+	const n = 6
+	ps := newPhases(now, n)
 	for i := range 2 * n {
 		p := ps.take()
 		if want := now.Add(time.Duration(i%n) * frameDuration / time.Duration(n)); !p.origin.Equal(want) {
@@ -76,8 +75,61 @@ func TestPhasesAreSpreadEvenlyAndGivenInTurn(t *testing.T) {
 			}
 		}
 	}
-	if NewRegistry(Config{}).phases.take() != nil {
+	none := NewRegistry(Config{}).phases
+	if none.take() != nil || none.move(nil, frameDuration) != nil {
 		t.Error("a registry without exact ticks has phases")
+	}
+	none.leave(nil)
+}
+
+func TestARoomBeginsAtAPhaseThatTheFewestHave(t *testing.T) {
+	ps := newPhases(time.Now(), 4)
+	var all []*phase
+	for range 8 {
+		all = append(all, ps.take())
+	}
+	for _, i := range []int{2, 6, 5} {
+		ps.leave(all[i])
+	}
+	for i, want := range []int{2, 1, 2, 3} {
+		if got := ps.take().index; got != want {
+			t.Errorf("room %d begins at phase %d, want %d", i, got, want)
+		}
+	}
+}
+
+func TestARoomMovesToTheEarliestPhaseThatHasPlace(t *testing.T) {
+	const spacing = frameDuration / 8
+	for _, row := range []struct {
+		name  string
+		rooms [8]int // at each phase, the one that moves too: it is the last
+		most  time.Duration
+		want  int
+	}{
+		{"no time to spare", [8]int{0, 0, 0, 0, 0, 0, 0, 1}, 0, 7},
+		{"less than there is between two", [8]int{0, 0, 0, 0, 0, 0, 0, 1}, spacing - 1, 7},
+		{"one phase", [8]int{0, 0, 0, 0, 0, 0, 0, 1}, spacing, 6},
+		{"all but a frame", [8]int{0, 0, 0, 0, 0, 0, 0, 1}, frameDuration - 1, 0},
+		{"never a whole frame", [8]int{0, 0, 0, 0, 0, 0, 0, 1}, 3 * frameDuration, 0},
+		{"two more than its share are the most", [8]int{3, 3, 3, 3, 2, 4, 3, 3}, 4 * spacing, 3},
+		{"one that is full is left out", [8]int{3, 3, 3, 5, 2, 4, 3, 1}, 4 * spacing, 4},
+		{"all that are near are full", [8]int{0, 0, 0, 0, 0, 4, 4, 8}, 2 * spacing, 7},
+	} {
+		ps := newPhases(time.Now(), 8)
+		for i, n := range row.rooms {
+			ps.rooms[i] = n
+			ps.used += n
+		}
+		before := ps.used
+		got := ps.move(&ps.each[7], row.most)
+		if got.index != row.want {
+			t.Errorf("%s: moved to phase %d, want %d", row.name, got.index, row.want)
+		}
+		row.rooms[7]--
+		row.rooms[row.want]++
+		if ps.rooms[7] != row.rooms[7] || ps.rooms[row.want] != row.rooms[row.want] || ps.used != before {
+			t.Errorf("%s: the phases have %d rooms, %d in all, want %d, %d", row.name, ps.rooms, ps.used, row.rooms, before)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,7 @@ type Config struct {
 	// Recorder makes the recordings; nil: nothing can be recorded.
 	Recorder Recorder
 	// ExactTicks lets rooms sleep the last millisecond before a tick by themselves, half a millisecond nearer to it than the runtime's timers
-	// come. They sleep it by the real clock.
+	// come. They sleep it by the real clock. And it lets a room tick soon after the packets of the first who sends come.
 	ExactTicks bool
 	// Log takes what nobody is told otherwise; nil discards it.
 	Log *slog.Logger
@@ -84,7 +85,7 @@ func NewRegistry(cfg Config) *Registry {
 		rooms: map[string]*room{}, logs: map[string]*eventLog{},
 	}
 	if cfg.ExactTicks {
-		g.phases = newPhases(time.Now())
+		g.phases = newPhases(time.Now(), perProcessor*runtime.GOMAXPROCS(0))
 	}
 	return g
 }

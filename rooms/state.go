@@ -41,6 +41,7 @@ type state struct {
 // timers is what wakes a room by itself.
 type timers struct {
 	clock clock       // the next tick is due
+	beat  beat        // when packets come, by which the clock is set
 	grace *time.Timer // an empty on-demand room closes
 	limit *time.Timer // the conference has lasted its maximum
 }
@@ -127,6 +128,7 @@ func (s *state) enter(m *member, now time.Time) {
 	if len(s.members) == 0 {
 		s.started = now
 		s.timers.clock.restart(now, s.room.registry.phases.take())
+		s.timers.beat = beat{known: s.timers.clock.phase == nil}
 		s.armLimit()
 	}
 	s.members = append(s.members, m)
@@ -254,6 +256,7 @@ func (s *state) release(m *member, why Reason) {
 	}
 	s.dominant = nil
 	s.timers.clock.timer.Stop()
+	s.room.registry.phases.leave(s.timers.clock.phase)
 	s.timers.limit.Stop()
 	if why == ReasonHangup || why == ReasonRemoved || why == ReasonMediaTimeout || why == ReasonFailed || why == ReasonMoved {
 		why = ReasonEmpty

@@ -128,6 +128,10 @@ func (s *Stream) Put(p jitter.Packet) jitter.Verdict {
 // Absent says that the packet of that sequence number has come and holds no audio.
 func (s *Stream) Absent(sequence uint16) { s.jitter.Absent(sequence) }
 
+// Earlier says that the next Pull, and with it all that follow, come by d sooner than they would have, from 0 to less than 20 ms. Sound that was
+// there in time so far, and is there in time then, is heard by d sooner and not changed.
+func (s *Stream) Earlier(d time.Duration) { s.jitter.Earlier(d) }
+
 // Pull takes the next 20 ms, at the rate given to Tune, and says whether there is any sound in them; a silent
 // frame's samples are zero or next to it. The frame may be written to and is valid until the next call.
 func (s *Stream) Pull(now time.Time) (frame []int16, sounding bool) {

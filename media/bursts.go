@@ -11,7 +11,8 @@ const lateWindow = 64
 // losses in them being lonely ones. The zero value is ready; a source's first packet is its first advance.
 type bursts struct {
 	window uint64 // which of the last 64 packets came and were of use, the newest in bit 0
-	filled int    // how much of it is in use
+	thrown uint64 // which of them came, and were of no use: nor is it when they come again
+	filled int    // how much of these is in use
 
 	received uint32 // in a row, since the last loss
 	lost     uint32 // in the cluster of losses that is open, which a burst may come of
@@ -33,6 +34,7 @@ func (b *bursts) advance(n uint16) {
 			b.sort(b.window>>(lateWindow-1) != 0)
 		}
 		b.window <<= 1
+		b.thrown <<= 1
 	}
 	b.window |= 1
 }
@@ -40,7 +42,7 @@ func (b *bursts) advance(n uint16) {
 // late says that a packet has come that is n older than the newest.
 func (b *bursts) late(n uint16) {
 	if int(n) < b.filled {
-		b.window |= 1 << n
+		b.window |= 1 << n &^ b.thrown
 	}
 }
 
@@ -48,6 +50,7 @@ func (b *bursts) late(n uint16) {
 func (b *bursts) discard(n uint16) {
 	if int(n) < b.filled {
 		b.window &^= 1 << n
+		b.thrown |= 1 << n
 	}
 }
 

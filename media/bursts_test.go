@@ -145,3 +145,25 @@ func TestBurstsAreThoseOfTheDefinition(t *testing.T) {
 		}
 	})
 }
+
+// TestADuplicateOfWhatCameTooLateIsOfNoUseEither: however often it comes, it was not heard.
+func TestADuplicateOfWhatCameTooLateIsOfNoUseEither(t *testing.T) {
+	var s source
+	s.start(7, 100)
+	for seq := uint16(101); seq < 300; seq++ {
+		if seq != 150 {
+			s.update(seq)
+		}
+		switch seq {
+		case 160: // comes too late
+			s.update(150)
+			s.discard(150)
+		case 170, 180: // and again, with another one that was heard
+			s.update(150)
+			s.update(140)
+		}
+	}
+	if got := s.bursts.runs(); got.gapDensity != 1./136 || got.burstPackets != 0 {
+		t.Errorf("got %+v, want 1 of the 136 packets that are sorted, all in gaps, lost", got)
+	}
+}

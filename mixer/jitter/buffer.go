@@ -217,7 +217,7 @@ func (b *Buffer) begin(p *Packet) {
 }
 
 // fits says whether a packet continues the stream. The steps are RFC 3550 §A.1's; time must have passed about as its
-// timestamp says.
+// timestamp says, unless it has long been too late.
 func (b *Buffer) fits(step, ts int64, p *Packet) bool {
 	if step > maxDropout || step < -maxMisorder {
 		return false
@@ -229,6 +229,9 @@ func (b *Buffer) fits(step, ts int64, p *Packet) bool {
 	together := ts == b.newestTS && (b.noise || p.Noise)
 	if (step > 0) != (ts > b.newestTS) && !b.absent && !together {
 		return false
+	}
+	if step <= -slotCount { // too old to be heard, so how late it is does not matter: it is of the stream if its timestamp is as old as its number
+		return ts < b.newestTS && b.time(b.newestTS-ts) <= maxMisorder*packetTime
 	}
 	off := p.Arrival.Sub(b.newestAt) - b.time(ts-b.newestTS)
 	return off <= jumpTime && off >= -jumpTime

@@ -62,5 +62,6 @@
 //
 // Nothing is played that is older than Config.Max: a longer burst loses its oldest packets (Overflow). A sequence
 // number or timestamp that is far off, or a packet a second away from its time, is believed when a second one
-// follows (RFC 3550 §A.1); then the buffer begins anew.
+// follows (RFC 3550 §A.1); then the buffer begins anew. One whose number and timestamp are both 64 to 100 packets old is only late, or a duplicate,
+// however late it is.
 package jitter

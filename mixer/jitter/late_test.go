@@ -65,3 +65,57 @@ func TestSoundFromBeforeAPressCountsOnce(t *testing.T) {
 		t.Errorf("%+v, want 1 late and none lost: all have come", got)
 	}
 }
+
+// ran is a buffer that has played packets of 20 ms up to that one, but for one that has not come.
+func ran(last, missing uint16) *jitter.Buffer {
+	b := jitter.New(jitter.Config{})
+	for seq := range last + 1 {
+		if seq != missing {
+			b.Put(packet(seq, time.Duration(seq)*20*ms))
+		}
+		next(b, epoch.Add(time.Duration(seq)*20*ms+5*ms))
+	}
+	return b
+}
+
+// TestWhatIsSecondsOldIsNoNewStream: packets of 20 ms that are 64 to 99 numbers old are more than a second late, and two of them in a row are no sender
+// that has begun anew.
+func TestWhatIsSecondsOldIsNoNewStream(t *testing.T) {
+	const last, missing = 300, 220
+	for _, back := range []uint16{99, 98, 81, 80, 79, 65, 64, 63} {
+		b := ran(last, missing)
+		for i, want := range []jitter.Verdict{jitter.Duplicate, jitter.Duplicate, jitter.Duplicate} {
+			seq := last - back + uint16(i)
+			if seq == missing {
+				want = jitter.Late
+			}
+			p := packet(seq, last*20*ms+10*ms)
+			if got := b.Put(p); got != want {
+				t.Errorf("packet %d again, %d back: verdict %d, want %d", seq, back-uint16(i), got, want)
+			}
+		}
+		if got := b.Put(packet(last+1, (last+1)*20*ms)); got != jitter.Stored {
+			t.Errorf("%d back: verdict %d of the packet after it", back, got)
+		}
+		if p, what := next(b, epoch.Add((last+1)*20*ms+5*ms)); what != jitter.Play || p.Sequence != last+1 {
+			t.Errorf("%d back: then came %v of packet %d", back, what, p.Sequence)
+		}
+		if got := b.Stats(); got.Restarts != 0 || got.Lost+got.Late != 1 {
+			t.Errorf("%d back: %+v, want no new stream", back, got)
+		}
+	}
+}
+
+// TestANewStreamMayHaveOldNumbers: its timestamps tell.
+func TestANewStreamMayHaveOldNumbers(t *testing.T) {
+	for name, by := range map[string]int32{"before": -100 * 8000, "after": 100 * 8000} {
+		b := ran(300, 1000)
+		for i, want := range []jitter.Verdict{jitter.Invalid, jitter.Stored, jitter.Stored} {
+			p := packet(220+uint16(i), (301+time.Duration(i))*20*ms)
+			p.Timestamp += uint32(by)
+			if got := b.Put(p); got != want {
+				t.Errorf("time is %s: packet %d of the new stream: verdict %d, want %d", name, i, got, want)
+			}
+		}
+	}
+}

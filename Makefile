@@ -82,6 +82,11 @@ proto-check: ## as proto; fail where the Go code is not the committed one
 	$(PROTO) buf generate proto --template proto/buf.gen.yaml -o "$$out" && \
 	diff -r --brief -x '*.proto' -x '*.yaml' -x '*.sh' -x doc.go "$$out/proto" proto
 
+.PHONY: prompts
+prompts: ## make the spoken prompts that are missing, of rooms/sounds/prompts/*/prompts.txt
+	@$(NEED) prompts
+	rooms/sounds/prompts/make.sh
+
 .PHONY: torture
 torture: ## send the messages of RFC 4475 and 5118, print docs/torture.md
 	@$(NEED) build

@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"media":        {"mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
 	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},
+	"rooms/sounds":   {"mixer"},
 
 	"sipua/message":        {},
 	"sipua/transport":      {"sipua/message", "sipua/transport/sctp"},
@@ -125,6 +126,7 @@ var purity = map[string][]string{
 	"mixer/dtmf":     {"net", "os", "log", "log/slog", "sync", "context"},
 	"mixer/jitter":   {"net", "os", "log", "log/slog", "sync", "context"},
 	"mixer/codec":    {"net", "os", "log", "log/slog", "context"},
+	"rooms/sounds":   {"net", "net/http", "net/netip", "net/url"},
 	"rooms/recorder": {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"rooms":          {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"media":          {"github.com/pion/sdp/v3", "google.golang.org/grpc"},

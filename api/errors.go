@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/sounds"
 )
 
 // ErrorDomain is the domain of every google.rpc.ErrorInfo that the bridge sends.
@@ -55,6 +56,11 @@ var translations = []struct {
 	{rooms.ErrDiskLow, codes.ResourceExhausted, "DISK_LOW", aboutNothing},
 	{rooms.ErrDisk, codes.Unavailable, "DISK_FAILED", aboutNothing},
 	{rooms.ErrTooLong, codes.OutOfRange, "RECORDING_TOO_LONG", aboutRequest},
+	{sounds.ErrNotFound, codes.NotFound, "SOUND_NOT_FOUND", aboutNothing},
+	{sounds.ErrFormat, codes.InvalidArgument, "SOUND_UNREADABLE", aboutNothing},
+	{sounds.ErrTooLong, codes.InvalidArgument, "SOUND_TOO_LONG", aboutNothing},
+	{sounds.ErrClosed, codes.Unavailable, "BRIDGE_DRAINING", aboutNothing},
+	{errNoSounds, codes.FailedPrecondition, "SOUNDS_UNAVAILABLE", aboutNothing},
 	{rooms.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", aboutRequest},
 	{rooms.ErrMediaTimeout, codes.Aborted, "MEDIA_TIMEOUT", aboutRequest},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", aboutRequest},
@@ -63,6 +69,9 @@ var translations = []struct {
 
 // errNoTrunk says that the configuration names no such trunk.
 var errNoTrunk = errors.New("no such trunk")
+
+// errNoSounds says that the bridge was put together without any.
+var errNoSounds = errors.New("there are no sounds")
 
 // violations are the fields of a request that cannot be; it is an ErrInvalid.
 type violations []*errdetails.BadRequest_FieldViolation

@@ -52,13 +52,20 @@ type bridge struct {
 
 func newBridge(t *testing.T, cfg rooms.Config) *bridge {
 	t.Helper()
+	return newBridgeWith(t, cfg, Config{})
+}
+
+// newBridgeWith is newBridge with an API that has more than rooms, trunks, a trace and recordings.
+func newBridgeWith(t *testing.T, cfg rooms.Config, has Config) *bridge {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := &bridge{reg: rooms.NewRegistry(cfg), tracer: newFakeTracer()}
 	recordings, _ := cfg.Recorder.(Recordings)
-	b.server = New(Config{Trunks: newSomeTrunks(), Tracer: b.tracer, Recordings: recordings}, b.reg)
+	has.Trunks, has.Tracer, has.Recordings = newSomeTrunks(), b.tracer, recordings
+	b.server = New(has, b.reg)
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(ln) }()
 	b.conn, err = grpc.NewClient("passthrough:///"+ln.Addr().String(),

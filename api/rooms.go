@@ -15,7 +15,8 @@ import (
 // roomService is confbridge.v1.RoomService; WatchRoom is in watch.go.
 type roomService struct {
 	confbridgev1.UnimplementedRoomServiceServer
-	rooms *rooms.Registry
+	rooms  *rooms.Registry
+	sounds Sounds // nil: there are none
 }
 
 func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRoomRequest) (*confbridgev1.Room, error) {

@@ -43,6 +43,8 @@ type Config struct {
 	Tracer Tracer
 	// Recordings is what the RecordingService shows; nil: there are none.
 	Recordings Recordings
+	// Sounds is what PlayAnnouncement plays; nil: nothing.
+	Sounds Sounds
 	// Log takes what no client is told: internal errors. nil discards it.
 	Log *slog.Logger
 }
@@ -77,7 +79,7 @@ func New(cfg Config, reg *rooms.Registry) *Server {
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
 	)
-	confbridgev1.RegisterRoomServiceServer(s.grpc, &roomService{rooms: reg})
+	confbridgev1.RegisterRoomServiceServer(s.grpc, &roomService{rooms: reg, sounds: cfg.Sounds})
 	confbridgev1.RegisterParticipantServiceServer(s.grpc, &participantService{rooms: reg})
 	confbridgev1.RegisterTrunkServiceServer(s.grpc, &trunkService{trunks: cfg.Trunks})
 	confbridgev1.RegisterDiagnosticsServiceServer(s.grpc, &diagnosticsService{tracer: cfg.Tracer})

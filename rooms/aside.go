@@ -115,6 +115,24 @@ func (p *Participant) Play(ctx context.Context, clips ...*mixer.Clip) (<-chan st
 	return played, err
 }
 
+// AnnounceTo is Play for a participant by its ID (ErrNoRoom, ErrNoParticipant).
+func (g *Registry) AnnounceTo(ctx context.Context, number, id string, clips ...*mixer.Clip) (<-chan struct{}, error) {
+	var played <-chan struct{}
+	err := g.withMember(ctx, number, id, func(_ *state, m *member) error {
+		played = m.aside.play(clips)
+		return nil
+	})
+	return played, err
+}
+
+// StopAnnouncingTo ends what AnnounceTo has begun (ErrNoRoom, ErrNoParticipant).
+func (g *Registry) StopAnnouncingTo(ctx context.Context, number, id string) error {
+	return g.withMember(ctx, number, id, func(_ *state, m *member) error {
+		m.aside.stop()
+		return nil
+	})
+}
+
 // Hush ends what Play has begun (ErrClosed).
 func (p *Participant) Hush(ctx context.Context) error {
 	return p.withMember(ctx, func(_ *state, m *member) error {

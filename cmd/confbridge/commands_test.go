@@ -187,6 +187,16 @@ func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 		{"rooms lock 1000", room(&confbridgev1.Room{Locked: true}, "locked"), "rooms/1000: locked"},
 		{"rooms unlock 1000", room(&confbridgev1.Room{}, "locked"), "rooms/1000: unlocked"},
 		{
+			"rooms play 1000 music/piano --voice de", &confbridgev1.PlayAnnouncementRequest{Name: "rooms/1000", Sound: "music/piano", Voice: "de"},
+			"rooms/1000: music/piano plays for 1.23s",
+		},
+		{
+			"rooms play 1000 tone:440/500 --to k3x9", &confbridgev1.PlayAnnouncementRequest{Name: ann, Sound: "tone:440/500"},
+			ann + ": tone:440/500 plays for 1.23s",
+		},
+		{"rooms play 1000 --stop", &confbridgev1.StopAnnouncementRequest{Name: "rooms/1000"}, "rooms/1000: stopped"},
+		{"rooms play 1000 --stop --to k3x9", &confbridgev1.StopAnnouncementRequest{Name: ann}, ann + ": stopped"},
+		{
 			"rooms side 1000 k3x9 b2c3", &confbridgev1.OpenSideRoomRequest{Name: "rooms/1000", Participants: []string{"k3x9", "b2c3"}},
 			"rooms/1000-side-k3x9ab: 2 are in it",
 		},
@@ -249,6 +259,8 @@ func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
 			"participants role 1 a king",
 			`confbridge: <role> must be one of "speaker","moderator","listener" but got "king" (see confbridge participants role --help)` + "\n",
 		},
+		{"rooms play 1000", "confbridge: give either a sound or --stop\n"},
+		{"rooms play 1000 music/piano --stop", "confbridge: give either a sound or --stop\n"},
 		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression or one of the --record flags\n"},
 		{
 			"rooms update 1000 --max-talkers 0",

@@ -101,6 +101,16 @@ func (f *fakeBridge) DeleteRoom(_ context.Context, req *confbridgev1.DeleteRoomR
 	return &emptypb.Empty{}, nil
 }
 
+func (f *fakeBridge) PlayAnnouncement(_ context.Context, req *confbridgev1.PlayAnnouncementRequest) (*confbridgev1.PlayAnnouncementResponse, error) {
+	f.keep(req)
+	return &confbridgev1.PlayAnnouncementResponse{Duration: durationpb.New(1234567 * time.Microsecond)}, nil
+}
+
+func (f *fakeBridge) StopAnnouncement(_ context.Context, req *confbridgev1.StopAnnouncementRequest) (*confbridgev1.StopAnnouncementResponse, error) {
+	f.keep(req)
+	return &confbridgev1.StopAnnouncementResponse{}, nil
+}
+
 func (f *fakeBridge) OpenSideRoom(_ context.Context, req *confbridgev1.OpenSideRoomRequest) (*confbridgev1.Room, error) {
 	f.keep(req)
 	return &confbridgev1.Room{Name: req.GetName() + "-side-k3x9ab", SideOf: req.GetName(), ParticipantCount: int32(len(req.GetParticipants()))}, nil

@@ -23,6 +23,7 @@ type roomsCmd struct {
 	Lock   roomsLockCmd   `cmd:"" help:"Let nobody in any more."`
 	Unlock roomsUnlockCmd `cmd:"" help:"Let people in again."`
 	Record roomsRecordCmd `cmd:"" help:"Record a room; stop, pause or resume that."`
+	Play   roomsPlayCmd   `cmd:"" help:"Play a sound to a room or to one participant, or stop that."`
 	Side   roomsSideCmd   `cmd:"" help:"Take two or more participants into a room of their own."`
 	Back   roomsBackCmd   `cmd:"" help:"Bring everybody in a side room back."`
 	End    roomsEndCmd    `cmd:"" help:"Hang up on everybody in a room."`
@@ -308,6 +309,39 @@ func (cmd *roomsUnlockCmd) Run(ctx context.Context, c *console) error {
 }
 
 func paths(p ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: p} }
+
+type roomsPlayCmd struct {
+	apiFlags
+	roomArg
+	Sound string `arg:"" optional:"" help:"A file of the sounds' folder without its ending, as music/piano, or tones, as tone:440/500."`
+	To    string `placeholder:"ID" help:"Play it to this participant alone."`
+	Voice string `help:"The voice, where the sound is a prompt, as en."`
+	Stop  bool   `help:"Stop what is played."`
+}
+
+func (cmd *roomsPlayCmd) Run(ctx context.Context, c *console) error {
+	if (cmd.Sound == "") != cmd.Stop {
+		return usageError{errors.New("give either a sound or --stop")}
+	}
+	name := roomName(cmd.Room)
+	if cmd.To != "" {
+		name = participantArg{cmd.Room, cmd.To}.name()
+	}
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		if cmd.Stop {
+			resp, err := api.rooms.StopAnnouncement(ctx, &confbridgev1.StopAnnouncementRequest{Name: name})
+			if err != nil {
+				return err
+			}
+			return cmd.print(c.stdout, resp, "%s: stopped", name)
+		}
+		resp, err := api.rooms.PlayAnnouncement(ctx, &confbridgev1.PlayAnnouncementRequest{Name: name, Sound: cmd.Sound, Voice: cmd.Voice})
+		if err != nil {
+			return err
+		}
+		return cmd.print(c.stdout, resp, "%s: %s plays for %v", name, cmd.Sound, resp.GetDuration().AsDuration().Round(10*time.Millisecond))
+	})
+}
 
 type roomsSideCmd struct {
 	apiFlags

@@ -9,6 +9,7 @@ package confbridgev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	emptypb "google.golang.org/protobuf/types/known/emptypb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	reflect "reflect"
@@ -566,6 +567,200 @@ func (*CloseSideRoomResponse) Descriptor() ([]byte, []int) {
 	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{10}
 }
 
+// PlayAnnouncementRequest is the request of RoomService.PlayAnnouncement.
+type PlayAnnouncementRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}" or "rooms/{number}/participants/{id}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Required. What to play: a file of the sounds' folder by its path without the ending, "music/piano"; or a sequence of tones,
+	// "tone:440/500,0/200" of hertz and milliseconds, with + between frequencies that sound together.
+	Sound string `protobuf:"bytes,2,opt,name=sound,proto3" json:"sound,omitempty"`
+	// The voice, where the sound is a prompt: "en", "de" or a folder named so; empty: the sound is no prompt.
+	Voice         string `protobuf:"bytes,3,opt,name=voice,proto3" json:"voice,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlayAnnouncementRequest) Reset() {
+	*x = PlayAnnouncementRequest{}
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlayAnnouncementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlayAnnouncementRequest) ProtoMessage() {}
+
+func (x *PlayAnnouncementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlayAnnouncementRequest.ProtoReflect.Descriptor instead.
+func (*PlayAnnouncementRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *PlayAnnouncementRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PlayAnnouncementRequest) GetSound() string {
+	if x != nil {
+		return x.Sound
+	}
+	return ""
+}
+
+func (x *PlayAnnouncementRequest) GetVoice() string {
+	if x != nil {
+		return x.Voice
+	}
+	return ""
+}
+
+// PlayAnnouncementResponse is the response of RoomService.PlayAnnouncement.
+type PlayAnnouncementResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long the sound lasts.
+	Duration      *durationpb.Duration `protobuf:"bytes,1,opt,name=duration,proto3" json:"duration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlayAnnouncementResponse) Reset() {
+	*x = PlayAnnouncementResponse{}
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlayAnnouncementResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlayAnnouncementResponse) ProtoMessage() {}
+
+func (x *PlayAnnouncementResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlayAnnouncementResponse.ProtoReflect.Descriptor instead.
+func (*PlayAnnouncementResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PlayAnnouncementResponse) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+// StopAnnouncementRequest is the request of RoomService.StopAnnouncement.
+type StopAnnouncementRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}" or "rooms/{number}/participants/{id}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopAnnouncementRequest) Reset() {
+	*x = StopAnnouncementRequest{}
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopAnnouncementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopAnnouncementRequest) ProtoMessage() {}
+
+func (x *StopAnnouncementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopAnnouncementRequest.ProtoReflect.Descriptor instead.
+func (*StopAnnouncementRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *StopAnnouncementRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// StopAnnouncementResponse is the response of RoomService.StopAnnouncement.
+type StopAnnouncementResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopAnnouncementResponse) Reset() {
+	*x = StopAnnouncementResponse{}
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopAnnouncementResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopAnnouncementResponse) ProtoMessage() {}
+
+func (x *StopAnnouncementResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopAnnouncementResponse.ProtoReflect.Descriptor instead.
+func (*StopAnnouncementResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{14}
+}
+
 // StartRecordingRequest is the request of RoomService.StartRecording.
 type StartRecordingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -577,7 +772,7 @@ type StartRecordingRequest struct {
 
 func (x *StartRecordingRequest) Reset() {
 	*x = StartRecordingRequest{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[11]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +784,7 @@ func (x *StartRecordingRequest) String() string {
 func (*StartRecordingRequest) ProtoMessage() {}
 
 func (x *StartRecordingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[11]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +797,7 @@ func (x *StartRecordingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartRecordingRequest.ProtoReflect.Descriptor instead.
 func (*StartRecordingRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{11}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StartRecordingRequest) GetName() string {
@@ -623,7 +818,7 @@ type StopRecordingRequest struct {
 
 func (x *StopRecordingRequest) Reset() {
 	*x = StopRecordingRequest{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[12]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -635,7 +830,7 @@ func (x *StopRecordingRequest) String() string {
 func (*StopRecordingRequest) ProtoMessage() {}
 
 func (x *StopRecordingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[12]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -648,7 +843,7 @@ func (x *StopRecordingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRecordingRequest.ProtoReflect.Descriptor instead.
 func (*StopRecordingRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{12}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StopRecordingRequest) GetName() string {
@@ -669,7 +864,7 @@ type PauseRecordingRequest struct {
 
 func (x *PauseRecordingRequest) Reset() {
 	*x = PauseRecordingRequest{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[13]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +876,7 @@ func (x *PauseRecordingRequest) String() string {
 func (*PauseRecordingRequest) ProtoMessage() {}
 
 func (x *PauseRecordingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[13]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +889,7 @@ func (x *PauseRecordingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseRecordingRequest.ProtoReflect.Descriptor instead.
 func (*PauseRecordingRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{13}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PauseRecordingRequest) GetName() string {
@@ -715,7 +910,7 @@ type ResumeRecordingRequest struct {
 
 func (x *ResumeRecordingRequest) Reset() {
 	*x = ResumeRecordingRequest{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[14]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +922,7 @@ func (x *ResumeRecordingRequest) String() string {
 func (*ResumeRecordingRequest) ProtoMessage() {}
 
 func (x *ResumeRecordingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[14]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +935,7 @@ func (x *ResumeRecordingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRecordingRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRecordingRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{14}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ResumeRecordingRequest) GetName() string {
@@ -764,7 +959,7 @@ type WatchRoomRequest struct {
 
 func (x *WatchRoomRequest) Reset() {
 	*x = WatchRoomRequest{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[15]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -776,7 +971,7 @@ func (x *WatchRoomRequest) String() string {
 func (*WatchRoomRequest) ProtoMessage() {}
 
 func (x *WatchRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[15]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -789,7 +984,7 @@ func (x *WatchRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRoomRequest.ProtoReflect.Descriptor instead.
 func (*WatchRoomRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{15}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchRoomRequest) GetName() string {
@@ -823,7 +1018,7 @@ type WatchRoomResponse struct {
 
 func (x *WatchRoomResponse) Reset() {
 	*x = WatchRoomResponse{}
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[16]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -835,7 +1030,7 @@ func (x *WatchRoomResponse) String() string {
 func (*WatchRoomResponse) ProtoMessage() {}
 
 func (x *WatchRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_room_service_proto_msgTypes[16]
+	mi := &file_confbridge_v1_room_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -848,7 +1043,7 @@ func (x *WatchRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRoomResponse.ProtoReflect.Descriptor instead.
 func (*WatchRoomResponse) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{16}
+	return file_confbridge_v1_room_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchRoomResponse) GetContent() isWatchRoomResponse_Content {
@@ -914,7 +1109,7 @@ var File_confbridge_v1_room_service_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_room_service_proto_rawDesc = "" +
 	"\n" +
-	" confbridge/v1/room_service.proto\x12\rconfbridge.v1\x1a\x1aconfbridge/v1/events.proto\x1a\x1econfbridge/v1/recordings.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"U\n" +
+	" confbridge/v1/room_service.proto\x12\rconfbridge.v1\x1a\x1aconfbridge/v1/events.proto\x1a\x1econfbridge/v1/recordings.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"U\n" +
 	"\x11CreateRoomRequest\x12'\n" +
 	"\x04room\x18\x01 \x01(\v2\x13.confbridge.v1.RoomR\x04room\x12\x17\n" +
 	"\aroom_id\x18\x02 \x01(\tR\x06roomId\"$\n" +
@@ -942,7 +1137,16 @@ const file_confbridge_v1_room_service_proto_rawDesc = "" +
 	"\fparticipants\x18\x02 \x03(\tR\fparticipants\"*\n" +
 	"\x14CloseSideRoomRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x17\n" +
-	"\x15CloseSideRoomResponse\"+\n" +
+	"\x15CloseSideRoomResponse\"Y\n" +
+	"\x17PlayAnnouncementRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05sound\x18\x02 \x01(\tR\x05sound\x12\x14\n" +
+	"\x05voice\x18\x03 \x01(\tR\x05voice\"Q\n" +
+	"\x18PlayAnnouncementResponse\x125\n" +
+	"\bduration\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\bduration\"-\n" +
+	"\x17StopAnnouncementRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x1a\n" +
+	"\x18StopAnnouncementResponse\"+\n" +
 	"\x15StartRecordingRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"*\n" +
 	"\x14StopRecordingRequest\x12\x12\n" +
@@ -959,7 +1163,7 @@ const file_confbridge_v1_room_service_proto_rawDesc = "" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1b.confbridge.v1.RoomSnapshotH\x00R\bsnapshot\x12,\n" +
 	"\x05event\x18\x02 \x01(\v2\x14.confbridge.v1.EventH\x00R\x05event\x125\n" +
 	"\x06missed\x18\x03 \x01(\v2\x1b.confbridge.v1.MissedEventsH\x00R\x06missedB\t\n" +
-	"\acontent2\xf7\a\n" +
+	"\acontent2\xc1\t\n" +
 	"\vRoomService\x12C\n" +
 	"\n" +
 	"CreateRoom\x12 .confbridge.v1.CreateRoomRequest\x1a\x13.confbridge.v1.Room\x12=\n" +
@@ -972,7 +1176,9 @@ const file_confbridge_v1_room_service_proto_rawDesc = "" +
 	"\aEndRoom\x12\x1d.confbridge.v1.EndRoomRequest\x1a\x1e.confbridge.v1.EndRoomResponse\x12G\n" +
 	"\fOpenSideRoom\x12\".confbridge.v1.OpenSideRoomRequest\x1a\x13.confbridge.v1.Room\x12Z\n" +
 	"\rCloseSideRoom\x12#.confbridge.v1.CloseSideRoomRequest\x1a$.confbridge.v1.CloseSideRoomResponse\x12P\n" +
-	"\tWatchRoom\x12\x1f.confbridge.v1.WatchRoomRequest\x1a .confbridge.v1.WatchRoomResponse0\x01\x12P\n" +
+	"\tWatchRoom\x12\x1f.confbridge.v1.WatchRoomRequest\x1a .confbridge.v1.WatchRoomResponse0\x01\x12c\n" +
+	"\x10PlayAnnouncement\x12&.confbridge.v1.PlayAnnouncementRequest\x1a'.confbridge.v1.PlayAnnouncementResponse\x12c\n" +
+	"\x10StopAnnouncement\x12&.confbridge.v1.StopAnnouncementRequest\x1a'.confbridge.v1.StopAnnouncementResponse\x12P\n" +
 	"\x0eStartRecording\x12$.confbridge.v1.StartRecordingRequest\x1a\x18.confbridge.v1.Recording\x12N\n" +
 	"\rStopRecording\x12#.confbridge.v1.StopRecordingRequest\x1a\x18.confbridge.v1.Recording\x12P\n" +
 	"\x0ePauseRecording\x12$.confbridge.v1.PauseRecordingRequest\x1a\x18.confbridge.v1.Recording\x12R\n" +
@@ -990,72 +1196,82 @@ func file_confbridge_v1_room_service_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_room_service_proto_rawDescData
 }
 
-var file_confbridge_v1_room_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_confbridge_v1_room_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_confbridge_v1_room_service_proto_goTypes = []any{
-	(*CreateRoomRequest)(nil),      // 0: confbridge.v1.CreateRoomRequest
-	(*GetRoomRequest)(nil),         // 1: confbridge.v1.GetRoomRequest
-	(*ListRoomsRequest)(nil),       // 2: confbridge.v1.ListRoomsRequest
-	(*ListRoomsResponse)(nil),      // 3: confbridge.v1.ListRoomsResponse
-	(*UpdateRoomRequest)(nil),      // 4: confbridge.v1.UpdateRoomRequest
-	(*DeleteRoomRequest)(nil),      // 5: confbridge.v1.DeleteRoomRequest
-	(*EndRoomRequest)(nil),         // 6: confbridge.v1.EndRoomRequest
-	(*EndRoomResponse)(nil),        // 7: confbridge.v1.EndRoomResponse
-	(*OpenSideRoomRequest)(nil),    // 8: confbridge.v1.OpenSideRoomRequest
-	(*CloseSideRoomRequest)(nil),   // 9: confbridge.v1.CloseSideRoomRequest
-	(*CloseSideRoomResponse)(nil),  // 10: confbridge.v1.CloseSideRoomResponse
-	(*StartRecordingRequest)(nil),  // 11: confbridge.v1.StartRecordingRequest
-	(*StopRecordingRequest)(nil),   // 12: confbridge.v1.StopRecordingRequest
-	(*PauseRecordingRequest)(nil),  // 13: confbridge.v1.PauseRecordingRequest
-	(*ResumeRecordingRequest)(nil), // 14: confbridge.v1.ResumeRecordingRequest
-	(*WatchRoomRequest)(nil),       // 15: confbridge.v1.WatchRoomRequest
-	(*WatchRoomResponse)(nil),      // 16: confbridge.v1.WatchRoomResponse
-	(*Room)(nil),                   // 17: confbridge.v1.Room
-	(*fieldmaskpb.FieldMask)(nil),  // 18: google.protobuf.FieldMask
-	(*RoomSnapshot)(nil),           // 19: confbridge.v1.RoomSnapshot
-	(*Event)(nil),                  // 20: confbridge.v1.Event
-	(*MissedEvents)(nil),           // 21: confbridge.v1.MissedEvents
-	(*emptypb.Empty)(nil),          // 22: google.protobuf.Empty
-	(*Recording)(nil),              // 23: confbridge.v1.Recording
+	(*CreateRoomRequest)(nil),        // 0: confbridge.v1.CreateRoomRequest
+	(*GetRoomRequest)(nil),           // 1: confbridge.v1.GetRoomRequest
+	(*ListRoomsRequest)(nil),         // 2: confbridge.v1.ListRoomsRequest
+	(*ListRoomsResponse)(nil),        // 3: confbridge.v1.ListRoomsResponse
+	(*UpdateRoomRequest)(nil),        // 4: confbridge.v1.UpdateRoomRequest
+	(*DeleteRoomRequest)(nil),        // 5: confbridge.v1.DeleteRoomRequest
+	(*EndRoomRequest)(nil),           // 6: confbridge.v1.EndRoomRequest
+	(*EndRoomResponse)(nil),          // 7: confbridge.v1.EndRoomResponse
+	(*OpenSideRoomRequest)(nil),      // 8: confbridge.v1.OpenSideRoomRequest
+	(*CloseSideRoomRequest)(nil),     // 9: confbridge.v1.CloseSideRoomRequest
+	(*CloseSideRoomResponse)(nil),    // 10: confbridge.v1.CloseSideRoomResponse
+	(*PlayAnnouncementRequest)(nil),  // 11: confbridge.v1.PlayAnnouncementRequest
+	(*PlayAnnouncementResponse)(nil), // 12: confbridge.v1.PlayAnnouncementResponse
+	(*StopAnnouncementRequest)(nil),  // 13: confbridge.v1.StopAnnouncementRequest
+	(*StopAnnouncementResponse)(nil), // 14: confbridge.v1.StopAnnouncementResponse
+	(*StartRecordingRequest)(nil),    // 15: confbridge.v1.StartRecordingRequest
+	(*StopRecordingRequest)(nil),     // 16: confbridge.v1.StopRecordingRequest
+	(*PauseRecordingRequest)(nil),    // 17: confbridge.v1.PauseRecordingRequest
+	(*ResumeRecordingRequest)(nil),   // 18: confbridge.v1.ResumeRecordingRequest
+	(*WatchRoomRequest)(nil),         // 19: confbridge.v1.WatchRoomRequest
+	(*WatchRoomResponse)(nil),        // 20: confbridge.v1.WatchRoomResponse
+	(*Room)(nil),                     // 21: confbridge.v1.Room
+	(*fieldmaskpb.FieldMask)(nil),    // 22: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),      // 23: google.protobuf.Duration
+	(*RoomSnapshot)(nil),             // 24: confbridge.v1.RoomSnapshot
+	(*Event)(nil),                    // 25: confbridge.v1.Event
+	(*MissedEvents)(nil),             // 26: confbridge.v1.MissedEvents
+	(*emptypb.Empty)(nil),            // 27: google.protobuf.Empty
+	(*Recording)(nil),                // 28: confbridge.v1.Recording
 }
 var file_confbridge_v1_room_service_proto_depIdxs = []int32{
-	17, // 0: confbridge.v1.CreateRoomRequest.room:type_name -> confbridge.v1.Room
-	17, // 1: confbridge.v1.ListRoomsResponse.rooms:type_name -> confbridge.v1.Room
-	17, // 2: confbridge.v1.UpdateRoomRequest.room:type_name -> confbridge.v1.Room
-	18, // 3: confbridge.v1.UpdateRoomRequest.update_mask:type_name -> google.protobuf.FieldMask
-	19, // 4: confbridge.v1.WatchRoomResponse.snapshot:type_name -> confbridge.v1.RoomSnapshot
-	20, // 5: confbridge.v1.WatchRoomResponse.event:type_name -> confbridge.v1.Event
-	21, // 6: confbridge.v1.WatchRoomResponse.missed:type_name -> confbridge.v1.MissedEvents
-	0,  // 7: confbridge.v1.RoomService.CreateRoom:input_type -> confbridge.v1.CreateRoomRequest
-	1,  // 8: confbridge.v1.RoomService.GetRoom:input_type -> confbridge.v1.GetRoomRequest
-	2,  // 9: confbridge.v1.RoomService.ListRooms:input_type -> confbridge.v1.ListRoomsRequest
-	4,  // 10: confbridge.v1.RoomService.UpdateRoom:input_type -> confbridge.v1.UpdateRoomRequest
-	5,  // 11: confbridge.v1.RoomService.DeleteRoom:input_type -> confbridge.v1.DeleteRoomRequest
-	6,  // 12: confbridge.v1.RoomService.EndRoom:input_type -> confbridge.v1.EndRoomRequest
-	8,  // 13: confbridge.v1.RoomService.OpenSideRoom:input_type -> confbridge.v1.OpenSideRoomRequest
-	9,  // 14: confbridge.v1.RoomService.CloseSideRoom:input_type -> confbridge.v1.CloseSideRoomRequest
-	15, // 15: confbridge.v1.RoomService.WatchRoom:input_type -> confbridge.v1.WatchRoomRequest
-	11, // 16: confbridge.v1.RoomService.StartRecording:input_type -> confbridge.v1.StartRecordingRequest
-	12, // 17: confbridge.v1.RoomService.StopRecording:input_type -> confbridge.v1.StopRecordingRequest
-	13, // 18: confbridge.v1.RoomService.PauseRecording:input_type -> confbridge.v1.PauseRecordingRequest
-	14, // 19: confbridge.v1.RoomService.ResumeRecording:input_type -> confbridge.v1.ResumeRecordingRequest
-	17, // 20: confbridge.v1.RoomService.CreateRoom:output_type -> confbridge.v1.Room
-	17, // 21: confbridge.v1.RoomService.GetRoom:output_type -> confbridge.v1.Room
-	3,  // 22: confbridge.v1.RoomService.ListRooms:output_type -> confbridge.v1.ListRoomsResponse
-	17, // 23: confbridge.v1.RoomService.UpdateRoom:output_type -> confbridge.v1.Room
-	22, // 24: confbridge.v1.RoomService.DeleteRoom:output_type -> google.protobuf.Empty
-	7,  // 25: confbridge.v1.RoomService.EndRoom:output_type -> confbridge.v1.EndRoomResponse
-	17, // 26: confbridge.v1.RoomService.OpenSideRoom:output_type -> confbridge.v1.Room
-	10, // 27: confbridge.v1.RoomService.CloseSideRoom:output_type -> confbridge.v1.CloseSideRoomResponse
-	16, // 28: confbridge.v1.RoomService.WatchRoom:output_type -> confbridge.v1.WatchRoomResponse
-	23, // 29: confbridge.v1.RoomService.StartRecording:output_type -> confbridge.v1.Recording
-	23, // 30: confbridge.v1.RoomService.StopRecording:output_type -> confbridge.v1.Recording
-	23, // 31: confbridge.v1.RoomService.PauseRecording:output_type -> confbridge.v1.Recording
-	23, // 32: confbridge.v1.RoomService.ResumeRecording:output_type -> confbridge.v1.Recording
-	20, // [20:33] is the sub-list for method output_type
-	7,  // [7:20] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	21, // 0: confbridge.v1.CreateRoomRequest.room:type_name -> confbridge.v1.Room
+	21, // 1: confbridge.v1.ListRoomsResponse.rooms:type_name -> confbridge.v1.Room
+	21, // 2: confbridge.v1.UpdateRoomRequest.room:type_name -> confbridge.v1.Room
+	22, // 3: confbridge.v1.UpdateRoomRequest.update_mask:type_name -> google.protobuf.FieldMask
+	23, // 4: confbridge.v1.PlayAnnouncementResponse.duration:type_name -> google.protobuf.Duration
+	24, // 5: confbridge.v1.WatchRoomResponse.snapshot:type_name -> confbridge.v1.RoomSnapshot
+	25, // 6: confbridge.v1.WatchRoomResponse.event:type_name -> confbridge.v1.Event
+	26, // 7: confbridge.v1.WatchRoomResponse.missed:type_name -> confbridge.v1.MissedEvents
+	0,  // 8: confbridge.v1.RoomService.CreateRoom:input_type -> confbridge.v1.CreateRoomRequest
+	1,  // 9: confbridge.v1.RoomService.GetRoom:input_type -> confbridge.v1.GetRoomRequest
+	2,  // 10: confbridge.v1.RoomService.ListRooms:input_type -> confbridge.v1.ListRoomsRequest
+	4,  // 11: confbridge.v1.RoomService.UpdateRoom:input_type -> confbridge.v1.UpdateRoomRequest
+	5,  // 12: confbridge.v1.RoomService.DeleteRoom:input_type -> confbridge.v1.DeleteRoomRequest
+	6,  // 13: confbridge.v1.RoomService.EndRoom:input_type -> confbridge.v1.EndRoomRequest
+	8,  // 14: confbridge.v1.RoomService.OpenSideRoom:input_type -> confbridge.v1.OpenSideRoomRequest
+	9,  // 15: confbridge.v1.RoomService.CloseSideRoom:input_type -> confbridge.v1.CloseSideRoomRequest
+	19, // 16: confbridge.v1.RoomService.WatchRoom:input_type -> confbridge.v1.WatchRoomRequest
+	11, // 17: confbridge.v1.RoomService.PlayAnnouncement:input_type -> confbridge.v1.PlayAnnouncementRequest
+	13, // 18: confbridge.v1.RoomService.StopAnnouncement:input_type -> confbridge.v1.StopAnnouncementRequest
+	15, // 19: confbridge.v1.RoomService.StartRecording:input_type -> confbridge.v1.StartRecordingRequest
+	16, // 20: confbridge.v1.RoomService.StopRecording:input_type -> confbridge.v1.StopRecordingRequest
+	17, // 21: confbridge.v1.RoomService.PauseRecording:input_type -> confbridge.v1.PauseRecordingRequest
+	18, // 22: confbridge.v1.RoomService.ResumeRecording:input_type -> confbridge.v1.ResumeRecordingRequest
+	21, // 23: confbridge.v1.RoomService.CreateRoom:output_type -> confbridge.v1.Room
+	21, // 24: confbridge.v1.RoomService.GetRoom:output_type -> confbridge.v1.Room
+	3,  // 25: confbridge.v1.RoomService.ListRooms:output_type -> confbridge.v1.ListRoomsResponse
+	21, // 26: confbridge.v1.RoomService.UpdateRoom:output_type -> confbridge.v1.Room
+	27, // 27: confbridge.v1.RoomService.DeleteRoom:output_type -> google.protobuf.Empty
+	7,  // 28: confbridge.v1.RoomService.EndRoom:output_type -> confbridge.v1.EndRoomResponse
+	21, // 29: confbridge.v1.RoomService.OpenSideRoom:output_type -> confbridge.v1.Room
+	10, // 30: confbridge.v1.RoomService.CloseSideRoom:output_type -> confbridge.v1.CloseSideRoomResponse
+	20, // 31: confbridge.v1.RoomService.WatchRoom:output_type -> confbridge.v1.WatchRoomResponse
+	12, // 32: confbridge.v1.RoomService.PlayAnnouncement:output_type -> confbridge.v1.PlayAnnouncementResponse
+	14, // 33: confbridge.v1.RoomService.StopAnnouncement:output_type -> confbridge.v1.StopAnnouncementResponse
+	28, // 34: confbridge.v1.RoomService.StartRecording:output_type -> confbridge.v1.Recording
+	28, // 35: confbridge.v1.RoomService.StopRecording:output_type -> confbridge.v1.Recording
+	28, // 36: confbridge.v1.RoomService.PauseRecording:output_type -> confbridge.v1.Recording
+	28, // 37: confbridge.v1.RoomService.ResumeRecording:output_type -> confbridge.v1.Recording
+	23, // [23:38] is the sub-list for method output_type
+	8,  // [8:23] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_room_service_proto_init() }
@@ -1066,8 +1282,8 @@ func file_confbridge_v1_room_service_proto_init() {
 	file_confbridge_v1_events_proto_init()
 	file_confbridge_v1_recordings_proto_init()
 	file_confbridge_v1_rooms_proto_init()
-	file_confbridge_v1_room_service_proto_msgTypes[15].OneofWrappers = []any{}
-	file_confbridge_v1_room_service_proto_msgTypes[16].OneofWrappers = []any{
+	file_confbridge_v1_room_service_proto_msgTypes[19].OneofWrappers = []any{}
+	file_confbridge_v1_room_service_proto_msgTypes[20].OneofWrappers = []any{
 		(*WatchRoomResponse_Snapshot)(nil),
 		(*WatchRoomResponse_Event)(nil),
 		(*WatchRoomResponse_Missed)(nil),
@@ -1078,7 +1294,7 @@ func file_confbridge_v1_room_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_room_service_proto_rawDesc), len(file_confbridge_v1_room_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

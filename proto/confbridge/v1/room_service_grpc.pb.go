@@ -20,19 +20,21 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RoomService_CreateRoom_FullMethodName      = "/confbridge.v1.RoomService/CreateRoom"
-	RoomService_GetRoom_FullMethodName         = "/confbridge.v1.RoomService/GetRoom"
-	RoomService_ListRooms_FullMethodName       = "/confbridge.v1.RoomService/ListRooms"
-	RoomService_UpdateRoom_FullMethodName      = "/confbridge.v1.RoomService/UpdateRoom"
-	RoomService_DeleteRoom_FullMethodName      = "/confbridge.v1.RoomService/DeleteRoom"
-	RoomService_EndRoom_FullMethodName         = "/confbridge.v1.RoomService/EndRoom"
-	RoomService_OpenSideRoom_FullMethodName    = "/confbridge.v1.RoomService/OpenSideRoom"
-	RoomService_CloseSideRoom_FullMethodName   = "/confbridge.v1.RoomService/CloseSideRoom"
-	RoomService_WatchRoom_FullMethodName       = "/confbridge.v1.RoomService/WatchRoom"
-	RoomService_StartRecording_FullMethodName  = "/confbridge.v1.RoomService/StartRecording"
-	RoomService_StopRecording_FullMethodName   = "/confbridge.v1.RoomService/StopRecording"
-	RoomService_PauseRecording_FullMethodName  = "/confbridge.v1.RoomService/PauseRecording"
-	RoomService_ResumeRecording_FullMethodName = "/confbridge.v1.RoomService/ResumeRecording"
+	RoomService_CreateRoom_FullMethodName       = "/confbridge.v1.RoomService/CreateRoom"
+	RoomService_GetRoom_FullMethodName          = "/confbridge.v1.RoomService/GetRoom"
+	RoomService_ListRooms_FullMethodName        = "/confbridge.v1.RoomService/ListRooms"
+	RoomService_UpdateRoom_FullMethodName       = "/confbridge.v1.RoomService/UpdateRoom"
+	RoomService_DeleteRoom_FullMethodName       = "/confbridge.v1.RoomService/DeleteRoom"
+	RoomService_EndRoom_FullMethodName          = "/confbridge.v1.RoomService/EndRoom"
+	RoomService_OpenSideRoom_FullMethodName     = "/confbridge.v1.RoomService/OpenSideRoom"
+	RoomService_CloseSideRoom_FullMethodName    = "/confbridge.v1.RoomService/CloseSideRoom"
+	RoomService_WatchRoom_FullMethodName        = "/confbridge.v1.RoomService/WatchRoom"
+	RoomService_PlayAnnouncement_FullMethodName = "/confbridge.v1.RoomService/PlayAnnouncement"
+	RoomService_StopAnnouncement_FullMethodName = "/confbridge.v1.RoomService/StopAnnouncement"
+	RoomService_StartRecording_FullMethodName   = "/confbridge.v1.RoomService/StartRecording"
+	RoomService_StopRecording_FullMethodName    = "/confbridge.v1.RoomService/StopRecording"
+	RoomService_PauseRecording_FullMethodName   = "/confbridge.v1.RoomService/PauseRecording"
+	RoomService_ResumeRecording_FullMethodName  = "/confbridge.v1.RoomService/ResumeRecording"
 )
 
 // RoomServiceClient is the client API for RoomService service.
@@ -65,6 +67,13 @@ type RoomServiceClient interface {
 	// A number that could become a room on demand can be watched before it is one; NOT_FOUND where it could not.
 	// UNAVAILABLE when the bridge shuts down; a client may then resume with after_sequence.
 	WatchRoom(ctx context.Context, in *WatchRoomRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchRoomResponse], error)
+	// PlayAnnouncement plays a sound to a room, below those who talk and behind what is played there already, or to one participant alone, over what they
+	// hear and in place of what is played to them already. It returns when the sound has begun. NOT_FOUND of room, participant or sound;
+	// INVALID_ARGUMENT of a sound that cannot be read or is too long; FAILED_PRECONDITION where nobody is in the room; RESOURCE_EXHAUSTED where too much
+	// waits to be played.
+	PlayAnnouncement(ctx context.Context, in *PlayAnnouncementRequest, opts ...grpc.CallOption) (*PlayAnnouncementResponse, error)
+	// StopAnnouncement ends what PlayAnnouncement has begun, and what waits behind it. Where nothing is played nothing changes. NOT_FOUND.
+	StopAnnouncement(ctx context.Context, in *StopAnnouncementRequest, opts ...grpc.CallOption) (*StopAnnouncementResponse, error)
 	// StartRecording begins to record the room, as its settings say. The recording ends with StopRecording, or when the conference
 	// does. NOT_FOUND; FAILED_PRECONDITION where nobody is in the room, where it is recorded already, or where the bridge cannot
 	// record; RESOURCE_EXHAUSTED where too little space is left; UNAVAILABLE where the disk fails.
@@ -185,6 +194,26 @@ func (c *roomServiceClient) WatchRoom(ctx context.Context, in *WatchRoomRequest,
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type RoomService_WatchRoomClient = grpc.ServerStreamingClient[WatchRoomResponse]
 
+func (c *roomServiceClient) PlayAnnouncement(ctx context.Context, in *PlayAnnouncementRequest, opts ...grpc.CallOption) (*PlayAnnouncementResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PlayAnnouncementResponse)
+	err := c.cc.Invoke(ctx, RoomService_PlayAnnouncement_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *roomServiceClient) StopAnnouncement(ctx context.Context, in *StopAnnouncementRequest, opts ...grpc.CallOption) (*StopAnnouncementResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StopAnnouncementResponse)
+	err := c.cc.Invoke(ctx, RoomService_StopAnnouncement_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *roomServiceClient) StartRecording(ctx context.Context, in *StartRecordingRequest, opts ...grpc.CallOption) (*Recording, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Recording)
@@ -255,6 +284,13 @@ type RoomServiceServer interface {
 	// A number that could become a room on demand can be watched before it is one; NOT_FOUND where it could not.
 	// UNAVAILABLE when the bridge shuts down; a client may then resume with after_sequence.
 	WatchRoom(*WatchRoomRequest, grpc.ServerStreamingServer[WatchRoomResponse]) error
+	// PlayAnnouncement plays a sound to a room, below those who talk and behind what is played there already, or to one participant alone, over what they
+	// hear and in place of what is played to them already. It returns when the sound has begun. NOT_FOUND of room, participant or sound;
+	// INVALID_ARGUMENT of a sound that cannot be read or is too long; FAILED_PRECONDITION where nobody is in the room; RESOURCE_EXHAUSTED where too much
+	// waits to be played.
+	PlayAnnouncement(context.Context, *PlayAnnouncementRequest) (*PlayAnnouncementResponse, error)
+	// StopAnnouncement ends what PlayAnnouncement has begun, and what waits behind it. Where nothing is played nothing changes. NOT_FOUND.
+	StopAnnouncement(context.Context, *StopAnnouncementRequest) (*StopAnnouncementResponse, error)
 	// StartRecording begins to record the room, as its settings say. The recording ends with StopRecording, or when the conference
 	// does. NOT_FOUND; FAILED_PRECONDITION where nobody is in the room, where it is recorded already, or where the bridge cannot
 	// record; RESOURCE_EXHAUSTED where too little space is left; UNAVAILABLE where the disk fails.
@@ -302,6 +338,12 @@ func (UnimplementedRoomServiceServer) CloseSideRoom(context.Context, *CloseSideR
 }
 func (UnimplementedRoomServiceServer) WatchRoom(*WatchRoomRequest, grpc.ServerStreamingServer[WatchRoomResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchRoom not implemented")
+}
+func (UnimplementedRoomServiceServer) PlayAnnouncement(context.Context, *PlayAnnouncementRequest) (*PlayAnnouncementResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PlayAnnouncement not implemented")
+}
+func (UnimplementedRoomServiceServer) StopAnnouncement(context.Context, *StopAnnouncementRequest) (*StopAnnouncementResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method StopAnnouncement not implemented")
 }
 func (UnimplementedRoomServiceServer) StartRecording(context.Context, *StartRecordingRequest) (*Recording, error) {
 	return nil, status.Error(codes.Unimplemented, "method StartRecording not implemented")
@@ -491,6 +533,42 @@ func _RoomService_WatchRoom_Handler(srv interface{}, stream grpc.ServerStream) e
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type RoomService_WatchRoomServer = grpc.ServerStreamingServer[WatchRoomResponse]
 
+func _RoomService_PlayAnnouncement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PlayAnnouncementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).PlayAnnouncement(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_PlayAnnouncement_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).PlayAnnouncement(ctx, req.(*PlayAnnouncementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoomService_StopAnnouncement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StopAnnouncementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoomServiceServer).StopAnnouncement(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoomService_StopAnnouncement_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoomServiceServer).StopAnnouncement(ctx, req.(*StopAnnouncementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RoomService_StartRecording_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(StartRecordingRequest)
 	if err := dec(in); err != nil {
@@ -601,6 +679,14 @@ var RoomService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CloseSideRoom",
 			Handler:    _RoomService_CloseSideRoom_Handler,
+		},
+		{
+			MethodName: "PlayAnnouncement",
+			Handler:    _RoomService_PlayAnnouncement_Handler,
+		},
+		{
+			MethodName: "StopAnnouncement",
+			Handler:    _RoomService_StopAnnouncement_Handler,
 		},
 		{
 			MethodName: "StartRecording",

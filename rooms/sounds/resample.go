@@ -3,10 +3,12 @@ package sounds
 import "math"
 
 // Rates of files are any. What is not one of a clip is made so once, when the file is read: by a windowed sinc of 32 zero crossings either side
-// at the lower rate, its phases in a table with a straight line between them. What would be mirrored is 80 dB down.
+// at the lower rate. Where one rate follows the other again after few samples, each place between two input samples has a filter of its
+// own; else there are 512, and a straight line between them. What would be mirrored is 80 dB down.
 const (
 	sincCrossings = 32
-	sincPhases    = 512
+	sincPlaces    = 512
+	sincExact     = 1024
 	sincCutoff    = .94 // of the lower rate's Nyquist frequency: its -6 dB point
 	kaiserBeta    = 8.
 )
@@ -18,31 +20,50 @@ func resample(pcm []int16, fromHz, toHz int) []int16 {
 	}
 	cutoff := sincCutoff * min(1, float64(toHz)/float64(fromHz)) // of the input's Nyquist frequency
 	reach := int(math.Ceil(sincCrossings / cutoff))              // input samples
-	table := sincTable(cutoff, reach)
+	places := toHz / gcd(fromHz, toHz)
+	if places > sincExact {
+		places = sincPlaces
+	}
+	table := sincTable(cutoff, reach, places)
 	out := make([]int16, int64(len(pcm))*int64(toHz)/int64(fromHz))
 	for i := range out {
 		at := int64(i) * int64(fromHz)
-		whole, rest := int(at/int64(toHz)), float64(at%int64(toHz))/float64(toHz)*sincPhases
-		phase, part := int(rest), float32(rest-math.Floor(rest))
-		a, b := table[phase], table[phase+1]
-		first, last := max(whole-reach+1, 0), min(whole+reach, len(pcm)-1)
-		sum := float32(0)
-		for j := first; j <= last; j++ {
-			k := j - (whole - reach + 1)
-			sum += float32(pcm[j]) * (a[k] + part*(b[k]-a[k]))
+		begin, between := int(at/int64(toHz))-reach+1, int(at%int64(toHz))*places // in input samples, and places of toHz
+		place, part := between/toHz, float32(between%toHz)/float32(toHz)
+		first, last := max(begin, 0), min(begin+2*reach, len(pcm))
+		in := pcm[first:last]
+		sum := dot(in, table[place][first-begin:])
+		if part > 0 {
+			sum += part * (dot(in, table[place+1][first-begin:]) - sum)
 		}
 		out[i] = toInt16(sum)
 	}
 	return out
 }
 
-// sincTable has a filter for each of sincPhases places between two input samples, and for the second of them.
-func sincTable(cutoff float64, reach int) [][]float32 {
-	table := make([][]float32, sincPhases+1)
+func dot(in []int16, filter []float32) float32 {
+	sum := float32(0)
+	filter = filter[:len(in)]
+	for i, v := range in {
+		sum += float32(v) * filter[i]
+	}
+	return sum
+}
+
+func gcd(a, b int) int {
+	for b > 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// sincTable has a filter for each of the places between two input samples, and for the second of these.
+func sincTable(cutoff float64, reach, places int) [][]float32 {
+	table := make([][]float32, places+1)
 	for p := range table {
 		row, sum := make([]float32, 2*reach), 0.
 		for k := range row {
-			x := float64(k-reach+1) - float64(p)/sincPhases
+			x := float64(k-reach+1) - float64(p)/float64(places)
 			v := cutoff * sinc(cutoff*x) * kaiser(x/float64(reach))
 			row[k] = float32(v)
 			sum += v
@@ -62,12 +83,15 @@ func sinc(x float64) float64 {
 	return math.Sin(math.Pi*x) / (math.Pi * x)
 }
 
+// kaiserAt0 is what the window is divided by.
+var kaiserAt0 = bessel(kaiserBeta)
+
 // kaiser is the window at x, -1 to 1.
 func kaiser(x float64) float64 {
 	if x <= -1 || x >= 1 {
 		return 0
 	}
-	return bessel(kaiserBeta*math.Sqrt(1-x*x)) / bessel(kaiserBeta)
+	return bessel(kaiserBeta*math.Sqrt(1-x*x)) / kaiserAt0
 }
 
 // bessel is the modified Bessel function of order 0, by its series.

@@ -14,6 +14,7 @@ type Config struct {
 	Media     Media
 	Rooms     Rooms
 	Recording Recording
+	Sounds    Sounds
 	API       API
 	Trace     Trace
 	DataDir   string
@@ -80,6 +81,7 @@ func Default() Config {
 	return Config{
 		SIP:       defaultSIP(),
 		Recording: defaultRecording(),
+		Sounds:    defaultSounds(),
 		Media:     Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute, Codecs: []string{"opus", "G722", "PCMU", "PCMA"}},
 		Rooms:     Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true},
 		API:       API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},

@@ -31,7 +31,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		want       []string
 	}{
 		{"an unknown key at the top", "sipp: {}\n", []string{
-			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, recording, api, trace, data_dir, log",
+			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, recording, sounds, api, trace, data_dir, log",
 		}},
 		{"an unknown key in a section", "sip:\n  listn: []\n", []string{
 			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, algorithms, limits, trunks",
@@ -54,6 +54,17 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"an empty list of listeners", "sip:\n  listen: []\n", []string{"c.yaml:2:11: sip.listen: is an empty list"}},
 		{"text where true or false belongs", "rooms:\n  on_demand: maybe\n", []string{
 			"c.yaml:2:14: rooms.on_demand: is text, not true or false",
+		}},
+		{"a folder of sounds that is a file, and a voice that is nowhere", "sounds:\n  folder: " + file + "\n  voice: fr\n", []string{
+			`c.yaml:2:11: sounds.folder: "` + file + `" cannot be read: not a directory`,
+			`c.yaml:3:10: sounds.voice: there is no voice "fr": en and de are built in, others are folders in sounds.folder`,
+		}},
+		{"a voice that is a path", "sounds:\n  voice: ../en\n", []string{
+			`c.yaml:2:10: sounds.voice: "../en" is no voice, like en or de-anna: a language, and a name of its own after a hyphen`,
+		}},
+		{"sounds without time and room", "sounds:\n  longest: 2h\n  cache: 0\n", []string{
+			`c.yaml:2:12: sounds.longest: 2h is not within 1s to 1h`,
+			`c.yaml:3:10: sounds.cache: "0" is too little: the last sound is always kept, so give it some room`,
 		}},
 		{"more talkers than can be mixed", "rooms:\n  max_talkers: 17\n", []string{
 			`c.yaml:2:16: rooms.max_talkers: "17" is neither a number from 1 to 16 nor all`,
@@ -224,7 +235,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:4:10: media.ports: 1-2 is not within 1024-65535",
 			"c.yaml:4:10: media.ports: 1-2 begins with an odd port: RTP takes the even one, RTCP the next",
 			"c.yaml:4:10: media.ports: 1-2 ends with an even port, which lacks its odd neighbour",
-			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, recording, api, trace, data_dir, log",
+			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, recording, sounds, api, trace, data_dir, log",
 		}},
 	}
 	for _, tt := range tests {
@@ -433,4 +444,20 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("a configuration without listeners passed")
 		}
 	})
+}
+
+func TestAVoiceMayBeBuiltInOrAFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "fr-claire"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, voice := range []string{"en", "de", "de-anna", "fr-claire"} {
+		got, err := Parse("c.yaml", []byte("sounds: {folder: "+dir+", voice: "+voice+", longest: 90s, cache: 1GiB}\n"), noEnv)
+		if err != nil {
+			t.Errorf("%s: got %v, want no fault", voice, err)
+		}
+		if want := (Sounds{Folder: dir, Voice: voice, Longest: 90 * time.Second, CacheBytes: 1 << 30}); got.Sounds != want {
+			t.Errorf("got %+v, want %+v", got.Sounds, want)
+		}
+	}
 }

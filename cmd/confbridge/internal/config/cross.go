@@ -13,8 +13,9 @@ type endpoint struct {
 	at      place // without a source: a default
 }
 
-// cross checks what no key can know by itself: ports that are wanted twice.
+// cross checks what no key can know by itself: ports that are wanted twice, a voice that is nowhere.
 func (l *loader) cross() {
+	l.crossVoice()
 	all := l.endpoints()
 	for i, e := range all {
 		for _, other := range all[:i] {

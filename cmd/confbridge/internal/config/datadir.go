@@ -41,6 +41,20 @@ func checkWritable(dir string) error {
 	}
 }
 
+// checkFolder says whether dir is a folder that can be read; an empty name is none and no fault.
+func checkFolder(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if _, err := os.ReadDir(dir); err != nil {
+		if cause, ok := errors.AsType[*fs.PathError](err); ok {
+			err = cause.Err
+		}
+		return fmt.Errorf("%q cannot be read: %w", dir, err)
+	}
+	return nil
+}
+
 // checkReadable says whether a file can be read; an empty name is no file and no fault.
 func checkReadable(name string) error {
 	if name == "" {

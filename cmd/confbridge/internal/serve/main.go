@@ -20,6 +20,7 @@ import (
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/recorder"
+	"github.com/confbridge/confbridge/rooms/sounds"
 	"github.com/confbridge/confbridge/sipua"
 	"github.com/confbridge/confbridge/sipua/trace"
 )
@@ -41,6 +42,7 @@ type Main struct {
 	log    *slog.Logger
 	rooms  *rooms.Registry
 	tapes  *recorder.Recorder
+	sounds *sounds.Library // nil before Run
 	engine *media.Engine
 	sip    *sipua.Server
 	trace  *trace.Recorder // nil: no messages are kept
@@ -139,6 +141,9 @@ func (m *Main) Run(ctx context.Context) error {
 		m.trace.Start(ctx)
 	}
 	var err error
+	if m.sounds, err = sounds.Open(soundsConfig(m.cfg.Sounds, m.log)); err != nil {
+		return err
+	}
 	if m.httpListener, err = listen(ctx, "api.http", m.cfg.API.HTTP); err != nil {
 		return err
 	}
@@ -199,6 +204,9 @@ func (m *Main) Close(ctx context.Context) error {
 	m.grpc.Shutdown(ctx)
 	m.http.Shutdown(ctx)
 	m.serving.Wait()
+	if m.sounds != nil {
+		err = errors.Join(err, m.sounds.Close())
+	}
 	return err
 }
 

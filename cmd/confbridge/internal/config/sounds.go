@@ -1,0 +1,90 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/confbridge/confbridge/rooms/sounds"
+)
+
+// Sounds is what is played to people.
+type Sounds struct {
+	// Folder has sounds and voices; empty: there are only the voices that are built in.
+	Folder string
+	// Voice speaks where a room or a number asks for no other.
+	Voice string
+	// Longest is how long a sound may be, CacheBytes how much memory those may take that are not played at the moment.
+	Longest    time.Duration
+	CacheBytes int64
+}
+
+const (
+	shortestSound = time.Second
+	longestSound  = time.Hour // 345 MB in memory, at 48 kHz
+)
+
+func defaultSounds() Sounds {
+	return Sounds{Voice: "en", Longest: 10 * time.Minute, CacheBytes: 128 << 20}
+}
+
+// voiceName is a language, or one with a hyphen and whatever tells the voice from others.
+var voiceName = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9_-]+)?$`)
+
+// soundsKeys are those of sounds.
+func soundsKeys() []key {
+	return []key{
+		{
+			path: "sounds.folder",
+			set:  func(c *Config, s string) error { c.Sounds.Folder = s; return checkFolder(s) },
+			get:  func(c *Config) string { return strconv.Quote(c.Sounds.Folder) },
+		},
+		{
+			path: "sounds.voice",
+			set: func(c *Config, s string) error {
+				if c.Sounds.Voice = s; !voiceName.MatchString(s) {
+					return fmt.Errorf("%q is no voice, like en or de-anna: a language, and a name of its own after a hyphen", s)
+				}
+				return nil
+			},
+			get: func(c *Config) string { return c.Sounds.Voice },
+		},
+		{
+			path: "sounds.longest",
+			set: func(c *Config, s string) (err error) {
+				c.Sounds.Longest, err = parseDuration(s, shortestSound, longestSound)
+				return err
+			},
+			get: func(c *Config) string { return durationYAML(c.Sounds.Longest) },
+		},
+		{
+			path: "sounds.cache",
+			set: func(c *Config, s string) (err error) {
+				if c.Sounds.CacheBytes, err = parseBytes(s); err == nil && c.Sounds.CacheBytes == 0 {
+					err = fmt.Errorf("%q is too little: the last sound is always kept, so give it some room", s)
+				}
+				return err
+			},
+			get: func(c *Config) string { return bytesYAML(c.Sounds.CacheBytes) },
+		},
+	}
+}
+
+// crossVoice looks for the voice, which may be built in or in the folder.
+func (l *loader) crossVoice() {
+	s := l.cfg.Sounds
+	language, _, _ := strings.Cut(s.Voice, "-")
+	if !voiceName.MatchString(s.Voice) || slices.Contains(sounds.Languages(), language) {
+		return
+	}
+	if info, err := os.Stat(filepath.Join(s.Folder, s.Voice)); s.Folder != "" && err == nil && info.IsDir() {
+		return
+	}
+	l.fault(l.places["sounds.voice"], "sounds.voice", "there is no voice %q: %s are built in, others are folders in sounds.folder",
+		s.Voice, strings.Join(sounds.Languages(), " and "))
+}

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/cdr"
 	"github.com/confbridge/confbridge/rooms/sounds"
 )
 
@@ -61,6 +62,9 @@ var translations = []struct {
 	{sounds.ErrTooLong, codes.InvalidArgument, "SOUND_TOO_LONG", aboutNothing},
 	{sounds.ErrClosed, codes.Unavailable, "BRIDGE_DRAINING", aboutNothing},
 	{errNoSounds, codes.FailedPrecondition, "SOUNDS_UNAVAILABLE", aboutNothing},
+	{errNoRecords, codes.FailedPrecondition, "CALL_RECORDS_OFF", aboutNothing},
+	{cdr.ErrDisk, codes.Unavailable, "DISK_FAILED", aboutNothing},
+	{cdr.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", aboutNothing},
 	{rooms.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", aboutRequest},
 	{rooms.ErrMediaTimeout, codes.Aborted, "MEDIA_TIMEOUT", aboutRequest},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", aboutRequest},

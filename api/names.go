@@ -13,6 +13,7 @@ const (
 	participantsCollection = "participants"
 	trunksCollection       = "trunks"
 	recordingsCollection   = "recordings"
+	callRecordsCollection  = "callRecords"
 	maxNumber              = 64 // bytes of a room's number
 	maxParticipantID       = 64 // bytes
 	maxEchoed              = 80 // bytes of a client's string that an error message repeats

@@ -45,12 +45,14 @@ type Config struct {
 	Recordings Recordings
 	// Sounds is what PlayAnnouncement plays; nil: nothing.
 	Sounds Sounds
+	// CallRecords is what the CallRecordService shows; nil: none are kept.
+	CallRecords CallRecords
 	// Log takes what no client is told: internal errors. nil discards it.
 	Log *slog.Logger
 }
 
 // Server is the gRPC server: RoomService, ParticipantService, TrunkService, DiagnosticsService,
-// RecordingService, reflection (v1 and v1alpha) and grpc.health.v1. Its
+// RecordingService, CallRecordService, reflection (v1 and v1alpha) and grpc.health.v1. Its
 // methods are safe for concurrent use.
 type Server struct {
 	grpc     *grpc.Server
@@ -84,6 +86,7 @@ func New(cfg Config, reg *rooms.Registry) *Server {
 	confbridgev1.RegisterTrunkServiceServer(s.grpc, &trunkService{trunks: cfg.Trunks})
 	confbridgev1.RegisterDiagnosticsServiceServer(s.grpc, &diagnosticsService{tracer: cfg.Tracer})
 	confbridgev1.RegisterRecordingServiceServer(s.grpc, &recordingService{recordings: cfg.Recordings})
+	confbridgev1.RegisterCallRecordServiceServer(s.grpc, &callRecordService{records: cfg.CallRecords})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.SetReady(false)
@@ -99,7 +102,7 @@ func (s *Server) SetReady(ready bool) {
 	for _, service := range []string{
 		"", confbridgev1.RoomService_ServiceDesc.ServiceName, confbridgev1.ParticipantService_ServiceDesc.ServiceName,
 		confbridgev1.TrunkService_ServiceDesc.ServiceName, confbridgev1.DiagnosticsService_ServiceDesc.ServiceName,
-		confbridgev1.RecordingService_ServiceDesc.ServiceName,
+		confbridgev1.RecordingService_ServiceDesc.ServiceName, confbridgev1.CallRecordService_ServiceDesc.ServiceName,
 	} {
 		s.health.SetServingStatus(service, status)
 	}

@@ -39,6 +39,16 @@ const (
 	RoleListener
 )
 
+var roleTexts = [...]string{RoleSpeaker: "speaker", RoleModerator: "moderator", RoleListener: "listener"}
+
+// String is the role for logs and records; the API has an enum of its own.
+func (r Role) String() string {
+	if int(r) < len(roleTexts) {
+		return roleTexts[r]
+	}
+	return "unknown"
+}
+
 // Caller says who asks to come in.
 type Caller struct {
 	// DisplayName as the caller gave it; Address is the SIP URI of the From field; CallID names the call in logs.

@@ -24,7 +24,14 @@ type Participant struct {
 
 	once   sync.Once
 	left   chan struct{}
+	last   atomic.Pointer[Stay]
 	reason Reason // written before left is closed
+}
+
+// Stay is how a participant was when its leg was given up.
+type Stay struct {
+	ParticipantInfo
+	Ended time.Time
 }
 
 // newID is 13 lower-case letters and digits that nobody has had before.
@@ -140,6 +147,16 @@ func (p *Participant) Reason() Reason {
 	default:
 		return ReasonUnspecified
 	}
+}
+
+// Last is how the participant was when its leg was last given up, by leaving or to another leg (Swap); false where that has not
+// happened, or where it never joined. It is known when Left is closed, and when Swap has returned.
+func (p *Participant) Last() (Stay, bool) {
+	last := p.last.Load()
+	if last == nil {
+		return Stay{}, false
+	}
+	return *last, true
 }
 
 func isKey(digit byte) bool {

@@ -181,12 +181,14 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 		return ErrClosed
 	}
 	before, format, reported, spoken := m.leg, m.profile.Name, m.peer, m.heard
+	stay := s.stay(m)
 	m.peer = quality.Peer{} // whatever that one lost
 	m.heard = heard{}       // whatever that one spoke
 	if err := m.setProfile(leg.Profile()); err != nil {
 		m.peer, m.heard = reported, spoken
 		return err
 	}
+	p.last.Store(stay)
 	c.Role = m.caller.Role
 	m.caller, m.leg, m.dead = c, leg, nil
 	m.voice.vad, m.voice.agc = mixer.VAD{}, mixer.AGC{}
@@ -212,6 +214,7 @@ func (s *state) letGo(p *Participant, why Reason) {
 	}
 	s.seats = slices.Delete(s.seats, i, i+1)
 	if m := s.member(p.id); m != nil {
+		p.last.Store(s.stay(m))
 		s.unseat(m, why)
 	}
 	p.gone(why)
@@ -378,6 +381,13 @@ func (s *state) describe(m *member) ParticipantInfo {
 		Talking: m.voice.talking, Joined: m.joined, Format: m.profile.Format, PacketTime: m.profile.PacketTime(), Media: m.voice.stream.Stats(),
 		Dominant: s.floor.Dominant() == &m.voice.speaker, LevelDBFS: m.voice.vad.LevelDBFS(),
 	}
+}
+
+// stay is show at the end of a leg, with the quality as of now and not of the last whole second.
+func (s *state) stay(m *member) *Stay {
+	info := s.show(m)
+	info.Quality.Heard = m.assess(info.Media)
+	return &Stay{ParticipantInfo: info, Ended: time.Now()}
 }
 
 // show is describe for whoever asks, with how well the member is heard and hears.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/cdr"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/sdp"
 	"github.com/confbridge/confbridge/sipua/transaction"
@@ -57,6 +58,7 @@ type call struct {
 	focus    bool
 	admitted *trunk.Call // of a call that came in: its trunk's line
 	side     side
+	account  *account // nil: no record of the call is kept
 
 	inbox    chan event
 	backlog  backlog                 // behind it; the endpoint's
@@ -249,6 +251,7 @@ func (c *call) end(why message.Reason) {
 	if c.ending == nil {
 		c.ending = &why
 		c.leaving.Store(true)
+		c.account.ended(cdr.Bridge, why.Text)
 		c.log.Info("call is ended from here", "err", why.Text)
 	}
 }
@@ -268,6 +271,7 @@ func (c *call) close() {
 		default:
 			c.side.leave(rooms.ReasonFailed)
 			c.admitted.End()
+			c.account.close()
 			c.ep.wg.Done()
 			return
 		}

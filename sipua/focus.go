@@ -80,7 +80,8 @@ func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 	if !ok {
 		return
 	}
-	admitted, ok := s.admit(tx, who, old)
+	noted := s.account(tx, who)
+	admitted, ok := s.admit(tx, who, old, noted)
 	if !ok {
 		return
 	}
@@ -89,7 +90,7 @@ func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 		user = message.EscapeUser(req.RequestURI.UserText()) // of a tel URI
 	}
 	c := newCall(s.ep, answered(req, tx.ToTag(), tx.Flow()), user)
-	c.focus, c.admitted = true, admitted
+	c.focus, c.admitted, c.account = true, admitted, noted
 	c.predecessor, c.updates = old, req.HasToken("Allow", string(message.Update))
 	if admitted.Trunk != "" {
 		c.log = c.log.With("trunk", admitted.Trunk)
@@ -101,6 +102,8 @@ func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 		giveUp(err)
 		admitted.End()
 		s.ep.replyLater(tx, 503, "")
+		noted.refused(503, err.Error())
+		noted.close()
 		return
 	}
 	go s.serve(ctx, c, tx, body)
@@ -131,9 +134,11 @@ func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, o
 	s.ep.remove(c)
 	switch {
 	case tx.Cancelled() || errors.Is(err, errCancelled) || errors.Is(err, errHungUp) || errors.Is(err, errExpired):
+		c.account.refused(487, err.Error())
 		s.ep.reply(tx, 487, "") // RFC 3261 §9.2, §15.1.2, §13.3.1
 	default:
 		c.log.Info("call is refused", "err", err)
+		c.account.refused(refuse(err).status, err.Error())
 		s.ep.replyError(tx, err)
 	}
 }
@@ -156,6 +161,9 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 	}
 	if seat.predecessor = c.predecessor; seat.predecessor == nil {
 		p, err := s.rooms.Admit(ctx, strings.Clone(c.admitted.Number), seat.caller)
+		if !errors.Is(err, rooms.ErrNoRoom) {
+			c.account.enters(c.admitted.Number, p)
+		}
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				err = cause
@@ -225,6 +233,7 @@ func (s *Server) greet(ctx context.Context, c *call, tx *transaction.ServerTx, o
 		c.local.Previous = body
 	}
 	c.accept(tx, body)
+	c.account.answered()
 	c.relieve()
 	c.log.Info("call is answered")
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/cdr"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/sdp"
 	"github.com/confbridge/confbridge/sipua/transaction"
@@ -46,6 +47,7 @@ func (c *call) handle(ev event) {
 // hungUp takes a BYE (RFC 3261 §15.1.2), also before the ACK. The seat is free when the caller has the 200.
 func (c *call) hungUp(tx *transaction.ServerTx) {
 	c.farewell = tx.Request().Reasons()
+	c.account.ended(cdr.Peer, farewellText(c.farewell))
 	c.over = true
 	c.leaving.Store(true)
 	c.side.leave(rooms.ReasonHangup)

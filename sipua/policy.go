@@ -78,7 +78,7 @@ func (s *Server) identify(tx *transaction.ServerTx) (who trunk.Caller, ok bool) 
 }
 
 // admit lets a caller's INVITE in as far as its trunk is concerned; old is the call that it replaces, or nil. If ok is false, the INVITE has been answered.
-func (s *Server) admit(tx *transaction.ServerTx, who trunk.Caller, old *call) (admitted *trunk.Call, ok bool) {
+func (s *Server) admit(tx *transaction.ServerTx, who trunk.Caller, old *call, noted *account) (admitted *trunk.Call, ok bool) {
 	var instead *trunk.Call
 	if old != nil {
 		instead = old.admitted
@@ -87,8 +87,11 @@ func (s *Server) admit(tx *transaction.ServerTx, who trunk.Caller, old *call) (a
 	if err != nil {
 		s.ep.log.Info("call is refused", "call_id", tx.Request().CallID, "remote", tx.Flow().Remote.String(), "trunk", who.Trunk(), "err", err)
 		s.ep.replyError(tx, err)
+		noted.refused(refuse(err).status, err.Error())
+		noted.close()
 		return nil, false
 	}
+	noted.shows(admitted.DisplayName, admitted.Address)
 	return admitted, true
 }
 

@@ -80,6 +80,7 @@ func (c *call) giveSeat(t *takeover) {
 		t.done <- err
 		return
 	}
+	c.account.stays()
 	seat.line.End()
 	c.side, c.vacated = noSide{}, true
 	c.leaving.Store(true)
@@ -94,6 +95,7 @@ func (c *call) relieve() {
 		return
 	}
 	if seat, ok := c.side.(*seat); ok && seat.joined {
+		c.account.enters(seat.participant.Room(), seat.participant)
 		c.predecessor.requestStop(rooms.ReasonHangup)
 		c.predecessor = nil
 	}

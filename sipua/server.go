@@ -67,6 +67,8 @@ type Config struct {
 	// Transport has the rest about connections: limits, certificates, listeners that advertise an address of their own. Its
 	// Listen, Advertise and Log are not looked at.
 	Transport transport.Config
+	// Records takes the record of each call that came in; nil: none are kept.
+	Records Records
 	// Log takes what nobody is told otherwise; nil discards it.
 	Log *slog.Logger
 }

@@ -35,6 +35,7 @@ type client struct {
 	trunks       confbridgev1.TrunkServiceClient
 	diagnostics  confbridgev1.DiagnosticsServiceClient
 	recordings   confbridgev1.RecordingServiceClient
+	records      confbridgev1.CallRecordServiceClient
 }
 
 // call connects, runs do within the time allowed, and puts its error in people's words.
@@ -64,6 +65,7 @@ func (f apiFlags) stream(ctx context.Context, do func(ctx context.Context, c cli
 		trunks:       confbridgev1.NewTrunkServiceClient(conn),
 		diagnostics:  confbridgev1.NewDiagnosticsServiceClient(conn),
 		recordings:   confbridgev1.NewRecordingServiceClient(conn),
+		records:      confbridgev1.NewCallRecordServiceClient(conn),
 	})
 	return errors.Join(f.explain(err), conn.Close())
 }

@@ -49,6 +49,7 @@ type fakeBridge struct {
 	confbridgev1.UnimplementedParticipantServiceServer
 	confbridgev1.UnimplementedTrunkServiceServer
 	confbridgev1.UnimplementedRecordingServiceServer
+	confbridgev1.UnimplementedCallRecordServiceServer
 
 	rooms         []*confbridgev1.Room
 	participants  []*confbridgev1.Participant
@@ -208,6 +209,7 @@ func (f *fakeBridge) start(t *testing.T) string {
 		confbridgev1.RegisterParticipantServiceServer(s, f)
 		confbridgev1.RegisterTrunkServiceServer(s, f)
 		confbridgev1.RegisterRecordingServiceServer(s, f)
+		confbridgev1.RegisterCallRecordServiceServer(s, f)
 	})
 }
 

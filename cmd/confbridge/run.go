@@ -31,6 +31,7 @@ type commands struct {
 	Participants participantsCmd `cmd:"" help:"Show and steer who is in a room."`
 	Events       eventsCmd       `cmd:"" help:"Follow what happens in a room, one event a line, until Ctrl-C."`
 	Recordings   recordingsCmd   `cmd:"" help:"Show, fetch and delete recordings."`
+	Cdr          cdrCmd          `cmd:"" help:"Show the records of calls that have ended, as a table, CSV or JSON."`
 	Trunks       trunksCmd       `cmd:"" help:"Show the trunks, their registrations and whether they answer."`
 	Trace        traceCmd        `cmd:"" help:"Show the SIP messages of a call as a ladder, or list the calls they are kept of."`
 	Call         callCmd         `cmd:"" help:"Place a SIP call, to try a bridge."`

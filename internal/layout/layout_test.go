@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 
 	"rooms":        {"mixer", "mixer/codec", "mixer/denoise", "mixer/dtmf", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
 	"rooms/access": {},
+	"rooms/cdr":    {},
 	"media":        {"mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
 	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},
@@ -50,11 +51,11 @@ var allowed = map[string][]string{
 	"sipua/phone":          {"media", "mixer", "mixer/codec", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
 	"sipua": {
 		"sipua/message", "sipua/transport", "sipua/transaction", "sipua/sdp", "sipua/locate", "sipua/overload", "sipua/trunk", "sipua/upstream",
-		"media", "rooms", "mixer/codec",
+		"media", "rooms", "rooms/cdr", "mixer/codec",
 	},
 
 	"proto/confbridge/v1": {},
-	"api":                 {"proto/confbridge/v1", "rooms", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
+	"api":                 {"proto/confbridge/v1", "rooms", "rooms/cdr", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
 
 	"internal/layout": {},
 }
@@ -127,6 +128,7 @@ var purity = map[string][]string{
 	"mixer/jitter":   {"net", "os", "log", "log/slog", "sync", "context"},
 	"mixer/codec":    {"net", "os", "log", "log/slog", "context"},
 	"rooms/sounds":   {"net", "net/http", "net/netip", "net/url"},
+	"rooms/cdr":      {"net", "net/netip", "google.golang.org/grpc"},
 	"rooms/recorder": {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"rooms":          {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"media":          {"github.com/pion/sdp/v3", "google.golang.org/grpc"},

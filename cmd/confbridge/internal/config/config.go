@@ -15,6 +15,7 @@ type Config struct {
 	Rooms     Rooms
 	Recording Recording
 	Sounds    Sounds
+	CDR       CDR
 	API       API
 	Trace     Trace
 	DataDir   string
@@ -82,6 +83,7 @@ func Default() Config {
 		SIP:       defaultSIP(),
 		Recording: defaultRecording(),
 		Sounds:    defaultSounds(),
+		CDR:       CDR{Enabled: true, Keep: 90 * 24 * time.Hour, MaxSize: 64 << 20},
 		Media:     Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute, Codecs: []string{"opus", "G722", "PCMU", "PCMA"}},
 		Rooms:     Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true},
 		API:       API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},

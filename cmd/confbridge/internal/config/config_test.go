@@ -31,13 +31,16 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		want       []string
 	}{
 		{"an unknown key at the top", "sipp: {}\n", []string{
-			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, recording, sounds, api, trace, data_dir, log",
+			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, recording, sounds, cdr, api, trace, data_dir, log",
 		}},
 		{"an unknown key in a section", "sip:\n  listn: []\n", []string{
 			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, algorithms, limits, trunks",
 		}},
 		{"a key that stands twice", "log:\n  level: info\n  level: warn\n", []string{
 			"c.yaml:3:3: log.level: stands here for the second time",
+		}},
+		{"files of records that hold next to nothing", "cdr:\n  max_size: 1KiB\n", []string{
+			"c.yaml:2:13: cdr.max_size: 1KiB is less than 64KiB",
 		}},
 		{"a section that is text", "media: fast\n", []string{"c.yaml:1:8: media: is text, not keys with values"}},
 		{"a list instead of everything", "- a\n", []string{"c.yaml:1:1: is a list, not keys with values"}},
@@ -235,7 +238,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:4:10: media.ports: 1-2 is not within 1024-65535",
 			"c.yaml:4:10: media.ports: 1-2 begins with an odd port: RTP takes the even one, RTCP the next",
 			"c.yaml:4:10: media.ports: 1-2 ends with an even port, which lacks its odd neighbour",
-			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, recording, sounds, api, trace, data_dir, log",
+			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, recording, sounds, cdr, api, trace, data_dir, log",
 		}},
 	}
 	for _, tt := range tests {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/cdr"
 	"github.com/confbridge/confbridge/rooms/recorder"
 	"github.com/confbridge/confbridge/rooms/sounds"
 	"github.com/confbridge/confbridge/sipua"
@@ -43,6 +45,7 @@ type Main struct {
 	rooms  *rooms.Registry
 	tapes  *recorder.Recorder
 	sounds *sounds.Library // nil before Run
+	book   *cdr.Book       // nil: no call records are kept
 	engine *media.Engine
 	sip    *sipua.Server
 	trace  *trace.Recorder // nil: no messages are kept
@@ -96,6 +99,13 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	}
 	shown := &trunks{changed: make(chan struct{})}
 	sip.Upstream.Changed = shown.tell
+	var kept api.CallRecords
+	if cfg.CDR.Enabled {
+		m.book = cdr.NewBook(cdr.Config{
+			Dir: filepath.Join(cfg.DataDir, "cdr"), Keep: cfg.CDR.Keep, MaxSize: cfg.CDR.MaxSize, Log: log,
+		})
+		sip.Records, kept = m.book, m.book
+	}
 	m.sip, err = sipua.New(sip, m.rooms, m.engine)
 	if err != nil {
 		return nil, fmt.Errorf("sip: %w", err)
@@ -105,7 +115,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	m.grpc = api.New(api.Config{Trunks: shown, Tracer: traced, Recordings: m.tapes, Sounds: library{m}, Log: log}, m.rooms)
+	m.grpc = api.New(api.Config{Trunks: shown, Tracer: traced, Recordings: m.tapes, CallRecords: kept, Sounds: library{m}, Log: log}, m.rooms)
 	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Log: log})
 	return m, nil
 }
@@ -121,6 +131,9 @@ func (m *Main) metrics() (*prometheus.Registry, error) {
 	}
 	if m.trace != nil {
 		all = append(all, m.trace)
+	}
+	if m.book != nil {
+		all = append(all, m.book)
 	}
 	for _, c := range all {
 		errs = append(errs, reg.Register(c))
@@ -139,6 +152,9 @@ func (m *Main) Run(ctx context.Context) error {
 	}
 	if m.trace != nil {
 		m.trace.Start(ctx)
+	}
+	if m.book != nil {
+		m.book.Start()
 	}
 	var err error
 	if m.sounds, err = sounds.Open(soundsConfig(m.cfg.Sounds, m.log)); err != nil {
@@ -200,6 +216,9 @@ func (m *Main) Close(ctx context.Context) error {
 		m.trace.Close() // behind the last BYE
 	}
 	err := errors.Join(m.rooms.Close(ctx), m.tapes.Close(ctx))
+	if m.book != nil { // behind the last call
+		err = errors.Join(err, m.book.Close(ctx))
+	}
 	m.stopTide()
 	m.grpc.Shutdown(ctx)
 	m.http.Shutdown(ctx)

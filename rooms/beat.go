@@ -11,12 +11,14 @@ import (
 // and the room moves to an earlier phase, once, by which one interval between two ticks is shorter. From then on it stays where it is until it is
 // empty: it moves for no second sender, to whom it could bring as much delay as it saves.
 const (
-	beatPackets = 10 // that show when packets come
-	beatTries   = 10 // of which so many are looked at before a room stays where it is
-	// A packet comes beatMargin and twice the spread of those that were seen before the tick at least: twice the jitter buffer's own margin, and
-	// what is later than ten were is hardly ever later than that.
-	beatMargin = 2 * time.Millisecond
-	// Where packets are spread by more than beatSpread there is little to be had, and a late one costs more than that.
+	// So long, and so many at least, are looked at: where one in twenty is held up by others, it is seen.
+	beatTime    = time.Second
+	beatPackets = 10
+	beatTries   = 2 // before a room stays where it is
+	// The latest of the packets that were seen comes so long before the tick, and as long again as they are spread. The jitter buffer needs 1 ms; the
+	// rest is for drift, and for what is later than any of them: a packet that misses its tick costs a frame of delay, for seconds.
+	beatMargin = 4 * time.Millisecond
+	// Where packets are spread by more than beatSpread there is little to be had.
 	beatSpread = 3 * time.Millisecond
 	// Packets of less are some in each tick, and it hardly matters when it is.
 	shortestBeat = 10 * time.Millisecond
@@ -30,6 +32,7 @@ type beat struct {
 
 	// Of the packets that are looked at.
 	packets          int
+	span             time.Duration // from the first to the last of them
 	every            time.Duration // the times at which they come, modulo 20 ms, are so far apart
 	first            time.Time     // the first one's arrival
 	earliest, latest time.Duration // after first, modulo every
@@ -59,6 +62,7 @@ func (b *beat) note(m *member, p *jitter.Packet) {
 	}
 	b.earliest, b.latest = min(b.earliest, after), max(b.latest, after)
 	b.packets++
+	b.span = p.Arrival.Sub(b.first)
 }
 
 // spare is by how much earlier a tick that is due then can be, and the packets are in time for it as they were; below 0 it had better be later. delay is
@@ -68,7 +72,7 @@ func (b *beat) spare(due time.Time, delay time.Duration) time.Duration {
 	if wait < 0 {
 		wait += b.every
 	}
-	margin := beatMargin + 2*(b.latest-b.earliest)
+	margin := beatMargin + b.latest - b.earliest
 	if least := wait + frameDuration - b.every; wait < margin && delay > least+b.every*3/4 {
 		wait += b.every // each is late for the tick after it, and heard at the next one
 	}
@@ -79,7 +83,7 @@ func (b *beat) spare(due time.Time, delay time.Duration) time.Duration {
 // than that. It is called between ticks.
 func (s *state) keepBeat() {
 	b, c := &s.timers.beat, &s.timers.clock
-	if b.known || b.packets < beatPackets {
+	if b.known || b.packets < beatPackets || b.span < beatTime {
 		return
 	}
 	b.packets = 0

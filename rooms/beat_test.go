@@ -197,9 +197,9 @@ func TestARoomMovesOnce(t *testing.T) {
 		room := newBeatRoom(t, phasedRegistry())
 		talker := newBeatLeg(t, 20, time.Now().Add(107*time.Millisecond))
 		m := seat(t, room.state, talker)
-		room.run(time.Second)
-		if got := room.phaseOf(t); got != 4 { // it comes at 7 ms, and the phase is that of 10 ms: 9.5 ms would do
-			t.Errorf("the room ticks in phase %d, want 4", got)
+		room.run(2 * time.Second)
+		if got := room.phaseOf(t); got != 5 { // it comes at 7 ms, and the phase is that of 12.5 ms: 11 ms would do
+			t.Errorf("the room ticks in phase %d, want 5", got)
 		}
 		start := room.timers.clock.start
 		other := newBeatLeg(t, 20, time.Now().Add(2*time.Millisecond))
@@ -219,7 +219,7 @@ func TestARoomMovesOnce(t *testing.T) {
 		time.Sleep(time.Second + 11*time.Millisecond)
 		next := newBeatLeg(t, 20, time.Now().Add(time.Millisecond))
 		seat(t, room.state, next)
-		room.run(time.Second)
+		room.run(2 * time.Second)
 		if next.waited < beatMargin || next.waited > beatMargin+frameDuration/8 {
 			t.Errorf("in the next conference packets wait %v, want them to be followed anew", next.waited)
 		}
@@ -233,6 +233,14 @@ func TestARoomStaysWhereMovingWouldNotDo(t *testing.T) {
 	}{
 		{"another one sends too", func(r *beatRoom, _ *beatLeg) {
 			seat(t, r.state, newBeatLeg(t, 20, time.Now().Add(150*time.Millisecond)))
+		}},
+		{"one in ten comes late", func(_ *beatRoom, talker *beatLeg) {
+			talker.held = func(i int) time.Duration {
+				if i%10 == 9 {
+					return 15 * time.Millisecond
+				}
+				return 0
+			}
 		}},
 		{"packets come anyhow", func(_ *beatRoom, talker *beatLeg) {
 			talker.held = func(i int) time.Duration { return time.Duration(i*7%16) * time.Millisecond }
@@ -266,7 +274,7 @@ func TestARoomStaysWhereMovingWouldNotDo(t *testing.T) {
 
 // TestARecordingIsAsLongAsItRanInARoomThatMoves: its frames are 20 ms of the clock each, and the move is none of them.
 func TestARecordingIsAsLongAsItRanInARoomThatMoves(t *testing.T) {
-	for _, after := range []time.Duration{0, 150 * time.Millisecond, 290 * time.Millisecond, 310 * time.Millisecond, 2 * time.Second} {
+	for _, after := range []time.Duration{0, 500 * time.Millisecond, 1100 * time.Millisecond, 1120 * time.Millisecond, 1140 * time.Millisecond, 3 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			room := newBeatRoom(t, phasedRegistry())
 			seat(t, room.state, newBeatLeg(t, 20, time.Now().Add(103*time.Millisecond)))
@@ -307,8 +315,8 @@ func TestRoomsThatAreSentToAtOnceDoNotCrowd(t *testing.T) {
 			}
 			return sum / count
 		}
-		before, after := waited(12), waited(20)
-		if after > before-time.Millisecond {
+		before, after := waited(12), waited(60)
+		if after >= before {
 			t.Errorf("packets wait %v on average, and %v before the rooms moved", after, before)
 		}
 		var rooms [8]int
@@ -341,7 +349,7 @@ func TestToKnowWhenPacketsComeCostsNoAllocation(t *testing.T) {
 		c.restart(now, phases.take())
 		from := c.phase
 		s.timers.beat = beat{}
-		for range framesPerSecond {
+		for range framesPerSecond + 10 {
 			now = now.Add(frameDuration)
 			s.tick(now)
 			s.keepBeat()

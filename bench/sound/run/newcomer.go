@@ -27,7 +27,7 @@ func newcomer() scene {
 			peak, before = 0.5, newcomerAt
 		}
 		p.guests = append(p.guests, &guest{name: fmt.Sprint("talker ", i), codec: "PCMU", pcm: func(rateHz int) ([]float64, error) {
-			said, err := marked(i, newcomerLast-before, peak, -32, true)(rateHz)
+			said, err := marked(i, newcomerLast-before, peak, -32)(rateHz)
 			return append(make([]float64, samplesOf(before, rateHz)), said...), err
 		}})
 	}

@@ -30,7 +30,7 @@ const (
 )
 
 // marked is speech without the tones of all talkers, and with the talker's own while there is a word.
-func marked(speaker int, length time.Duration, peak, toneDBFS float64, gated bool) func(int) ([]float64, error) {
+func marked(speaker int, length time.Duration, peak, toneDBFS float64) func(int) ([]float64, error) {
 	return func(rateHz int) ([]float64, error) {
 		pcm, err := speech(speaker, length, voices.ActiveDBFS)(rateHz)
 		if err != nil {
@@ -40,15 +40,13 @@ func marked(speaker int, length time.Duration, peak, toneDBFS float64, gated boo
 			pcm = talk.Notch(talk.Notch(pcm, marker(i), notchHz, rateHz), marker(i), notchHz, rateHz)
 		}
 		tone := voices.Tone(marker(speaker), toneDBFS, rateHz, len(pcm))
-		if gated {
-			open := words(pcm, rateHz)
-			level, step := 0.0, 1/(0.003*float64(rateHz)) // it comes and goes within 3 ms
-			for i := range tone {
-				if level = max(level-step, 0); open(i) {
-					level = min(level+2*step, 1)
-				}
-				tone[i] *= level
+		open := words(pcm, rateHz)
+		level, step := 0.0, 1/(0.003*float64(rateHz)) // it comes and goes within 3 ms
+		for i := range tone {
+			if level = max(level-step, 0); open(i) {
+				level = min(level+2*step, 1)
 			}
+			tone[i] *= level
 		}
 		voices.Add(pcm, tone, 0)
 		most := 0.0
@@ -95,12 +93,13 @@ func spans(pcm []float64, rateHz int) [][2]int {
 	return out
 }
 
-// fiveLoud has five who all talk at once, each as loud as may be, and one who listens.
+// fiveLoud has five who all talk at once, each as loud as may be, and one who listens. Their tones sound while they say something: one that went on in
+// a pause would be faded out and in by the bridge, as noise in pauses is to be, and a fade within 40 ms is nothing that gains make of what was said.
 func fiveLoud() scene {
 	const length = 16 * time.Second
 	p := &party{name: "5 talkers at −6 dBFS peaks", at: partyTime, length: length, leveled: true, talkers: 16, judged: judgeFive}
 	for i := range voices.Speakers {
-		p.guests = append(p.guests, &guest{name: fmt.Sprint("talker ", i), codec: "PCMU", pcm: marked(i, length, 0.5, -18, false)})
+		p.guests = append(p.guests, &guest{name: fmt.Sprint("talker ", i), codec: "PCMU", pcm: marked(i, length, 0.5, -18)})
 	}
 	p.guests = append(p.guests, &guest{name: "listener", codec: "PCMU"})
 	return p

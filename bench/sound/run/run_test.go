@@ -72,7 +72,7 @@ func TestBreaksOfATone(t *testing.T) {
 }
 
 func TestEachWordHasItsTone(t *testing.T) {
-	talker := &guest{codec: "PCMU", pcm: marked(0, 8*time.Second, 0.5, -26, true)}
+	talker := &guest{codec: "PCMU", pcm: marked(0, 8*time.Second, 0.5, -26)}
 	if err := talker.prepare(); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,9 @@ make() { # FILE RATE CHANNELS OPTIONS...
 }
 make stereo44.flac 44100 2
 make mono48-24.flac 48000 1 -sample_fmt s32 -bits_per_raw_sample 24
+make short8.wav 8000 1 -t 0.05
+flac --silent --force --no-padding --no-seektable -o short8.flac short8.wav
+make short8.mp3 24000 1 -t 0.05 -b:a 8k -id3v2_version 0 -write_xing 0
 make stereo44.mp3 44100 2 -b:a 96k -metadata title=chirp
 make mono24.mp3 24000 1 -b:a 32k -id3v2_version 0
 make misread22.mp3 22050 1 -b:a 32k -id3v2_version 0

@@ -39,6 +39,8 @@ var (
 		rooms.KindRecordingResumed: confbridgev1.EventKind_EVENT_KIND_RECORDING_RESUMED,
 		rooms.KindRecordingStopped: confbridgev1.EventKind_EVENT_KIND_RECORDING_STOPPED,
 		rooms.KindRecordingFailed:  confbridgev1.EventKind_EVENT_KIND_RECORDING_FAILED,
+		rooms.KindOpened:           confbridgev1.EventKind_EVENT_KIND_OPENED,
+		rooms.KindClosed:           confbridgev1.EventKind_EVENT_KIND_CLOSED,
 	}
 	reasons = map[rooms.Reason]confbridgev1.Reason{
 		rooms.ReasonHangup:       confbridgev1.Reason_REASON_HANGUP,
@@ -54,6 +56,7 @@ var (
 		rooms.ReasonDiskFailed:   confbridgev1.Reason_REASON_DISK_FAILED,
 		rooms.ReasonTooLong:      confbridgev1.Reason_REASON_TOO_LONG,
 		rooms.ReasonMoved:        confbridgev1.Reason_REASON_MOVED,
+		rooms.ReasonClosed:       confbridgev1.Reason_REASON_CLOSED,
 	}
 )
 
@@ -67,7 +70,7 @@ func roleFromProto(r confbridgev1.Role) (rooms.Role, bool) {
 }
 
 func toRoom(i rooms.Info) *confbridgev1.Room {
-	return &confbridgev1.Room{
+	room := &confbridgev1.Room{
 		Name:             roomName(i.Number),
 		DisplayName:      i.DisplayName,
 		MaxParticipants:  int32(i.MaxParticipants),
@@ -92,6 +95,8 @@ func toRoom(i rooms.Info) *confbridgev1.Room {
 
 		SideOf: roomNameOr(i.SideOf),
 	}
+	addHours(room, i)
+	return room
 }
 
 func toParticipant(p rooms.ParticipantInfo) *confbridgev1.Participant {

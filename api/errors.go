@@ -40,6 +40,7 @@ var translations = []struct {
 	{rooms.ErrRoomExists, codes.AlreadyExists, "ROOM_EXISTS", aboutRoom},
 	{rooms.ErrOccupied, codes.FailedPrecondition, "ROOM_OCCUPIED", aboutRoom},
 	{rooms.ErrLocked, codes.FailedPrecondition, "ROOM_LOCKED", aboutRoom},
+	{rooms.ErrNotOpen, codes.FailedPrecondition, "ROOM_NOT_OPEN", aboutRoom},
 	{rooms.ErrFull, codes.ResourceExhausted, "ROOM_FULL", aboutRoom},
 	{rooms.ErrClosed, codes.Unavailable, "ROOM_ENDED", aboutRoom},
 	{rooms.ErrDraining, codes.Unavailable, "BRIDGE_DRAINING", aboutNothing},

@@ -29,6 +29,7 @@ var sentinels = map[string]error{
 	"ErrNoParticipant": rooms.ErrNoParticipant,
 	"ErrLocked":        rooms.ErrLocked,
 	"ErrFull":          rooms.ErrFull,
+	"ErrNotOpen":       rooms.ErrNotOpen,
 	"ErrOccupied":      rooms.ErrOccupied,
 	"ErrDraining":      rooms.ErrDraining,
 	"ErrClosed":        rooms.ErrClosed,

@@ -42,6 +42,8 @@ func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRo
 		AGC:              s.agc(room),
 		NoiseSuppression: s.noiseSuppression(room),
 		Recording:        s.recordingSettings(room),
+		Schedule:         hoursOf(room),
+		OutlastsSchedule: room.GetOutlastsWindows(),
 	})
 	if err != nil {
 		return nil, err
@@ -111,6 +113,8 @@ func (s *roomService) UpdateRoom(ctx context.Context, req *confbridgev1.UpdateRo
 		RecordingFormat:  pick(paths, "recording_format", recording.Format),
 		RecordingTone:    pick(paths, "recording_tone", recording.Tone),
 		RecordingBeep:    pick(paths, "recording_beep", recording.Beep),
+		Schedule:         pick(paths, "open_windows", hoursOf(room)),
+		OutlastsSchedule: pick(paths, "outlasts_windows", room.GetOutlastsWindows()),
 	})
 	if err != nil {
 		return nil, err

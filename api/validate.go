@@ -44,6 +44,8 @@ func roomFault(room *confbridgev1.Room, path string) string {
 		}
 	case "recording_content", "recording_format":
 		return recordingFault(room, path)
+	case "open_windows":
+		return hoursFault(room)
 	case "max_duration":
 		d := room.GetMaxDuration()
 		if d == nil {

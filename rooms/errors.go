@@ -10,6 +10,7 @@ var (
 	ErrNoParticipant = errors.New("no such participant")
 	ErrLocked        = errors.New("room is locked")
 	ErrFull          = errors.New("room is full")
+	ErrNotOpen       = errors.New("room is not open")
 	ErrOccupied      = errors.New("room is occupied")
 	ErrDraining      = errors.New("bridge is draining")
 	ErrClosed        = errors.New("room has ended")

@@ -25,6 +25,8 @@ const (
 	KindRecordingResumed
 	KindRecordingStopped // Reason says why
 	KindRecordingFailed  // it has ended by itself; Reason says why
+	KindOpened           // a window of the room's schedule has begun
+	KindClosed           // and ended
 )
 
 // Reason says why a participant left or a conference ended.
@@ -46,6 +48,7 @@ const (
 	ReasonDiskFailed          // the recording could not be written
 	ReasonTooLong             // the recording's format holds no more
 	ReasonMoved               // to another room
+	ReasonClosed              // the room has closed, by its schedule
 )
 
 // Event is one thing that happened in a room. Events of one room are numbered from 1 without gaps.
@@ -59,13 +62,13 @@ type Event struct {
 	Reason      Reason        // Left, Ended, RecordingStopped and RecordingFailed
 	Key         byte          // KeyPressed: '0' to '9', '*', '#', 'A' to 'D'
 	Held        time.Duration // KeyPressed: how long
-	Info        Info          // the room, as of after the event: Locked, Unlocked, Updated, Ended, and all about recordings
+	Info        Info          // the room, as of after the event: Locked, Unlocked, Updated, Ended, Opened, Closed, and all about recordings
 	Recording   string        // all about recordings: its ID
 }
 
 // aboutRoom says whether events of this kind carry Event.Info.
 func (k Kind) aboutRoom() bool {
-	return k == KindLocked || k == KindUnlocked || k == KindUpdated || k == KindEnded || k.aboutRecording()
+	return k == KindLocked || k == KindUnlocked || k == KindUpdated || k == KindEnded || k == KindOpened || k == KindClosed || k.aboutRecording()
 }
 
 func (k Kind) aboutRecording() bool { return k >= KindRecordingStarted && k <= KindRecordingFailed }
@@ -86,6 +89,7 @@ var reasonTexts = [...]string{
 	ReasonDiskFailed:   "the recording could not be written",
 	ReasonTooLong:      "the recording's format holds no more",
 	ReasonMoved:        "moved to another room",
+	ReasonClosed:       "room has closed",
 }
 
 func (r Reason) String() string {

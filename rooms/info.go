@@ -22,6 +22,9 @@ type Info struct {
 	SampleRateHz int
 	// Sequence is the number of the room's newest event; 0 before the first.
 	Sequence uint64
+	// Closed says that the room is, by its schedule. TurnsAt is when it opens or closes next; zero: never.
+	Closed  bool
+	TurnsAt time.Time
 	// Recorded is the ID of the recording that is made; empty: none is. RecordingPaused says that it leaves out what is said.
 	// SideOf is the number of the room that this is a side room of; empty: it is none.
 	SideOf          string

@@ -199,7 +199,7 @@ func (g *Registry) End(ctx context.Context, number string, why Reason) error {
 }
 
 // Admit lets a caller into a room as far as the door: a seat is taken, nothing is heard yet. It fails with ErrNoRoom,
-// ErrLocked, ErrFull or ErrDraining. The participant must be ended by Leave, whether or not Join was called.
+// ErrNotOpen (a NotOpenError), ErrLocked, ErrFull or ErrDraining. The participant must be ended by Leave, whether or not Join was called.
 func (g *Registry) Admit(ctx context.Context, number string, c Caller) (*Participant, error) {
 	for {
 		if g.draining.Load() {

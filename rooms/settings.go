@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/mixer"
+	"github.com/confbridge/confbridge/rooms/schedule"
 )
 
 // Bounds of what can be set on a room.
@@ -33,6 +34,17 @@ type Settings struct {
 	NoiseSuppression bool
 	// Recording is how the room is recorded, once somebody starts that.
 	Recording RecordingSettings
+	// Schedule is when the room is open; nil: always. Nobody gets in at other times, and when it closes the conference ends, unless
+	// OutlastsSchedule says that it goes on until everybody has left.
+	Schedule         *schedule.Schedule
+	OutlastsSchedule bool
+}
+
+// equal says whether two rooms are set alike.
+func (set Settings) equal(o Settings) bool {
+	same := set.Schedule.Equal(o.Schedule)
+	set.Schedule, o.Schedule = nil, nil
+	return same && set == o
 }
 
 // What Settings.MaxTalkers can say: AllTalkers is no limit, and 0 is DefaultTalkers.
@@ -55,6 +67,8 @@ type SettingsPatch struct {
 	RecordingFormat  *RecordingFormat
 	RecordingTone    *bool
 	RecordingBeep    *bool
+	Schedule         **schedule.Schedule // a pointer to nil takes it away
+	OutlastsSchedule *bool
 }
 
 func (p SettingsPatch) apply(to Settings) Settings {
@@ -69,6 +83,8 @@ func (p SettingsPatch) apply(to Settings) Settings {
 	set(&to.Recording.Format, p.RecordingFormat)
 	set(&to.Recording.Tone, p.RecordingTone)
 	set(&to.Recording.Beep, p.RecordingBeep)
+	set(&to.Schedule, p.Schedule)
+	set(&to.OutlastsSchedule, p.OutlastsSchedule)
 	return to
 }
 

@@ -36,6 +36,7 @@ type state struct {
 	announcer announcer
 
 	timers timers
+	hours  hours
 }
 
 // timers is what wakes a room by itself.
@@ -47,16 +48,20 @@ type timers struct {
 }
 
 func newState(r *room, set Settings, onDemand bool) *state {
-	return &state{
+	s := &state{
 		room: r, metrics: r.registry.metrics, set: set, onDemand: onDemand, created: time.Now(),
 		timers: timers{clock: clock{timer: newStoppedTimer()}, grace: newStoppedTimer(), limit: newStoppedTimer()},
+		hours:  hours{timer: newStoppedTimer()},
 	}
+	s.keepHours(s.created)
+	return s
 }
 
 func (s *state) stopTimers() {
 	s.timers.clock.timer.Stop()
 	s.timers.grace.Stop()
 	s.timers.limit.Stop()
+	s.hours.timer.Stop()
 }
 
 // armGrace starts the countdown of an on-demand room that nobody is in.
@@ -89,11 +94,17 @@ func (s *state) makeLasting(set Settings) {
 // admit takes a seat for p.
 func (s *state) admit(p *Participant) error { return s.admitAs(p, false) }
 
-// admitAs is admit for one of the house too, to whom no lock and no limit applies.
+// admitAs is admit for one of the house too, to whom no lock, no limit and no hours apply.
 func (s *state) admitAs(p *Participant, own bool) error {
-	switch {
-	case s.closed:
+	if s.closed {
 		return ErrClosed
+	}
+	if !own {
+		if err := s.openFor(time.Now()); err != nil {
+			return err
+		}
+	}
+	switch {
 	case own:
 	case s.set.Locked:
 		return ErrLocked
@@ -320,8 +331,11 @@ func (s *state) changeSettings(set Settings) {
 			m.suppressNoise()
 		}
 	}
-	if set != before {
+	if !set.equal(before) {
 		s.raise(Event{Kind: KindUpdated, Info: s.info()})
+	}
+	if !set.Schedule.Equal(before.Schedule) {
+		s.turnHours(time.Now())
 	}
 }
 
@@ -348,7 +362,7 @@ func (s *state) info() Info {
 	info := Info{
 		Number: s.room.number, Settings: s.set, OnDemand: s.onDemand, Created: s.created, Started: s.started,
 		Participants: len(s.members), Sequence: s.room.log.sequence() + uint64(len(s.pending)),
-		RecordingPaused: s.taping.paused,
+		RecordingPaused: s.taping.paused, Closed: !s.hours.open, TurnsAt: s.hours.until,
 	}
 	if of := s.room.sideOf; of != nil {
 		info.SideOf = of.number

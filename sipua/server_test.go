@@ -3,11 +3,14 @@ package sipua
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/schedule"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/transport"
 	"github.com/confbridge/confbridge/sipua/trunk"
@@ -126,6 +129,40 @@ func TestRoomsRefuseWithAReason(t *testing.T) {
 		w.send("ACK", "")
 	}
 	first.hangup()
+}
+
+func TestAnEarlyCallerIsToldWhenToCallAgain(t *testing.T) {
+	b := newBridge(t, nil)
+	opens := time.Now().UTC().Truncate(time.Minute).Add(time.Hour)
+	for number, w := range map[string]schedule.Window{
+		"later": {Start: opens.Format("2006-01-02T15:04"), Zone: "UTC", Duration: time.Minute},
+		"over":  {Start: "2001-01-01T00:00", Zone: "UTC", Duration: time.Minute},
+	} {
+		hours, err := schedule.Parse([]schedule.Window{w})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.rooms.Create(patient(t), number, rooms.Settings{Schedule: hours}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for number, text := range map[string]string{
+		"later": "room is not open, it opens at " + opens.Format(time.RFC3339), "over": "room is not open, and will not be again",
+	} {
+		w := b.phone(t, "UDP")
+		w.target = "sip:" + number + "@" + w.server
+		w.send("INVITE", w.sdp())
+		res := w.want(message.Invite, 480)
+		if r := res.Reasons(); len(r) != 1 || r[0].Text != text {
+			t.Errorf("%s: got %+v, want %q", number, r, text)
+		}
+		after, told := res.Header("Retry-After")
+		seconds, _ := strconv.Atoi(after)
+		if told != (number == "later") || told && (seconds <= 3500 || seconds > 3600) {
+			t.Errorf("%s: got Retry-After %q", number, after)
+		}
+		w.send("ACK", "")
+	}
 }
 
 func TestOffersThatCannotBeAnswered(t *testing.T) {

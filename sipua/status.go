@@ -1,9 +1,12 @@
 package sipua
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"math"
 	"strconv"
+	"time"
 
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
@@ -21,6 +24,7 @@ type refusal struct {
 	cause   int    // Q.850 cause of a Reason field (RFC 3326, RFC 6432); 0 for none
 	text    string // for Reason and Warning, and for the reason phrase of a 400
 	retry   bool   // with Retry-After
+	wait    int    // what Retry-After says, in seconds; 0: what the server always says
 }
 
 // refusals is the one table from errors to statuses. The first row that errors.Is finds counts.
@@ -31,6 +35,7 @@ var refusals = []struct {
 	{rooms.ErrNoRoom, refusal{status: 404}},
 	{rooms.ErrInvalid, refusal{status: 404}},
 	{rooms.ErrLocked, refusal{status: 480, cause: 21, text: "room is locked"}},
+	{rooms.ErrNotOpen, refusal{status: 480, cause: 41, text: "room is not open"}},
 	{rooms.ErrFull, refusal{status: 486, cause: 17, text: "room is full"}},
 	{rooms.ErrDraining, refusal{status: 503, cause: 41, text: "bridge is draining", retry: true}},
 	{rooms.ErrClosed, refusal{status: 480, cause: 41, text: "conference has ended", retry: true}},
@@ -87,10 +92,23 @@ var refusals = []struct {
 func refuse(err error) refusal {
 	for _, row := range refusals {
 		if errors.Is(err, row.err) {
-			return row.refusal
+			return row.when(err)
 		}
 	}
 	return refusal{status: 500}
+}
+
+// when tells an early caller when the room opens.
+func (r refusal) when(err error) refusal {
+	var early *rooms.NotOpenError
+	if !errors.As(err, &early) {
+		return r
+	}
+	r.text = early.Error()
+	if seconds := time.Until(early.Opens).Seconds(); !early.Opens.IsZero() {
+		r.retry, r.wait = true, int(min(max(math.Ceil(seconds), 1), math.MaxInt32))
+	}
+	return r
 }
 
 // fill puts what r says into res. detail is err's text: only what was wrong with the peer's own SDP is told, nothing
@@ -107,7 +125,7 @@ func (r refusal) fill(res *message.Message, agent string, retryAfter int, detail
 		res.AddReason(message.Reason{Protocol: "Q.850", Cause: r.cause, Text: r.text})
 	}
 	if r.retry {
-		res.Add("Retry-After", strconv.Itoa(retryAfter))
+		res.Add("Retry-After", strconv.Itoa(cmp.Or(r.wait, retryAfter)))
 	}
 }
 

@@ -58,7 +58,7 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 			"ErrNotRecording": {rooms.ErrNotRecording, 500}, "ErrNoRecorder": {rooms.ErrNoRecorder, 500},
 			"ErrNoRecording": {rooms.ErrNoRecording, 500}, "ErrRecordingOpen": {rooms.ErrRecordingOpen, 500},
 			"ErrDiskLow": {rooms.ErrDiskLow, 500}, "ErrDisk": {rooms.ErrDisk, 500},
-			"ErrTooLong": {rooms.ErrTooLong, 500},
+			"ErrTooLong": {rooms.ErrTooLong, 500}, "ErrNotOpen": {rooms.ErrNotOpen, 480},
 		},
 		"../media": {
 			"ErrInvalid": {media.ErrInvalid, 488}, "ErrNoPorts": {media.ErrNoPorts, 503},

@@ -101,7 +101,7 @@ func (c *console) pastTime(text string) (time.Time, error) {
 
 func (c *console) recordTable(records []*confbridgev1.CallRecord) *table {
 	t := &table{
-		first:  6,
+		first:  1,
 		header: []string{"ENDED", "WHO", "NUMBER", "ROOM", "LENGTH", "STATUS", "REASON"},
 		right:  []bool{false, false, false, false, true, true, false},
 	}

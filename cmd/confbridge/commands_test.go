@@ -264,7 +264,7 @@ func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
 		},
 		{"rooms play 1000", "confbridge: give either a sound or --stop\n"},
 		{"rooms play 1000 music/piano --stop", "confbridge: give either a sound or --stop\n"},
-		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression or one of the --record flags\n"},
+		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast or one of the --record flags\n"},
 		{
 			"rooms update 1000 --max-talkers 0",
 			`confbridge: --max-talkers: "0" is neither a number from 1 on nor "all" (see confbridge rooms update --help)` + "\n",

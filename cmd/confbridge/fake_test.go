@@ -314,6 +314,14 @@ func sample() *fakeBridge {
 			SampleRateHz: 48000, LastSequence: 41, MaxTalkers: 4, Agc: proto.Bool(true), NoiseSuppression: proto.Bool(false),
 			RecordingContent: confbridgev1.RecordingContent_RECORDING_CONTENT_BOTH, RecordingFormat: confbridgev1.RecordingFormat_RECORDING_FORMAT_FLAC,
 			RecordingTone: proto.Bool(true), RecordingBeep: proto.Bool(true), Recording: sampleRecordings()[2].GetName(), RecordingPaused: true,
+			OpenWindows: []*confbridgev1.OpenWindow{
+				{
+					Start: "2026-03-02T09:00", TimeZone: "Europe/Berlin", Duration: durationpb.New(90 * time.Minute), Rule: "FREQ=WEEKLY;BYDAY=MO,WE",
+					Except: []string{"2026-12-23"},
+				},
+				{Start: "2026-03-04T11:30", TimeZone: "UTC", Duration: durationpb.New(time.Hour)},
+			},
+			CloseTime: ago(-30 * time.Minute), OutlastsWindows: true,
 		},
 		{Name: "rooms/7", OnDemand: true, CreateTime: ago(time.Second), StartTime: ago(time.Second), ParticipantCount: 1},
 		{

@@ -30,10 +30,12 @@ var allowed = map[string][]string{
 	"mixer/playout":    {"mixer", "mixer/codec", "mixer/jitter"},
 	"mixer/packetizer": {"mixer", "mixer/codec"},
 
-	"rooms":        {"mixer", "mixer/codec", "mixer/denoise", "mixer/dtmf", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
+	"rooms":        {"mixer", "mixer/codec", "mixer/denoise", "mixer/dtmf", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality", "rooms/schedule"},
 	"rooms/access": {},
 	"rooms/cdr":    {},
-	"media":        {"mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
+
+	"rooms/schedule": {},
+	"media":          {"mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
 	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},
 	"rooms/sounds":   {"mixer"},
@@ -55,7 +57,7 @@ var allowed = map[string][]string{
 	},
 
 	"proto/confbridge/v1": {},
-	"api":                 {"proto/confbridge/v1", "rooms", "rooms/cdr", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
+	"api":                 {"proto/confbridge/v1", "rooms", "rooms/cdr", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
 
 	"internal/layout": {},
 }
@@ -129,6 +131,7 @@ var purity = map[string][]string{
 	"mixer/codec":    {"net", "os", "log", "log/slog", "context"},
 	"rooms/sounds":   {"net", "net/http", "net/netip", "net/url"},
 	"rooms/cdr":      {"net", "net/netip", "google.golang.org/grpc"},
+	"rooms/schedule": {"net", "os", "log", "log/slog", "sync", "context"},
 	"rooms/recorder": {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"rooms":          {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"media":          {"github.com/pion/sdp/v3", "google.golang.org/grpc"},

@@ -65,6 +65,10 @@ const (
 	EventKind_EVENT_KIND_RECORDING_STOPPED EventKind = 43
 	// The recording has ended by itself; reason says why. The conference goes on.
 	EventKind_EVENT_KIND_RECORDING_FAILED EventKind = 44
+	// The room has opened: one of its windows has begun.
+	EventKind_EVENT_KIND_OPENED EventKind = 80
+	// The room has closed: nobody gets in until it opens again.
+	EventKind_EVENT_KIND_CLOSED EventKind = 81
 )
 
 // Enum value maps for EventKind.
@@ -88,6 +92,8 @@ var (
 		42: "EVENT_KIND_RECORDING_RESUMED",
 		43: "EVENT_KIND_RECORDING_STOPPED",
 		44: "EVENT_KIND_RECORDING_FAILED",
+		80: "EVENT_KIND_OPENED",
+		81: "EVENT_KIND_CLOSED",
 	}
 	EventKind_value = map[string]int32{
 		"EVENT_KIND_UNSPECIFIED":       0,
@@ -108,6 +114,8 @@ var (
 		"EVENT_KIND_RECORDING_RESUMED": 42,
 		"EVENT_KIND_RECORDING_STOPPED": 43,
 		"EVENT_KIND_RECORDING_FAILED":  44,
+		"EVENT_KIND_OPENED":            80,
+		"EVENT_KIND_CLOSED":            81,
 	}
 )
 
@@ -170,6 +178,8 @@ const (
 	Reason_REASON_DISK_FAILED Reason = 42
 	// The recording's format holds no more.
 	Reason_REASON_TOO_LONG Reason = 43
+	// The room has closed: its window has ended.
+	Reason_REASON_CLOSED Reason = 80
 )
 
 // Enum value maps for Reason.
@@ -189,6 +199,7 @@ var (
 		41: "REASON_DISK_LOW",
 		42: "REASON_DISK_FAILED",
 		43: "REASON_TOO_LONG",
+		80: "REASON_CLOSED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":   0,
@@ -205,6 +216,7 @@ var (
 		"REASON_DISK_LOW":      41,
 		"REASON_DISK_FAILED":   42,
 		"REASON_TOO_LONG":      43,
+		"REASON_CLOSED":        80,
 	}
 )
 
@@ -252,7 +264,7 @@ type Event struct {
 	Reason Reason `protobuf:"varint,6,opt,name=reason,proto3,enum=confbridge.v1.Reason" json:"reason,omitempty"`
 	// The key; with EVENT_KIND_KEY_PRESSED.
 	KeyPress *KeyPress `protobuf:"bytes,7,opt,name=key_press,json=keyPress,proto3" json:"key_press,omitempty"`
-	// The room, as of after the event; with the kinds LOCKED, UNLOCKED, UPDATED of the room, ENDED, and all of recordings.
+	// The room, as of after the event; with the kinds LOCKED, UNLOCKED, UPDATED of the room, ENDED, OPENED, CLOSED, and all of recordings.
 	Room *Room `protobuf:"bytes,8,opt,name=room,proto3" json:"room,omitempty"`
 	// The recording: "recordings/{id}"; with all kinds of recordings.
 	Recording     string `protobuf:"bytes,40,opt,name=recording,proto3" json:"recording,omitempty"`
@@ -552,7 +564,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\fMissedEvents\x12#\n" +
 	"\rfrom_sequence\x18\x01 \x01(\x04R\ffromSequence\x12\x1f\n" +
 	"\vto_sequence\x18\x02 \x01(\x04R\n" +
-	"toSequence*\x84\x04\n" +
+	"toSequence*\xb2\x04\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11EVENT_KIND_JOINED\x10\x01\x12\x13\n" +
@@ -572,7 +584,9 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x1bEVENT_KIND_RECORDING_PAUSED\x10)\x12 \n" +
 	"\x1cEVENT_KIND_RECORDING_RESUMED\x10*\x12 \n" +
 	"\x1cEVENT_KIND_RECORDING_STOPPED\x10+\x12\x1f\n" +
-	"\x1bEVENT_KIND_RECORDING_FAILED\x10,*\xae\x02\n" +
+	"\x1bEVENT_KIND_RECORDING_FAILED\x10,\x12\x15\n" +
+	"\x11EVENT_KIND_OPENED\x10P\x12\x15\n" +
+	"\x11EVENT_KIND_CLOSED\x10Q*\xc1\x02\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rREASON_HANGUP\x10\x01\x12\x12\n" +
@@ -587,7 +601,8 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x0eREASON_STOPPED\x10(\x12\x13\n" +
 	"\x0fREASON_DISK_LOW\x10)\x12\x16\n" +
 	"\x12REASON_DISK_FAILED\x10*\x12\x13\n" +
-	"\x0fREASON_TOO_LONG\x10+BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x0fREASON_TOO_LONG\x10+\x12\x11\n" +
+	"\rREASON_CLOSED\x10PBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_events_proto_rawDescOnce sync.Once

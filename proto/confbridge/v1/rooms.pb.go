@@ -187,7 +187,17 @@ type Room struct {
 	// Output only. The recording leaves out what is said at the moment.
 	RecordingPaused bool `protobuf:"varint,45,opt,name=recording_paused,json=recordingPaused,proto3" json:"recording_paused,omitempty"`
 	// Output only. The room that this is a side room of, "rooms/{number}"; empty: it is none.
-	SideOf        string `protobuf:"bytes,110,opt,name=side_of,json=sideOf,proto3" json:"side_of,omitempty"`
+	SideOf string `protobuf:"bytes,110,opt,name=side_of,json=sideOf,proto3" json:"side_of,omitempty"`
+	// When the room is open: while one of these windows is, at most 16; none: always. Who calls at another time is refused and told when it opens.
+	OpenWindows []*OpenWindow `protobuf:"bytes,80,rep,name=open_windows,json=openWindows,proto3" json:"open_windows,omitempty"`
+	// A conference goes on when the room closes, until everybody has left; nobody else gets in. Otherwise it ends then.
+	OutlastsWindows bool `protobuf:"varint,81,opt,name=outlasts_windows,json=outlastsWindows,proto3" json:"outlasts_windows,omitempty"`
+	// Output only. The room is closed: none of its windows is open.
+	Closed bool `protobuf:"varint,82,opt,name=closed,proto3" json:"closed,omitempty"`
+	// Output only. When it opens next; unset while it is open, and where it never does.
+	OpenTime *timestamppb.Timestamp `protobuf:"bytes,83,opt,name=open_time,json=openTime,proto3" json:"open_time,omitempty"`
+	// Output only. When it closes; unset while it is closed, and where it never does.
+	CloseTime     *timestamppb.Timestamp `protobuf:"bytes,84,opt,name=close_time,json=closeTime,proto3" json:"close_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -369,11 +379,130 @@ func (x *Room) GetSideOf() string {
 	return ""
 }
 
+func (x *Room) GetOpenWindows() []*OpenWindow {
+	if x != nil {
+		return x.OpenWindows
+	}
+	return nil
+}
+
+func (x *Room) GetOutlastsWindows() bool {
+	if x != nil {
+		return x.OutlastsWindows
+	}
+	return false
+}
+
+func (x *Room) GetClosed() bool {
+	if x != nil {
+		return x.Closed
+	}
+	return false
+}
+
+func (x *Room) GetOpenTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OpenTime
+	}
+	return nil
+}
+
+func (x *Room) GetCloseTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CloseTime
+	}
+	return nil
+}
+
+// OpenWindow is a time for which a room is open, once or again and again.
+type OpenWindow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. When it opens first, by the clock on the wall of time_zone: "2026-03-02T09:00", from 2000 to 2200. A time that does not exist on the night on which
+	// clocks go forward is read with the offset before, one that exists twice is the first (RFC 5545).
+	Start string `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	// Required. A zone of the IANA time zone database: "Europe/Berlin", "UTC".
+	TimeZone string `protobuf:"bytes,2,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// Required. How long it is open each time: 60 s to 744 h in whole seconds, whatever clocks do meanwhile.
+	Duration *durationpb.Duration `protobuf:"bytes,3,opt,name=duration,proto3" json:"duration,omitempty"`
+	// When it opens again: an RRULE of RFC 5545, "FREQ=WEEKLY;BYDAY=MO,WE;UNTIL=20261231". FREQ is DAILY or longer; INTERVAL is at most 1000, COUNT at most 10000, and it may
+	// open up to 24 times a day. Only what matches counts, start too. Empty: it opens once.
+	Rule string `protobuf:"bytes,4,opt,name=rule,proto3" json:"rule,omitempty"`
+	// Openings that do not take place: days, "2026-12-24", or one of the day's, "2026-12-24T09:00"; at most 366.
+	Except        []string `protobuf:"bytes,5,rep,name=except,proto3" json:"except,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenWindow) Reset() {
+	*x = OpenWindow{}
+	mi := &file_confbridge_v1_rooms_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenWindow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenWindow) ProtoMessage() {}
+
+func (x *OpenWindow) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_rooms_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenWindow.ProtoReflect.Descriptor instead.
+func (*OpenWindow) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *OpenWindow) GetStart() string {
+	if x != nil {
+		return x.Start
+	}
+	return ""
+}
+
+func (x *OpenWindow) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *OpenWindow) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+func (x *OpenWindow) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *OpenWindow) GetExcept() []string {
+	if x != nil {
+		return x.Except
+	}
+	return nil
+}
+
 var File_confbridge_v1_rooms_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
-	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\a\n" +
+	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\t\n" +
 	"\x04Room\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12)\n" +
@@ -399,11 +528,24 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x0erecording_beep\x18+ \x01(\bH\x03R\rrecordingBeep\x88\x01\x01\x12\x1c\n" +
 	"\trecording\x18, \x01(\tR\trecording\x12)\n" +
 	"\x10recording_paused\x18- \x01(\bR\x0frecordingPaused\x12\x17\n" +
-	"\aside_of\x18n \x01(\tR\x06sideOfB\x06\n" +
+	"\aside_of\x18n \x01(\tR\x06sideOf\x12<\n" +
+	"\fopen_windows\x18P \x03(\v2\x19.confbridge.v1.OpenWindowR\vopenWindows\x12)\n" +
+	"\x10outlasts_windows\x18Q \x01(\bR\x0foutlastsWindows\x12\x16\n" +
+	"\x06closed\x18R \x01(\bR\x06closed\x127\n" +
+	"\topen_time\x18S \x01(\v2\x1a.google.protobuf.TimestampR\bopenTime\x129\n" +
+	"\n" +
+	"close_time\x18T \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTimeB\x06\n" +
 	"\x04_agcB\x14\n" +
 	"\x12_noise_suppressionB\x11\n" +
 	"\x0f_recording_toneB\x11\n" +
-	"\x0f_recording_beep*\x8a\x01\n" +
+	"\x0f_recording_beep\"\xa2\x01\n" +
+	"\n" +
+	"OpenWindow\x12\x14\n" +
+	"\x05start\x18\x01 \x01(\tR\x05start\x12\x1b\n" +
+	"\ttime_zone\x18\x02 \x01(\tR\btimeZone\x125\n" +
+	"\bduration\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x12\n" +
+	"\x04rule\x18\x04 \x01(\tR\x04rule\x12\x16\n" +
+	"\x06except\x18\x05 \x03(\tR\x06except*\x8a\x01\n" +
 	"\x10RecordingContent\x12!\n" +
 	"\x1dRECORDING_CONTENT_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15RECORDING_CONTENT_MIX\x10\x01\x12\x1c\n" +
@@ -428,25 +570,30 @@ func file_confbridge_v1_rooms_proto_rawDescGZIP() []byte {
 }
 
 var file_confbridge_v1_rooms_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_confbridge_v1_rooms_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_confbridge_v1_rooms_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_confbridge_v1_rooms_proto_goTypes = []any{
 	(RecordingContent)(0),         // 0: confbridge.v1.RecordingContent
 	(RecordingFormat)(0),          // 1: confbridge.v1.RecordingFormat
 	(*Room)(nil),                  // 2: confbridge.v1.Room
-	(*durationpb.Duration)(nil),   // 3: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*OpenWindow)(nil),            // 3: confbridge.v1.OpenWindow
+	(*durationpb.Duration)(nil),   // 4: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
 }
 var file_confbridge_v1_rooms_proto_depIdxs = []int32{
-	3, // 0: confbridge.v1.Room.max_duration:type_name -> google.protobuf.Duration
-	4, // 1: confbridge.v1.Room.create_time:type_name -> google.protobuf.Timestamp
-	4, // 2: confbridge.v1.Room.start_time:type_name -> google.protobuf.Timestamp
+	4, // 0: confbridge.v1.Room.max_duration:type_name -> google.protobuf.Duration
+	5, // 1: confbridge.v1.Room.create_time:type_name -> google.protobuf.Timestamp
+	5, // 2: confbridge.v1.Room.start_time:type_name -> google.protobuf.Timestamp
 	0, // 3: confbridge.v1.Room.recording_content:type_name -> confbridge.v1.RecordingContent
 	1, // 4: confbridge.v1.Room.recording_format:type_name -> confbridge.v1.RecordingFormat
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	3, // 5: confbridge.v1.Room.open_windows:type_name -> confbridge.v1.OpenWindow
+	5, // 6: confbridge.v1.Room.open_time:type_name -> google.protobuf.Timestamp
+	5, // 7: confbridge.v1.Room.close_time:type_name -> google.protobuf.Timestamp
+	4, // 8: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_rooms_proto_init() }
@@ -461,7 +608,7 @@ func file_confbridge_v1_rooms_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_rooms_proto_rawDesc), len(file_confbridge_v1_rooms_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

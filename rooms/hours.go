@@ -1,0 +1,65 @@
+package rooms
+
+import "time"
+
+// NotOpenError is ErrNotOpen with what an early caller wants to know.
+type NotOpenError struct {
+	// Opens is when the room opens next, in the zone of its window; zero: it will not.
+	Opens time.Time
+}
+
+func (e *NotOpenError) Error() string {
+	if e.Opens.IsZero() {
+		return ErrNotOpen.Error() + ", and will not be again"
+	}
+	return ErrNotOpen.Error() + ", it opens at " + e.Opens.Format(time.RFC3339)
+}
+
+// Is says that it is an ErrNotOpen.
+func (e *NotOpenError) Is(target error) bool { return target == ErrNotOpen }
+
+// hours is whether a room is open.
+type hours struct {
+	open  bool
+	until time.Time   // when that changes; zero: never
+	timer *time.Timer // fires then
+}
+
+// maxNap is how long hours trust a timer: the clock on the wall may be set meanwhile.
+const maxNap = time.Hour
+
+// keepHours looks whether the room is open now, and sets the alarm for the next change.
+func (s *state) keepHours(now time.Time) {
+	s.hours.open, s.hours.until = s.set.Schedule.At(now)
+	s.hours.timer.Stop()
+	if !s.hours.until.IsZero() {
+		s.hours.timer.Reset(min(max(s.hours.until.Sub(now), time.Millisecond), maxNap))
+	}
+}
+
+// turnHours is keepHours for a room that is told of: who is in it when it closes is sent away, unless it outlasts its schedule.
+func (s *state) turnHours(now time.Time) {
+	before := s.hours.open
+	s.keepHours(now)
+	switch {
+	case s.hours.open == before:
+	case s.hours.open:
+		s.raise(Event{Kind: KindOpened, Info: s.info()})
+	default:
+		s.raise(Event{Kind: KindClosed, Info: s.info()})
+		if !s.set.OutlastsSchedule {
+			s.end(ReasonClosed)
+		}
+	}
+}
+
+// openFor says whether a caller may come in now (ErrNotOpen). The alarm may be a little late.
+func (s *state) openFor(now time.Time) error {
+	if !s.hours.until.IsZero() && !now.Before(s.hours.until) {
+		s.turnHours(now)
+	}
+	if s.hours.open {
+		return nil
+	}
+	return &NotOpenError{Opens: s.hours.until}
+}

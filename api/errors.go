@@ -61,6 +61,8 @@ var translations = []struct {
 	{sounds.ErrTooLong, codes.InvalidArgument, "SOUND_TOO_LONG", aboutNothing},
 	{sounds.ErrClosed, codes.Unavailable, "BRIDGE_DRAINING", aboutNothing},
 	{errNoSounds, codes.FailedPrecondition, "SOUNDS_UNAVAILABLE", aboutNothing},
+	{rooms.ErrNoKeys, codes.FailedPrecondition, "KEYS_NOT_TAKEN", aboutRequest},
+	{rooms.ErrKeyQueue, codes.ResourceExhausted, "TOO_MANY_KEYS", aboutRequest},
 	{rooms.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", aboutRequest},
 	{rooms.ErrMediaTimeout, codes.Aborted, "MEDIA_TIMEOUT", aboutRequest},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", aboutRequest},

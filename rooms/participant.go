@@ -25,6 +25,7 @@ type Participant struct {
 	once   sync.Once
 	left   chan struct{}
 	reason Reason // written before left is closed
+	dial   *dial  // the room's goroutine's: of a call that is placed from here, until it joins
 }
 
 // newID is 13 lower-case letters and digits that nobody has had before.

@@ -131,6 +131,7 @@ func (s *state) enter(m *member, now time.Time) {
 		s.timers.beat = beat{known: s.timers.clock.phase == nil}
 		s.armLimit()
 	}
+	m.p.dial = nil
 	s.members = append(s.members, m)
 	s.reserve()
 	s.retune()
@@ -214,6 +215,7 @@ func (s *state) letGo(p *Participant, why Reason) {
 	if m := s.member(p.id); m != nil {
 		s.unseat(m, why)
 	}
+	s.failDial(p, why)
 	p.gone(why)
 	if len(s.seats) == 0 {
 		s.armGrace()
@@ -266,6 +268,9 @@ func (s *state) release(m *member, why Reason) {
 	s.announcer.stop()
 	s.started = time.Time{}
 	s.raise(Event{Kind: KindEnded, Reason: why, Info: s.info()})
+	if len(s.room.registry.sidesOf(s.room)) == 0 { // else they come back
+		s.cancelDials(why)
+	}
 }
 
 // end sends everybody away.

@@ -39,6 +39,11 @@ var (
 		rooms.KindRecordingResumed: confbridgev1.EventKind_EVENT_KIND_RECORDING_RESUMED,
 		rooms.KindRecordingStopped: confbridgev1.EventKind_EVENT_KIND_RECORDING_STOPPED,
 		rooms.KindRecordingFailed:  confbridgev1.EventKind_EVENT_KIND_RECORDING_FAILED,
+
+		rooms.KindDialing:    confbridgev1.EventKind_EVENT_KIND_DIALING,
+		rooms.KindRinging:    confbridgev1.EventKind_EVENT_KIND_RINGING,
+		rooms.KindAnswered:   confbridgev1.EventKind_EVENT_KIND_ANSWERED,
+		rooms.KindDialFailed: confbridgev1.EventKind_EVENT_KIND_DIAL_FAILED,
 	}
 	reasons = map[rooms.Reason]confbridgev1.Reason{
 		rooms.ReasonHangup:       confbridgev1.Reason_REASON_HANGUP,
@@ -54,6 +59,12 @@ var (
 		rooms.ReasonDiskFailed:   confbridgev1.Reason_REASON_DISK_FAILED,
 		rooms.ReasonTooLong:      confbridgev1.Reason_REASON_TOO_LONG,
 		rooms.ReasonMoved:        confbridgev1.Reason_REASON_MOVED,
+
+		rooms.ReasonBusy:        confbridgev1.Reason_REASON_BUSY,
+		rooms.ReasonNoAnswer:    confbridgev1.Reason_REASON_NO_ANSWER,
+		rooms.ReasonDeclined:    confbridgev1.Reason_REASON_DECLINED,
+		rooms.ReasonUnreachable: confbridgev1.Reason_REASON_UNREACHABLE,
+		rooms.ReasonForbidden:   confbridgev1.Reason_REASON_FORBIDDEN,
 	}
 )
 
@@ -135,7 +146,10 @@ func toEvent(e rooms.Event) *confbridgev1.Event {
 
 		Recording: recordingNameOr(e.Recording),
 	}
-	if e.Participant.ID != "" {
+	if state, ok := dialKinds[e.Kind]; ok {
+		out.Dial = toDial(rooms.Dial{ID: e.Participant.ID, Room: e.Room, Caller: e.Participant.Caller})
+		out.Dial.State, out.Dial.SipStatus = state, int32(e.Code)
+	} else if e.Participant.ID != "" {
 		out.Participant = toParticipant(e.Participant)
 	} else if e.Info.Number != "" {
 		out.Room = toRoom(e.Info)

@@ -61,6 +61,9 @@ var translations = []struct {
 	{sounds.ErrTooLong, codes.InvalidArgument, "SOUND_TOO_LONG", aboutNothing},
 	{sounds.ErrClosed, codes.Unavailable, "BRIDGE_DRAINING", aboutNothing},
 	{errNoSounds, codes.FailedPrecondition, "SOUNDS_UNAVAILABLE", aboutNothing},
+	{errDialDenied, codes.PermissionDenied, "DIAL_DENIED", aboutRoom},
+	{errDialLimit, codes.ResourceExhausted, "DIAL_LIMIT", aboutRoom},
+	{errNoDialer, codes.FailedPrecondition, "DIAL_UNAVAILABLE", aboutNothing},
 	{rooms.ErrNoKeys, codes.FailedPrecondition, "KEYS_NOT_TAKEN", aboutRequest},
 	{rooms.ErrKeyQueue, codes.ResourceExhausted, "TOO_MANY_KEYS", aboutRequest},
 	{rooms.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", aboutRequest},
@@ -116,9 +119,16 @@ func toStatus(req any, err error) *status.Status {
 		resource := resourceOf(req, t.about)
 		info := &errdetails.ErrorInfo{Reason: t.reason, Domain: ErrorDomain}
 		message := t.err.Error()
+		var denied *DialDeniedError
+		if errors.As(err, &denied) {
+			message = denied.Error()
+		}
 		if resource != "" {
 			info.Metadata = map[string]string{"resource": resource}
 			message = resource + ": " + message
+		}
+		if denied != nil {
+			info.Metadata = map[string]string{"resource": resource, "rule": denied.Rule}
 		}
 		details := []protoadapt.MessageV1{info}
 		switch t.code {

@@ -262,7 +262,7 @@ func begins(prefixes []string, number string) bool {
 func inDomains(list []string, host string) bool {
 	host = identity(host)
 	return slices.ContainsFunc(list, func(d string) bool {
-		d = identity(d)
+		d = strings.Trim(identity(d), "[]") // of IPv6
 		if below, ok := strings.CutPrefix(d, "*"); ok {
 			return len(host) > len(below) && strings.HasSuffix(host, below)
 		}

@@ -26,9 +26,9 @@ func TestWhoMayBeCalled(t *testing.T) {
 	b := newBook(t, Config{
 		Trunks: []Trunk{carrier(), quiet},
 		DialOut: DialOut{
-			Domains: []string{"example.com", "*.example.net", "192.0.2.7"},
+			Domains: []string{"example.com", "*.example.net", "192.0.2.7", "[2001:db8::7]"},
 			Rooms: []RoomDial{
-				{Rooms: []string{"10*"}, Prefixes: []string{"+"}, Domains: []string{"example.com", "192.0.2.7", "*.example.net"}},
+				{Rooms: []string{"10*"}, Prefixes: []string{"+"}, Domains: []string{"example.com", "192.0.2.7", "*.example.net", "2001:db8::7"}},
 				{Rooms: []string{"2000"}, Prefixes: []string{"+4930"}},
 			},
 			PerMinute: 1000, RoomPerMinute: 1000,
@@ -44,6 +44,7 @@ func TestWhoMayBeCalled(t *testing.T) {
 		{"in any case, with a port and a transport", "1000", "", "sip:bob@EXAMPLE.com.:5062;transport=tcp", "sip:bob@EXAMPLE.com.:5062;transport=tcp", "", nil},
 		{"below a domain", "1000", "", "sips:bob@a.b.example.net", "sips:bob@a.b.example.net", "", nil},
 		{"an address", "1000", "", "sip:bob@192.0.2.7", "sip:bob@192.0.2.7", "", nil},
+		{"an address of IPv6", "1000", "", "sip:bob@[2001:db8::7]:5062", "sip:bob@[2001:db8::7]:5062", "", nil},
 		{"the domain itself is not below it", "1000", "", "sip:bob@example.net", "", "sip.dial_out.domains", nil},
 		{"what only ends like a domain", "1000", "", "sip:bob@badexample.com", "", "sip.dial_out.domains", nil},
 		{"what only ends like one below", "1000", "", "sip:bob@aexample.net", "", "sip.dial_out.domains", nil},

@@ -137,6 +137,9 @@ func (o *outward) place(ctx context.Context, ring time.Duration) {
 		return
 	}
 	if err != nil {
+		if o.seat.leg == nil { // begin has not come to it: the answer was of no use
+			o.d.close()
+		}
 		o.seat.participant.FailDial(dialFailure(err))
 	}
 	go call.live()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/trunk"
@@ -184,6 +185,26 @@ func TestWhyACallOutFails(t *testing.T) {
 			b.tells(t, w, "dialing", fmt.Sprintf("failed: %s %d", row.want, row.status))
 			b.idle(t)
 		})
+	}
+}
+
+func TestACallOutWithoutAUsableAnswerLeavesNothing(t *testing.T) {
+	one := media.Config{PortMin: 31998, PortMax: 31999} // for one leg: the second call has it only if the first has given it back
+	b := newBridgeWith(t, one, nil, func(c *Config) { c.Trunks.DialOut.Domains = []string{"127.0.0.1"} })
+	peer, w := newCallee(t), b.watch(t)
+	for range 2 {
+		b.dialOut(t, DialOut{Address: peer.uri()})
+		peer.invite = peer.read(message.Invite)
+		res := message.NewResponse(peer.invite, 200, "")
+		res.To = res.To.WithTag("callee")
+		uri, _ := message.ParseURI(peer.uri())
+		res.Contact = []message.Address{{URI: uri}}
+		res.SetBody("application/sdp", []byte(strings.Replace(calleeSDP, "AVP 0", "AVP 18", 1)))
+		peer.send(res)
+		peer.read(message.Ack)
+		peer.send(message.NewResponse(peer.read(message.Bye), 200, ""))
+		b.tells(t, w, "dialing", "failed: call failed 0")
+		b.idle(t)
 	}
 }
 

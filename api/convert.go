@@ -41,6 +41,11 @@ var (
 		rooms.KindRecordingFailed:  confbridgev1.EventKind_EVENT_KIND_RECORDING_FAILED,
 		rooms.KindOpened:           confbridgev1.EventKind_EVENT_KIND_OPENED,
 		rooms.KindClosed:           confbridgev1.EventKind_EVENT_KIND_CLOSED,
+
+		rooms.KindDialing:    confbridgev1.EventKind_EVENT_KIND_DIALING,
+		rooms.KindRinging:    confbridgev1.EventKind_EVENT_KIND_RINGING,
+		rooms.KindAnswered:   confbridgev1.EventKind_EVENT_KIND_ANSWERED,
+		rooms.KindDialFailed: confbridgev1.EventKind_EVENT_KIND_DIAL_FAILED,
 	}
 	reasons = map[rooms.Reason]confbridgev1.Reason{
 		rooms.ReasonHangup:       confbridgev1.Reason_REASON_HANGUP,
@@ -57,6 +62,12 @@ var (
 		rooms.ReasonTooLong:      confbridgev1.Reason_REASON_TOO_LONG,
 		rooms.ReasonMoved:        confbridgev1.Reason_REASON_MOVED,
 		rooms.ReasonClosed:       confbridgev1.Reason_REASON_CLOSED,
+
+		rooms.ReasonBusy:        confbridgev1.Reason_REASON_BUSY,
+		rooms.ReasonNoAnswer:    confbridgev1.Reason_REASON_NO_ANSWER,
+		rooms.ReasonDeclined:    confbridgev1.Reason_REASON_DECLINED,
+		rooms.ReasonUnreachable: confbridgev1.Reason_REASON_UNREACHABLE,
+		rooms.ReasonForbidden:   confbridgev1.Reason_REASON_FORBIDDEN,
 	}
 )
 
@@ -140,7 +151,10 @@ func toEvent(e rooms.Event) *confbridgev1.Event {
 
 		Recording: recordingNameOr(e.Recording),
 	}
-	if e.Participant.ID != "" {
+	if state, ok := dialKinds[e.Kind]; ok {
+		out.Dial = toDial(rooms.Dial{ID: e.Participant.ID, Room: e.Room, Caller: e.Participant.Caller})
+		out.Dial.State, out.Dial.SipStatus = state, int32(e.Code)
+	} else if e.Participant.ID != "" {
 		out.Participant = toParticipant(e.Participant)
 	} else if e.Info.Number != "" {
 		out.Room = toRoom(e.Info)

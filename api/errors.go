@@ -66,6 +66,11 @@ var translations = []struct {
 	{errNoRecords, codes.FailedPrecondition, "CALL_RECORDS_OFF", aboutNothing},
 	{cdr.ErrDisk, codes.Unavailable, "DISK_FAILED", aboutNothing},
 	{cdr.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", aboutNothing},
+	{errDialDenied, codes.PermissionDenied, "DIAL_DENIED", aboutRoom},
+	{errDialLimit, codes.ResourceExhausted, "DIAL_LIMIT", aboutRoom},
+	{errNoDialer, codes.FailedPrecondition, "DIAL_UNAVAILABLE", aboutNothing},
+	{rooms.ErrNoKeys, codes.FailedPrecondition, "KEYS_NOT_TAKEN", aboutRequest},
+	{rooms.ErrKeyQueue, codes.ResourceExhausted, "TOO_MANY_KEYS", aboutRequest},
 	{rooms.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", aboutRequest},
 	{rooms.ErrMediaTimeout, codes.Aborted, "MEDIA_TIMEOUT", aboutRequest},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", aboutRequest},
@@ -119,9 +124,16 @@ func toStatus(req any, err error) *status.Status {
 		resource := resourceOf(req, t.about)
 		info := &errdetails.ErrorInfo{Reason: t.reason, Domain: ErrorDomain}
 		message := t.err.Error()
+		var denied *DialDeniedError
+		if errors.As(err, &denied) {
+			message = denied.Error()
+		}
 		if resource != "" {
 			info.Metadata = map[string]string{"resource": resource}
 			message = resource + ": " + message
+		}
+		if denied != nil {
+			info.Metadata = map[string]string{"resource": resource, "rule": denied.Rule}
 		}
 		details := []protoadapt.MessageV1{info}
 		switch t.code {

@@ -45,6 +45,8 @@ var sentinels = map[string]error{
 	"ErrDiskLow":       rooms.ErrDiskLow,
 	"ErrDisk":          rooms.ErrDisk,
 	"ErrTooLong":       rooms.ErrTooLong,
+	"ErrNoKeys":        rooms.ErrNoKeys,
+	"ErrKeyQueue":      rooms.ErrKeyQueue,
 }
 
 func TestEverySentinelIsHere(t *testing.T) {

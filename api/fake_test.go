@@ -48,6 +48,7 @@ type bridge struct {
 	diagnostics  confbridgev1.DiagnosticsServiceClient
 	recordings   confbridgev1.RecordingServiceClient
 	tracer       *fakeTracer
+	dialer       *fakeDialer
 }
 
 func newBridge(t *testing.T, cfg rooms.Config) *bridge {
@@ -62,9 +63,9 @@ func newBridgeWith(t *testing.T, cfg rooms.Config, has Config) *bridge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bridge{reg: rooms.NewRegistry(cfg), tracer: newFakeTracer()}
+	b := &bridge{reg: rooms.NewRegistry(cfg), tracer: newFakeTracer(), dialer: &fakeDialer{}}
 	recordings, _ := cfg.Recorder.(Recordings)
-	has.Trunks, has.Tracer, has.Recordings = newSomeTrunks(), b.tracer, recordings
+	has.Trunks, has.Tracer, has.Recordings, has.Dialer = newSomeTrunks(), b.tracer, recordings, b.dialer
 	b.server = New(has, b.reg)
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(ln) }()

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"time"
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
@@ -11,7 +12,8 @@ import (
 // participantService is confbridge.v1.ParticipantService.
 type participantService struct {
 	confbridgev1.UnimplementedParticipantServiceServer
-	rooms *rooms.Registry
+	rooms  *rooms.Registry
+	dialer Dialer // nil: nobody is called
 }
 
 func (s *participantService) ListParticipants(
@@ -34,7 +36,7 @@ func (s *participantService) ListParticipants(
 	if err != nil {
 		return nil, err
 	}
-	infos = behind(infos, from)
+	infos = behind(infos, from, func(p rooms.ParticipantInfo) (string, time.Time) { return p.ID, p.Joined })
 	resp := &confbridgev1.ListParticipantsResponse{}
 	if len(infos) > size {
 		infos = infos[:size]
@@ -45,17 +47,18 @@ func (s *participantService) ListParticipants(
 	return resp, nil
 }
 
-// behind is what follows the cursor in infos, which are in order of joining. Where the participant that the cursor
-// names has left, it goes on with those who joined later.
-func behind(infos []rooms.ParticipantInfo, c cursor) []rooms.ParticipantInfo {
+// behind is what follows the cursor in infos, which are in order of joining, or of being called; of says which one it is, and when that was. Where
+// the one that the cursor names has left, it goes on with those who came later.
+func behind[T any](infos []T, c cursor, of func(T) (id string, at time.Time)) []T {
 	if c.last == "" {
 		return infos
 	}
-	if i := slices.IndexFunc(infos, func(p rooms.ParticipantInfo) bool { return p.ID == c.last }); i >= 0 {
+	is := func(p T) bool { id, _ := of(p); return id == c.last }
+	if i := slices.IndexFunc(infos, is); i >= 0 {
 		return infos[i+1:]
 	}
 	for i, p := range infos {
-		if p.Joined.After(c.joined) {
+		if _, at := of(p); at.After(c.joined) {
 			return infos[i:]
 		}
 	}

@@ -47,6 +47,8 @@ type Config struct {
 	Sounds Sounds
 	// CallRecords is what the CallRecordService shows; nil: none are kept.
 	CallRecords CallRecords
+	// Dialer calls people into rooms; nil: nobody is called.
+	Dialer Dialer
 	// Log takes what no client is told: internal errors. nil discards it.
 	Log *slog.Logger
 }
@@ -82,7 +84,7 @@ func New(cfg Config, reg *rooms.Registry) *Server {
 		grpc.StreamInterceptor(s.stream),
 	)
 	confbridgev1.RegisterRoomServiceServer(s.grpc, &roomService{rooms: reg, sounds: cfg.Sounds})
-	confbridgev1.RegisterParticipantServiceServer(s.grpc, &participantService{rooms: reg})
+	confbridgev1.RegisterParticipantServiceServer(s.grpc, &participantService{rooms: reg, dialer: cfg.Dialer})
 	confbridgev1.RegisterTrunkServiceServer(s.grpc, &trunkService{trunks: cfg.Trunks})
 	confbridgev1.RegisterDiagnosticsServiceServer(s.grpc, &diagnosticsService{tracer: cfg.Tracer})
 	confbridgev1.RegisterRecordingServiceServer(s.grpc, &recordingService{recordings: cfg.Recordings})

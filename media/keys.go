@@ -44,8 +44,12 @@ type keySender struct {
 // pressed is a key that waits, in four bytes: each leg has room for 32.
 type pressed struct {
 	event uint8
+	pause uint8  // behind it, in pauseUnits
 	held  uint16 // in keyUnits; the longest key of an 8 kHz clock just fits
 }
+
+// pauseUnits are what pressed.pause counts.
+const pauseUnits = 10 * time.Millisecond
 
 // keyUnits are what pressed.held counts.
 const keyUnits = time.Second / 8000
@@ -70,7 +74,7 @@ func (k *keySender) configure(events []EventPayload, audioClock int) {
 	}
 }
 
-func (k *keySender) press(event uint8, held time.Duration) error {
+func (k *keySender) press(event uint8, held, pause time.Duration) error {
 	if k.clockRate == 0 {
 		return ErrNoEvents
 	}
@@ -81,7 +85,11 @@ func (k *keySender) press(event uint8, held time.Duration) error {
 		held = keyUsual
 	}
 	longest := time.Duration(0xffff) * time.Second / time.Duration(k.clockRate)
-	k.queue[(k.head+k.n)%keysQueued] = pressed{event, uint16(min(max(held, keyShortest), longest, 0xffff*keyUnits) / keyUnits)}
+	k.queue[(k.head+k.n)%keysQueued] = pressed{
+		event: event,
+		pause: uint8(min(max(pause, keyPause), 0xff*pauseUnits) / pauseUnits),
+		held:  uint16(min(max(held, keyShortest), longest, 0xffff*keyUnits) / keyUnits),
+	}
 	k.n++
 	return nil
 }
@@ -118,7 +126,7 @@ func (l *Leg) sendKey(timestamp uint32, units int) bool {
 		k.now = false
 		k.head = (k.head + 1) % keysQueued
 		k.n--
-		k.pause = int(int64(keyPause) * int64(k.audioClock) / int64(time.Second))
+		k.pause = int(int64(key.pause) * int64(pauseUnits) * int64(k.audioClock) / int64(time.Second))
 	}
 	return true
 }

@@ -14,6 +14,8 @@ const (
 	rtcpPerReceive    = 8
 	// rtcpEvery is how many calls of Receive there are to one look at the RTCP socket.
 	rtcpEvery = 5
+	// mostDiscarded is more than a socket's buffer holds.
+	mostDiscarded = 8192
 )
 
 // Leg is one caller's RTP and RTCP. One goroutine owns it: who opened it, until it is handed to a room; then the
@@ -162,6 +164,29 @@ func (l *Leg) Receive(now time.Time, in Inlet) error {
 		return fmt.Errorf("for %v: %w", l.engine.timeout, ErrTimeout)
 	}
 	return nil
+}
+
+// Discard drops what has come in so far, without looking at it, and returns how many packets that were: early media, whose sender need not be the
+// one who speaks later. It does not wait, and is not for the tick.
+func (l *Leg) Discard() (packets int) {
+	if l.closed {
+		return 0
+	}
+	b := l.engine.batches.take(&l.hint)
+	for _, s := range [...]socket{l.rtp, l.rtcp} {
+		for range mostDiscarded / batchSize {
+			n := b.receive(s)
+			for i := range n {
+				b.reset(i)
+			}
+			packets += n
+			if n < batchSize {
+				break
+			}
+		}
+	}
+	l.engine.batches.give(b, l.hint)
+	return packets
 }
 
 // begin starts the clocks that wait for the first call, or for the first one after a hold.

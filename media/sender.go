@@ -132,5 +132,27 @@ func (l *Leg) PressKey(digit byte, held time.Duration) error {
 	if !ok {
 		return fmt.Errorf("key %q: %w", digit, ErrInvalid)
 	}
-	return l.keys.press(event, held)
+	return l.keys.press(event, held, keyPause)
+}
+
+// PressKeys is PressKey for several keys, with a pause of 40 ms to 2.55 s behind each: all of them are queued, or none.
+func (l *Leg) PressKeys(keys string, held, pause time.Duration) error {
+	if l.closed {
+		return ErrClosed
+	}
+	for i := range len(keys) {
+		if _, ok := eventOf(keys[i]); !ok {
+			return fmt.Errorf("key %q: %w", keys[i], ErrInvalid)
+		}
+	}
+	if l.keys.n+len(keys) > keysQueued && l.keys.clockRate != 0 {
+		return ErrKeyQueue
+	}
+	for i := range len(keys) {
+		event, _ := eventOf(keys[i])
+		if err := l.keys.press(event, held, pause); err != nil {
+			return err // ErrNoEvents, of the first
+		}
+	}
+	return nil
 }

@@ -27,4 +27,7 @@ var (
 	ErrDiskLow       = errors.New("too little space is left for recordings")
 	ErrDisk          = errors.New("the disk for recordings has failed")
 	ErrTooLong       = errors.New("recording is as long as its format can hold")
+
+	ErrNoKeys   = errors.New("the participant's telephone takes no keys")
+	ErrKeyQueue = errors.New("too many keys wait to be sent")
 )

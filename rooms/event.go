@@ -27,6 +27,10 @@ const (
 	KindRecordingFailed  // it has ended by itself; Reason says why
 	KindOpened           // a window of the room's schedule has begun
 	KindClosed           // and ended
+	KindDialing          // somebody is called from the room; Participant is who comes in if that goes well
+	KindRinging
+	KindAnswered   // the join follows
+	KindDialFailed // Reason says why
 )
 
 // Reason says why a participant left or a conference ended.
@@ -49,6 +53,11 @@ const (
 	ReasonTooLong             // the recording's format holds no more
 	ReasonMoved               // to another room
 	ReasonClosed              // the room has closed, by its schedule
+	ReasonBusy                // who was called is talking to somebody else
+	ReasonNoAnswer            // who was called did not answer in time
+	ReasonDeclined            // who was called does not want to
+	ReasonUnreachable         // there is nobody, or no way there
+	ReasonForbidden           // the other side does not let us call there
 )
 
 // Event is one thing that happened in a room. Events of one room are numbered from 1 without gaps.
@@ -59,7 +68,8 @@ type Event struct {
 	Kind     Kind
 	// Participant is who it is about, as of after the event; its ID is empty where the event is the room's.
 	Participant ParticipantInfo
-	Reason      Reason        // Left, Ended, RecordingStopped and RecordingFailed
+	Reason      Reason        // Left, Ended, RecordingStopped, RecordingFailed and DialFailed
+	Code        int           // DialFailed: the number by which the other side has refused; 0: none
 	Key         byte          // KeyPressed: '0' to '9', '*', '#', 'A' to 'D'
 	Held        time.Duration // KeyPressed: how long
 	Info        Info          // the room, as of after the event: Locked, Unlocked, Updated, Ended, Opened, Closed, and all about recordings
@@ -90,6 +100,11 @@ var reasonTexts = [...]string{
 	ReasonTooLong:      "the recording's format holds no more",
 	ReasonMoved:        "moved to another room",
 	ReasonClosed:       "room has closed",
+	ReasonBusy:         "busy",
+	ReasonNoAnswer:     "no answer",
+	ReasonDeclined:     "declined",
+	ReasonUnreachable:  "unreachable",
+	ReasonForbidden:    "forbidden",
 }
 
 func (r Reason) String() string {

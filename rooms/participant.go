@@ -26,6 +26,7 @@ type Participant struct {
 	left   chan struct{}
 	last   atomic.Pointer[Stay]
 	reason Reason // written before left is closed
+	dial   *dial  // the room's goroutine's: of a call that is placed from here, until it joins
 }
 
 // Stay is how a participant was when its leg was given up.

@@ -201,6 +201,11 @@ func (g *Registry) End(ctx context.Context, number string, why Reason) error {
 // Admit lets a caller into a room as far as the door: a seat is taken, nothing is heard yet. It fails with ErrNoRoom,
 // ErrNotOpen (a NotOpenError), ErrLocked, ErrFull or ErrDraining. The participant must be ended by Leave, whether or not Join was called.
 func (g *Registry) Admit(ctx context.Context, number string, c Caller) (*Participant, error) {
+	return g.seat(ctx, number, c, func(*state, *Participant) {})
+}
+
+// seat takes a seat for a caller, and does with it on the room's goroutine what taken says.
+func (g *Registry) seat(ctx context.Context, number string, c Caller, taken func(*state, *Participant)) (*Participant, error) {
 	for {
 		if g.draining.Load() {
 			return nil, fmt.Errorf("admit to room %q: %w", number, ErrDraining)
@@ -210,7 +215,13 @@ func (g *Registry) Admit(ctx context.Context, number string, c Caller) (*Partici
 			return nil, wrap("admit to room", number, err)
 		}
 		p := newParticipant(r, c)
-		err = r.do(ctx, func(s *state) error { return s.admit(p) })
+		err = r.do(ctx, func(s *state) error {
+			if err := s.admit(p); err != nil {
+				return err
+			}
+			taken(s, p)
+			return nil
+		})
 		if errors.Is(err, ErrClosed) {
 			continue // it closed under our hands; the next look-up finds none
 		}
@@ -280,10 +291,17 @@ func (g *Registry) UpdateParticipant(ctx context.Context, number, id string, p P
 	return info, err
 }
 
-// Remove sends one participant away with ReasonRemoved (ErrNoRoom, ErrNoParticipant).
+// Remove sends one participant away with ReasonRemoved, or calls somebody no longer who is being called (ErrNoRoom, ErrNoParticipant).
 func (g *Registry) Remove(ctx context.Context, number, id string) error {
-	return g.withMember(ctx, number, id, func(s *state, m *member) error {
-		s.letGo(m.p, ReasonRemoved)
+	return g.do(ctx, number, func(s *state) error {
+		p := s.dialled(id)
+		if m := s.member(id); m != nil {
+			p = m.p
+		}
+		if p == nil {
+			return fmt.Errorf("participant %q: %w", id, ErrNoParticipant)
+		}
+		s.letGo(p, ReasonRemoved)
 		return nil
 	})
 }

@@ -142,6 +142,7 @@ func (s *state) enter(m *member, now time.Time) {
 		s.timers.beat = beat{known: s.timers.clock.phase == nil}
 		s.armLimit()
 	}
+	m.p.dial = nil
 	s.members = append(s.members, m)
 	s.reserve()
 	s.retune()
@@ -228,6 +229,7 @@ func (s *state) letGo(p *Participant, why Reason) {
 		p.last.Store(s.stay(m))
 		s.unseat(m, why)
 	}
+	s.failDial(p, why)
 	p.gone(why)
 	if len(s.seats) == 0 {
 		s.armGrace()
@@ -280,6 +282,9 @@ func (s *state) release(m *member, why Reason) {
 	s.announcer.stop()
 	s.started = time.Time{}
 	s.raise(Event{Kind: KindEnded, Reason: why, Info: s.info()})
+	if len(s.room.registry.sidesOf(s.room)) == 0 { // else they come back
+		s.cancelDials(why)
+	}
 }
 
 // end sends everybody away.

@@ -91,11 +91,14 @@ type call struct {
 	// Changes of ours:
 	session     sessionTimer
 	updates     bool // the peer takes UPDATE
+	noInfo      bool // it takes no INFO; not written once the side has joined
 	wantRefresh bool
 	change      *change
 	reack       repeats      // of our last re-INVITE
 	rseq        uint32       // of the last provisional response that we have acknowledged
 	rseqOf      message.CSeq // and of which re-INVITE
+
+	keys keyInfos // to be pressed at the peer by INFO
 
 	// Of calls that we placed:
 	placed   bool
@@ -125,7 +128,7 @@ func newCall(ep *endpoint, d dialog, user string) *call {
 		side:   noSide{},
 
 		takeovers: make(chan *takeover), gone: make(chan struct{}),
-		session: sessionTimer{want: ep.session},
+		session: sessionTimer{want: ep.session}, keys: newKeyInfos(),
 	}
 }
 
@@ -146,6 +149,7 @@ func (c *call) live() {
 // loop runs the call from its first 2xx to its end.
 func (c *call) loop() {
 	defer c.session.stop()
+	defer c.keys.stop()
 	for !c.over {
 		c.ep.refill(c)
 		if c.ending != nil && c.pending == nil {
@@ -183,6 +187,12 @@ func (c *call) loop() {
 			c.answeredAgain(res, ok)
 		case _, ok := <-c.reack.responses:
 			c.reack.take(ok)
+		case p := <-c.keys.asked:
+			c.pressAll(p)
+		case res, ok := <-c.keys.responses():
+			c.keyTold(res, ok)
+		case <-c.keys.next:
+			c.pressNext()
 		case <-c.ep.ctx.Done():
 			c.part()
 			return

@@ -95,6 +95,7 @@ func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 	if admitted.Trunk != "" {
 		c.log = c.log.With("trunk", admitted.Trunk)
 	}
+	c.noInfo = takesNoInfo(req)
 	c.inviting.Store(true)
 	ctx, giveUp := context.WithCancelCause(s.ep.ctx)
 	c.giveUp = giveUp
@@ -112,7 +113,7 @@ func (s *Server) invite(tx *transaction.ServerTx, who trunk.Caller) {
 // serve is the goroutine of one incoming call, until it is answered or refused. An answered one goes on in a goroutine of its own:
 // the setup has grown this one's stack, and it would be kept as long as the call.
 func (s *Server) serve(ctx context.Context, c *call, tx *transaction.ServerTx, offer []byte) {
-	seat := &seat{line: c.admitted}
+	seat := &seat{line: c.admitted, call: c}
 	err := s.gate.Begin(ctx)
 	if err == nil {
 		c.turn = s.gate.End

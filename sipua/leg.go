@@ -10,10 +10,16 @@ import (
 	"github.com/confbridge/confbridge/sipua/sdp"
 )
 
-// roomLeg is a media leg as a room takes it.
-type roomLeg struct{ *media.Leg }
+// roomLeg is a media leg as a room takes it, and the call that it belongs to.
+type roomLeg struct {
+	*media.Leg
+	call *call
+}
 
-var _ rooms.Leg = roomLeg{}
+var (
+	_ rooms.Leg     = roomLeg{}
+	_ rooms.Presser = roomLeg{}
+)
 
 // errMediaTimeout is made once: Receive runs in the tick, which does not allocate.
 var errMediaTimeout = fmt.Errorf("%w: %w", rooms.ErrMediaTimeout, media.ErrTimeout)

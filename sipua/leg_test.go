@@ -38,7 +38,7 @@ func TestALegTellsTheRoomOfAPeerThatIsGone(t *testing.T) {
 	}
 	var inlet rooms.Inlet = &ear{}
 	now := time.Now()
-	room := roomLeg{leg}
+	room := roomLeg{leg, nil}
 	if err := room.Receive(now, inlet); err != nil {
 		t.Fatal(err)
 	}

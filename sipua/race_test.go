@@ -20,6 +20,10 @@ func (r slowRooms) Admit(ctx context.Context, _ string, _ rooms.Caller) (*rooms.
 	return nil, ctx.Err()
 }
 
+func (r slowRooms) Dial(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error) {
+	return r.Admit(ctx, number, c)
+}
+
 func (slowRooms) Reachable(string) error { return nil }
 
 func TestACancelledCallHasOneTagAndNoTrace(t *testing.T) {

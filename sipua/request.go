@@ -39,8 +39,9 @@ type outgoing struct {
 	// again, where it is not nil, takes a final response and says whether the request is to be built and sent once more.
 	again func(res *message.Message) bool
 	auth  *credentials // nil: challenges are final responses like others
-	// redirected says that 3xx are followed (RFC 3261 §8.1.3.4).
+	// redirected says that 3xx are followed (RFC 3261 §8.1.3.4); follows, where it is not nil, where to.
 	redirected bool
+	follows    func(message.URI) bool
 	// impatient says that a target that has let ctx end counts as failed: somebody asks again, and then asks others first.
 	impatient bool
 
@@ -81,7 +82,7 @@ func (ep *endpoint) ask(ctx context.Context, q *outgoing) (outcome, error) {
 			continue
 		case out.res.StatusCode >= 300 && out.res.StatusCode < 400 && q.redirected && redirects < maxRedirects:
 			redirects++
-			queue = append(alternatives(out.res, uri, append(seen, queue...)), queue...)
+			queue = append(alternatives(out.res, uri, append(seen, queue...), q.follows), queue...)
 			q.via = message.URI{}
 		case out.res.StatusCode < 300 || out.res.StatusCode >= 600 || len(queue) == 0:
 			return out, nil
@@ -96,13 +97,13 @@ func (ep *endpoint) ask(ctx context.Context, q *outgoing) (outcome, error) {
 
 // alternatives are the Contacts of a 3xx that may be tried, best first (RFC 3261 §8.1.3.4): SIP URIs that have not been
 // tried, and no less secure than what was asked for. What they would put into the headers is not taken.
-func alternatives(res *message.Message, from message.URI, seen []message.URI) []message.URI {
+func alternatives(res *message.Message, from message.URI, seen []message.URI, follows func(message.URI) bool) []message.URI {
 	list := slices.Clone(res.Contact)
 	slices.SortStableFunc(list, func(a, b message.Address) int { return cmp.Compare(contactQ(b), contactQ(a)) })
 	var out []message.URI
 	for _, a := range list {
 		u := a.URI.Requested()
-		if !u.IsSIP() || from.Scheme == "sips" && u.Scheme != "sips" || slices.ContainsFunc(append(seen, out...), u.Equal) {
+		if !u.IsSIP() || from.Scheme == "sips" && u.Scheme != "sips" || slices.ContainsFunc(append(seen, out...), u.Equal) || follows != nil && !follows(u) {
 			continue
 		}
 		if out = append(out, u); len(out) == maxHops {

@@ -15,15 +15,18 @@ type Rooms interface {
 	Admit(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error)
 	// Reachable says whether Admit would find or make a room of that number, without doing either; it does not wait.
 	Reachable(number string) error
+	// Dial is Admit for somebody who is called, and tells of it.
+	Dial(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error)
 }
 
-// seat is the side of a call that came in: a participant of a room, and the leg that carries the sound. The call's
+// seat is the side of a call that came in, or was placed from a room: a participant of a room, and the leg that carries the sound. The call's
 // goroutine owns it; the leg belongs to the room from Join on.
 type seat struct {
 	participant *rooms.Participant // nil before another's seat is taken
 	caller      rooms.Caller
 	line        *trunk.Call // the caller's: free again before the peer hears of the end
 	leg         *media.Leg  // nil before it is open, and after it is closed
+	call        *call       // whose side it is
 	joined      bool
 	predecessor *call // whose seat is taken (RFC 3891); nil mostly
 }
@@ -37,14 +40,14 @@ func (s *seat) apply(ctx context.Context, agreed media.Stream) error {
 		return err
 	}
 	if s.predecessor != nil {
-		p, err := s.predecessor.yield(ctx, roomLeg{s.leg}, s.caller)
+		p, err := s.predecessor.yield(ctx, roomLeg{s.leg, s.call}, s.caller)
 		if err != nil {
 			return err
 		}
 		s.participant, s.joined, s.predecessor = p, true, nil
 		return nil
 	}
-	if err := s.participant.Join(ctx, roomLeg{s.leg}); err != nil {
+	if err := s.participant.Join(ctx, roomLeg{s.leg, s.call}); err != nil {
 		return err
 	}
 	s.joined = true

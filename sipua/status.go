@@ -53,6 +53,8 @@ var refusals = []struct {
 	{rooms.ErrDiskLow, refusal{status: 500}},
 	{rooms.ErrDisk, refusal{status: 500}},
 	{rooms.ErrTooLong, refusal{status: 500}},
+	{rooms.ErrNoKeys, refusal{status: 500}},
+	{rooms.ErrKeyQueue, refusal{status: 500}},
 
 	{media.ErrNoPorts, refusal{status: 503, cause: 34, text: "no RTP port is free", retry: true}},
 	{media.ErrInvalid, refusal{status: 488, warning: 399, text: "media parameters cannot be used"}},
@@ -77,6 +79,9 @@ var refusals = []struct {
 	{trunk.ErrLimit, refusal{status: 486, cause: 34, text: "no line of the trunk is free"}},
 	{trunk.ErrRate, refusal{status: 503, cause: 42, text: "too many calls per second", retry: true}},
 	{trunk.ErrConfig, refusal{status: 500}},
+	{trunk.ErrAddress, refusal{status: 500}},
+	{trunk.ErrNoTrunk, refusal{status: 500}},
+	{trunk.ErrDenied, refusal{status: 500}},
 
 	{transaction.ErrTimeout, refusal{status: 408}},
 	{errNoPrack, refusal{status: 504, cause: 102, text: "no PRACK came"}}, // RFC 3262 §3: a 5xx

@@ -59,6 +59,7 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 			"ErrNoRecording": {rooms.ErrNoRecording, 500}, "ErrRecordingOpen": {rooms.ErrRecordingOpen, 500},
 			"ErrDiskLow": {rooms.ErrDiskLow, 500}, "ErrDisk": {rooms.ErrDisk, 500},
 			"ErrTooLong": {rooms.ErrTooLong, 500}, "ErrNotOpen": {rooms.ErrNotOpen, 480},
+			"ErrNoKeys": {rooms.ErrNoKeys, 500}, "ErrKeyQueue": {rooms.ErrKeyQueue, 500},
 		},
 		"../media": {
 			"ErrInvalid": {media.ErrInvalid, 488}, "ErrNoPorts": {media.ErrNoPorts, 503},
@@ -76,6 +77,7 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 			"ErrForbidden": {trunk.ErrForbidden, 403}, "ErrBlocked": {trunk.ErrBlocked, 403},
 			"ErrNoNumber": {trunk.ErrNoNumber, 404}, "ErrLimit": {trunk.ErrLimit, 486},
 			"ErrRate": {trunk.ErrRate, 503}, "ErrConfig": {trunk.ErrConfig, 500},
+			"ErrAddress": {trunk.ErrAddress, 500}, "ErrNoTrunk": {trunk.ErrNoTrunk, 500}, "ErrDenied": {trunk.ErrDenied, 500},
 		},
 	}
 	inTable := func(err error) bool {

@@ -112,11 +112,17 @@ func words(enum, prefix string) string {
 func detail(e *confbridgev1.Event, room int) string {
 	var parts []string
 	p := e.GetParticipant()
+	if d := e.GetDial(); d != nil {
+		p = dialed(d)
+	}
 	if p != nil && e.GetKind() == confbridgev1.EventKind_EVENT_KIND_JOINED {
 		parts = append(parts, codecOf(p))
 	}
 	if e.GetReason() != confbridgev1.Reason_REASON_UNSPECIFIED {
 		parts = append(parts, words(e.GetReason().String(), "REASON_"))
+	}
+	if s := sipStatus(e.GetDial()); s != "" {
+		parts = append(parts, s)
 	}
 	if k := e.GetKeyPress(); k != nil {
 		parts = append(parts, fmt.Sprintf("%s for %v", clean(k.GetKey()), k.GetHeld().AsDuration()))

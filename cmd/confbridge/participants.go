@@ -25,7 +25,10 @@ type participantsCmd struct {
 	Hearing participantsHearingCmd `cmd:"" help:"Make the others louder or quieter for a participant."`
 	Whisper participantsWhisperCmd `cmd:"" help:"Let one other participant, and nobody else, hear a participant."`
 	Role    participantsRoleCmd    `cmd:"" help:"Make a participant a speaker, a moderator or a listener."`
-	Kick    participantsKickCmd    `cmd:"" help:"Hang up on a participant."`
+	Kick    participantsKickCmd    `cmd:"" help:"Hang up on a participant, or stop calling one."`
+	Dial    participantsDialCmd    `cmd:"" help:"Call somebody into a room."`
+	Dials   participantsDialsCmd   `cmd:"" help:"List who is being called into a room."`
+	Dtmf    participantsDtmfCmd    `cmd:"" help:"Press keys at a participant's telephone."`
 }
 
 // participantArg is a command's participant.

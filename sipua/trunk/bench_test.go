@@ -1,6 +1,7 @@
 package trunk
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/confbridge/confbridge/sipua/message"
@@ -36,5 +37,29 @@ func BenchmarkIdentify(b *testing.B) {
 				_, _ = book.Identify(row.req, row.source)
 			}
 		})
+	}
+}
+
+// A call out with 1,000 rooms that have called in the last minute.
+func BenchmarkDial(b *testing.B) {
+	book, err := New(Config{DialOut: DialOut{Domains: []string{"example.com"}, MaxCalls: 1e6, RoomCalls: 1e6, PerMinute: 1e6, RoomPerMinute: 1e6}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range 1000 {
+		if _, err := book.Dial(fmt.Sprint(i), "", "sip:bob@example.com"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		r, err := book.Dial("1000", "", "sip:bob@example.com")
+		if err != nil {
+			b.Fatal(err)
+		}
+		r.End()
+		book.dials.mu.Lock()
+		book.dials.all.placed = book.dials.all.placed[:1000] // as those of a minute
+		book.dials.rooms["1000"].placed = nil
+		book.dials.mu.Unlock()
 	}
 }

@@ -19,6 +19,7 @@ type Book struct {
 	guests   *entry
 	verifier *verifier
 	guard    *guard
+	dials    dials
 
 	mu       sync.Mutex
 	failures map[Reason]uint64

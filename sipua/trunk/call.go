@@ -8,7 +8,7 @@ import (
 	"github.com/confbridge/confbridge/sipua/message"
 )
 
-// Call is an INVITE that was let in. End must be called when the call is over.
+// Call is an INVITE that was let in, or may be sent. End must be called when the call is over.
 type Call struct {
 	// Trunk is the trunk's name, empty for anonymous callers.
 	Trunk string
@@ -19,14 +19,18 @@ type Call struct {
 	// Codecs are those that are spoken with the trunk; nil: the server's. The slice is the Config's: not to be written.
 	Codecs []string
 
-	entry *entry
-	ended atomic.Bool
+	entry   *entry
+	ended   atomic.Bool
+	dialled func() // of a call from here: it is over; nil of others
 }
 
 // End gives the trunk its line back. It may be called more than once, and of a nil Call.
 func (c *Call) End() {
 	if c != nil && c.ended.CompareAndSwap(false, true) {
 		c.entry.line.release()
+		if c.dialled != nil {
+			c.dialled()
+		}
 	}
 }
 

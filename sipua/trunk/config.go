@@ -19,6 +19,8 @@ type Config struct {
 	Trunks []Trunk
 	// Anonymous is what becomes of requests from nobody's trunk.
 	Anonymous Policy
+	// DialOut is who may be called from here.
+	DialOut DialOut
 	// Guests are the terms for those that Anonymous lets in; Trusted is not looked at.
 	Guests Terms
 	// Realm is what telephones show or look up when they are challenged: printable ASCII without quotes and backslashes.
@@ -97,6 +99,8 @@ type Trunk struct {
 	Registered bool
 	// Transport is what requests to the trunk prefer: UDP, TCP, TLS, WS, WSS, SCTP; empty: what RFC 3263 finds.
 	Transport string
+	// Dial is how it is called from here.
+	Dial Dial
 	// Terms are what holds for its calls.
 	Terms
 }
@@ -149,6 +153,7 @@ func (c Config) withDefaults() Config {
 	c.FailureWindow = cmp.Or(c.FailureWindow, 10*time.Minute)
 	// What looks for keys in the sound costs time for each caller, and may mistake a voice: that is for trunks that need it.
 	c.Guests.Keys = cmp.Or(c.Guests.Keys, KeysRFC4733)
+	c.DialOut = c.DialOut.withDefaults()
 	if c.Algorithms == nil {
 		c.Algorithms = []Algorithm{SHA256, MD5}
 	}
@@ -179,6 +184,7 @@ func (c Config) Validate() error {
 	f.add(len(c.Algorithms) > 0, "no algorithm")
 	checkAlgorithms(&f, c.Algorithms)
 	f.add(c.NonceLife > 0 && c.FailureWindow > 0 && c.MaxFailures > 0, "nonce life, failure window and failures must not be negative")
+	c.DialOut.check(&f)
 	c.Guests.check(&f, "anonymous callers")
 	f.add(!c.Guests.Trusted, "anonymous callers cannot be trusted")
 	names, users := map[string]bool{guests: true}, map[string]bool{}
@@ -218,6 +224,7 @@ func (t Trunk) check(f *faults) {
 		f.add(u.Password != "" || u.SHA256 != "" || u.MD5 != "", "trunk %q: user %q has no password", t.Name, u.User)
 		f.add(isHash(u.SHA256, 32) && isHash(u.MD5, 16), "trunk %q: user %q has a hash that is not hexadecimal or not of its length", t.Name, u.User)
 	}
+	t.Dial.check(f, fmt.Sprintf("trunk %q", t.Name))
 	t.Terms.check(f, fmt.Sprintf("trunk %q", t.Name))
 }
 

@@ -21,6 +21,12 @@ var (
 	ErrLimit = errors.New("no line is free")
 	// ErrRate says that the trunk's calls come too fast.
 	ErrRate = errors.New("too many calls per second")
+	// ErrAddress says that what is to be called is nothing that can be.
+	ErrAddress = errors.New("cannot be called")
+	// ErrNoTrunk says that there is no trunk of that name.
+	ErrNoTrunk = errors.New("no such trunk")
+	// ErrDenied says that it is not allowed to call there, or not so often: DeniedError says which rule has it so.
+	ErrDenied = errors.New("calling there is not allowed")
 )
 
 // ChallengeError is ErrUnauthorized with what the 401 must carry.
@@ -38,3 +44,14 @@ func (e *ChallengeError) Error() string {
 
 // Unwrap returns ErrUnauthorized.
 func (e *ChallengeError) Unwrap() error { return ErrUnauthorized }
+
+// DeniedError is ErrDenied with the rule, as the configuration calls it.
+type DeniedError struct {
+	Rule, Text string
+	Limit      bool // it was too much, and may be allowed later
+}
+
+func (e *DeniedError) Error() string { return e.Text + " (" + e.Rule + ")" }
+
+// Unwrap returns ErrDenied.
+func (e *DeniedError) Unwrap() error { return ErrDenied }

@@ -69,6 +69,14 @@ const (
 	EventKind_EVENT_KIND_OPENED EventKind = 80
 	// The room has closed: nobody gets in until it opens again.
 	EventKind_EVENT_KIND_CLOSED EventKind = 81
+	// Somebody is called into the room; dial says who, with this and the next three kinds.
+	EventKind_EVENT_KIND_DIALING EventKind = 70
+	// It rings there.
+	EventKind_EVENT_KIND_RINGING EventKind = 71
+	// It was answered; EVENT_KIND_JOINED follows.
+	EventKind_EVENT_KIND_ANSWERED EventKind = 72
+	// Nothing has come of it; reason says why.
+	EventKind_EVENT_KIND_DIAL_FAILED EventKind = 73
 )
 
 // Enum value maps for EventKind.
@@ -94,6 +102,10 @@ var (
 		44: "EVENT_KIND_RECORDING_FAILED",
 		80: "EVENT_KIND_OPENED",
 		81: "EVENT_KIND_CLOSED",
+		70: "EVENT_KIND_DIALING",
+		71: "EVENT_KIND_RINGING",
+		72: "EVENT_KIND_ANSWERED",
+		73: "EVENT_KIND_DIAL_FAILED",
 	}
 	EventKind_value = map[string]int32{
 		"EVENT_KIND_UNSPECIFIED":       0,
@@ -116,6 +128,10 @@ var (
 		"EVENT_KIND_RECORDING_FAILED":  44,
 		"EVENT_KIND_OPENED":            80,
 		"EVENT_KIND_CLOSED":            81,
+		"EVENT_KIND_DIALING":           70,
+		"EVENT_KIND_RINGING":           71,
+		"EVENT_KIND_ANSWERED":          72,
+		"EVENT_KIND_DIAL_FAILED":       73,
 	}
 )
 
@@ -180,6 +196,16 @@ const (
 	Reason_REASON_TOO_LONG Reason = 43
 	// The room has closed: its window has ended.
 	Reason_REASON_CLOSED Reason = 80
+	// Who was called is talking to somebody else.
+	Reason_REASON_BUSY Reason = 70
+	// Who was called did not answer in time, or is not there.
+	Reason_REASON_NO_ANSWER Reason = 71
+	// Who was called does not want to.
+	Reason_REASON_DECLINED Reason = 72
+	// There is nobody of that address, or no way there.
+	Reason_REASON_UNREACHABLE Reason = 73
+	// The other side does not let the bridge call there.
+	Reason_REASON_FORBIDDEN Reason = 74
 )
 
 // Enum value maps for Reason.
@@ -200,6 +226,11 @@ var (
 		42: "REASON_DISK_FAILED",
 		43: "REASON_TOO_LONG",
 		80: "REASON_CLOSED",
+		70: "REASON_BUSY",
+		71: "REASON_NO_ANSWER",
+		72: "REASON_DECLINED",
+		73: "REASON_UNREACHABLE",
+		74: "REASON_FORBIDDEN",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":   0,
@@ -217,6 +248,11 @@ var (
 		"REASON_DISK_FAILED":   42,
 		"REASON_TOO_LONG":      43,
 		"REASON_CLOSED":        80,
+		"REASON_BUSY":          70,
+		"REASON_NO_ANSWER":     71,
+		"REASON_DECLINED":      72,
+		"REASON_UNREACHABLE":   73,
+		"REASON_FORBIDDEN":     74,
 	}
 )
 
@@ -260,14 +296,16 @@ type Event struct {
 	Kind EventKind `protobuf:"varint,4,opt,name=kind,proto3,enum=confbridge.v1.EventKind" json:"kind,omitempty"`
 	// Who it is about, as of after the event; unset where it is about the room.
 	Participant *Participant `protobuf:"bytes,5,opt,name=participant,proto3" json:"participant,omitempty"`
-	// Why; with EVENT_KIND_LEFT, EVENT_KIND_ENDED, EVENT_KIND_RECORDING_STOPPED and EVENT_KIND_RECORDING_FAILED.
+	// Why; with EVENT_KIND_LEFT, EVENT_KIND_ENDED, EVENT_KIND_RECORDING_STOPPED, EVENT_KIND_RECORDING_FAILED and EVENT_KIND_DIAL_FAILED.
 	Reason Reason `protobuf:"varint,6,opt,name=reason,proto3,enum=confbridge.v1.Reason" json:"reason,omitempty"`
 	// The key; with EVENT_KIND_KEY_PRESSED.
 	KeyPress *KeyPress `protobuf:"bytes,7,opt,name=key_press,json=keyPress,proto3" json:"key_press,omitempty"`
 	// The room, as of after the event; with the kinds LOCKED, UNLOCKED, UPDATED of the room, ENDED, OPENED, CLOSED, and all of recordings.
 	Room *Room `protobuf:"bytes,8,opt,name=room,proto3" json:"room,omitempty"`
 	// The recording: "recordings/{id}"; with all kinds of recordings.
-	Recording     string `protobuf:"bytes,40,opt,name=recording,proto3" json:"recording,omitempty"`
+	Recording string `protobuf:"bytes,40,opt,name=recording,proto3" json:"recording,omitempty"`
+	// Who is called; with all kinds of dials.
+	Dial          *Dial `protobuf:"bytes,70,opt,name=dial,proto3" json:"dial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -363,6 +401,13 @@ func (x *Event) GetRecording() string {
 		return x.Recording
 	}
 	return ""
+}
+
+func (x *Event) GetDial() *Dial {
+	if x != nil {
+		return x.Dial
+	}
+	return nil
 }
 
 // KeyPress is one key pressed on a telephone.
@@ -543,7 +588,7 @@ var File_confbridge_v1_events_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x03\n" +
+	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x03\n" +
 	"\x05Event\x12\x1b\n" +
 	"\troom_name\x18\x01 \x01(\tR\broomName\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12.\n" +
@@ -553,7 +598,8 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x06 \x01(\x0e2\x15.confbridge.v1.ReasonR\x06reason\x124\n" +
 	"\tkey_press\x18\a \x01(\v2\x17.confbridge.v1.KeyPressR\bkeyPress\x12'\n" +
 	"\x04room\x18\b \x01(\v2\x13.confbridge.v1.RoomR\x04room\x12\x1c\n" +
-	"\trecording\x18( \x01(\tR\trecording\"K\n" +
+	"\trecording\x18( \x01(\tR\trecording\x12'\n" +
+	"\x04dial\x18F \x01(\v2\x13.confbridge.v1.DialR\x04dial\"K\n" +
 	"\bKeyPress\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
 	"\x04held\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04held\"\x93\x01\n" +
@@ -564,7 +610,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\fMissedEvents\x12#\n" +
 	"\rfrom_sequence\x18\x01 \x01(\x04R\ffromSequence\x12\x1f\n" +
 	"\vto_sequence\x18\x02 \x01(\x04R\n" +
-	"toSequence*\xb2\x04\n" +
+	"toSequence*\x97\x05\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11EVENT_KIND_JOINED\x10\x01\x12\x13\n" +
@@ -586,7 +632,11 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x1cEVENT_KIND_RECORDING_STOPPED\x10+\x12\x1f\n" +
 	"\x1bEVENT_KIND_RECORDING_FAILED\x10,\x12\x15\n" +
 	"\x11EVENT_KIND_OPENED\x10P\x12\x15\n" +
-	"\x11EVENT_KIND_CLOSED\x10Q*\xc1\x02\n" +
+	"\x11EVENT_KIND_CLOSED\x10Q\x12\x16\n" +
+	"\x12EVENT_KIND_DIALING\x10F\x12\x16\n" +
+	"\x12EVENT_KIND_RINGING\x10G\x12\x17\n" +
+	"\x13EVENT_KIND_ANSWERED\x10H\x12\x1a\n" +
+	"\x16EVENT_KIND_DIAL_FAILED\x10I*\xab\x03\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rREASON_HANGUP\x10\x01\x12\x12\n" +
@@ -602,7 +652,12 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x0fREASON_DISK_LOW\x10)\x12\x16\n" +
 	"\x12REASON_DISK_FAILED\x10*\x12\x13\n" +
 	"\x0fREASON_TOO_LONG\x10+\x12\x11\n" +
-	"\rREASON_CLOSED\x10PBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\rREASON_CLOSED\x10P\x12\x0f\n" +
+	"\vREASON_BUSY\x10F\x12\x14\n" +
+	"\x10REASON_NO_ANSWER\x10G\x12\x13\n" +
+	"\x0fREASON_DECLINED\x10H\x12\x16\n" +
+	"\x12REASON_UNREACHABLE\x10I\x12\x14\n" +
+	"\x10REASON_FORBIDDEN\x10JBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_events_proto_rawDescOnce sync.Once
@@ -628,23 +683,25 @@ var file_confbridge_v1_events_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 	(*Participant)(nil),           // 7: confbridge.v1.Participant
 	(*Room)(nil),                  // 8: confbridge.v1.Room
-	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
+	(*Dial)(nil),                  // 9: confbridge.v1.Dial
+	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
 }
 var file_confbridge_v1_events_proto_depIdxs = []int32{
-	6, // 0: confbridge.v1.Event.time:type_name -> google.protobuf.Timestamp
-	0, // 1: confbridge.v1.Event.kind:type_name -> confbridge.v1.EventKind
-	7, // 2: confbridge.v1.Event.participant:type_name -> confbridge.v1.Participant
-	1, // 3: confbridge.v1.Event.reason:type_name -> confbridge.v1.Reason
-	3, // 4: confbridge.v1.Event.key_press:type_name -> confbridge.v1.KeyPress
-	8, // 5: confbridge.v1.Event.room:type_name -> confbridge.v1.Room
-	9, // 6: confbridge.v1.KeyPress.held:type_name -> google.protobuf.Duration
-	8, // 7: confbridge.v1.RoomSnapshot.room:type_name -> confbridge.v1.Room
-	7, // 8: confbridge.v1.RoomSnapshot.participants:type_name -> confbridge.v1.Participant
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	6,  // 0: confbridge.v1.Event.time:type_name -> google.protobuf.Timestamp
+	0,  // 1: confbridge.v1.Event.kind:type_name -> confbridge.v1.EventKind
+	7,  // 2: confbridge.v1.Event.participant:type_name -> confbridge.v1.Participant
+	1,  // 3: confbridge.v1.Event.reason:type_name -> confbridge.v1.Reason
+	3,  // 4: confbridge.v1.Event.key_press:type_name -> confbridge.v1.KeyPress
+	8,  // 5: confbridge.v1.Event.room:type_name -> confbridge.v1.Room
+	9,  // 6: confbridge.v1.Event.dial:type_name -> confbridge.v1.Dial
+	10, // 7: confbridge.v1.KeyPress.held:type_name -> google.protobuf.Duration
+	8,  // 8: confbridge.v1.RoomSnapshot.room:type_name -> confbridge.v1.Room
+	7,  // 9: confbridge.v1.RoomSnapshot.participants:type_name -> confbridge.v1.Participant
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_events_proto_init() }
@@ -652,6 +709,7 @@ func file_confbridge_v1_events_proto_init() {
 	if File_confbridge_v1_events_proto != nil {
 		return
 	}
+	file_confbridge_v1_dials_proto_init()
 	file_confbridge_v1_participants_proto_init()
 	file_confbridge_v1_rooms_proto_init()
 	type x struct{}

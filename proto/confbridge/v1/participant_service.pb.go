@@ -9,6 +9,7 @@ package confbridgev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	reflect "reflect"
 	sync "sync"
@@ -326,11 +327,396 @@ func (*RemoveParticipantResponse) Descriptor() ([]byte, []int) {
 	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{5}
 }
 
+// DialParticipantRequest is the request of ParticipantService.DialParticipant.
+type DialParticipantRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The room: "rooms/{number}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Required. Who is called: a SIP URI, "sip:bob@example.com"; with a trunk a number, "+4930123456" or "tel:+4930123456". At most 512 bytes.
+	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	// The trunk that the call goes through: "trunks/{name}". Empty: none, and address is a SIP URI.
+	Trunk string `protobuf:"bytes,3,opt,name=trunk,proto3" json:"trunk,omitempty"`
+	// The name of the participant to come; empty: what is called. At most 128 bytes of UTF-8, no control characters.
+	DisplayName string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// What the participant to come may do; unspecified means ROLE_SPEAKER.
+	Role Role `protobuf:"varint,5,opt,name=role,proto3,enum=confbridge.v1.Role" json:"role,omitempty"`
+	// The name that who is called is shown. As display_name.
+	CallerName string `protobuf:"bytes,6,opt,name=caller_name,json=callerName,proto3" json:"caller_name,omitempty"`
+	// The number, or user part of a SIP URI, that who is called is shown; empty: the trunk's own, or the room's number. At most 64 letters,
+	// digits and + - _ . * #.
+	CallerNumber string `protobuf:"bytes,7,opt,name=caller_number,json=callerNumber,proto3" json:"caller_number,omitempty"`
+	// How long an answer is waited for: 1 s to 5 min; unset means 60 s.
+	RingTimeout   *durationpb.Duration `protobuf:"bytes,8,opt,name=ring_timeout,json=ringTimeout,proto3" json:"ring_timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DialParticipantRequest) Reset() {
+	*x = DialParticipantRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DialParticipantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DialParticipantRequest) ProtoMessage() {}
+
+func (x *DialParticipantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DialParticipantRequest.ProtoReflect.Descriptor instead.
+func (*DialParticipantRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DialParticipantRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *DialParticipantRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *DialParticipantRequest) GetTrunk() string {
+	if x != nil {
+		return x.Trunk
+	}
+	return ""
+}
+
+func (x *DialParticipantRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *DialParticipantRequest) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *DialParticipantRequest) GetCallerName() string {
+	if x != nil {
+		return x.CallerName
+	}
+	return ""
+}
+
+func (x *DialParticipantRequest) GetCallerNumber() string {
+	if x != nil {
+		return x.CallerNumber
+	}
+	return ""
+}
+
+func (x *DialParticipantRequest) GetRingTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.RingTimeout
+	}
+	return nil
+}
+
+// DialParticipantResponse is the response of ParticipantService.DialParticipant.
+type DialParticipantResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name that the participant will have: "rooms/{number}/participants/{id}". There is none of that name until it has joined.
+	Participant   string `protobuf:"bytes,1,opt,name=participant,proto3" json:"participant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DialParticipantResponse) Reset() {
+	*x = DialParticipantResponse{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DialParticipantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DialParticipantResponse) ProtoMessage() {}
+
+func (x *DialParticipantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DialParticipantResponse.ProtoReflect.Descriptor instead.
+func (*DialParticipantResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DialParticipantResponse) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
+}
+
+// ListDialsRequest is the request of ParticipantService.ListDials.
+type ListDialsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The room: "rooms/{number}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// The most dials to return; 0 means 50, more than 1000 means 1000, less than 0 is INVALID_ARGUMENT.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before, of the same room; empty for the first page.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDialsRequest) Reset() {
+	*x = ListDialsRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDialsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDialsRequest) ProtoMessage() {}
+
+func (x *ListDialsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDialsRequest.ProtoReflect.Descriptor instead.
+func (*ListDialsRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListDialsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListDialsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDialsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListDialsResponse is one page of dials.
+type ListDialsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The dials, who was called first comes first.
+	Dials []*Dial `protobuf:"bytes,1,rep,name=dials,proto3" json:"dials,omitempty"`
+	// Gets the next page; empty on the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDialsResponse) Reset() {
+	*x = ListDialsResponse{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDialsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDialsResponse) ProtoMessage() {}
+
+func (x *ListDialsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDialsResponse.ProtoReflect.Descriptor instead.
+func (*ListDialsResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListDialsResponse) GetDials() []*Dial {
+	if x != nil {
+		return x.Dials
+	}
+	return nil
+}
+
+func (x *ListDialsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// SendDtmfRequest is the request of ParticipantService.SendDtmf.
+type SendDtmfRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}/participants/{id}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Required. The keys, 1 to 32 of 0 to 9, *, #, A to D, in their order.
+	Digits string `protobuf:"bytes,2,opt,name=digits,proto3" json:"digits,omitempty"`
+	// How long each is held: 40 ms to 1 s; unset means 100 ms.
+	Duration *durationpb.Duration `protobuf:"bytes,3,opt,name=duration,proto3" json:"duration,omitempty"`
+	// How long it is before the next: 40 ms to 2 s; unset means 100 ms.
+	Gap           *durationpb.Duration `protobuf:"bytes,4,opt,name=gap,proto3" json:"gap,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendDtmfRequest) Reset() {
+	*x = SendDtmfRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendDtmfRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendDtmfRequest) ProtoMessage() {}
+
+func (x *SendDtmfRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendDtmfRequest.ProtoReflect.Descriptor instead.
+func (*SendDtmfRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SendDtmfRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SendDtmfRequest) GetDigits() string {
+	if x != nil {
+		return x.Digits
+	}
+	return ""
+}
+
+func (x *SendDtmfRequest) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+func (x *SendDtmfRequest) GetGap() *durationpb.Duration {
+	if x != nil {
+		return x.Gap
+	}
+	return nil
+}
+
+// SendDtmfResponse is the response of ParticipantService.SendDtmf.
+type SendDtmfResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendDtmfResponse) Reset() {
+	*x = SendDtmfResponse{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendDtmfResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendDtmfResponse) ProtoMessage() {}
+
+func (x *SendDtmfResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendDtmfResponse.ProtoReflect.Descriptor instead.
+func (*SendDtmfResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{11}
+}
+
 var File_confbridge_v1_participant_service_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_participant_service_proto_rawDesc = "" +
 	"\n" +
-	"'confbridge/v1/participant_service.proto\x12\rconfbridge.v1\x1a confbridge/v1/participants.proto\x1a google/protobuf/field_mask.proto\"m\n" +
+	"'confbridge/v1/participant_service.proto\x12\rconfbridge.v1\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"m\n" +
 	"\x17ListParticipantsRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -347,12 +733,41 @@ const file_confbridge_v1_participant_service_proto_rawDesc = "" +
 	"updateMask\".\n" +
 	"\x18RemoveParticipantRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x1b\n" +
-	"\x19RemoveParticipantResponse2\x8f\x03\n" +
+	"\x19RemoveParticipantResponse\"\xb0\x02\n" +
+	"\x16DialParticipantRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x14\n" +
+	"\x05trunk\x18\x03 \x01(\tR\x05trunk\x12!\n" +
+	"\fdisplay_name\x18\x04 \x01(\tR\vdisplayName\x12'\n" +
+	"\x04role\x18\x05 \x01(\x0e2\x13.confbridge.v1.RoleR\x04role\x12\x1f\n" +
+	"\vcaller_name\x18\x06 \x01(\tR\n" +
+	"callerName\x12#\n" +
+	"\rcaller_number\x18\a \x01(\tR\fcallerNumber\x12<\n" +
+	"\fring_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\vringTimeout\";\n" +
+	"\x17DialParticipantResponse\x12 \n" +
+	"\vparticipant\x18\x01 \x01(\tR\vparticipant\"f\n" +
+	"\x10ListDialsRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"f\n" +
+	"\x11ListDialsResponse\x12)\n" +
+	"\x05dials\x18\x01 \x03(\v2\x13.confbridge.v1.DialR\x05dials\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa1\x01\n" +
+	"\x0fSendDtmfRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06digits\x18\x02 \x01(\tR\x06digits\x125\n" +
+	"\bduration\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12+\n" +
+	"\x03gap\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03gap\"\x12\n" +
+	"\x10SendDtmfResponse2\x8e\x05\n" +
 	"\x12ParticipantService\x12c\n" +
 	"\x10ListParticipants\x12&.confbridge.v1.ListParticipantsRequest\x1a'.confbridge.v1.ListParticipantsResponse\x12R\n" +
 	"\x0eGetParticipant\x12$.confbridge.v1.GetParticipantRequest\x1a\x1a.confbridge.v1.Participant\x12X\n" +
 	"\x11UpdateParticipant\x12'.confbridge.v1.UpdateParticipantRequest\x1a\x1a.confbridge.v1.Participant\x12f\n" +
-	"\x11RemoveParticipant\x12'.confbridge.v1.RemoveParticipantRequest\x1a(.confbridge.v1.RemoveParticipantResponseBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x11RemoveParticipant\x12'.confbridge.v1.RemoveParticipantRequest\x1a(.confbridge.v1.RemoveParticipantResponse\x12`\n" +
+	"\x0fDialParticipant\x12%.confbridge.v1.DialParticipantRequest\x1a&.confbridge.v1.DialParticipantResponse\x12N\n" +
+	"\tListDials\x12\x1f.confbridge.v1.ListDialsRequest\x1a .confbridge.v1.ListDialsResponse\x12K\n" +
+	"\bSendDtmf\x12\x1e.confbridge.v1.SendDtmfRequest\x1a\x1f.confbridge.v1.SendDtmfResponseBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_participant_service_proto_rawDescOnce sync.Once
@@ -366,7 +781,7 @@ func file_confbridge_v1_participant_service_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_participant_service_proto_rawDescData
 }
 
-var file_confbridge_v1_participant_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_confbridge_v1_participant_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_confbridge_v1_participant_service_proto_goTypes = []any{
 	(*ListParticipantsRequest)(nil),   // 0: confbridge.v1.ListParticipantsRequest
 	(*ListParticipantsResponse)(nil),  // 1: confbridge.v1.ListParticipantsResponse
@@ -374,26 +789,46 @@ var file_confbridge_v1_participant_service_proto_goTypes = []any{
 	(*UpdateParticipantRequest)(nil),  // 3: confbridge.v1.UpdateParticipantRequest
 	(*RemoveParticipantRequest)(nil),  // 4: confbridge.v1.RemoveParticipantRequest
 	(*RemoveParticipantResponse)(nil), // 5: confbridge.v1.RemoveParticipantResponse
-	(*Participant)(nil),               // 6: confbridge.v1.Participant
-	(*fieldmaskpb.FieldMask)(nil),     // 7: google.protobuf.FieldMask
+	(*DialParticipantRequest)(nil),    // 6: confbridge.v1.DialParticipantRequest
+	(*DialParticipantResponse)(nil),   // 7: confbridge.v1.DialParticipantResponse
+	(*ListDialsRequest)(nil),          // 8: confbridge.v1.ListDialsRequest
+	(*ListDialsResponse)(nil),         // 9: confbridge.v1.ListDialsResponse
+	(*SendDtmfRequest)(nil),           // 10: confbridge.v1.SendDtmfRequest
+	(*SendDtmfResponse)(nil),          // 11: confbridge.v1.SendDtmfResponse
+	(*Participant)(nil),               // 12: confbridge.v1.Participant
+	(*fieldmaskpb.FieldMask)(nil),     // 13: google.protobuf.FieldMask
+	(Role)(0),                         // 14: confbridge.v1.Role
+	(*durationpb.Duration)(nil),       // 15: google.protobuf.Duration
+	(*Dial)(nil),                      // 16: confbridge.v1.Dial
 }
 var file_confbridge_v1_participant_service_proto_depIdxs = []int32{
-	6, // 0: confbridge.v1.ListParticipantsResponse.participants:type_name -> confbridge.v1.Participant
-	6, // 1: confbridge.v1.UpdateParticipantRequest.participant:type_name -> confbridge.v1.Participant
-	7, // 2: confbridge.v1.UpdateParticipantRequest.update_mask:type_name -> google.protobuf.FieldMask
-	0, // 3: confbridge.v1.ParticipantService.ListParticipants:input_type -> confbridge.v1.ListParticipantsRequest
-	2, // 4: confbridge.v1.ParticipantService.GetParticipant:input_type -> confbridge.v1.GetParticipantRequest
-	3, // 5: confbridge.v1.ParticipantService.UpdateParticipant:input_type -> confbridge.v1.UpdateParticipantRequest
-	4, // 6: confbridge.v1.ParticipantService.RemoveParticipant:input_type -> confbridge.v1.RemoveParticipantRequest
-	1, // 7: confbridge.v1.ParticipantService.ListParticipants:output_type -> confbridge.v1.ListParticipantsResponse
-	6, // 8: confbridge.v1.ParticipantService.GetParticipant:output_type -> confbridge.v1.Participant
-	6, // 9: confbridge.v1.ParticipantService.UpdateParticipant:output_type -> confbridge.v1.Participant
-	5, // 10: confbridge.v1.ParticipantService.RemoveParticipant:output_type -> confbridge.v1.RemoveParticipantResponse
-	7, // [7:11] is the sub-list for method output_type
-	3, // [3:7] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	12, // 0: confbridge.v1.ListParticipantsResponse.participants:type_name -> confbridge.v1.Participant
+	12, // 1: confbridge.v1.UpdateParticipantRequest.participant:type_name -> confbridge.v1.Participant
+	13, // 2: confbridge.v1.UpdateParticipantRequest.update_mask:type_name -> google.protobuf.FieldMask
+	14, // 3: confbridge.v1.DialParticipantRequest.role:type_name -> confbridge.v1.Role
+	15, // 4: confbridge.v1.DialParticipantRequest.ring_timeout:type_name -> google.protobuf.Duration
+	16, // 5: confbridge.v1.ListDialsResponse.dials:type_name -> confbridge.v1.Dial
+	15, // 6: confbridge.v1.SendDtmfRequest.duration:type_name -> google.protobuf.Duration
+	15, // 7: confbridge.v1.SendDtmfRequest.gap:type_name -> google.protobuf.Duration
+	0,  // 8: confbridge.v1.ParticipantService.ListParticipants:input_type -> confbridge.v1.ListParticipantsRequest
+	2,  // 9: confbridge.v1.ParticipantService.GetParticipant:input_type -> confbridge.v1.GetParticipantRequest
+	3,  // 10: confbridge.v1.ParticipantService.UpdateParticipant:input_type -> confbridge.v1.UpdateParticipantRequest
+	4,  // 11: confbridge.v1.ParticipantService.RemoveParticipant:input_type -> confbridge.v1.RemoveParticipantRequest
+	6,  // 12: confbridge.v1.ParticipantService.DialParticipant:input_type -> confbridge.v1.DialParticipantRequest
+	8,  // 13: confbridge.v1.ParticipantService.ListDials:input_type -> confbridge.v1.ListDialsRequest
+	10, // 14: confbridge.v1.ParticipantService.SendDtmf:input_type -> confbridge.v1.SendDtmfRequest
+	1,  // 15: confbridge.v1.ParticipantService.ListParticipants:output_type -> confbridge.v1.ListParticipantsResponse
+	12, // 16: confbridge.v1.ParticipantService.GetParticipant:output_type -> confbridge.v1.Participant
+	12, // 17: confbridge.v1.ParticipantService.UpdateParticipant:output_type -> confbridge.v1.Participant
+	5,  // 18: confbridge.v1.ParticipantService.RemoveParticipant:output_type -> confbridge.v1.RemoveParticipantResponse
+	7,  // 19: confbridge.v1.ParticipantService.DialParticipant:output_type -> confbridge.v1.DialParticipantResponse
+	9,  // 20: confbridge.v1.ParticipantService.ListDials:output_type -> confbridge.v1.ListDialsResponse
+	11, // 21: confbridge.v1.ParticipantService.SendDtmf:output_type -> confbridge.v1.SendDtmfResponse
+	15, // [15:22] is the sub-list for method output_type
+	8,  // [8:15] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_participant_service_proto_init() }
@@ -401,6 +836,7 @@ func file_confbridge_v1_participant_service_proto_init() {
 	if File_confbridge_v1_participant_service_proto != nil {
 		return
 	}
+	file_confbridge_v1_dials_proto_init()
 	file_confbridge_v1_participants_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -408,7 +844,7 @@ func file_confbridge_v1_participant_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_participant_service_proto_rawDesc), len(file_confbridge_v1_participant_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

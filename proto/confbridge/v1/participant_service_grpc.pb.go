@@ -23,6 +23,9 @@ const (
 	ParticipantService_GetParticipant_FullMethodName    = "/confbridge.v1.ParticipantService/GetParticipant"
 	ParticipantService_UpdateParticipant_FullMethodName = "/confbridge.v1.ParticipantService/UpdateParticipant"
 	ParticipantService_RemoveParticipant_FullMethodName = "/confbridge.v1.ParticipantService/RemoveParticipant"
+	ParticipantService_DialParticipant_FullMethodName   = "/confbridge.v1.ParticipantService/DialParticipant"
+	ParticipantService_ListDials_FullMethodName         = "/confbridge.v1.ParticipantService/ListDials"
+	ParticipantService_SendDtmf_FullMethodName          = "/confbridge.v1.ParticipantService/SendDtmf"
 )
 
 // ParticipantServiceClient is the client API for ParticipantService service.
@@ -38,8 +41,20 @@ type ParticipantServiceClient interface {
 	// UpdateParticipant changes one participant; when it returns, the next 20 ms are mixed so. NOT_FOUND;
 	// INVALID_ARGUMENT.
 	UpdateParticipant(ctx context.Context, in *UpdateParticipantRequest, opts ...grpc.CallOption) (*Participant, error)
-	// RemoveParticipant hangs up on one participant. NOT_FOUND.
+	// RemoveParticipant hangs up on one participant, or calls somebody no longer who is being called. NOT_FOUND.
 	RemoveParticipant(ctx context.Context, in *RemoveParticipantRequest, opts ...grpc.CallOption) (*RemoveParticipantResponse, error)
+	// DialParticipant calls somebody into a room and returns at once: what becomes of it the room's events tell (EVENT_KIND_DIALING,
+	// _RINGING, _ANSWERED and _JOINED, or _DIAL_FAILED). A seat is taken first, as for a caller. RemoveParticipant, by the name that is returned, ends it
+	// while it rings too. PERMISSION_DENIED where calling there is not allowed, RESOURCE_EXHAUSTED where so many calls are not or the room is full: the
+	// rule is in the message, and in metadata of ErrorInfo as "rule". NOT_FOUND; FAILED_PRECONDITION of a locked room; INVALID_ARGUMENT, also where
+	// there is no such trunk.
+	DialParticipant(ctx context.Context, in *DialParticipantRequest, opts ...grpc.CallOption) (*DialParticipantResponse, error)
+	// ListDials lists who is being called into a room and has not joined yet, in the order of calling. NOT_FOUND.
+	ListDials(ctx context.Context, in *ListDialsRequest, opts ...grpc.CallOption) (*ListDialsResponse, error)
+	// SendDtmf presses keys at a participant's telephone: by telephone-event (RFC 4733) where that was agreed on, else by INFO. It returns when they are
+	// queued, all of them or none. NOT_FOUND; INVALID_ARGUMENT; FAILED_PRECONDITION where the telephone takes none; RESOURCE_EXHAUSTED where
+	// too many wait.
+	SendDtmf(ctx context.Context, in *SendDtmfRequest, opts ...grpc.CallOption) (*SendDtmfResponse, error)
 }
 
 type participantServiceClient struct {
@@ -90,6 +105,36 @@ func (c *participantServiceClient) RemoveParticipant(ctx context.Context, in *Re
 	return out, nil
 }
 
+func (c *participantServiceClient) DialParticipant(ctx context.Context, in *DialParticipantRequest, opts ...grpc.CallOption) (*DialParticipantResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DialParticipantResponse)
+	err := c.cc.Invoke(ctx, ParticipantService_DialParticipant_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *participantServiceClient) ListDials(ctx context.Context, in *ListDialsRequest, opts ...grpc.CallOption) (*ListDialsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDialsResponse)
+	err := c.cc.Invoke(ctx, ParticipantService_ListDials_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *participantServiceClient) SendDtmf(ctx context.Context, in *SendDtmfRequest, opts ...grpc.CallOption) (*SendDtmfResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SendDtmfResponse)
+	err := c.cc.Invoke(ctx, ParticipantService_SendDtmf_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ParticipantServiceServer is the server API for ParticipantService service.
 // All implementations must embed UnimplementedParticipantServiceServer
 // for forward compatibility.
@@ -103,8 +148,20 @@ type ParticipantServiceServer interface {
 	// UpdateParticipant changes one participant; when it returns, the next 20 ms are mixed so. NOT_FOUND;
 	// INVALID_ARGUMENT.
 	UpdateParticipant(context.Context, *UpdateParticipantRequest) (*Participant, error)
-	// RemoveParticipant hangs up on one participant. NOT_FOUND.
+	// RemoveParticipant hangs up on one participant, or calls somebody no longer who is being called. NOT_FOUND.
 	RemoveParticipant(context.Context, *RemoveParticipantRequest) (*RemoveParticipantResponse, error)
+	// DialParticipant calls somebody into a room and returns at once: what becomes of it the room's events tell (EVENT_KIND_DIALING,
+	// _RINGING, _ANSWERED and _JOINED, or _DIAL_FAILED). A seat is taken first, as for a caller. RemoveParticipant, by the name that is returned, ends it
+	// while it rings too. PERMISSION_DENIED where calling there is not allowed, RESOURCE_EXHAUSTED where so many calls are not or the room is full: the
+	// rule is in the message, and in metadata of ErrorInfo as "rule". NOT_FOUND; FAILED_PRECONDITION of a locked room; INVALID_ARGUMENT, also where
+	// there is no such trunk.
+	DialParticipant(context.Context, *DialParticipantRequest) (*DialParticipantResponse, error)
+	// ListDials lists who is being called into a room and has not joined yet, in the order of calling. NOT_FOUND.
+	ListDials(context.Context, *ListDialsRequest) (*ListDialsResponse, error)
+	// SendDtmf presses keys at a participant's telephone: by telephone-event (RFC 4733) where that was agreed on, else by INFO. It returns when they are
+	// queued, all of them or none. NOT_FOUND; INVALID_ARGUMENT; FAILED_PRECONDITION where the telephone takes none; RESOURCE_EXHAUSTED where
+	// too many wait.
+	SendDtmf(context.Context, *SendDtmfRequest) (*SendDtmfResponse, error)
 	mustEmbedUnimplementedParticipantServiceServer()
 }
 
@@ -126,6 +183,15 @@ func (UnimplementedParticipantServiceServer) UpdateParticipant(context.Context, 
 }
 func (UnimplementedParticipantServiceServer) RemoveParticipant(context.Context, *RemoveParticipantRequest) (*RemoveParticipantResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RemoveParticipant not implemented")
+}
+func (UnimplementedParticipantServiceServer) DialParticipant(context.Context, *DialParticipantRequest) (*DialParticipantResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DialParticipant not implemented")
+}
+func (UnimplementedParticipantServiceServer) ListDials(context.Context, *ListDialsRequest) (*ListDialsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDials not implemented")
+}
+func (UnimplementedParticipantServiceServer) SendDtmf(context.Context, *SendDtmfRequest) (*SendDtmfResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SendDtmf not implemented")
 }
 func (UnimplementedParticipantServiceServer) mustEmbedUnimplementedParticipantServiceServer() {}
 func (UnimplementedParticipantServiceServer) testEmbeddedByValue()                            {}
@@ -220,6 +286,60 @@ func _ParticipantService_RemoveParticipant_Handler(srv interface{}, ctx context.
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ParticipantService_DialParticipant_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DialParticipantRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).DialParticipant(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_DialParticipant_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).DialParticipant(ctx, req.(*DialParticipantRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ParticipantService_ListDials_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDialsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).ListDials(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_ListDials_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).ListDials(ctx, req.(*ListDialsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ParticipantService_SendDtmf_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SendDtmfRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).SendDtmf(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_SendDtmf_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).SendDtmf(ctx, req.(*SendDtmfRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ParticipantService_ServiceDesc is the grpc.ServiceDesc for ParticipantService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -242,6 +362,18 @@ var ParticipantService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RemoveParticipant",
 			Handler:    _ParticipantService_RemoveParticipant_Handler,
+		},
+		{
+			MethodName: "DialParticipant",
+			Handler:    _ParticipantService_DialParticipant_Handler,
+		},
+		{
+			MethodName: "ListDials",
+			Handler:    _ParticipantService_ListDials_Handler,
+		},
+		{
+			MethodName: "SendDtmf",
+			Handler:    _ParticipantService_SendDtmf_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -34,7 +34,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, recording, sounds, cdr, api, trace, data_dir, log",
 		}},
 		{"an unknown key in a section", "sip:\n  listn: []\n", []string{
-			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, algorithms, limits, trunks",
+			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, algorithms, limits, dial_out, trunks",
 		}},
 		{"a key that stands twice", "log:\n  level: info\n  level: warn\n", []string{
 			"c.yaml:3:3: log.level: stands here for the second time",
@@ -211,7 +211,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:5:12: sip.trunks[1].name: is missing",
 			`c.yaml:5:14: sip.trunks[1].calls: "0" is not a number from 1 to 100000`,
 			"c.yaml:6:7: sip.trunks[1].nope: no such key; there are name, networks, tls_names, users, algorithms, trusted, rooms, " +
-				"number_from, rewrite, calls, calls_per_second, codecs, keys, transport, register, ping",
+				"number_from, rewrite, calls, calls_per_second, codecs, keys, transport, register, ping, dial",
 		}},
 		{"a way of keys that there is not", "sip:\n  trunks: [{name: a, networks: [10.0.0.1], keys: sound}]\n", []string{
 			`c.yaml:2:50: sip.trunks[0].keys: "sound" is not one of auto, rfc4733, inband`,
@@ -228,6 +228,18 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		}},
 		{"a registration without its registrar", "sip:\n  trunks: [{name: a, networks: [10.0.0.1], register: {user: x}}]\n", []string{
 			"c.yaml:2:12: sip.trunks[0].register.registrar: is missing",
+		}},
+		{"dials that cannot be", "sip:\n  dial_out: {domains: [\"a b\"], calls: 0, rooms: [{prefixes: [\"+\"]}]}\n  trunks:\n" +
+			"  - {name: a, networks: [10.0.0.1], dial: {uri: \"sip:h\"}}\n  - {name: b, networks: [10.0.0.2], dial: {prefixes: [\"+49 30\"]}}\n" +
+			"  - {name: c, networks: [10.0.0.3], dial: {prefixes: [\"+\"], uri: \"h\", password: x}}\n", []string{
+			`c.yaml:2:24: sip.dial_out.domains[0]: "a b" is neither an IP address nor a host name (without a port)`,
+			`c.yaml:2:39: sip.dial_out.calls: "0" is not a number from 1 to 1000000`,
+			"c.yaml:2:50: sip.dial_out.rooms[0].rooms: is missing",
+			"c.yaml:4:5: sip.trunks[0].dial.prefixes: is missing: without it nothing is called",
+			"c.yaml:5:5: sip.trunks[1].dial.uri: is missing, and neither register.registrar nor ping.uri says where it is",
+			`c.yaml:5:5: sip.trunks[1].dial.prefixes: "+49 30" has separators; numbers are compared without`,
+			"c.yaml:6:5: sip.trunks[2].dial.user: is missing",
+			`c.yaml:6:66: sip.trunks[2].dial.uri: "h" is no SIP URI, like sip:sip.example.com`,
 		}},
 		{"text that is no YAML", "sip: [\n", []string{"c.yaml:1:6: no valid YAML: sequence end token ']' not found"}},
 		{"a second document", "log: {level: warn}\n---\nlog: {level: info}\n", []string{
@@ -341,6 +353,9 @@ const trunksYAML = `sip:
   realm: example.com
   algorithms: [MD5]
   limits: {calls: 7, requests_per_second: 8, half_open: 9, half_open_per_source: 10, connections: 11, connections_per_source: 12}
+  dial_out:
+    {domains: ["*.example.com"], rooms: [{rooms: ["1*"], prefixes: ["+"], domains: [a.example.com]}], calls: 1, calls_per_room: 2, per_minute: 3,
+      per_minute_per_room: 4}
   trunks:
     - name: carrier
       networks: [203.0.113.0/24]
@@ -357,6 +372,7 @@ const trunksYAML = `sip:
       register: {registrar: "sip:carrier.example", address: "sip:bridge@carrier.example", user: bridge, password: "env:SECRET",
         contact: b, expires: 10m, proxy: "sip:proxy.carrier.example;lr"}
       ping: {uri: "sip:carrier.example", interval: 30s}
+      dial: {prefixes: ["+49", "1"], uri: "sip:out.carrier.example", from: "sip:b@carrier.example", user: out, password: "env:SECRET"}
     - name: phones
       users: {alice: one, bob: "env:SECRET"}
       algorithms: [SHA-256]
@@ -378,6 +394,11 @@ func TestTrunksAreRead(t *testing.T) {
 		Origins:          []string{"https://a.example"},
 		Ring:             2 * time.Second, SessionExpires: 10 * time.Minute, Anonymous: "reject", Realm: "example.com",
 		Algorithms: []string{"MD5"}, Limits: Limits{7, 8, 9, 10, 11, 12},
+		DialOut: DialOut{
+			Domains: []string{"*.example.com"},
+			Rooms:   []RoomDial{{Rooms: []string{"1*"}, Prefixes: []string{"+"}, Domains: []string{"a.example.com"}}},
+			Calls:   1, CallsPerRoom: 2, PerMinute: 3, PerMinutePerRoom: 4,
+		},
 		Trunks: []Trunk{{
 			Name: "carrier", Networks: []netip.Prefix{prefix("203.0.113.0/24")}, TLSNames: []string{"sip.carrier.example"}, Trusted: true,
 			Rooms: []string{"1000", "2*"}, NumberFrom: "diversion", Rewrite: []string{"+49301234* -> *"}, Calls: 100, CallsPerSecond: 2.5,
@@ -387,6 +408,9 @@ func TestTrunksAreRead(t *testing.T) {
 				Expires: 10 * time.Minute, Proxy: "sip:proxy.carrier.example;lr",
 			},
 			Ping: Ping{URI: "sip:carrier.example", Interval: 30 * time.Second},
+			Dial: Dial{
+				Prefixes: []string{"+49", "1"}, URI: "sip:out.carrier.example", From: "sip:b@carrier.example", User: "out", Password: "two",
+			},
 		}, {
 			Name: "phones", Users: []User{{"alice", "one"}, {"bob", "two"}}, Algorithms: []string{"SHA-256"},
 		}},
@@ -411,7 +435,7 @@ func TestFormatOfTrunksShowsNoSecret(t *testing.T) {
 			trunk.Users[i].Password = "(set)"
 		}
 	}
-	want.SIP.Trunks[0].Register.Password = "(set)"
+	want.SIP.Trunks[0].Register.Password, want.SIP.Trunks[0].Dial.Password = "(set)", "(set)"
 	if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
 		t.Errorf("(-want +got):\n%s\n%s", diff, text)
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ type SIP struct {
 	// Algorithms are the hashes that passwords are asked for with, best first: SHA-256, MD5.
 	Algorithms []string
 	Limits     Limits
+	DialOut    DialOut
 	Trunks     []Trunk
 }
 
@@ -90,6 +92,7 @@ func defaultSIP() SIP {
 		Anonymous:      "auto",
 		Realm:          "confbridge",
 		Algorithms:     []string{"SHA-256", "MD5"},
+		DialOut:        defaultDialOut(),
 		Limits: Limits{
 			Calls: 10000, RequestsPerSecond: 1000, HalfOpen: 4096, HalfOpenPerSource: 1024, Connections: 4096, ConnectionsPerSource: 64,
 		},
@@ -98,7 +101,7 @@ func defaultSIP() SIP {
 
 // sipKeys are the settings of sip.
 func sipKeys() []key {
-	return []key{
+	return slices.Concat([]key{
 		{
 			path: listenKey, env: "CONFBRIDGE_SIP_LISTEN", shape: list,
 			clear:  func(c *Config) { c.SIP.Listen = nil },
@@ -185,8 +188,9 @@ func sipKeys() []key {
 		countKey("sip.limits.half_open_per_source", func(c *Config) *int { return &c.SIP.Limits.HalfOpenPerSource }),
 		countKey("sip.limits.connections", func(c *Config) *int { return &c.SIP.Limits.Connections }),
 		countKey("sip.limits.connections_per_source", func(c *Config) *int { return &c.SIP.Limits.ConnectionsPerSource }),
+	}, dialOutKeys(), []key{
 		recordKey("sip.trunks", func(c *Config) *[]Trunk { return &c.SIP.Trunks }, trunkFields()),
-	}
+	})
 }
 
 // maxListeners bounds sip.listen.

@@ -39,6 +39,7 @@ type Trunk struct {
 	Transport string
 	Register  Register
 	Ping      Ping
+	Dial      Dial
 }
 
 // User is a name and password for digest authentication.
@@ -70,7 +71,7 @@ const (
 var trunkName = regexp.MustCompile(`^[A-Za-z0-9][-_.A-Za-z0-9]{0,62}$`)
 
 func trunkFields() []field[Trunk] {
-	return []field[Trunk]{
+	return slices.Concat([]field[Trunk]{
 		{
 			name: "name", needed: true,
 			set: func(t *Trunk, s string) error {
@@ -162,7 +163,7 @@ func trunkFields() []field[Trunk] {
 		uriField("register.proxy", func(t *Trunk) *string { return &t.Register.Proxy }),
 		uriField("ping.uri", func(t *Trunk) *string { return &t.Ping.URI }),
 		durationField("ping.interval", func(t *Trunk) *time.Duration { return &t.Ping.Interval }, time.Second, time.Hour),
-	}
+	}, dialFields())
 }
 
 // listField is a key whose value is a list of texts.
@@ -273,6 +274,7 @@ func (l *loader) crossTrunks() {
 		if r := t.Register; r.Registrar == "" && r != (Register{}) {
 			l.fault(at, path+".register.registrar", "is missing")
 		}
+		l.crossDial(path, t)
 		if t.Ping.URI == "" && t.Ping.Interval != 0 {
 			l.fault(at, path+".ping.uri", "is missing")
 		}

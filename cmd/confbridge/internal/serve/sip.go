@@ -47,6 +47,7 @@ func sipConfig(cfg config.Config, log *slog.Logger) (sipua.Config, error) {
 	c.Trunks = trunk.Config{
 		Anonymous: trunk.Policy(cfg.SIP.Anonymous), Realm: cfg.SIP.Realm, Algorithms: algorithms(cfg.SIP.Algorithms), Log: log,
 	}
+	c.Trunks.DialOut = dialOut(cfg.SIP.DialOut)
 	for _, t := range cfg.SIP.Trunks {
 		one, err := trunkConfig(t)
 		if err != nil {
@@ -60,7 +61,7 @@ func sipConfig(cfg config.Config, log *slog.Logger) (sipua.Config, error) {
 
 func trunkConfig(t config.Trunk) (trunk.Trunk, error) {
 	out := trunk.Trunk{
-		Name: t.Name, Networks: t.Networks, TLSNames: t.TLSNames, Transport: t.Transport,
+		Name: t.Name, Networks: t.Networks, TLSNames: t.TLSNames, Transport: t.Transport, Dial: dialConfig(t),
 		Terms: trunk.Terms{
 			Trusted: t.Trusted, Rooms: t.Rooms, NumberFrom: trunk.NumberSource(t.NumberFrom),
 			MaxCalls: t.Calls, CallsPerSecond: t.CallsPerSecond, Codecs: t.Codecs,

@@ -211,8 +211,15 @@ func TestKeysArePressedAtAParticipantsTelephone(t *testing.T) {
 			keys        string
 			held, pause time.Duration
 		}{
-			{"", 0, 0}, {strings.Repeat("1", 33), 0, 0}, {"1a", 0, 0}, {"1 2", 0, 0}, {"1", time.Millisecond, 0}, {"1", time.Minute, 0},
-			{"1", 0, time.Millisecond}, {"1", 0, time.Minute}, {"1", -time.Second, 0},
+			{"", 0, 0},
+			{strings.Repeat("1", 33), 0, 0},
+			{"1a", 0, 0},
+			{"1 2", 0, 0},
+			{"1", time.Millisecond, 0},
+			{"1", time.Minute, 0},
+			{"1", 0, time.Millisecond},
+			{"1", 0, time.Minute},
+			{"1", -time.Second, 0},
 		} {
 			if err := press(bob, row.keys, row.held, row.pause); !errors.Is(err, ErrInvalid) {
 				t.Errorf("%q for %v and %v: got %v, want ErrInvalid", row.keys, row.held, row.pause, err)

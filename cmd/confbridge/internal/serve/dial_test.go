@@ -28,17 +28,20 @@ func TestWhatATrunkIsCalledWith(t *testing.T) {
 			Prefixes: prefixes, URI: "sip:r.example", Proxy: "sip:p.example;lr;transport=tcp", From: "sip:a@r.example", User: "u", Password: "p",
 		}},
 		{
-			"as it is registered, without an address", config.Trunk{
+			"as it is registered, without an address",
+			config.Trunk{
 				Register: config.Register{Registrar: "sip:r.example", User: "u"}, Dial: config.Dial{Prefixes: prefixes},
 			},
 			trunk.Dial{Prefixes: prefixes, URI: "sip:r.example", From: "sip:u@r.example", User: "u"},
 		},
 		{
-			"as it is pinged", config.Trunk{Ping: config.Ping{URI: "sip:sbc.example"}, Dial: config.Dial{Prefixes: prefixes}},
+			"as it is pinged",
+			config.Trunk{Ping: config.Ping{URI: "sip:sbc.example"}, Dial: config.Dial{Prefixes: prefixes}},
 			trunk.Dial{Prefixes: prefixes, URI: "sip:sbc.example"},
 		},
 		{
-			"as it says", config.Trunk{Register: register, Transport: "tls", Dial: config.Dial{
+			"as it says",
+			config.Trunk{Register: register, Transport: "tls", Dial: config.Dial{
 				Prefixes: prefixes, URI: "sip:out.example", From: "sip:f@h", User: "x", Password: "y",
 			}},
 			trunk.Dial{Prefixes: prefixes, URI: "sip:out.example;transport=tls", From: "sip:f@h", User: "x", Password: "y"},

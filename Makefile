@@ -87,6 +87,14 @@ prompts: ## make the spoken prompts that are missing, of rooms/sounds/prompts/*/
 	@$(NEED) prompts
 	rooms/sounds/prompts/make.sh
 
+.PHONY: damage
+damage: ## change random bytes of 1,000 stores: what is damaged is named, and the rest is served
+	go test -count=1 -timeout 30m -run TestDamageIsNamedAndTheRestServed ./rooms/store -rapid.checks=1000
+
+.PHONY: kills
+kills: ## kill a process that changes rooms, 200 times, over the store within it and over one elsewhere: nothing confirmed is lost
+	CONFBRIDGE_TEST_KILLS=200 go test -count=1 -timeout 30m -v -run TestWhatIsConfirmedOutlivesTheProcess ./rooms/store
+
 .PHONY: torture
 torture: ## send the messages of RFC 4475 and 5118, print docs/torture.md
 	@$(NEED) build

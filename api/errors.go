@@ -39,6 +39,8 @@ var translations = []struct {
 	{errNoTrunk, codes.NotFound, "TRUNK_NOT_FOUND", aboutRequest},
 	{rooms.ErrRoomExists, codes.AlreadyExists, "ROOM_EXISTS", aboutRoom},
 	{rooms.ErrOccupied, codes.FailedPrecondition, "ROOM_OCCUPIED", aboutRoom},
+	{rooms.ErrDeclared, codes.FailedPrecondition, "ROOM_DECLARED", aboutRoom},
+	{rooms.ErrStorage, codes.Unavailable, "STORAGE_FAILED", aboutNothing},
 	{rooms.ErrLocked, codes.FailedPrecondition, "ROOM_LOCKED", aboutRoom},
 	{rooms.ErrNotOpen, codes.FailedPrecondition, "ROOM_NOT_OPEN", aboutRoom},
 	{rooms.ErrFull, codes.ResourceExhausted, "ROOM_FULL", aboutRoom},

@@ -26,6 +26,8 @@ import (
 var sentinels = map[string]error{
 	"ErrNoRoom":        rooms.ErrNoRoom,
 	"ErrRoomExists":    rooms.ErrRoomExists,
+	"ErrDeclared":      rooms.ErrDeclared,
+	"ErrStorage":       rooms.ErrStorage,
 	"ErrNoParticipant": rooms.ErrNoParticipant,
 	"ErrLocked":        rooms.ErrLocked,
 	"ErrFull":          rooms.ErrFull,

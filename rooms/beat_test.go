@@ -83,7 +83,7 @@ type beatRoom struct {
 }
 
 func newBeatRoom(t testing.TB, g *Registry) *beatRoom {
-	s := newState(newRoom(g, "1000", newEventLog(64)), Settings{}, false)
+	s := newState(newRoom(g, "1000", newEventLog("", 64, nil, 0)), Kept{}, false)
 	t.Cleanup(s.stopTimers)
 	return &beatRoom{state: s, short: time.Hour}
 }

@@ -15,6 +15,8 @@ var (
 	ErrDraining      = errors.New("bridge is draining")
 	ErrClosed        = errors.New("room has ended")
 	ErrInvalid       = errors.New("invalid value")
+	ErrDeclared      = errors.New("room is declared in the configuration file")
+	ErrStorage       = errors.New("storage failed")
 	ErrMediaTimeout  = errors.New("no media from the caller")
 
 	ErrEmpty         = errors.New("nobody is in the room")

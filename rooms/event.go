@@ -83,6 +83,12 @@ func (k Kind) aboutRoom() bool {
 
 func (k Kind) aboutRecording() bool { return k >= KindRecordingStarted && k <= KindRecordingFailed }
 
+// lasting says whether events of this kind are kept across a restart. Who talks is not: there are too many of them, and nobody asks
+// a day later.
+func (k Kind) lasting() bool {
+	return k != KindTalkingStarted && k != KindTalkingStopped && k != KindDominantSpeaker
+}
+
 // Texts for logs and protocol fields; the API has enums of its own.
 var reasonTexts = [...]string{
 	ReasonUnspecified:  "unspecified",

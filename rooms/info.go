@@ -14,13 +14,15 @@ type Info struct {
 	Settings
 	// OnDemand rooms came into being by a call and vanish when they are empty; others stay until deleted.
 	OnDemand bool
+	// Declared rooms stand in the configuration file; what can be changed of them is Locked.
+	Declared bool
 	Created  time.Time
 	// Started is when the first of those now there came in; zero while the room is empty.
 	Started      time.Time
 	Participants int
 	// SampleRateHz is the mix's rate: 8000, 16000 or 48000; 0 while the room is empty.
 	SampleRateHz int
-	// Sequence is the number of the room's newest event; 0 before the first.
+	// Sequence is the number of the room's newest event that watchers have been shown, or will be whatever happens; 0 before the first.
 	Sequence uint64
 	// Closed says that the room is, by its schedule. TurnsAt is when it opens or closes next; zero: never.
 	Closed  bool

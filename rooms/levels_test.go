@@ -247,7 +247,7 @@ func TestSettingsOfSoundAreCheckedAndChanged(t *testing.T) {
 func TestQualityIsToldOnceASecondAndLoggedAtTheEnd(t *testing.T) {
 	var lines bytes.Buffer
 	g := NewRegistry(Config{Log: slog.New(slog.NewJSONHandler(&lines, nil))})
-	s := &stage{state: newState(newRoom(g, "1000", newEventLog(64)), Settings{}, false), now: time.Now()}
+	s := &stage{state: newState(newRoom(g, "1000", newEventLog("1000", 64, nil, 0)), Kept{}, false), now: time.Now()}
 	leg := newScriptLeg(t, pcmuProfile(), recorded(speech(1, 6000, 8000, 0, 80000, 80000)))
 	lossy := newScriptLeg(t, pcmuProfile(), leg.says)
 	m := seat(t, s.state, leg)

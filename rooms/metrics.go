@@ -43,7 +43,6 @@ var codecs = codec.Names()
 
 // tickMetrics counts what all rooms of a registry do. Room goroutines add to it without a lock.
 type tickMetrics struct {
-	rooms        atomic.Int64
 	participants [len(codecs)]atomic.Int64
 	tick         histogram
 	bufferDelay  histogram
@@ -68,11 +67,12 @@ func (t *tickMetrics) participant(name codec.Name, add int64) {
 }
 
 var (
-	descRooms         = prometheus.NewDesc("confbridge_rooms", "Rooms that are open.", nil, nil)
+	descRooms         = prometheus.NewDesc("confbridge_rooms", "Rooms that there are, with somebody in them or not.", nil, nil)
 	descParticipants  = prometheus.NewDesc("confbridge_participants", "Participants who have joined, by the codec that they are sent.", []string{"codec"}, nil)
 	descTick          = prometheus.NewDesc("confbridge_mixer_tick_seconds", "What a room's 20 ms tick takes.", nil, nil)
 	descLateTicks     = prometheus.NewDesc("confbridge_mixer_late_ticks_total", "Frames skipped because the tick came too late.", nil, nil)
 	descBufferDelay   = prometheus.NewDesc("confbridge_jitter_buffer_seconds", "What the jitter buffers add, observed once a second and leg.", nil, nil)
+	descEventsUnkept  = prometheus.NewDesc("confbridge_events_unkept_total", "Events that will be missing after a restart, as the store was too slow or failed.", nil, nil)
 	descEventsDropped = prometheus.NewDesc("confbridge_events_dropped_total", "Events that a slow watcher missed.", nil, nil)
 )
 
@@ -82,7 +82,7 @@ func (g *Registry) LateTicks() uint64 { return g.metrics.lateTicks.Load() }
 
 // Describe implements prometheus.Collector.
 func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRooms, descParticipants, descTick, descLateTicks, descBufferDelay, descEventsDropped} {
+	for _, d := range []*prometheus.Desc{descRooms, descParticipants, descTick, descLateTicks, descBufferDelay, descEventsDropped, descEventsUnkept} {
 		ch <- d
 	}
 	g.metrics.quality.describe(ch)
@@ -91,12 +91,15 @@ func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (g *Registry) Collect(ch chan<- prometheus.Metric) {
 	t := g.metrics
-	ch <- prometheus.MustNewConstMetric(descRooms, prometheus.GaugeValue, float64(t.rooms.Load()))
+	ch <- prometheus.MustNewConstMetric(descRooms, prometheus.GaugeValue, float64(g.count()))
 	for i, name := range codecs {
 		ch <- prometheus.MustNewConstMetric(descParticipants, prometheus.GaugeValue, float64(t.participants[i].Load()), string(name))
 	}
 	ch <- prometheus.MustNewConstMetric(descLateTicks, prometheus.CounterValue, float64(t.lateTicks.Load()))
 	ch <- prometheus.MustNewConstMetric(descEventsDropped, prometheus.CounterValue, float64(g.eventsDropped.Load()))
+	if m := g.memory; m != nil {
+		ch <- prometheus.MustNewConstMetric(descEventsUnkept, prometheus.CounterValue, float64(m.unkept.Load()))
+	}
 	ch <- t.tick.metric(descTick)
 	ch <- t.bufferDelay.metric(descBufferDelay)
 	t.quality.collect(ch)

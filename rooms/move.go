@@ -37,7 +37,7 @@ func (g *Registry) move(ctx context.Context, p *Participant, to string) (Partici
 	if to == p.Room() {
 		return ParticipantInfo{}, fmt.Errorf("participant %q is there: %w", p.id, ErrInvalid)
 	}
-	next, err := g.lookupOrOpen(to)
+	next, err := g.lookupOrOpen(ctx, to)
 	if err != nil {
 		return ParticipantInfo{}, err
 	}

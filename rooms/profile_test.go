@@ -80,7 +80,7 @@ func (l *speaks) Send(now time.Time, payload []byte, units int) {}
 func TestWhatIsToldOfAMemberIsOfTheCodecThatItSpeaks(t *testing.T) {
 	var lines bytes.Buffer
 	g := NewRegistry(Config{Log: slog.New(slog.NewJSONHandler(&lines, nil))})
-	s := &stage{state: newState(newRoom(g, "1000", newEventLog(64)), Settings{}, false), now: time.Now()}
+	s := &stage{state: newState(newRoom(g, "1000", newEventLog("1000", 64, nil, 0)), Kept{}, false), now: time.Now()}
 	spoken := codec.Profile{Format: opus, Packet: 40 * time.Millisecond}
 	leg := &speaks{newScriptLeg(t, spoken, recorded(speech(1, 6000, 48000, 0, 480000, 480000))), codec.Profile{Format: pcmu}}
 	m := seat(t, s.state, &dropping{leg})

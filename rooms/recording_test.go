@@ -129,7 +129,7 @@ func recordingRoom(t *testing.T, cfg Config) (g *Registry, tone *fakeLeg, leave 
 // recordingStory is what a room's events tell of recordings.
 func recordingStory(t *testing.T, g *Registry) (kinds []Kind, reasons []Reason) {
 	t.Helper()
-	log, err := g.logOf("1000")
+	log, err := g.logOf(t.Context(), "1000")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,12 +58,15 @@ type Registry struct {
 	eventsDropped atomic.Uint64
 	metrics       *tickMetrics
 	phases        *phases // nil without ExactTicks
+	turns         turns
+	memory        *memory // nil: nothing is kept
 
-	mu    sync.Mutex // guards the maps, never held across a call out
-	rooms map[string]*room
-	logs  map[string]*eventLog
-	idle  []string // numbers in logs that are no room, longest idle first
-	done  bool
+	mu      sync.Mutex // guards the maps, never held across a call out
+	rooms   map[string]*room
+	dormant map[string]*dormant // lasting rooms without a goroutine
+	logs    map[string]*eventLog
+	idle    []string // numbers in logs that are no room, or a dormant one, longest idle first
+	done    bool
 }
 
 // NewRegistry returns a registry without rooms.
@@ -82,7 +84,7 @@ func NewRegistry(cfg Config) *Registry {
 	cfg.Defaults.Recording = cfg.Defaults.Recording.or(RecordingSettings{Content: RecordMix, Format: FormatOpus})
 	g := &Registry{
 		cfg: cfg, metrics: newTickMetrics(),
-		rooms: map[string]*room{}, logs: map[string]*eventLog{},
+		turns: newTurns(), rooms: map[string]*room{}, dormant: map[string]*dormant{}, logs: map[string]*eventLog{},
 	}
 	if cfg.ExactTicks {
 		g.phases = newPhases(time.Now(), perProcessor*runtime.GOMAXPROCS(0))
@@ -93,44 +95,11 @@ func NewRegistry(cfg Config) *Registry {
 // Defaults are the settings of a room that nobody has said anything about: those of rooms on demand. MaxTalkers is never 0.
 func (g *Registry) Defaults() Settings { return g.cfg.Defaults }
 
-// Create makes a room that stays until it is deleted. Number: 1 to 64 of letters, digits, and -_.+*# (ErrInvalid,
-// ErrRoomExists; an on-demand room of that number becomes a lasting one).
-func (g *Registry) Create(ctx context.Context, number string, set Settings) (Info, error) {
-	if err := errors.Join(checkNumber(number), set.check()); err != nil {
-		return Info{}, fmt.Errorf("create room %q: %w", number, err)
-	}
-	set.MaxTalkers = set.talkersOr(g.cfg.Defaults.MaxTalkers)
-	set.Recording = set.Recording.or(g.cfg.Defaults.Recording)
-	var info Info
-	for {
-		if r := g.room(number); r != nil {
-			err := r.do(ctx, func(s *state) error {
-				if !s.onDemand {
-					return ErrRoomExists
-				}
-				s.makeLasting(set)
-				info = s.info()
-				return nil
-			})
-			if errors.Is(err, ErrClosed) {
-				continue // it closed under our hands
-			}
-			return info, wrap("create room", number, err)
-		}
-		r, err := g.open(number, set, false)
-		if errors.Is(err, ErrRoomExists) {
-			continue // somebody was faster
-		}
-		if err != nil {
-			return Info{}, wrap("create room", number, err)
-		}
-		err = r.do(ctx, func(s *state) error { info = s.info(); return nil })
-		return info, wrap("create room", number, err)
-	}
-}
-
 // Info describes a room (ErrNoRoom).
 func (g *Registry) Info(ctx context.Context, number string) (Info, error) {
+	if info, asleep := g.asleep(number); asleep {
+		return info, nil
+	}
 	var info Info
 	err := g.do(ctx, number, func(s *state) error { info = s.info(); return nil })
 	return info, err
@@ -138,55 +107,24 @@ func (g *Registry) Info(ctx context.Context, number string) (Info, error) {
 
 // List describes at most limit rooms whose number sorts behind after, in order of number.
 func (g *Registry) List(ctx context.Context, after string, limit int) ([]Info, error) {
-	g.mu.Lock()
-	numbers := make([]string, 0, len(g.rooms))
-	for n := range g.rooms {
-		if n > after {
-			numbers = append(numbers, n)
-		}
-	}
-	g.mu.Unlock()
-	slices.Sort(numbers)
 	var infos []Info
-	for _, n := range numbers {
-		if len(infos) == limit {
+	for len(infos) < limit {
+		numbers := g.numbers(after, limit-len(infos))
+		if len(numbers) == 0 {
 			break
 		}
-		info, err := g.Info(ctx, n)
-		if errors.Is(err, ErrNoRoom) {
-			continue // closed since
+		for _, n := range numbers {
+			info, err := g.Info(ctx, n)
+			if err != nil && !errors.Is(err, ErrNoRoom) {
+				return nil, err
+			}
+			if err == nil { // else it has closed since
+				infos = append(infos, info)
+			}
 		}
-		if err != nil {
-			return nil, err
-		}
-		infos = append(infos, info)
+		after = numbers[len(numbers)-1]
 	}
 	return infos, nil
-}
-
-// Update changes a room's settings (ErrNoRoom, ErrInvalid). A smaller MaxParticipants sends nobody away.
-func (g *Registry) Update(ctx context.Context, number string, p SettingsPatch) (Info, error) {
-	var info Info
-	err := g.do(ctx, number, func(s *state) error {
-		if err := s.update(p); err != nil {
-			return err
-		}
-		info = s.info()
-		return nil
-	})
-	return info, err
-}
-
-// Delete takes a room away. If somebody is in it: ErrOccupied, or with force the conference ends first.
-func (g *Registry) Delete(ctx context.Context, number string, force bool) error {
-	return g.do(ctx, number, func(s *state) error {
-		if !force && s.used() {
-			return ErrOccupied
-		}
-		s.end(ReasonEnded)
-		s.closed = true
-		return nil
-	})
 }
 
 // End sends everybody in the room away for the reason given; a room that was made by Create stays, empty.
@@ -199,7 +137,7 @@ func (g *Registry) End(ctx context.Context, number string, why Reason) error {
 }
 
 // Admit lets a caller into a room as far as the door: a seat is taken, nothing is heard yet. It fails with ErrNoRoom,
-// ErrNotOpen (a NotOpenError), ErrLocked, ErrFull or ErrDraining. The participant must be ended by Leave, whether or not Join was called.
+// ErrNotOpen (a NotOpenError), ErrLocked, ErrFull, ErrDraining or ErrStorage. The participant must be ended by Leave, whether or not Join was called.
 func (g *Registry) Admit(ctx context.Context, number string, c Caller) (*Participant, error) {
 	return g.seat(ctx, number, c, func(*state, *Participant) {})
 }
@@ -210,7 +148,7 @@ func (g *Registry) seat(ctx context.Context, number string, c Caller, taken func
 		if g.draining.Load() {
 			return nil, fmt.Errorf("admit to room %q: %w", number, ErrDraining)
 		}
-		r, err := g.lookupOrOpen(number)
+		r, err := g.lookupOrOpen(ctx, number)
 		if err != nil {
 			return nil, wrap("admit to room", number, err)
 		}
@@ -238,14 +176,14 @@ func (g *Registry) Reachable(number string) error {
 	switch {
 	case g.draining.Load():
 		return fmt.Errorf("room %q: %w", number, ErrDraining)
-	case g.room(number) == nil && (!g.cfg.OnDemand || checkNumber(number) != nil):
+	case !g.exists(number) && (!g.cfg.OnDemand || checkNumber(number) != nil):
 		return fmt.Errorf("room %q: %w", number, ErrNoRoom)
 	}
 	return nil
 }
 
 // lookupOrOpen finds a room, or makes it where that is allowed.
-func (g *Registry) lookupOrOpen(number string) (*room, error) {
+func (g *Registry) lookupOrOpen(ctx context.Context, number string) (*room, error) {
 	for {
 		if r := g.room(number); r != nil {
 			return r, nil
@@ -253,7 +191,7 @@ func (g *Registry) lookupOrOpen(number string) (*room, error) {
 		if !g.cfg.OnDemand || checkNumber(number) != nil {
 			return nil, ErrNoRoom
 		}
-		r, err := g.open(number, g.cfg.Defaults, true)
+		r, err := g.open(ctx, number)
 		if errors.Is(err, ErrRoomExists) {
 			continue
 		}
@@ -342,108 +280,35 @@ func (g *Registry) Close(ctx context.Context) error {
 		}
 	}
 	g.running.Wait() // each has been told, and none can be opened any more
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, l := range g.logs {
-		l.close()
-	}
+	g.closeLogs()
 	return nil
 }
 
-// room looks a room up; nil where there is none.
+// room looks a room up, and wakes it where it sleeps; nil where there is none.
 func (g *Registry) room(number string) *room {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.rooms[number]
+	if r := g.rooms[number]; r != nil || g.done {
+		return r
+	}
+	d := g.dormant[number]
+	if d == nil {
+		return nil
+	}
+	return g.startLocked(d.Kept, false, g.logLocked(number, d.last), nil)
 }
 
 // do runs op on the goroutine of the room of that number (ErrNoRoom).
 func (g *Registry) do(ctx context.Context, number string, op func(*state) error) error {
-	r := g.room(number)
-	if r == nil {
-		return fmt.Errorf("room %q: %w", number, ErrNoRoom)
-	}
-	err := r.do(ctx, op)
-	if errors.Is(err, ErrClosed) {
-		err = ErrNoRoom
-	}
-	return wrap("room", number, err)
-}
-
-// open starts a room (ErrRoomExists, ErrClosed).
-func (g *Registry) open(number string, set Settings, onDemand bool) (*room, error) {
-	return g.openAs(number, set, onDemand, nil)
-}
-
-// openAs is open for a side room of another one too.
-func (g *Registry) openAs(number string, set Settings, onDemand bool, sideOf *room) (*room, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.done {
-		return nil, ErrDraining
-	}
-	if g.rooms[number] != nil {
-		return nil, ErrRoomExists
-	}
-	r := newRoom(g, number, g.logLocked(number))
-	r.sideOf = sideOf
-	if i := slices.Index(g.idle, number); i >= 0 {
-		g.idle = slices.Delete(g.idle, i, i+1)
-	}
-	g.rooms[number] = r
-	g.running.Go(func() { r.run(set, onDemand) })
-	return r, nil
-}
-
-// forget takes a room that is about to end out of the map; its story stays for those who come back to it.
-func (g *Registry) forget(r *room) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.rooms, r.number)
-	g.idle = append(g.idle, r.number)
-	g.dropIdleLogs()
-}
-
-// logOf returns the story of a number that is a room or could become one (ErrNoRoom).
-func (g *Registry) logOf(number string) (*eventLog, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.logs[number] == nil && (!g.cfg.OnDemand || checkNumber(number) != nil) {
-		return nil, fmt.Errorf("room %q: %w", number, ErrNoRoom)
-	}
-	if g.done {
-		return nil, fmt.Errorf("room %q: %w", number, ErrClosed)
-	}
-	return g.logLocked(number), nil
-}
-
-// logLocked finds or makes a number's log; g.mu is held.
-func (g *Registry) logLocked(number string) *eventLog {
-	if l := g.logs[number]; l != nil {
-		return l
-	}
-	l := newEventLog(g.cfg.EventsKept)
-	g.logs[number] = l
-	if g.rooms[number] == nil {
-		g.idle = append(g.idle, number)
-		g.dropIdleLogs()
-	}
-	return l
-}
-
-// dropIdleLogs keeps them within their bounds, dropping those that have been idle longest; who watches one that goes is
-// told by ErrClosed. g.mu is held.
-func (g *Registry) dropIdleLogs() {
-	events := 0
-	for _, number := range g.idle {
-		events += g.logs[number].size()
-	}
-	for len(g.idle) > maxIdleLogs || events > maxIdleEvents && len(g.idle) > 1 {
-		log := g.logs[g.idle[0]]
-		events -= log.size()
-		log.close()
-		delete(g.logs, g.idle[0])
-		g.idle = g.idle[1:]
+	for {
+		r := g.room(number)
+		if r == nil {
+			return fmt.Errorf("room %q: %w", number, ErrNoRoom)
+		}
+		if err := r.do(ctx, op); !errors.Is(err, ErrClosed) {
+			return wrap("room", number, err)
+		}
+		// It closed under our hands; if it only fell asleep, the next look-up wakes it.
 	}
 }
 

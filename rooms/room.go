@@ -43,11 +43,10 @@ func (r *room) send(cancelled <-chan struct{}, cause func() error, op func(*stat
 	}
 }
 
-// run owns the room from its opening to its end. With nobody there it sleeps until it is asked something.
-func (r *room) run(set Settings, onDemand bool) {
-	s := newState(r, set, onDemand)
-	defer s.metrics.rooms.Add(-1)
-	s.metrics.rooms.Add(1)
+// run owns the room from its opening to its end, which comes when nobody has been there for a while: a lasting room is then asleep, without a
+// goroutine, and another run takes it up. One with opening hours stays awake, and tells of them.
+func (r *room) run(k Kept, onDemand bool) {
+	s := newState(r, k, onDemand)
 	s.armGrace()
 	for !s.closed {
 		select {
@@ -56,7 +55,8 @@ func (r *room) run(set Settings, onDemand bool) {
 		case <-s.timers.clock.timer.C:
 			s.runDue()
 		case <-s.timers.grace.C:
-			if s.closed = s.onDemand && !s.used(); !s.closed {
+			used := s.used()
+			if s.closed = !used && (s.onDemand || s.set.Schedule == nil); used {
 				s.armGrace()
 			}
 		case <-s.timers.limit.C:
@@ -67,7 +67,7 @@ func (r *room) run(set Settings, onDemand bool) {
 		s.publish()
 	}
 	s.stopTimers()
-	r.registry.forget(r)
+	r.registry.forget(s)
 	close(r.done)
 }
 

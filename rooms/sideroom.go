@@ -38,7 +38,7 @@ func (g *Registry) OpenSideRoom(ctx context.Context, number string, ids ...strin
 		return Info{}, wrap("side room of", number, err)
 	}
 	set.Locked, set.MaxParticipants, set.MaxDuration = true, 0, 0
-	side, err := g.openSide(of, set)
+	side, err := g.openSide(ctx, of, set)
 	if err != nil {
 		return Info{}, wrap("side room of", number, err)
 	}
@@ -66,13 +66,13 @@ func missing(moved int) error {
 }
 
 // openSide makes a room at a number that nobody has.
-func (g *Registry) openSide(of *room, set Settings) (*room, error) {
+func (g *Registry) openSide(ctx context.Context, of *room, set Settings) (*room, error) {
 	for {
 		number := of.number + sideMark + newID()[:6]
 		if err := checkNumber(number); err != nil {
 			return nil, err
 		}
-		r, err := g.openAs(number, set, true, of)
+		r, err := g.openAs(ctx, number, set, of)
 		if !errors.Is(err, ErrRoomExists) {
 			return r, err
 		}

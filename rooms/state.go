@@ -15,9 +15,11 @@ type state struct {
 	metrics  *tickMetrics
 	set      Settings
 	onDemand bool
+	declared bool
 	created  time.Time
 	started  time.Time // of this conference; zero while nobody has joined
 	closed   bool      // run ends after this turn
+	deleted  bool      // and the room is not asleep then, but gone
 
 	seats   []*Participant // who has been admitted, joined or not, in that order
 	members []*member      // who has joined, in that order
@@ -47,9 +49,9 @@ type timers struct {
 	limit *time.Timer // the conference has lasted its maximum
 }
 
-func newState(r *room, set Settings, onDemand bool) *state {
+func newState(r *room, k Kept, onDemand bool) *state {
 	s := &state{
-		room: r, metrics: r.registry.metrics, set: set, onDemand: onDemand, created: time.Now(),
+		room: r, metrics: r.registry.metrics, set: k.Settings, onDemand: onDemand, declared: k.Declared, created: k.Created,
 		timers: timers{clock: clock{timer: newStoppedTimer()}, grace: newStoppedTimer(), limit: newStoppedTimer()},
 		hours:  hours{timer: newStoppedTimer()},
 	}
@@ -64,9 +66,9 @@ func (s *state) stopTimers() {
 	s.hours.timer.Stop()
 }
 
-// armGrace starts the countdown of an on-demand room that nobody is in.
+// armGrace starts the countdown of a room that nobody is in: one on demand vanishes, a lasting one falls asleep.
 func (s *state) armGrace() {
-	if s.onDemand && len(s.seats) == 0 {
+	if len(s.seats) == 0 {
 		s.timers.grace.Reset(s.room.registry.cfg.EmptyGrace)
 	}
 }
@@ -85,10 +87,9 @@ func (s *state) armLimit() {
 }
 
 // makeLasting turns an on-demand room into one that stays.
-func (s *state) makeLasting(set Settings) {
-	s.onDemand = false
-	s.timers.grace.Stop()
-	s.changeSettings(set)
+func (s *state) makeLasting(k Kept) {
+	s.onDemand, s.created = false, k.Created
+	s.changeSettings(k.Settings)
 }
 
 // admit takes a seat for p.
@@ -305,18 +306,6 @@ func (s *state) member(id string) *member {
 	return nil
 }
 
-// update changes the room's settings.
-func (s *state) update(p SettingsPatch) error {
-	set := p.apply(s.set)
-	set.MaxTalkers = set.talkersOr(s.room.registry.cfg.Defaults.MaxTalkers)
-	set.Recording = set.Recording.or(s.room.registry.cfg.Defaults.Recording)
-	if err := set.check(); err != nil {
-		return err
-	}
-	s.changeSettings(set)
-	return nil
-}
-
 func (s *state) changeSettings(set Settings) {
 	before := s.set
 	s.set = set
@@ -341,6 +330,7 @@ func (s *state) changeSettings(set Settings) {
 	}
 	if !set.Schedule.Equal(before.Schedule) {
 		s.turnHours(time.Now())
+		s.armGrace()
 	}
 }
 
@@ -363,10 +353,15 @@ func (s *state) publish() {
 	s.passKeys()
 }
 
+// kept is the room as it is kept.
+func (s *state) kept() Kept {
+	return Kept{Number: s.room.number, Settings: s.set, Created: s.created, Declared: s.declared}
+}
+
 func (s *state) info() Info {
 	info := Info{
-		Number: s.room.number, Settings: s.set, OnDemand: s.onDemand, Created: s.created, Started: s.started,
-		Participants: len(s.members), Sequence: s.room.log.sequence() + uint64(len(s.pending)),
+		Number: s.room.number, Settings: s.set, OnDemand: s.onDemand, Declared: s.declared, Created: s.created, Started: s.started,
+		Participants: len(s.members), Sequence: s.room.log.shown(len(s.pending)),
 		RecordingPaused: s.taping.paused, Closed: !s.hours.open, TurnsAt: s.hours.until,
 	}
 	if of := s.room.sideOf; of != nil {
@@ -390,7 +385,7 @@ func (s *state) participants() []ParticipantInfo {
 }
 
 func (s *state) snapshot() Snapshot {
-	return Snapshot{Room: s.info(), Participants: s.participants(), Sequence: s.room.log.sequence()}
+	return Snapshot{Room: s.info(), Participants: s.participants(), Sequence: s.room.log.shown(0)}
 }
 
 func (s *state) describe(m *member) ParticipantInfo {

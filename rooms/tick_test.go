@@ -12,7 +12,7 @@ import (
 func newTestState(t testing.TB) *state {
 	t.Helper()
 	g := NewRegistry(Config{})
-	return newState(newRoom(g, "1000", newEventLog(64)), Settings{}, false)
+	return newState(newRoom(g, "1000", newEventLog("1000", 64, nil, 0)), Kept{}, false)
 }
 
 // seat puts a leg into a state that no goroutine runs.

@@ -41,6 +41,8 @@ var refusals = []struct {
 	{rooms.ErrClosed, refusal{status: 480, cause: 41, text: "conference has ended", retry: true}},
 	{rooms.ErrNoParticipant, refusal{status: 480, cause: 41, text: "participant has left"}},
 	{rooms.ErrMediaTimeout, refusal{status: 480, cause: 41, text: "no media from the caller"}},
+	{rooms.ErrStorage, refusal{status: 503, cause: 41, text: "storage failed", retry: true}},
+	{rooms.ErrDeclared, refusal{status: 500}},
 	{rooms.ErrOccupied, refusal{status: 500}},
 	{rooms.ErrRoomExists, refusal{status: 500}},
 	{rooms.ErrBusy, refusal{status: 500}},

@@ -49,6 +49,7 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 	}{
 		"../rooms": {
 			"ErrNoRoom": {rooms.ErrNoRoom, 404}, "ErrRoomExists": {rooms.ErrRoomExists, 500},
+			"ErrDeclared": {rooms.ErrDeclared, 500}, "ErrStorage": {rooms.ErrStorage, 503},
 			"ErrNoParticipant": {rooms.ErrNoParticipant, 480}, "ErrLocked": {rooms.ErrLocked, 480},
 			"ErrFull": {rooms.ErrFull, 486}, "ErrOccupied": {rooms.ErrOccupied, 500},
 			"ErrDraining": {rooms.ErrDraining, 503}, "ErrClosed": {rooms.ErrClosed, 480},

@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 
 	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},
 	"rooms/sounds":   {"mixer"},
+	"rooms/store":    {"rooms"},
 
 	"sipua/message":        {},
 	"sipua/transport":      {"sipua/message", "sipua/transport/sctp"},
@@ -133,7 +134,7 @@ var purity = map[string][]string{
 	"rooms/cdr":      {"net", "net/netip", "google.golang.org/grpc"},
 	"rooms/schedule": {"net", "os", "log", "log/slog", "sync", "context"},
 	"rooms/recorder": {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
-	"rooms":          {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
+	"rooms":          {"github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"media":          {"github.com/pion/sdp/v3", "google.golang.org/grpc"},
 }
 

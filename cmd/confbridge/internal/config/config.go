@@ -19,6 +19,7 @@ type Config struct {
 	API       API
 	Trace     Trace
 	DataDir   string
+	Store     Store
 	Log       Log
 }
 
@@ -49,6 +50,8 @@ type Rooms struct {
 	MaxTalkers       int
 	AGC              bool
 	NoiseSuppression bool
+	// List is the rooms that are declared here.
+	List []Room
 }
 
 // AllTalkers is a Rooms.MaxTalkers without a limit.
@@ -56,6 +59,14 @@ const AllTalkers = -1
 
 // maxTalkers is the most that it can be otherwise.
 const maxTalkers = 16
+
+// Store is where rooms and events are kept.
+type Store struct {
+	// URL is that of a NATS server with JetStream; empty: within the bridge, below DataDir.
+	URL string
+	// CredentialsFile is the user there; empty: none.
+	CredentialsFile string
+}
 
 // API is where programs and moderators reach the bridge: host:port each.
 type API struct{ GRPC, HTTP string }

@@ -31,7 +31,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		want       []string
 	}{
 		{"an unknown key at the top", "sipp: {}\n", []string{
-			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, recording, sounds, cdr, api, trace, data_dir, log",
+			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, recording, sounds, cdr, api, trace, data_dir, store, log",
 		}},
 		{"an unknown key in a section", "sip:\n  listn: []\n", []string{
 			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, algorithms, limits, dial_out, trunks",
@@ -216,6 +216,21 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"a way of keys that there is not", "sip:\n  trunks: [{name: a, networks: [10.0.0.1], keys: sound}]\n", []string{
 			`c.yaml:2:50: sip.trunks[0].keys: "sound" is not one of auto, rfc4733, inband`,
 		}},
+		{"two rooms of one number", "rooms:\n  list:\n    - number: \"1000\"\n    - {number: \"2\"}\n    - {number: 1000, agc: true}\n", []string{
+			`c.yaml:5:7: rooms.list[2]: room "1000" is declared in line 3 already`,
+		}},
+		{"rooms that cannot be", "rooms:\n  list:\n    - {display_name: x}\n    - {number: a b, max_participants: 0, max_duration: 1y, max_talkers: 17, agc: 3}\n", []string{
+			"c.yaml:3:7: rooms.list[0].number: is missing",
+			`c.yaml:4:16: rooms.list[1].number: "a b" is not 1 to 64 letters, digits and -_.+*#`,
+			`c.yaml:4:39: rooms.list[1].max_participants: "0" is not a number from 1 to 100000`,
+			`c.yaml:4:56: rooms.list[1].max_duration: "1y" is not a duration, like 30s or 5m`,
+			`c.yaml:4:73: rooms.list[1].max_talkers: "17" is neither a number from 1 to 16 nor all`,
+			"c.yaml:4:82: rooms.list[1].agc: is a number, not true or false",
+		}},
+		{"a store that is none", "store: {url: \"http://a\", credentials_file: /nothing}\n", []string{
+			`c.yaml:1:14: store.url: "http://a" is not a NATS server, like nats://127.0.0.1:4222, without a user (store.credentials_file)`,
+			`c.yaml:1:44: store.credentials_file: "/nothing" cannot be read: no such file or directory`,
+		}},
 		{"two trunks of one name", "sip:\n  trunks: [{name: a, networks: [10.0.0.1]}, {name: a, networks: [10.0.0.2]}]\n", []string{
 			`c.yaml:2:45: sip.trunks[1]: there is another trunk of the name "a"`,
 		}},
@@ -250,7 +265,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:4:10: media.ports: 1-2 is not within 1024-65535",
 			"c.yaml:4:10: media.ports: 1-2 begins with an odd port: RTP takes the even one, RTCP the next",
 			"c.yaml:4:10: media.ports: 1-2 ends with an even port, which lacks its odd neighbour",
-			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, recording, sounds, cdr, api, trace, data_dir, log",
+			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, recording, sounds, cdr, api, trace, data_dir, store, log",
 		}},
 	}
 	for _, tt := range tests {
@@ -328,7 +343,8 @@ func TestExampleFileShowsEveryKey(t *testing.T) {
 
 func TestFormatIsReadAsItWas(t *testing.T) {
 	want, err := Parse("", []byte("sip: {advertise: 192.0.2.1, domain: example.com}\nmedia: {timeout: 1m30s}\n"+
-		"rooms: {on_demand: false, empty_grace: 2h, max_talkers: all, agc: false, noise_suppression: true}\ntrace: {calls: 0, hep: \"h:9060\", hep_id: 7}\nlog: {level: debug, format: json}\n"), noEnv)
+		"rooms: {on_demand: false, empty_grace: 2h, max_talkers: all, agc: false, noise_suppression: true,\n  list: [{number: \"1\", display_name: \"a \\\"b\", max_participants: 3, max_duration: 1h30m, max_talkers: all, agc: false, noise_suppression: true}, {number: \"*2\"}]}\n"+
+		"store: {url: \"nats://a:1,tls://b\"}\ntrace: {calls: 0, hep: \"h:9060\", hep_id: 7}\nlog: {level: debug, format: json}\n"), noEnv)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,6 +111,16 @@ func keys() []key {
 			get: func(c *Config) string { return strconv.Quote(c.DataDir) },
 		},
 		{
+			path: "store.url", env: "CONFBRIDGE_STORE_URL",
+			set: func(c *Config, s string) error { c.Store.URL = s; return checkStoreURL(s) },
+			get: func(c *Config) string { return strconv.Quote(c.Store.URL) },
+		},
+		{
+			path: "store.credentials_file",
+			set:  func(c *Config, s string) error { c.Store.CredentialsFile = s; return checkReadable(s) },
+			get:  func(c *Config) string { return strconv.Quote(c.Store.CredentialsFile) },
+		},
+		{
 			path: "log.level", env: "CONFBRIDGE_LOG_LEVEL",
 			set: func(c *Config, s string) (err error) { c.Log.Level, err = parseLevel(s); return err },
 			get: func(c *Config) string { return strings.ToLower(c.Log.Level.String()) },
@@ -176,6 +186,7 @@ func mediaKeys() []key {
 			},
 			get: func(c *Config) string { return strconv.FormatBool(c.Rooms.NoiseSuppression) },
 		},
+		recordKey("rooms.list", func(c *Config) *[]Room { return &c.Rooms.List }, roomFields()),
 	}
 }
 

@@ -56,6 +56,7 @@ func Parse(name string, data []byte, getenv func(string) string) (Config, error)
 	l.defaults()
 	l.cross()
 	l.crossTrunks()
+	l.crossRooms()
 	if len(l.faults) > 0 {
 		l.faults.sort()
 		return Config{}, l.faults

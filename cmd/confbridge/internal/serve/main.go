@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"github.com/confbridge/confbridge/rooms/cdr"
 	"github.com/confbridge/confbridge/rooms/recorder"
 	"github.com/confbridge/confbridge/rooms/sounds"
+	"github.com/confbridge/confbridge/rooms/store"
 	"github.com/confbridge/confbridge/sipua"
 	"github.com/confbridge/confbridge/sipua/trace"
 )
@@ -46,6 +46,7 @@ type Main struct {
 	tapes  *recorder.Recorder
 	sounds *sounds.Library // nil before Run
 	book   *cdr.Book       // nil: no call records are kept
+	store  *store.Store // nil until Run has opened it
 	engine *media.Engine
 	sip    *sipua.Server
 	trace  *trace.Recorder // nil: no messages are kept
@@ -146,8 +147,8 @@ func (m *Main) metrics() (*prometheus.Registry, error) {
 // Run opens every listener and returns when the bridge takes calls; ctx bounds the opening. After an error Close is
 // still to be called.
 func (m *Main) Run(ctx context.Context) error {
-	if err := os.MkdirAll(m.cfg.DataDir, 0o750); err != nil {
-		return fmt.Errorf("data_dir: %w", err)
+	if err := m.remember(ctx); err != nil {
+		return err
 	}
 	if err := m.tapes.Start(); err != nil {
 		m.log.Error("rooms cannot be recorded", "err", err) // calls can be taken all the same
@@ -220,6 +221,9 @@ func (m *Main) Close(ctx context.Context) error {
 	err := errors.Join(m.rooms.Close(ctx), m.tapes.Close(ctx))
 	if m.book != nil { // behind the last call
 		err = errors.Join(err, m.book.Close(ctx))
+	}
+	if m.store != nil {
+		err = errors.Join(err, m.store.Close())
 	}
 	m.stopTide()
 	m.grpc.Shutdown(ctx)

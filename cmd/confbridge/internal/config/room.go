@@ -1,0 +1,123 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Room is a room that is declared in the file.
+type Room struct {
+	Number, DisplayName string
+	MaxParticipants     int           // 0 means any number
+	MaxDuration         time.Duration // 0 means no limit
+	// What follows is that of Rooms where nothing is said: 0 and nil.
+	MaxTalkers            int
+	AGC, NoiseSuppression *bool
+}
+
+const (
+	maxRoomName     = 128 // bytes
+	maxRoomMembers  = 100_000
+	maxRoomDuration = 7 * 24 * time.Hour
+)
+
+// roomNumber is the grammar of room numbers.
+var roomNumber = regexp.MustCompile(`^[-_.+*#A-Za-z0-9]{1,64}$`)
+
+func roomFields() []field[Room] {
+	return []field[Room]{
+		{
+			name: "number", needed: true,
+			set: func(r *Room, s string) error {
+				if r.Number = s; !roomNumber.MatchString(s) {
+					return fmt.Errorf("%q is not 1 to 64 letters, digits and -_.+*#", s)
+				}
+				return nil
+			},
+			get: func(r *Room) string { return strconv.Quote(r.Number) },
+		},
+		{
+			name: "display_name",
+			set: func(r *Room, s string) error {
+				if r.DisplayName = s; len(s) > maxRoomName {
+					return fmt.Errorf("is longer than %d bytes", maxRoomName)
+				}
+				return nil
+			},
+			get: func(r *Room) string { return unless(r.DisplayName == "", strconv.Quote(r.DisplayName)) },
+		},
+		{
+			name: "max_participants",
+			set: func(r *Room, s string) (err error) {
+				r.MaxParticipants, err = parseCount(s, 1, maxRoomMembers)
+				return err
+			},
+			get: func(r *Room) string { return unless(r.MaxParticipants == 0, strconv.Itoa(r.MaxParticipants)) },
+		},
+		{
+			name: "max_duration",
+			set: func(r *Room, s string) (err error) {
+				r.MaxDuration, err = parseDuration(s, time.Second, maxRoomDuration)
+				return err
+			},
+			get: func(r *Room) string { return unless(r.MaxDuration == 0, durationYAML(r.MaxDuration)) },
+		},
+		{
+			name: "max_talkers",
+			set:  func(r *Room, s string) (err error) { r.MaxTalkers, err = parseTalkers(s); return err },
+			get:  func(r *Room) string { return unless(r.MaxTalkers == 0, talkersYAML(r.MaxTalkers)) },
+		},
+		flagField("agc", func(r *Room) **bool { return &r.AGC }),
+		flagField("noise_suppression", func(r *Room) **bool { return &r.NoiseSuppression }),
+	}
+}
+
+// flagField is a key that is true, false or not there.
+func flagField(name string, at func(*Room) **bool) field[Room] {
+	return field[Room]{
+		name: name, shape: flag,
+		set: func(r *Room, s string) error {
+			v, err := strconv.ParseBool(s)
+			*at(r) = &v
+			return err
+		},
+		get: func(r *Room) string {
+			if *at(r) == nil {
+				return ""
+			}
+			return strconv.FormatBool(**at(r))
+		},
+	}
+}
+
+// crossRooms finds numbers that are declared twice, and says where both are.
+func (l *loader) crossRooms() {
+	first := map[string]int{}
+	for i, r := range l.cfg.Rooms.List {
+		path := fmt.Sprintf("rooms.list[%d]", i)
+		if j, twice := first[r.Number]; twice && r.Number != "" {
+			before := l.places[fmt.Sprintf("rooms.list[%d]", j)]
+			l.fault(l.places[path], path, "room %q is declared in line %d already", r.Number, before.line)
+			continue
+		}
+		first[r.Number] = i
+	}
+}
+
+// checkStoreURL takes URLs of NATS servers with commas between them, or nothing.
+func checkStoreURL(s string) error {
+	if s == "" {
+		return nil
+	}
+	for _, one := range strings.Split(s, ",") {
+		u, err := url.Parse(strings.TrimSpace(one))
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "nats" && u.Scheme != "tls" {
+			return fmt.Errorf("%q is not a NATS server, like nats://127.0.0.1:4222, without a user (store.credentials_file)", one)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/store"
+)
+
+// openTime is how long the store may take to open.
+const openTime = 60 * time.Second
+
+// remember opens the store and puts the rooms there that it and the file have.
+func (m *Main) remember(ctx context.Context) error {
+	opening, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	s, kept, marks, err := store.Open(opening, store.Config{
+		Dir: m.cfg.DataDir, URL: m.cfg.Store.URL, CredentialsFile: m.cfg.Store.CredentialsFile, Log: m.log,
+	})
+	if err != nil {
+		key := "data_dir"
+		if m.cfg.Store.URL != "" && !errors.Is(err, store.ErrLocked) {
+			key = "store.url"
+		}
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	m.store = s
+	err = m.rooms.Restore(ctx, rooms.Memory{Keeper: s, Declared: declared(m.cfg.Rooms), Rooms: kept, Marks: marks})
+	if err != nil {
+		return fmt.Errorf("rooms.list: %w", err)
+	}
+	return nil
+}
+
+// declared is what the file says of rooms, in the words of package rooms.
+func declared(cfg config.Rooms) []rooms.Kept {
+	all := make([]rooms.Kept, len(cfg.List))
+	for i, r := range cfg.List {
+		all[i] = rooms.Kept{Number: r.Number, Settings: rooms.Settings{
+			DisplayName: r.DisplayName, MaxParticipants: r.MaxParticipants, MaxDuration: r.MaxDuration, MaxTalkers: r.MaxTalkers,
+			AGC: cfg.AGC, NoiseSuppression: cfg.NoiseSuppression,
+		}}
+		if r.AGC != nil {
+			all[i].AGC = *r.AGC
+		}
+		if r.NoiseSuppression != nil {
+			all[i].NoiseSuppression = *r.NoiseSuppression
+		}
+	}
+	return all
+}

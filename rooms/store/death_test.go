@@ -1,0 +1,154 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/confbridge/confbridge/rooms"
+)
+
+// deaths is how many processes are killed; make kills has CONFBRIDGE_TEST_KILLS=200.
+func deaths(t *testing.T) int {
+	s := os.Getenv("CONFBRIDGE_TEST_KILLS")
+	if s == "" {
+		return 3
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// writeForEver makes, changes and deletes rooms, and prints "try NUMBER NAME" before and "done NUMBER NAME" after each; an empty name is a
+// deleted room. It is killed at some moment.
+func writeForEver(dir string) {
+	ctx := context.Background()
+	s, kept, marks, err := Open(ctx, Config{Dir: dir, URL: os.Getenv(childURL)})
+	if err != nil {
+		fmt.Println("failed", err)
+		return
+	}
+	g := rooms.NewRegistry(rooms.Config{})
+	if err := g.Restore(ctx, rooms.Memory{Keeper: s, Rooms: kept, Marks: marks}); err != nil {
+		fmt.Println("failed", err)
+		return
+	}
+	for i := 0; ; i++ {
+		number := fmt.Sprint(rand.IntN(20))
+		name := fmt.Sprintf("%d.%d", os.Getpid(), i)
+		_, missing := g.Info(ctx, number)
+		deletes := missing == nil && rand.IntN(3) == 0
+		if deletes {
+			name = ""
+		}
+		fmt.Printf("try %s %s\n", number, name)
+		switch {
+		case deletes:
+			err = g.Delete(ctx, number, false)
+		case missing != nil:
+			_, err = g.Create(ctx, number, rooms.Settings{DisplayName: name})
+		default:
+			_, err = g.Update(ctx, number, rooms.SettingsPatch{DisplayName: &name})
+		}
+		if err != nil {
+			fmt.Println("failed", err)
+			return
+		}
+		fmt.Printf("done %s %s\n", number, name)
+	}
+}
+
+// story is what a process had confirmed when it died, by number, and what it was about to do.
+type story struct {
+	confirmed    map[string]string
+	number, name string // tried
+	done         int
+}
+
+// killed runs writeForEver over what is there, and kills it after a while.
+func killed(t *testing.T, cfg Config, before map[string]string) story {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), childDir+"="+cfg.Dir, childURL+"="+cfg.URL)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	st := story{confirmed: maps.Clone(before)}
+	lines := bufio.NewScanner(out)
+	last := 1 + rand.IntN(60) // confirmed changes, and then some microseconds
+	for lines.Scan() {
+		word, rest, _ := strings.Cut(lines.Text(), " ")
+		number, name, _ := strings.Cut(rest, " ")
+		switch word {
+		case "try":
+			st.number, st.name = number, name
+			if st.done == last {
+				time.AfterFunc(time.Duration(rand.IntN(2000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
+			}
+		case "done":
+			st.confirmed[number] = name
+			st.number = ""
+			st.done++
+		default:
+			t.Errorf("the process says %q", lines.Text())
+		}
+	}
+	_ = cmd.Wait() // it was killed
+	if st.done < last {
+		t.Fatalf("the process ended by itself after %d changes", st.done)
+	}
+	return st
+}
+
+func TestWhatIsConfirmedOutlivesTheProcess(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg Config) { surviveDeaths(t, cfg) })
+}
+
+func surviveDeaths(t *testing.T, cfg Config) {
+	confirmed := map[string]string{}
+	changes := 0
+	for death := range deaths(t) {
+		st := killed(t, cfg, confirmed)
+		changes += st.done
+		s, kept, _ := opened(t, cfg)
+		closeStore(t, s)
+		got := map[string]string{}
+		for _, k := range kept {
+			got[k.Number] = k.DisplayName
+		}
+		for i := range 20 {
+			number := fmt.Sprint(i)
+			if got[number] != st.confirmed[number] && (number != st.number || got[number] != st.name) {
+				t.Errorf("death %d: room %s is %q, confirmed was %q, tried %q for %q", death, number, got[number], st.confirmed[number], st.name, st.number)
+			}
+			delete(got, number)
+			st.confirmed[number] = ""
+		}
+		if len(got) > 0 {
+			t.Errorf("death %d: rooms that nobody made: %v", death, got)
+		}
+		confirmed = map[string]string{}
+		for _, k := range kept {
+			confirmed[k.Number] = k.DisplayName
+		}
+	}
+	t.Logf("%d changes were confirmed", changes)
+}

@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/confbridge/confbridge/rooms"
+)
+
+// sequenceHeader is the field of an event's message that has its number, so that what nobody wants need not be parsed.
+const sequenceHeader = "Confbridge-Sequence"
+
+// leap is by how much numbers go on behind what is known of them where that is damaged: more than are given to one room in years.
+const leap = 1 << 32
+
+// answerTime is how long the server may take to answer where the caller has set no other time.
+const answerTime = 10 * time.Second
+
+// Put implements [rooms.Keeper].
+func (s *Store) Put(ctx context.Context, k rooms.Kept) error {
+	r, err := roomRecord(k, s.revision.Add(1))
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, r)
+}
+
+// Remove implements [rooms.Keeper]. A record without a body stays, so that what is found in files does not bring the room back.
+func (s *Store) Remove(ctx context.Context, number string) error {
+	return s.write(ctx, record{kind: aRoom, revision: s.revision.Add(1), number: number})
+}
+
+// write has one record written, and waits for it.
+func (s *Store) write(ctx context.Context, r record) error {
+	n, err := s.writable(ctx)
+	if err == nil {
+		writing, cancel := context.WithTimeout(ctx, answerTime)
+		defer cancel()
+		_, err = n.js.PublishMsg(writing, r.message())
+		err = s.wrote(ctx, err)
+	}
+	if err != nil {
+		return fmt.Errorf("write %q: %w", r.number, err)
+	}
+	return nil
+}
+
+// Tell implements [rooms.Keeper].
+func (s *Store) Tell(ctx context.Context, events []rooms.Event, marks []rooms.Mark) error {
+	n, err := s.writable(ctx)
+	if err != nil {
+		return err
+	}
+	all := make([]*nats.Msg, 0, len(events)+len(marks))
+	for _, m := range marks {
+		all = append(all, markRecord(m, s.revision.Add(1)).message())
+	}
+	var errs []error
+	for _, e := range events {
+		r, err := eventRecord(e)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, r.message())
+	}
+	return errors.Join(append(errs, s.wrote(ctx, n.publish(ctx, all)))...)
+}
+
+// Recall implements [rooms.Keeper].
+func (s *Store) Recall(ctx context.Context, number string, after uint64, limit int) (rooms.Past, error) {
+	n, err := s.current(ctx)
+	if err != nil {
+		return rooms.Past{}, err
+	}
+	last, unreadable, err := s.lastMark(ctx, n, number)
+	if err != nil {
+		return rooms.Past{}, fmt.Errorf("numbers of room %q: %w", number, err)
+	}
+	// An event can have been written when its mark was not.
+	newest, err := n.lastEvent(ctx, number)
+	if err != nil {
+		return rooms.Past{}, fmt.Errorf("events of room %q: %w", number, err)
+	}
+	past := rooms.Past{Last: max(last, newest)}
+	if unreadable {
+		past.Last += leap
+	}
+	if limit == 0 || newest == 0 {
+		return past, nil
+	}
+	return past, s.recallEvents(ctx, n, &past, number, after, limit)
+}
+
+// lastMark reads a number's mark; 0 where there is none. One that cannot be read is logged, and keeps nobody from calling the room.
+func (s *Store) lastMark(ctx context.Context, n *session, number string) (last uint64, unreadable bool, err error) {
+	msg, err := n.numbers.GetLastMsgForSubject(ctx, numbersSubject+key(number))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	r, _, err := decode(msg.Data)
+	var m rooms.Mark
+	if err == nil {
+		m, err = r.mark()
+	}
+	if err != nil {
+		s.cfg.Log.Error("numbers are damaged; the next are far behind them", "room", number, "err", err)
+		return 0, true, nil
+	}
+	return m.Last, false, nil
+}
+
+// lastEvent is the number of a room's newest event that is kept; 0 where none is.
+func (n *session) lastEvent(ctx context.Context, number string) (uint64, error) {
+	msg, err := n.events.GetLastMsgForSubject(ctx, eventsSubject+key(number))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return sequenceOf(msg.Header), nil
+}
+
+// recallEvents reads a number's events. One that is damaged is left out, and logged.
+func (s *Store) recallEvents(ctx context.Context, n *session, past *rooms.Past, number string, after uint64, limit int) error {
+	err := read(ctx, n.events, eventsSubject+key(number), func(m jetstream.Msg) {
+		seq := sequenceOf(m.Headers())
+		if past.First == 0 {
+			past.First = seq
+		}
+		if seq <= after {
+			return
+		}
+		r, _, err := decode(m.Data())
+		var e rooms.Event
+		if err == nil {
+			e, err = r.event()
+		}
+		if err != nil || e.Sequence != seq || e.Room != number {
+			s.cfg.Log.Error("an event is damaged", "room", number, "event", seq, "err", err)
+			return
+		}
+		past.Events = append(past.Events, e)
+	})
+	if err != nil {
+		return fmt.Errorf("events of room %q: %w", number, err)
+	}
+	if n := len(past.Events) - limit; n > 0 {
+		past.Events = past.Events[n:]
+	}
+	return nil
+}
+
+// sequenceOf is an event's number; 0 where the field is missing.
+func sequenceOf(h nats.Header) uint64 {
+	seq, _ := strconv.ParseUint(h.Get(sequenceHeader), 10, 64) // 0 is what an unreadable one counts as
+	return seq
+}
+
+// read gives each message of a stream to take, the oldest first; of one subject where it is not empty.
+func read(ctx context.Context, from jetstream.Stream, subject string, take func(jetstream.Msg)) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	c, err := from.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		FilterSubject: subject, AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return err
+	}
+	info := c.CachedInfo()
+	if info.NumPending > 0 {
+		var batch jetstream.MessageBatch
+		if batch, err = c.Fetch(int(info.NumPending), jetstream.FetchContext(ctx)); err == nil {
+			for m := range batch.Messages() {
+				take(m)
+			}
+			err = batch.Error()
+		}
+	}
+	return errors.Join(err, from.DeleteConsumer(ctx, info.Name))
+}
+
+// key is a room's number in the grammar of keys and subjects: what is no letter, digit or hyphen is written =XX.
+func key(number string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for _, c := range []byte(number) {
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' {
+			b.WriteByte(c)
+			continue
+		}
+		b.Write([]byte{'=', hex[c>>4], hex[c&15]})
+	}
+	return b.String()
+}

@@ -1,0 +1,104 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The file is what versions that are in use have written: it has to be read for ever. A field of rooms.Settings that gets another name needs
+// a reader of the old one.
+func TestARecordIsWrittenAsItAlwaysWas(t *testing.T) {
+	r, err := roomRecord(room("1000", "board"), 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("testdata/room.record")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, n, err := decode(want)
+	if err != nil || n != len(want) {
+		t.Fatalf("got %d of %d bytes, %v", n, len(want), err)
+	}
+	k, err := old.room()
+	if diff := cmp.Diff(room("1000", "board"), k); err != nil || diff != "" {
+		t.Errorf("%v (-put +kept):\n%s", err, diff)
+	}
+	if got := r.encode(); len(got) < len(want) { // new fields may come
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestWhatANewerVersionHasWrittenIsRefusedInClearWords(t *testing.T) {
+	for _, r := range []record{
+		{kind: aRoom, revision: 9, number: "1000", body: []byte(`{"Number":"1000","PIN":"hash"}`)},
+		{kind: 'B', revision: 9, number: "1000", body: []byte(`{}`)},
+	} {
+		dir := t.TempDir()
+		s, _, _ := opened(t, Config{Dir: dir})
+		if err := s.write(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		closeStore(t, s)
+		for range 2 { // and nothing is changed by that
+			_, _, _, err := Open(t.Context(), Config{Dir: dir})
+			if !errors.Is(err, ErrNewer) {
+				t.Errorf("%q: got %v, want ErrNewer", r.body, err)
+			}
+		}
+		if aside, err := filepath.Glob(filepath.Join(dir, "damaged", "*")); err != nil || len(aside) > 0 {
+			t.Errorf("%q: set aside: %v, %v", r.body, aside, err)
+		}
+	}
+	old := record{kind: aRoom, number: "1000", body: []byte(`{"Number":"1000"}`)}
+	if k, err := old.room(); err != nil || k.Number != "1000" {
+		t.Errorf("a record that lacks what came later: got %+v, %v", k, err)
+	}
+}
+
+func FuzzSearch(f *testing.F) {
+	one := record{kind: aRoom, revision: 3, number: "1000", body: []byte(`{"Number":"1000"}`)}
+	newer := record{kind: aRoom, revision: 4, number: "1000"}
+	f.Add(one.encode())
+	f.Add(append(append([]byte("junk"), one.encode()...), newer.encode()...))
+	f.Add(append(one.encode()[:30], one.encode()...))
+	f.Add(magic)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		all := newFound()
+		end := all.searchBytes("f", b, all.add)
+		if end > len(b) {
+			t.Errorf("the last record ends at %d of %d", end, len(b))
+		}
+		for at, r := range all.newest {
+			if !bytes.Contains(b, r.encode()) || at.number != r.number || at.kind != r.kind {
+				t.Errorf("found %+v as %+v, which is not there", r, at)
+			}
+		}
+		for _, d := range all.damaged {
+			if _, _, err := decode(b[d.Offset:]); !errors.Is(err, errDamaged) {
+				t.Errorf("offset %d is not damaged: %v", d.Offset, err)
+			}
+		}
+	})
+}
+
+func TestEveryFlippedBitIsNoticed(t *testing.T) {
+	whole := record{kind: aRoom, revision: 3, number: "1000", body: []byte(`{"Number":"1000"}`)}.encode()
+	for i := range len(whole) * 8 {
+		b := bytes.Clone(whole)
+		b[i/8] ^= 1 << (i % 8)
+		if r, _, err := decode(b); err == nil {
+			t.Errorf("bit %d: got %+v", i, r)
+		}
+	}
+	for n := range whole {
+		if _, _, err := decode(whole[:n]); err == nil {
+			t.Errorf("%d of %d bytes: no error", n, len(whole))
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/confbridge/confbridge/rooms"
+)
+
+var created = time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC)
+
+func room(number, name string) rooms.Kept {
+	return rooms.Kept{
+		Number: number, Created: created,
+		Settings: rooms.Settings{DisplayName: name, MaxParticipants: 7, MaxDuration: time.Hour, Locked: true, MaxTalkers: 3, AGC: true, NoiseSuppression: true},
+	}
+}
+
+func event(number string, seq uint64) rooms.Event {
+	return rooms.Event{
+		Room: number, Sequence: seq, Time: created, Kind: rooms.KindLeft, Reason: rooms.ReasonHangup,
+		Participant: rooms.ParticipantInfo{ID: "a1", Room: number, Caller: rooms.Caller{DisplayName: "Åsa", Role: rooms.RoleModerator}, LevelDBFS: -127},
+	}
+}
+
+func byNumber(a, b rooms.Kept) int { return cmp.Compare(a.Number, b.Number) }
+
+// onBoth runs a test against the server within the process, and against one of its own.
+func onBoth(t *testing.T, test func(t *testing.T, cfg Config)) {
+	t.Run("within", func(t *testing.T) { test(t, Config{Dir: t.TempDir()}) })
+	t.Run("elsewhere", func(t *testing.T) { test(t, Config{Dir: t.TempDir(), URL: startNATS(t)}) })
+}
+
+func TestRoomsAreThereAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg Config) {
+		s, kept, marks := opened(t, cfg)
+		if len(kept) != 0 || len(marks) != 0 {
+			t.Errorf("new: got %v, %v", kept, marks)
+		}
+		want := []rooms.Kept{room("1000", "one"), room("*+#._-aZ", "odd"), room("2", "")}
+		for _, k := range append(want, room("gone", ""), room("1000", "changed")) {
+			if err := s.Put(t.Context(), k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, number := range []string{"gone", "never was"} {
+			if err := s.Remove(t.Context(), number); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want[0].DisplayName = "changed"
+		slices.SortFunc(want, byNumber)
+		for range 2 {
+			closeStore(t, s)
+			s, kept, _ = opened(t, cfg)
+			slices.SortFunc(kept, byNumber)
+			if diff := gocmp.Diff(want, kept); diff != "" {
+				t.Errorf("(-put +kept):\n%s", diff)
+			}
+		}
+	})
+}
+
+func TestEventsAndMarksAreThereAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg Config) {
+		cfg.EventsKept = 5
+		s, _, _ := opened(t, cfg)
+		var events []rooms.Event
+		for seq := range uint64(8) {
+			events = append(events, event("1000", 2*seq+1), event("2", seq+1))
+		}
+		err := s.Tell(t.Context(), events, []rooms.Mark{{Room: "1000", Last: 300}, {Room: "only*mark", Last: 7}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeStore(t, s)
+		s, _, marks := opened(t, cfg)
+		slices.SortFunc(marks, func(a, b rooms.Mark) int { return cmp.Compare(a.Room, b.Room) })
+		if want := []rooms.Mark{{Room: "1000", Last: 300}, {Room: "only*mark", Last: 7}}; !slices.Equal(marks, want) {
+			t.Errorf("marks: got %v, want %v", marks, want)
+		}
+		for _, row := range []struct {
+			name, number string
+			after        uint64
+			limit        int
+			want         rooms.Past
+		}{
+			{"all that is kept", "1000", 0, 10, rooms.Past{Last: 300, First: 7, Events: []rooms.Event{
+				event("1000", 7), event("1000", 9), event("1000", 11), event("1000", 13), event("1000", 15),
+			}}},
+			{"behind one", "1000", 11, 10, rooms.Past{Last: 300, First: 7, Events: []rooms.Event{event("1000", 13), event("1000", 15)}}},
+			{"the newest", "1000", 0, 1, rooms.Past{Last: 300, First: 7, Events: []rooms.Event{event("1000", 15)}}},
+			{"only the mark", "1000", 0, 0, rooms.Past{Last: 300}},
+			{"without a mark", "2", 7, 10, rooms.Past{Last: 8, First: 4, Events: []rooms.Event{event("2", 8)}}},
+			{"without events", "only*mark", 0, 10, rooms.Past{Last: 7}},
+			{"never heard of", "3", 0, 10, rooms.Past{}},
+		} {
+			got, err := s.Recall(t.Context(), row.number, row.after, row.limit)
+			if err != nil {
+				t.Errorf("%s: %v", row.name, err)
+			}
+			if diff := gocmp.Diff(row.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", row.name, diff)
+			}
+		}
+	})
+}
+
+func TestARegistryGoesOnWhereItWas(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg Config) {
+		for life := range uint64(3) {
+			s, kept, marks := opened(t, cfg)
+			g := rooms.NewRegistry(rooms.Config{})
+			if err := g.Restore(t.Context(), rooms.Memory{Keeper: s, Rooms: kept, Marks: marks}); err != nil {
+				t.Fatal(err)
+			}
+			if life == 0 {
+				if _, err := g.Create(t.Context(), "1000", rooms.Settings{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			after := uint64(0)
+			w, err := g.Watch(t.Context(), "1000", &after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := fmt.Sprint(life)
+			if _, err := g.Update(t.Context(), "1000", rooms.SettingsPatch{DisplayName: &name}); err != nil {
+				t.Fatal(err)
+			}
+			for i := range life + 1 {
+				e, err := w.Next(t.Context())
+				if err != nil || e.Sequence != i+1 || e.Info.DisplayName != fmt.Sprint(i) {
+					t.Errorf("life %d: got event %d of %q, %v, want %d", life, e.Sequence, e.Info.DisplayName, err, i+1)
+				}
+			}
+			if err := g.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			closeStore(t, s)
+		}
+	})
+}
+
+func TestTwoBridgesDoNotShareAFolder(t *testing.T) {
+	dir := t.TempDir()
+	s, _, _ := opened(t, Config{Dir: dir})
+	_, _, _, err := Open(t.Context(), Config{Dir: dir})
+	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprint(dir, ": process ", os.Getpid())) {
+		t.Errorf("got %v", err)
+	}
+	closeStore(t, s)
+	opened(t, Config{Dir: dir})
+}
+
+func TestAFolderThatCannotBeUsedIsNamed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, "/proc/nothing"} {
+		if _, _, _, err := Open(t.Context(), Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: got %v", dir, err)
+		}
+	}
+}
+
+func TestAServerThatIsNotThereIsNamed(t *testing.T) {
+	_, _, _, err := Open(t.Context(), Config{Dir: t.TempDir(), URL: "nats://127.0.0.1:1"})
+	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "nats://127.0.0.1:1") {
+		t.Errorf("got %v", err)
+	}
+}

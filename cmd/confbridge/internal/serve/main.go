@@ -46,7 +46,7 @@ type Main struct {
 	tapes  *recorder.Recorder
 	sounds *sounds.Library // nil before Run
 	book   *cdr.Book       // nil: no call records are kept
-	store  *store.Store // nil until Run has opened it
+	store  *store.Store    // nil until Run has opened it
 	engine *media.Engine
 	sip    *sipua.Server
 	trace  *trace.Recorder // nil: no messages are kept

@@ -34,6 +34,21 @@ var (
 		rooms.KindEnded:           confbridgev1.EventKind_EVENT_KIND_ENDED,
 		rooms.KindDominantSpeaker: confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER,
 
+		rooms.KindWaiting:       confbridgev1.EventKind_EVENT_KIND_WAITING,
+		rooms.KindLetIn:         confbridgev1.EventKind_EVENT_KIND_LET_IN,
+		rooms.KindHostArrived:   confbridgev1.EventKind_EVENT_KIND_HOST_ARRIVED,
+		rooms.KindHostLeft:      confbridgev1.EventKind_EVENT_KIND_HOST_LEFT,
+		rooms.KindHandRaised:    confbridgev1.EventKind_EVENT_KIND_HAND_RAISED,
+		rooms.KindHandLowered:   confbridgev1.EventKind_EVENT_KIND_HAND_LOWERED,
+		rooms.KindFloorGiven:    confbridgev1.EventKind_EVENT_KIND_FLOOR_GIVEN,
+		rooms.KindFloorReturned: confbridgev1.EventKind_EVENT_KIND_FLOOR_RETURNED,
+		rooms.KindAllMuted:      confbridgev1.EventKind_EVENT_KIND_ALL_MUTED,
+		rooms.KindAllUnmuted:    confbridgev1.EventKind_EVENT_KIND_ALL_UNMUTED,
+		rooms.KindUnmuteRefused: confbridgev1.EventKind_EVENT_KIND_UNMUTE_REFUSED,
+		rooms.KindTimeWarning:   confbridgev1.EventKind_EVENT_KIND_TIME_WARNING,
+		rooms.KindBanned:        confbridgev1.EventKind_EVENT_KIND_BANNED,
+		rooms.KindUnbanned:      confbridgev1.EventKind_EVENT_KIND_UNBANNED,
+
 		rooms.KindRecordingStarted: confbridgev1.EventKind_EVENT_KIND_RECORDING_STARTED,
 		rooms.KindRecordingPaused:  confbridgev1.EventKind_EVENT_KIND_RECORDING_PAUSED,
 		rooms.KindRecordingResumed: confbridgev1.EventKind_EVENT_KIND_RECORDING_RESUMED,
@@ -54,6 +69,7 @@ var (
 		rooms.ReasonDiskFailed:   confbridgev1.Reason_REASON_DISK_FAILED,
 		rooms.ReasonTooLong:      confbridgev1.Reason_REASON_TOO_LONG,
 		rooms.ReasonMoved:        confbridgev1.Reason_REASON_MOVED,
+		rooms.ReasonHostLeft:     confbridgev1.Reason_REASON_HOST_LEFT,
 	}
 )
 

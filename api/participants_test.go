@@ -258,12 +258,12 @@ func TestEventsAreConverted(t *testing.T) {
 }
 
 func TestEveryKindReasonAndRoleHasItsEnumValue(t *testing.T) {
-	for k := rooms.KindJoined; k <= rooms.KindRecordingFailed; k++ {
+	for k := rooms.KindJoined; k <= rooms.KindUnbanned; k++ {
 		if kinds[k] == 0 {
 			t.Errorf("kind %d has none", k)
 		}
 	}
-	for r := rooms.ReasonHangup; r <= rooms.ReasonMoved; r++ {
+	for r := rooms.ReasonHangup; r <= rooms.ReasonHostLeft; r++ {
 		if reasons[r] == 0 {
 			t.Errorf("reason %v has none", r)
 		}

@@ -25,6 +25,20 @@ const (
 	KindRecordingResumed
 	KindRecordingStopped // Reason says why
 	KindRecordingFailed  // it has ended by itself; Reason says why
+	KindWaiting          // who has come waits to be let in, or for a host: Participant.Place says which
+	KindLetIn            // who has waited is inside
+	KindHostArrived      // Participant is the first moderator inside
+	KindHostLeft         // Participant was the last moderator inside
+	KindHandRaised       // Participant.HandPosition says how many are before it
+	KindHandLowered
+	KindFloorGiven    // a moderator lets Participant speak
+	KindFloorReturned // that is over
+	KindAllMuted      // each who is muted by it is told of as well
+	KindAllUnmuted
+	KindUnmuteRefused // Participant may not unmute itself
+	KindTimeWarning   // the conference ends in Remaining
+	KindBanned        // Participant is; Ban says until when
+	KindUnbanned      // whom Ban is about
 )
 
 // Reason says why a participant left or a conference ended.
@@ -46,6 +60,7 @@ const (
 	ReasonDiskFailed          // the recording could not be written
 	ReasonTooLong             // the recording's format holds no more
 	ReasonMoved               // to another room
+	ReasonHostLeft            // no moderator was left
 )
 
 // Event is one thing that happened in a room. Events of one room are numbered from 1 without gaps.
@@ -59,13 +74,19 @@ type Event struct {
 	Reason      Reason        // Left, Ended, RecordingStopped and RecordingFailed
 	Key         byte          // KeyPressed: '0' to '9', '*', '#', 'A' to 'D'
 	Held        time.Duration // KeyPressed: how long
-	Info        Info          // the room, as of after the event: Locked, Unlocked, Updated, Ended, and all about recordings
+	Info        Info          // the room, as of after the event: Locked, Unlocked, Updated, Ended, AllMuted, AllUnmuted, TimeWarning, Unbanned, and all about recordings
 	Recording   string        // all about recordings: its ID
+	Remaining   time.Duration // TimeWarning: until the conference ends
+	Ban         *Ban          // Banned and Unbanned; never changed
 }
 
 // aboutRoom says whether events of this kind carry Event.Info.
 func (k Kind) aboutRoom() bool {
-	return k == KindLocked || k == KindUnlocked || k == KindUpdated || k == KindEnded || k.aboutRecording()
+	switch k {
+	case KindLocked, KindUnlocked, KindUpdated, KindEnded, KindAllMuted, KindAllUnmuted, KindTimeWarning, KindUnbanned:
+		return true
+	}
+	return k.aboutRecording()
 }
 
 func (k Kind) aboutRecording() bool { return k >= KindRecordingStarted && k <= KindRecordingFailed }
@@ -86,6 +107,7 @@ var reasonTexts = [...]string{
 	ReasonDiskFailed:   "the recording could not be written",
 	ReasonTooLong:      "the recording's format holds no more",
 	ReasonMoved:        "moved to another room",
+	ReasonHostLeft:     "no moderator left",
 }
 
 func (r Reason) String() string {

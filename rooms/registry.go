@@ -59,6 +59,7 @@ type Registry struct {
 	eventsDropped atomic.Uint64
 	metrics       *tickMetrics
 	phases        *phases // nil without ExactTicks
+	bans          bans
 
 	mu    sync.Mutex // guards the maps, never held across a call out
 	rooms map[string]*room
@@ -185,6 +186,7 @@ func (g *Registry) Delete(ctx context.Context, number string, force bool) error 
 		}
 		s.end(ReasonEnded)
 		s.closed = true
+		g.bans.forget(number)
 		return nil
 	})
 }
@@ -199,7 +201,7 @@ func (g *Registry) End(ctx context.Context, number string, why Reason) error {
 }
 
 // Admit lets a caller into a room as far as the door: a seat is taken, nothing is heard yet. It fails with ErrNoRoom,
-// ErrLocked, ErrFull or ErrDraining. The participant must be ended by Leave, whether or not Join was called.
+// ErrLocked, ErrFull, ErrBanned or ErrDraining. The participant must be ended by Leave, whether or not Join was called.
 func (g *Registry) Admit(ctx context.Context, number string, c Caller) (*Participant, error) {
 	for {
 		if g.draining.Load() {
@@ -210,7 +212,7 @@ func (g *Registry) Admit(ctx context.Context, number string, c Caller) (*Partici
 			return nil, wrap("admit to room", number, err)
 		}
 		p := newParticipant(r, c)
-		err = r.do(ctx, func(s *state) error { return s.admit(p) })
+		err = r.do(ctx, func(s *state) error { return s.admit(p, c.Role) })
 		if errors.Is(err, ErrClosed) {
 			continue // it closed under our hands; the next look-up finds none
 		}

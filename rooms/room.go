@@ -61,6 +61,8 @@ func (r *room) run(set Settings, onDemand bool) {
 			}
 		case <-s.timers.limit.C:
 			s.end(ReasonMaxDuration)
+		case <-s.alarm.timer.C:
+			s.ring()
 		}
 		s.publish()
 	}

@@ -33,6 +33,7 @@ type Settings struct {
 	NoiseSuppression bool
 	// Recording is how the room is recorded, once somebody starts that.
 	Recording RecordingSettings
+	Modes
 }
 
 // What Settings.MaxTalkers can say: AllTalkers is no limit, and 0 is DefaultTalkers.
@@ -55,9 +56,10 @@ type SettingsPatch struct {
 	RecordingFormat  *RecordingFormat
 	RecordingTone    *bool
 	RecordingBeep    *bool
+	ModesPatch
 }
 
-func (p SettingsPatch) apply(to Settings) Settings {
+func (p SettingsPatch) apply(to Settings) (Settings, error) {
 	set(&to.DisplayName, p.DisplayName)
 	set(&to.MaxParticipants, p.MaxParticipants)
 	set(&to.MaxDuration, p.MaxDuration)
@@ -69,7 +71,7 @@ func (p SettingsPatch) apply(to Settings) Settings {
 	set(&to.Recording.Format, p.RecordingFormat)
 	set(&to.Recording.Tone, p.RecordingTone)
 	set(&to.Recording.Beep, p.RecordingBeep)
-	return to
+	return to, p.ModesPatch.apply(&to.Modes)
 }
 
 func (set Settings) check() error {
@@ -84,6 +86,9 @@ func (set Settings) check() error {
 			mixer.DefaultTalkers, AllTalkers, ErrInvalid)
 	}
 	if err := set.Recording.check(); err != nil {
+		return err
+	}
+	if err := set.Modes.check(); err != nil {
 		return err
 	}
 	return checkDisplayName(set.DisplayName)

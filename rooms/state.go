@@ -35,6 +35,8 @@ type state struct {
 	chime     chime
 	announcer announcer
 
+	chair
+
 	timers timers
 }
 
@@ -50,6 +52,7 @@ func newState(r *room, set Settings, onDemand bool) *state {
 	return &state{
 		room: r, metrics: r.registry.metrics, set: set, onDemand: onDemand, created: time.Now(),
 		timers: timers{clock: clock{timer: newStoppedTimer()}, grace: newStoppedTimer(), limit: newStoppedTimer()},
+		chair:  chair{alarm: alarm{timer: newStoppedTimer()}},
 	}
 }
 
@@ -57,6 +60,7 @@ func (s *state) stopTimers() {
 	s.timers.clock.timer.Stop()
 	s.timers.grace.Stop()
 	s.timers.limit.Stop()
+	s.alarm.timer.Stop()
 }
 
 // armGrace starts the countdown of an on-demand room that nobody is in.
@@ -86,12 +90,14 @@ func (s *state) makeLasting(set Settings) {
 	s.changeSettings(set)
 }
 
-// admit takes a seat for p.
-func (s *state) admit(p *Participant) error { return s.admitAs(p, false) }
+// admit takes a seat for p, who comes in that role.
+func (s *state) admit(p *Participant, role Role) error { return s.admitAs(p, role, false) }
 
 // admitAs is admit for one of the house too, to whom no lock and no limit applies.
-func (s *state) admitAs(p *Participant, own bool) error {
+func (s *state) admitAs(p *Participant, role Role, own bool) error {
 	switch {
+	case s.room.registry.bans.covers(s.room.number, p.caller.Address, time.Now()):
+		return ErrBanned
 	case s.closed:
 		return ErrClosed
 	case own:
@@ -99,10 +105,34 @@ func (s *state) admitAs(p *Participant, own bool) error {
 		return ErrLocked
 	case s.set.MaxParticipants > 0 && len(s.seats) >= s.set.MaxParticipants:
 		return fmt.Errorf("%d of %d seats taken: %w", len(s.seats), s.set.MaxParticipants, ErrFull)
+	case role != RoleModerator && s.onlyForHosts():
+		return fmt.Errorf("all but the %d seats for moderators taken: %w", s.set.ReservedForHosts, ErrFull)
 	}
 	s.seats = append(s.seats, p)
 	s.timers.grace.Stop()
 	return nil
+}
+
+// onlyForHosts says whether all seats that are left are for moderators.
+func (s *state) onlyForHosts() bool {
+	if s.set.MaxParticipants == 0 || s.set.ReservedForHosts == 0 {
+		return false
+	}
+	roles := make(map[*Participant]Role, len(s.members))
+	for _, m := range s.members {
+		roles[m.p] = m.caller.Role
+	}
+	others := 0
+	for _, p := range s.seats {
+		role, joined := roles[p]
+		if !joined {
+			role = p.caller.Role
+		}
+		if role != RoleModerator {
+			others++
+		}
+	}
+	return others >= s.set.MaxParticipants-s.set.ReservedForHosts
 }
 
 // join seats p's leg in the mix.
@@ -130,11 +160,16 @@ func (s *state) enter(m *member, now time.Time) {
 		s.timers.clock.restart(now, s.room.registry.phases.take())
 		s.timers.beat = beat{known: s.timers.clock.phase == nil}
 		s.armLimit()
+		s.rewarn()
 	}
 	s.members = append(s.members, m)
 	s.reserve()
 	s.retune()
 	s.raise(Event{Kind: KindJoined, Participant: s.describe(m)})
+	if m.place == PlaceWaiting || m.place == PlaceLobby {
+		s.raise(Event{Kind: KindWaiting, Participant: s.describe(m)})
+	}
+	s.watchHosts(s.describe(m))
 }
 
 // reserve makes room for what one turn's ticks raise, so that they do not allocate: of everybody that talk starts or
@@ -246,7 +281,9 @@ func (s *state) release(m *member, why Reason) {
 		m.voice.talking = false
 		s.raise(Event{Kind: KindTalkingStopped, Participant: s.describe(m)})
 	}
-	s.raise(Event{Kind: KindLeft, Reason: why, Participant: s.describe(m)})
+	s.noHand(m) // it is not told as muted any more
+	info := s.describe(m)
+	s.raise(Event{Kind: KindLeft, Reason: why, Participant: info})
 	s.leaveWhispers(m)
 	s.floor.Forget(&m.voice.speaker)
 	s.members = slices.DeleteFunc(s.members, func(o *member) bool { return o == m })
@@ -255,8 +292,11 @@ func (s *state) release(m *member, why Reason) {
 	if len(s.members) > 0 {
 		s.watchFloor()
 		s.bringBack()
+		s.watchHosts(info)
 		return
 	}
+	s.hosts = 0
+	s.quiet()
 	s.dominant = nil
 	s.timers.clock.timer.Stop()
 	s.room.registry.phases.leave(s.timers.clock.phase)
@@ -273,6 +313,8 @@ func (s *state) release(m *member, why Reason) {
 
 // end sends everybody away.
 func (s *state) end(why Reason) {
+	s.ending = true
+	defer func() { s.ending = false }()
 	s.endSides(why)
 	for len(s.seats) > 0 {
 		s.letGo(s.seats[len(s.seats)-1], why)
@@ -291,7 +333,10 @@ func (s *state) member(id string) *member {
 
 // update changes the room's settings.
 func (s *state) update(p SettingsPatch) error {
-	set := p.apply(s.set)
+	set, err := p.apply(s.set)
+	if err != nil {
+		return err
+	}
 	set.MaxTalkers = set.talkersOr(s.room.registry.cfg.Defaults.MaxTalkers)
 	set.Recording = set.Recording.or(s.room.registry.cfg.Defaults.Recording)
 	if err := set.check(); err != nil {
@@ -306,6 +351,9 @@ func (s *state) changeSettings(set Settings) {
 	s.set = set
 	if set.MaxDuration != before.MaxDuration {
 		s.armLimit()
+	}
+	if set.MaxDuration != before.MaxDuration || set.WarnBefore != before.WarnBefore {
+		s.rewarn()
 	}
 	if set.Locked != before.Locked {
 		kind := KindUnlocked
@@ -323,6 +371,7 @@ func (s *state) changeSettings(set Settings) {
 	if set != before {
 		s.raise(Event{Kind: KindUpdated, Info: s.info()})
 	}
+	s.changeModes(before.Modes)
 }
 
 // raise notes an event; publish tells it.
@@ -376,8 +425,9 @@ func (s *state) snapshot() Snapshot {
 
 func (s *state) describe(m *member) ParticipantInfo {
 	return ParticipantInfo{
-		ID: m.p.id, Room: s.room.number, Caller: m.caller, Muted: m.muted, Deaf: m.deaf, GainDB: m.gainDB,
+		ID: m.p.id, Room: s.room.number, Caller: m.caller, Deaf: m.deaf, GainDB: m.gainDB,
 		HearingGainDB: m.hearingDB, WhisperTo: m.whispersTo(),
+		Place: m.place, Muted: m.mutedBy != MutedByNobody, MutedBy: m.mutedBy, HandPosition: s.handPosition(m), HasFloor: s.called == m,
 		Talking: m.voice.talking, Joined: m.joined, Format: m.profile.Format, PacketTime: m.profile.PacketTime(), Media: m.voice.stream.Stats(),
 		Dominant: s.floor.Dominant() == &m.voice.speaker, LevelDBFS: m.voice.vad.LevelDBFS(),
 	}

@@ -20,6 +20,8 @@ func byeReason(why rooms.Reason) message.Reason {
 		r.Text = "conference is empty"
 	case rooms.ReasonMaxDuration:
 		r.Text = "conference has reached its maximum duration"
+	case rooms.ReasonHostLeft:
+		r.Text = "conference has no moderator any more"
 	case rooms.ReasonMediaTimeout:
 		r.Cause, r.Text = 41, "no media from the caller"
 	case rooms.ReasonFailed:

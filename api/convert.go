@@ -20,6 +20,17 @@ var (
 		rooms.RoleModerator: confbridgev1.Role_ROLE_MODERATOR,
 		rooms.RoleListener:  confbridgev1.Role_ROLE_LISTENER,
 	}
+	places = map[rooms.Place]confbridgev1.Place{
+		rooms.PlaceInside:  confbridgev1.Place_PLACE_INSIDE,
+		rooms.PlaceWaiting: confbridgev1.Place_PLACE_WAITING_FOR_HOST,
+		rooms.PlaceAsked:   confbridgev1.Place_PLACE_ASKED,
+		rooms.PlaceLobby:   confbridgev1.Place_PLACE_LOBBY,
+	}
+	muters = map[rooms.MutedBy]confbridgev1.MutedBy{
+		rooms.MutedBySelf:      confbridgev1.MutedBy_MUTED_BY_SELF,
+		rooms.MutedByModerator: confbridgev1.MutedBy_MUTED_BY_MODERATOR,
+		rooms.MutedByLecture:   confbridgev1.MutedBy_MUTED_BY_LECTURE,
+	}
 	kinds = map[rooms.Kind]confbridgev1.EventKind{
 		rooms.KindJoined:          confbridgev1.EventKind_EVENT_KIND_JOINED,
 		rooms.KindLeft:            confbridgev1.EventKind_EVENT_KIND_LEFT,
@@ -83,7 +94,7 @@ func roleFromProto(r confbridgev1.Role) (rooms.Role, bool) {
 }
 
 func toRoom(i rooms.Info) *confbridgev1.Room {
-	return &confbridgev1.Room{
+	room := &confbridgev1.Room{
 		Name:             roomName(i.Number),
 		DisplayName:      i.DisplayName,
 		MaxParticipants:  int32(i.MaxParticipants),
@@ -108,6 +119,8 @@ func toRoom(i rooms.Info) *confbridgev1.Room {
 
 		SideOf: roomNameOr(i.SideOf),
 	}
+	showModes(room, i.Modes)
+	return room
 }
 
 func toParticipant(p rooms.ParticipantInfo) *confbridgev1.Participant {
@@ -126,6 +139,11 @@ func toParticipant(p rooms.ParticipantInfo) *confbridgev1.Participant {
 		LevelDbfs: p.LevelDBFS,
 		Dominant:  p.Dominant,
 		Format:    toFormat(p.Format, p.PacketTime),
+
+		Place:        places[p.Place],
+		MutedBy:      muters[p.MutedBy],
+		HandPosition: int32(p.HandPosition),
+		HasFloor:     p.HasFloor,
 
 		ReceivedFormat: toReceived(p.Received),
 		Media:          toMedia(p.Media),
@@ -150,6 +168,10 @@ func toEvent(e rooms.Event) *confbridgev1.Event {
 		Reason:   reasons[e.Reason],
 
 		Recording: recordingNameOr(e.Recording),
+		Remaining: toDuration(e.Remaining),
+	}
+	if e.Ban != nil {
+		out.Ban = toBan(e.Room, *e.Ban)
 	}
 	if e.Participant.ID != "" {
 		out.Participant = toParticipant(e.Participant)

@@ -33,6 +33,10 @@ func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRo
 	if err := v.err(); err != nil {
 		return nil, err
 	}
+	modes, err := s.newModes(room)
+	if err != nil {
+		return nil, err
+	}
 	info, err := s.rooms.Create(ctx, req.GetRoomId(), rooms.Settings{
 		DisplayName:      room.GetDisplayName(),
 		MaxParticipants:  int(room.GetMaxParticipants()),
@@ -42,6 +46,7 @@ func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRo
 		AGC:              s.agc(room),
 		NoiseSuppression: s.noiseSuppression(room),
 		Recording:        s.recordingSettings(room),
+		Modes:            modes,
 	})
 	if err != nil {
 		return nil, err
@@ -111,6 +116,7 @@ func (s *roomService) UpdateRoom(ctx context.Context, req *confbridgev1.UpdateRo
 		RecordingFormat:  pick(paths, "recording_format", recording.Format),
 		RecordingTone:    pick(paths, "recording_tone", recording.Tone),
 		RecordingBeep:    pick(paths, "recording_beep", recording.Beep),
+		ModesPatch:       s.modesPatch(room, paths),
 	})
 	if err != nil {
 		return nil, err

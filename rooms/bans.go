@@ -10,11 +10,13 @@ import (
 	"time"
 )
 
-// Bounds of bans.
+// MaxBanTime is the longest ban.
+const MaxBanTime = 365 * 24 * time.Hour
+
+// Bounds of how many bans there are.
 const (
 	maxBans    = 256 // of one room
 	maxAllBans = 16_384
-	maxBanTime = 365 * 24 * time.Hour
 )
 
 // Ban keeps whoever calls from an address out of a room for a time.
@@ -117,8 +119,8 @@ func sameAddress(a, b string) bool { return strings.EqualFold(a, b) }
 // Ban removes a participant as Remove does, and keeps whoever calls from the same address out of the room for a time (ErrNoRoom,
 // ErrNoParticipant; ErrInvalid, where that is not above 0 and at most a year, or the caller has no address; ErrBusy, where too many are banned).
 func (g *Registry) Ban(ctx context.Context, number, id string, length time.Duration) error {
-	if length <= 0 || length > maxBanTime {
-		return fmt.Errorf("ban for %v, want more than 0 and at most %v: %w", length, maxBanTime, ErrInvalid)
+	if length <= 0 || length > MaxBanTime {
+		return fmt.Errorf("ban for %v, want more than 0 and at most %v: %w", length, MaxBanTime, ErrInvalid)
 	}
 	return g.withMember(ctx, number, id, func(s *state, m *member) error {
 		now := time.Now()

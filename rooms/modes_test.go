@@ -475,7 +475,7 @@ func TestWhoIsBannedStaysOutForAWhile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, length := range []time.Duration{0, -1, maxBanTime + 1} {
+		for _, length := range []time.Duration{0, -1, MaxBanTime + 1} {
 			if err := g.Ban(ctx, "1000", p.ID(), length); !errors.Is(err, ErrInvalid) {
 				t.Errorf("ban for %v: got %v, want ErrInvalid", length, err)
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,25 +115,27 @@ func (c *console) showRoom(r *confbridgev1.Room) error {
 	if t := r.GetStartTime(); t != nil {
 		started = c.stamp(t.AsTime())
 	}
-	return fields(c.stdout,
-		[2]string{"name", r.GetName()},
-		[2]string{"display name", r.GetDisplayName()},
-		[2]string{"people", strconv.Itoa(int(r.GetParticipantCount()))},
-		[2]string{"max participants", limit(r.GetMaxParticipants())},
-		[2]string{"max duration", longest},
-		[2]string{"locked", yesNo(r.GetLocked())},
-		[2]string{"max talkers", talkers(r.GetMaxTalkers()).String()},
-		[2]string{"agc", yesNo(r.GetAgc())},
-		[2]string{"noise suppression", yesNo(r.GetNoiseSuppression())},
-		[2]string{"recorded as", recordedAs(r)},
-		[2]string{"recording", recordingOf(r)},
-		[2]string{"side room of", cmp.Or(number(r.GetSideOf()), "-")},
-		[2]string{"on demand", yesNo(r.GetOnDemand())},
-		[2]string{"sample rate", rate},
-		[2]string{"created", c.stamp(r.GetCreateTime().AsTime())},
-		[2]string{"started", started},
-		[2]string{"last event", strconv.FormatUint(r.GetLastSequence(), 10)},
-	)
+	all := [][2]string{
+		{"name", r.GetName()},
+		{"display name", r.GetDisplayName()},
+		{"people", strconv.Itoa(int(r.GetParticipantCount()))},
+		{"max participants", limit(r.GetMaxParticipants())},
+		{"max duration", longest},
+		{"locked", yesNo(r.GetLocked())},
+		{"max talkers", talkers(r.GetMaxTalkers()).String()},
+		{"agc", yesNo(r.GetAgc())},
+		{"noise suppression", yesNo(r.GetNoiseSuppression())},
+	}
+	return fields(c.stdout, slices.Concat(all, modeFields(r), [][2]string{
+		{"recorded as", recordedAs(r)},
+		{"recording", recordingOf(r)},
+		{"side room of", cmp.Or(number(r.GetSideOf()), "-")},
+		{"on demand", yesNo(r.GetOnDemand())},
+		{"sample rate", rate},
+		{"created", c.stamp(r.GetCreateTime().AsTime())},
+		{"started", started},
+		{"last event", strconv.FormatUint(r.GetLastSequence(), 10)},
+	})...)
 }
 
 // recordedAs is how a room is recorded.
@@ -222,6 +225,7 @@ type roomsCreateCmd struct {
 	roomArg
 	soundFlags
 	recordingFlags
+	modeFlags
 	Name            string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
 	MaxDuration     time.Duration `placeholder:"TIME" help:"How long a conference may last, as 90m (0: any time)."`
@@ -236,6 +240,7 @@ func (cmd *roomsCreateCmd) Run(ctx context.Context, c *console) error {
 		}
 		cmd.soundFlags.apply(room)
 		cmd.recordingFlags.apply(room)
+		cmd.modeFlags.apply(room)
 		r, err := api.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{RoomId: number(cmd.Room), Room: room})
 		if err != nil {
 			return err
@@ -249,6 +254,7 @@ type roomsUpdateCmd struct {
 	roomArg
 	soundFlags
 	recordingFlags
+	modeFlags
 	Name            *string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants *int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
 	MaxDuration     *time.Duration `placeholder:"TIME" help:"How long a conference may last, as 90m (0: any time)."`
@@ -270,8 +276,9 @@ func (cmd *roomsUpdateCmd) Run(ctx context.Context, c *console) error {
 	}
 	mask.Paths = append(mask.Paths, cmd.soundFlags.apply(room)...)
 	mask.Paths = append(mask.Paths, cmd.recordingFlags.apply(room)...)
+	mask.Paths = append(mask.Paths, cmd.modeFlags.apply(room)...)
 	if len(mask.Paths) == 0 {
-		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression or one of the --record flags")}
+		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, one of the --record flags or of those of modes")}
 	}
 	return cmd.update(ctx, c, cmd.Room, room, mask, "updated")
 }

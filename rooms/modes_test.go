@@ -4,184 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 )
-
-// meeting is a room with people in it who are called by their names.
-type meeting struct {
-	*testing.T
-	ctx    context.Context
-	g      *Registry
-	people map[string]*Participant
-	watch  *Watch
-}
-
-// newMeeting makes room 1000 and follows its story.
-func newMeeting(ctx context.Context, t *testing.T, g *Registry, modes Modes) *meeting {
-	t.Helper()
-	if _, err := g.Create(ctx, "1000", Settings{Modes: modes}); err != nil {
-		t.Fatal(err)
-	}
-	w, err := g.Watch(ctx, "1000", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &meeting{T: t, ctx: ctx, g: g, people: map[string]*Participant{}, watch: w}
-}
-
-// comes lets somebody call in who says nothing; hosts have names in capitals.
-func (m *meeting) comes(name string) {
-	m.Helper()
-	c := Caller{DisplayName: name, Address: "sip:" + name + "@192.0.2.1"}
-	if name == strings.ToUpper(name) {
-		c.Role = RoleModerator
-	}
-	p, err := m.g.Admit(m.ctx, "1000", c)
-	if err == nil {
-		err = p.Join(m.ctx, newFakeLeg(m, pcmu, 0))
-	}
-	if err != nil {
-		m.Fatal(err)
-	}
-	m.people[name] = p
-	m.Cleanup(func() { p.Leave(ReasonHangup) })
-}
-
-func (m *meeting) goes(name string) { m.people[name].Leave(ReasonHangup) }
-
-func (m *meeting) id(name string) string { return m.people[name].ID() }
-
-// set changes the room's modes.
-func (m *meeting) set(p ModesPatch) {
-	m.Helper()
-	if _, err := m.g.Update(m.ctx, "1000", SettingsPatch{ModesPatch: p}); err != nil {
-		m.Fatal(err)
-	}
-}
-
-// patch changes somebody.
-func (m *meeting) patch(name string, p ParticipantPatch) {
-	m.Helper()
-	if _, err := m.g.UpdateParticipant(m.ctx, "1000", m.id(name), p); err != nil {
-		m.Fatal(err)
-	}
-}
-
-// do fails the test where something does.
-func (m *meeting) do(_ any, err error) {
-	m.Helper()
-	if err != nil {
-		m.Fatal(err)
-	}
-}
-
-// tells wants these lines to be all that has happened since it was asked last.
-func (m *meeting) tells(want ...string) {
-	m.Helper()
-	got := m.since()
-	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		m.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
-	}
-}
-
-// since is what has happened since it was asked last, in a few words.
-func (m *meeting) since() []string {
-	m.Helper()
-	info, err := m.g.Info(m.ctx, "1000")
-	if err != nil {
-		m.Fatal(err)
-	}
-	var all []string
-	for m.watch.seen < info.Sequence {
-		e, err := m.watch.Next(m.ctx)
-		if err != nil {
-			m.Fatal(err)
-		}
-		if line := storyLine(e); line != "" {
-			all = append(all, line)
-		}
-	}
-	return all
-}
-
-var placeTexts = map[Place]string{
-	PlaceInside: "inside", PlaceWaiting: "waits for the host", PlaceAsked: "asked", PlaceLobby: "in the lobby",
-}
-
-var muterTexts = map[MutedBy]string{MutedBySelf: "itself", MutedByModerator: "a moderator", MutedByLecture: "the lecture"}
-
-// storyLine is an event as a line of a story; empty for who talks and what is heard.
-func storyLine(e Event) string {
-	who := e.Participant.DisplayName
-	switch e.Kind {
-	case KindJoined:
-		line := who + " joins"
-		if e.Participant.Muted {
-			line += ", muted by " + muterTexts[e.Participant.MutedBy]
-		}
-		return line
-	case KindLeft:
-		return who + " leaves: " + e.Reason.String()
-	case KindMuted:
-		return who + " is muted by " + muterTexts[e.Participant.MutedBy]
-	case KindUnmuted:
-		return who + " is unmuted"
-	case KindLocked:
-		return "locked"
-	case KindUnlocked:
-		return "unlocked"
-	case KindUpdated:
-		if who == "" {
-			return "settings"
-		}
-		return who + " is changed"
-	case KindEnded:
-		return "ends: " + e.Reason.String()
-	case KindWaiting:
-		return who + " " + placeTexts[e.Participant.Place]
-	case KindLetIn:
-		return who + " is let in"
-	case KindHostArrived:
-		return who + " arrives as host"
-	case KindHostLeft:
-		return who + " was the last host"
-	case KindHandRaised:
-		return fmt.Sprintf("%s raises a hand, number %d", who, e.Participant.HandPosition)
-	case KindHandLowered:
-		return who + " lowers the hand"
-	case KindFloorGiven:
-		return who + " has the floor"
-	case KindFloorReturned:
-		return who + " gives the floor back"
-	case KindAllMuted:
-		return "all muted"
-	case KindAllUnmuted:
-		return "all unmuted"
-	case KindUnmuteRefused:
-		return who + " may not unmute"
-	case KindTimeWarning:
-		return "ends in " + e.Remaining.String()
-	case KindBanned:
-		return who + " is banned for " + e.Ban.Expires.Sub(e.Ban.Created).String()
-	case KindUnbanned:
-		return e.Ban.Address + " is banned no longer"
-	}
-	return ""
-}
-
-// atMeeting runs f in virtual time with a room of these modes.
-func atMeeting(t *testing.T, modes Modes, f func(m *meeting)) {
-	t.Helper()
-	inBubble(t, Config{}, func(ctx context.Context, t *testing.T, g *Registry) {
-		m := newMeeting(ctx, t, g, modes)
-		f(m)
-		for _, p := range m.people {
-			p.Leave(ReasonHangup)
-		}
-	})
-}
 
 func TestEverybodyWaitsForTheHost(t *testing.T) {
 	atMeeting(t, Modes{WaitForHost: true}, func(m *meeting) {
@@ -201,7 +26,7 @@ func TestEverybodyWaitsForTheHost(t *testing.T) {
 		m.patch("cy", ParticipantPatch{Role: ptr(RoleSpeaker)})
 		m.tells("cy is changed", "cy was the last host") // who is inside stays
 		m.set(ModesPatch{Lecture: ptr(true)})
-		m.since()
+		m.events()
 		m.set(ModesPatch{WaitForHost: ptr(false)})
 		m.comes("eli")
 		m.tells("settings", "eli joins, muted by the lecture")
@@ -252,32 +77,32 @@ func TestWhoWaitsForAHostIsLetInAlone(t *testing.T) {
 }
 
 func TestAConferenceEndsWithoutAHost(t *testing.T) {
-	modes := Modes{EndWithoutHost: true, HostGrace: time.Minute}
+	modes := Modes{EndWithoutHost: true, HostGrace: 10 * time.Second}
 	atMeeting(t, modes, func(m *meeting) {
 		m.comes("ann")
-		time.Sleep(2 * time.Minute) // no host has been there yet
+		time.Sleep(20 * time.Second) // no host has been there yet
 		m.comes("EVE")
 		m.goes("EVE")
-		time.Sleep(59 * time.Second)
+		time.Sleep(9 * time.Second)
 		m.comes("GUS")
 		m.tells("ann joins", "EVE joins", "EVE arrives as host", "EVE leaves: caller hung up", "EVE was the last host",
 			"GUS joins", "GUS arrives as host")
-		time.Sleep(2 * time.Minute)
+		time.Sleep(20 * time.Second)
 		m.goes("GUS")
-		m.since()
-		time.Sleep(time.Minute + time.Second)
+		m.events()
+		time.Sleep(11 * time.Second)
 		m.tells("ann leaves: no moderator left", "ends: no moderator left")
 		m.comes("ann")
 		m.comes("EVE")
 		m.goes("EVE")
-		m.since()
+		m.events()
 		m.set(ModesPatch{EndWithoutHost: ptr(false)})
-		time.Sleep(time.Hour)
+		time.Sleep(time.Minute)
 		m.tells("settings") // it goes on
 		m.set(ModesPatch{EndWithoutHost: ptr(true)})
 		time.Sleep(time.Second)
 		m.tells("settings", "ann leaves: no moderator left", "ends: no moderator left")
-		time.Sleep(time.Hour)
+		time.Sleep(time.Minute)
 		m.tells()
 	})
 }
@@ -289,7 +114,7 @@ func TestALectureIsHeldByWhoHasTheFloor(t *testing.T) {
 		}
 		m.patch("dee", ParticipantPatch{Role: ptr(RoleListener)})
 		m.do(nil, m.people["cy"].ToggleSelfMute(m.ctx))
-		m.since()
+		m.events()
 		m.set(ModesPatch{Lecture: ptr(true), AllowSelfUnmute: ptr(true)})
 		m.tells("settings", "ann is muted by the lecture", "bob is muted by the lecture", "cy is changed", "dee is muted by the lecture")
 		for _, name := range []string{"bob", "ann", "cy", "bob"} {
@@ -342,7 +167,7 @@ func TestHandAndFloorGoWithWhoLeaves(t *testing.T) {
 			m.do(m.g.RaiseHand(m.ctx, "1000", m.id(name)))
 		}
 		m.do(m.g.NextHand(m.ctx, "1000"))
-		m.since()
+		m.events()
 		m.goes("ann")
 		m.tells("ann gives the floor back", "ann leaves: caller hung up")
 		m.goes("bob")
@@ -361,7 +186,7 @@ func TestAllAreMutedButModerators(t *testing.T) {
 					m.comes(name)
 				}
 				m.do(nil, m.people["bob"].ToggleSelfMute(m.ctx))
-				m.since()
+				m.events()
 				if n, err := m.g.MuteAll(m.ctx, "1000", self); n != 2 || err != nil {
 					m.Errorf("MuteAll: got %d, %v, want 2", n, err)
 				}
@@ -444,20 +269,19 @@ func TestSomeSeatsAreForHosts(t *testing.T) {
 
 func TestTheEndIsWarnedOf(t *testing.T) {
 	atMeeting(t, Modes{}, func(m *meeting) {
-		m.do(m.g.Update(m.ctx, "1000", SettingsPatch{
-			MaxDuration: ptr(time.Hour), ModesPatch: ModesPatch{WarnBefore: &[]time.Duration{time.Minute, 5 * time.Minute, 2 * time.Hour}},
-		}))
+		warn := []time.Duration{5 * time.Second, 50 * time.Second, 2 * time.Hour}
+		m.do(m.g.Update(m.ctx, "1000", SettingsPatch{MaxDuration: ptr(time.Minute), ModesPatch: ModesPatch{WarnBefore: &warn}}))
 		m.comes("ann")
-		time.Sleep(55*time.Minute - time.Second)
+		time.Sleep(9 * time.Second)
 		m.tells("settings", "ann joins")
 		time.Sleep(2 * time.Second)
-		m.tells("ends in 5m0s")
-		time.Sleep(4 * time.Minute)
-		m.tells("ends in 1m0s")
-		m.do(m.g.Update(m.ctx, "1000", SettingsPatch{MaxDuration: ptr(70 * time.Minute)}))
-		time.Sleep(11 * time.Minute)
-		m.tells("settings", "ends in 5m0s", "ends in 1m0s", "ann leaves: maximum duration reached", "ends: maximum duration reached")
-		time.Sleep(2 * time.Hour)
+		m.tells("ends in 50s")
+		time.Sleep(45 * time.Second)
+		m.tells("ends in 5s")
+		m.do(m.g.Update(m.ctx, "1000", SettingsPatch{MaxDuration: ptr(2 * time.Minute)}))
+		time.Sleep(65 * time.Second)
+		m.tells("settings", "ends in 50s", "ends in 5s", "ann leaves: maximum duration reached", "ends: maximum duration reached")
+		time.Sleep(3 * time.Hour)
 		m.tells()
 	})
 }

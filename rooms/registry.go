@@ -43,7 +43,7 @@ const (
 	defaultEmptyGrace = 10 * time.Second
 	defaultEventsKept = 4096
 	// Bounds of the event logs of numbers that are no room (any more): how many, and how many events in all of them, some
-	// 400 bytes each.
+	// 650 bytes each.
 	maxIdleLogs   = 1024
 	maxIdleEvents = 1 << 16
 	// maxNumber bounds a room number in bytes.

@@ -457,3 +457,69 @@ func TestALectureWithHandsCostsNoAllocation(t *testing.T) {
 		t.Errorf("%.1f allocations a second, want 0", got)
 	}
 }
+
+func TestAHostInASideRoomDoesNotEndTheConference(t *testing.T) {
+	inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
+		m := newMeeting(ctx, t, g, Settings{Modes: Modes{
+			WaitForHost: true, EndWithoutHost: true, HostGrace: 5 * time.Second, Lobby: true, Lecture: true, MuteOnEntry: true,
+		}})
+		m.comes("EVE", "ann", "bob", "cy")
+		m.do(g.LetAllIn(ctx, "1000"))
+		m.patch("bob", ParticipantPatch{WhisperTo: ptr(m.id("EVE"))})
+		side, err := g.OpenSideRoom(ctx, "1000", m.id("EVE"), m.id("ann"))
+		m.do(side, err)
+		info, err := g.Participant(ctx, side.Number, m.id("ann"))
+		m.do(info, err)
+		if info.Place != PlaceInside || info.MutedBy != MutedByModerator {
+			t.Errorf("ann: got %+v, want her inside, muted as she was", info)
+		}
+		m.do(nil, m.people["ann"].ToggleSelfMute(ctx)) // nobody presides there
+		if info, err := g.Participant(ctx, "1000", m.id("bob")); err != nil || info.MutedBy != MutedByModerator {
+			t.Errorf("bob, who has whispered: got %+v, %v, want him muted", info, err)
+		}
+		time.Sleep(30 * time.Second)
+		m.do(nil, g.CloseSideRoom(ctx, side.Number))
+		time.Sleep(30 * time.Second)
+		for _, name := range []string{"EVE", "ann", "bob", "cy"} {
+			info, err := g.Participant(ctx, "1000", m.id(name))
+			m.do(info, err)
+			if info.Place != PlaceInside {
+				t.Errorf("%s: got %+v, want all inside again", name, info)
+			}
+		}
+		m.goes("EVE")
+		time.Sleep(6 * time.Second)
+		for _, name := range []string{"ann", "bob", "cy"} {
+			if why := m.people[name].Reason(); why != ReasonHostLeft {
+				t.Errorf("%s: left because %v, want %v", name, why, ReasonHostLeft)
+			}
+		}
+	})
+}
+
+func TestWhoWhispersInALectureIsHeardByOne(t *testing.T) {
+	atMeeting(t, Modes{}, func(m *meeting) {
+		legs := map[string]*fakeLeg{}
+		for i, name := range []string{"HOST", "ann", "bob"} {
+			legs[name] = newFakeLeg(m, pcmu, toneHz(i))
+			m.do(nil, m.calls(name, legs[name]))
+		}
+		m.set(ModesPatch{Lecture: ptr(true)})
+		m.patch("ann", ParticipantPatch{WhisperTo: ptr(m.id("HOST"))})
+		hears := func(who string) bool {
+			time.Sleep(2 * time.Second)
+			return measure.ToneDBFS(legs[who].lastHeard(500*time.Millisecond), 8000, toneHz(1)) > -50
+		}
+		if !hears("HOST") || hears("bob") {
+			m.Error("the lecture keeps a whisper from whom it is for, or not from the others")
+		}
+		m.patch("ann", ParticipantPatch{Muted: ptr(true)})
+		if hears("HOST") {
+			m.Error("who whispers is heard although muted")
+		}
+		m.patch("ann", ParticipantPatch{Muted: ptr(false)}) // gives her the floor
+		if !hears("HOST") {
+			m.Error("who whispers is not heard when it is unmuted")
+		}
+	})
+}

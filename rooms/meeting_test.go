@@ -321,7 +321,7 @@ func (m *meeting) wander() {
 
 // disperse lets the time run out nearly, and the host leave.
 func (m *meeting) disperse() {
-	time.Sleep(m.start.Add(141 * time.Second).Sub(time.Now()))
+	time.Sleep(time.Until(m.start.Add(141 * time.Second)))
 	m.goes("GUS")
 	m.do(m.g.Update(m.ctx, "1000", SettingsPatch{MaxDuration: ptr(time.Hour)}))
 	time.Sleep(30 * time.Second)

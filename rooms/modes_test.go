@@ -410,7 +410,7 @@ func TestModesAreChecked(t *testing.T) {
 			t.Errorf("a room with a warning below 0: got %v, want ErrInvalid", err)
 		}
 		info, err := g.Update(ctx, "1000", SettingsPatch{ModesPatch: ModesPatch{WarnBefore: &[]time.Duration{time.Minute, time.Hour, time.Second}}})
-		if got := info.Modes.Warnings(); err != nil || len(got) != 3 || got[0] != time.Hour || got[1] != time.Minute || got[2] != time.Second {
+		if got := info.Warnings(); err != nil || len(got) != 3 || got[0] != time.Hour || got[1] != time.Minute || got[2] != time.Second {
 			t.Errorf("got %v, %v, want the longest first", got, err)
 		}
 	})

@@ -20,6 +20,17 @@ var (
 		rooms.RoleModerator: confbridgev1.Role_ROLE_MODERATOR,
 		rooms.RoleListener:  confbridgev1.Role_ROLE_LISTENER,
 	}
+	places = map[rooms.Place]confbridgev1.Place{
+		rooms.PlaceInside:  confbridgev1.Place_PLACE_INSIDE,
+		rooms.PlaceWaiting: confbridgev1.Place_PLACE_WAITING_FOR_HOST,
+		rooms.PlaceAsked:   confbridgev1.Place_PLACE_ASKED,
+		rooms.PlaceLobby:   confbridgev1.Place_PLACE_LOBBY,
+	}
+	muters = map[rooms.MutedBy]confbridgev1.MutedBy{
+		rooms.MutedBySelf:      confbridgev1.MutedBy_MUTED_BY_SELF,
+		rooms.MutedByModerator: confbridgev1.MutedBy_MUTED_BY_MODERATOR,
+		rooms.MutedByLecture:   confbridgev1.MutedBy_MUTED_BY_LECTURE,
+	}
 	kinds = map[rooms.Kind]confbridgev1.EventKind{
 		rooms.KindJoined:          confbridgev1.EventKind_EVENT_KIND_JOINED,
 		rooms.KindLeft:            confbridgev1.EventKind_EVENT_KIND_LEFT,
@@ -33,6 +44,21 @@ var (
 		rooms.KindUpdated:         confbridgev1.EventKind_EVENT_KIND_UPDATED,
 		rooms.KindEnded:           confbridgev1.EventKind_EVENT_KIND_ENDED,
 		rooms.KindDominantSpeaker: confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER,
+
+		rooms.KindWaiting:       confbridgev1.EventKind_EVENT_KIND_WAITING,
+		rooms.KindLetIn:         confbridgev1.EventKind_EVENT_KIND_LET_IN,
+		rooms.KindHostArrived:   confbridgev1.EventKind_EVENT_KIND_HOST_ARRIVED,
+		rooms.KindHostLeft:      confbridgev1.EventKind_EVENT_KIND_HOST_LEFT,
+		rooms.KindHandRaised:    confbridgev1.EventKind_EVENT_KIND_HAND_RAISED,
+		rooms.KindHandLowered:   confbridgev1.EventKind_EVENT_KIND_HAND_LOWERED,
+		rooms.KindFloorGiven:    confbridgev1.EventKind_EVENT_KIND_FLOOR_GIVEN,
+		rooms.KindFloorReturned: confbridgev1.EventKind_EVENT_KIND_FLOOR_RETURNED,
+		rooms.KindAllMuted:      confbridgev1.EventKind_EVENT_KIND_ALL_MUTED,
+		rooms.KindAllUnmuted:    confbridgev1.EventKind_EVENT_KIND_ALL_UNMUTED,
+		rooms.KindUnmuteRefused: confbridgev1.EventKind_EVENT_KIND_UNMUTE_REFUSED,
+		rooms.KindTimeWarning:   confbridgev1.EventKind_EVENT_KIND_TIME_WARNING,
+		rooms.KindBanned:        confbridgev1.EventKind_EVENT_KIND_BANNED,
+		rooms.KindUnbanned:      confbridgev1.EventKind_EVENT_KIND_UNBANNED,
 
 		rooms.KindRecordingStarted: confbridgev1.EventKind_EVENT_KIND_RECORDING_STARTED,
 		rooms.KindRecordingPaused:  confbridgev1.EventKind_EVENT_KIND_RECORDING_PAUSED,
@@ -68,6 +94,7 @@ var (
 		rooms.ReasonDeclined:    confbridgev1.Reason_REASON_DECLINED,
 		rooms.ReasonUnreachable: confbridgev1.Reason_REASON_UNREACHABLE,
 		rooms.ReasonForbidden:   confbridgev1.Reason_REASON_FORBIDDEN,
+		rooms.ReasonHostLeft:    confbridgev1.Reason_REASON_HOST_LEFT,
 	}
 )
 
@@ -107,6 +134,7 @@ func toRoom(i rooms.Info) *confbridgev1.Room {
 		SideOf: roomNameOr(i.SideOf),
 	}
 	addHours(room, i)
+	showModes(room, i.Modes)
 	return room
 }
 
@@ -126,6 +154,11 @@ func toParticipant(p rooms.ParticipantInfo) *confbridgev1.Participant {
 		LevelDbfs: p.LevelDBFS,
 		Dominant:  p.Dominant,
 		Format:    toFormat(p.Format, p.PacketTime),
+
+		Place:        places[p.Place],
+		MutedBy:      muters[p.MutedBy],
+		HandPosition: int32(p.HandPosition),
+		HasFloor:     p.HasFloor,
 
 		ReceivedFormat: toReceived(p.Received),
 		Media:          toMedia(p.Media),
@@ -150,6 +183,10 @@ func toEvent(e rooms.Event) *confbridgev1.Event {
 		Reason:   reasons[e.Reason],
 
 		Recording: recordingNameOr(e.Recording),
+		Remaining: toDuration(e.Remaining),
+	}
+	if e.Ban != nil {
+		out.Ban = toBan(e.Room, *e.Ban)
 	}
 	if state, ok := dialKinds[e.Kind]; ok {
 		out.Dial = toDial(rooms.Dial{ID: e.Participant.ID, Room: e.Room, Caller: e.Participant.Caller})

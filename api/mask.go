@@ -15,11 +15,11 @@ const maxMaskPaths = 32
 
 // What can be updated, as of the comments on the update requests.
 var (
-	roomFields = []string{
+	roomFields = slices.Concat([]string{
 		"display_name", "max_participants", "max_duration", "locked", "max_talkers", "agc", "noise_suppression",
 		"recording_content", "recording_format", "recording_tone", "recording_beep",
 		"open_windows", "outlasts_windows",
-	}
+	}, modeFields)
 	participantFields = []string{"muted", "deaf", "gain_db", "role", "display_name", "hearing_gain_db", "whisper_to"}
 )
 

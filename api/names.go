@@ -7,13 +7,14 @@ import (
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
 
-// Resource names (AIP-122): rooms/{number}, rooms/{number}/participants/{id}, trunks/{name} and recordings/{id}.
+// Resource names (AIP-122): rooms/{number}, rooms/{number}/participants/{id}, rooms/{number}/bans/{id}, trunks/{name} and recordings/{id}.
 const (
 	roomsCollection        = "rooms"
 	participantsCollection = "participants"
 	trunksCollection       = "trunks"
 	recordingsCollection   = "recordings"
 	callRecordsCollection  = "callRecords"
+	bansCollection         = "bans"
 	maxNumber              = 64 // bytes of a room's number
 	maxParticipantID       = 64 // bytes
 	maxEchoed              = 80 // bytes of a client's string that an error message repeats
@@ -84,6 +85,18 @@ func parseParticipantName(field, name string) (number, id string, err error) {
 	return parts[1], parts[3], nil
 }
 
+func banName(number, id string) string { return roomName(number) + "/" + bansCollection + "/" + id }
+
+// parseBanName takes number and id out of a ban's name, which came in the field so called.
+func parseBanName(field, name string) (number, id string, err error) {
+	parts := strings.SplitN(name, "/", 5)
+	if len(parts) != 4 || parts[0] != roomsCollection || parts[2] != bansCollection ||
+		!validNumber(parts[1]) || !validParticipantID(parts[3]) {
+		return "", "", violated(field, fmt.Sprintf("%s is not the name of a ban, like rooms/1000/bans/a1", quote(name)))
+	}
+	return parts[1], parts[3], nil
+}
+
 // parseTrunkName takes the trunk's own name out of its resource name, which came in the field so called.
 func parseTrunkName(field, name string) (trunk string, err error) {
 	trunk, ok := strings.CutPrefix(name, trunksCollection+"/")
@@ -136,6 +149,15 @@ func resourceOf(req any, what about) string {
 		return ""
 	}
 	name := requestedName(req)
+	if move, ok := req.(*confbridgev1.MoveParticipantRequest); ok && what == aboutRoom {
+		name = move.GetDestinationParent()
+	}
+	if number, _, err := parseBanName("", name); err == nil {
+		if what == aboutRoom {
+			return roomName(number)
+		}
+		return name
+	}
 	if number, id, err := parseParticipantName("", name); err == nil {
 		if what == aboutRoom {
 			return roomName(number)
@@ -187,6 +209,9 @@ func resourceField(req any) string {
 func resourceType(name string) string {
 	if strings.Contains(name, "/"+participantsCollection+"/") {
 		return "confbridge.v1.Participant"
+	}
+	if strings.Contains(name, "/"+bansCollection+"/") {
+		return "confbridge.v1.Ban"
 	}
 	if strings.HasPrefix(name, trunksCollection+"/") {
 		return "confbridge.v1.Trunk"

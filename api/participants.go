@@ -110,16 +110,3 @@ func (s *participantService) UpdateParticipant(
 	}
 	return toParticipant(info), nil
 }
-
-func (s *participantService) RemoveParticipant(
-	ctx context.Context, req *confbridgev1.RemoveParticipantRequest,
-) (*confbridgev1.RemoveParticipantResponse, error) {
-	number, id, err := parseParticipantName("name", req.GetName())
-	if err != nil {
-		return nil, err
-	}
-	if err := s.rooms.Remove(ctx, number, id); err != nil {
-		return nil, err
-	}
-	return &confbridgev1.RemoveParticipantResponse{}, nil
-}

@@ -35,7 +35,7 @@ func TestAParticipantIsShownUpdatedAndRemoved(t *testing.T) {
 		Format: &confbridgev1.AudioFormat{
 			Codec: "PCMU", ClockRateHz: 8000, SampleRateHz: 8000, PacketTime: durationpb.New(20 * time.Millisecond),
 		},
-		Media: &confbridgev1.MediaStats{}, LevelDbfs: -127,
+		Media: &confbridgev1.MediaStats{}, LevelDbfs: -127, Place: confbridgev1.Place_PLACE_INSIDE,
 	}
 	ignore := protocmp.IgnoreFields(&confbridgev1.Participant{}, "join_time", "media", "quality")
 	if diff := cmp.Diff(want, got, protocmp.Transform(), ignore); diff != "" {
@@ -54,6 +54,7 @@ func TestAParticipantIsShownUpdatedAndRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	want.Muted, want.Deaf, want.GainDb = true, true, -6.5
+	want.MutedBy = confbridgev1.MutedBy_MUTED_BY_MODERATOR
 	want.Role, want.DisplayName = confbridgev1.Role_ROLE_MODERATOR, "Ann"
 	if diff := cmp.Diff(want, got, protocmp.Transform(), ignore); diff != "" {
 		t.Errorf("updated (-want +got):\n%s", diff)
@@ -123,7 +124,8 @@ func TestParticipantRequestsThatCannotBeNameTheField(t *testing.T) {
 func TestWhatIsKnownOfAParticipantsSoundIsShown(t *testing.T) {
 	at := time.Unix(1, 0)
 	info := rooms.ParticipantInfo{
-		ID: "a1", Room: "1", Dominant: true, LevelDBFS: -23.5, PacketTime: 30 * time.Millisecond,
+		ID: "a1", Room: "1", Muted: true, MutedBy: rooms.MutedByLecture, HandPosition: 3, HasFloor: true, Place: rooms.PlaceLobby,
+		Dominant: true, LevelDBFS: -23.5, PacketTime: 30 * time.Millisecond,
 		Format:   codec.Format{Name: codec.Opus, ClockRateHz: 48000, SampleRateHz: 16000},
 		Received: &rooms.Received{Format: codec.Format{Name: codec.G722, ClockRateHz: 8000, SampleRateHz: 16000}, PacketTime: 40 * time.Millisecond},
 		Media: rooms.MediaStats{
@@ -143,6 +145,7 @@ func TestWhatIsKnownOfAParticipantsSoundIsShown(t *testing.T) {
 	nano := func(n int64) *durationpb.Duration { return durationpb.New(time.Duration(n)) }
 	want := &confbridgev1.Participant{
 		Name: "rooms/1/participants/a1", Role: confbridgev1.Role_ROLE_SPEAKER, Dominant: true, LevelDbfs: -23.5,
+		Muted: true, MutedBy: confbridgev1.MutedBy_MUTED_BY_LECTURE, HandPosition: 3, HasFloor: true, Place: confbridgev1.Place_PLACE_LOBBY,
 		Format: &confbridgev1.AudioFormat{Codec: "opus", ClockRateHz: 48000, SampleRateHz: 16000, PacketTime: nano(30e6)},
 		ReceivedFormat: &confbridgev1.AudioFormat{
 			Codec: "G722", ClockRateHz: 8000, SampleRateHz: 16000, PacketTime: nano(40e6),
@@ -247,8 +250,24 @@ func TestEventsAreConverted(t *testing.T) {
 			RecordingTone: proto.Bool(false), RecordingBeep: proto.Bool(false),
 		},
 	}
+	modesByDefault(want.Room)
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("ended (-want +got):\n%s", diff)
+	}
+	got = toEvent(rooms.Event{Room: "1", Kind: rooms.KindTimeWarning, Remaining: time.Minute})
+	if got.GetRemaining().AsDuration() != time.Minute {
+		t.Errorf("got %v, want a minute that remains", got)
+	}
+	got = toEvent(rooms.Event{
+		Room: "1", Kind: rooms.KindBanned,
+		Ban: &rooms.Ban{ID: "b", Address: "sip:a@b", DisplayName: "A", Created: at, Expires: at.Add(time.Hour)},
+	})
+	ban := &confbridgev1.Ban{
+		Name: "rooms/1/bans/b", Address: "sip:a@b", DisplayName: "A",
+		CreateTime: timestamppb.New(at), ExpireTime: timestamppb.New(at.Add(time.Hour)),
+	}
+	if diff := cmp.Diff(ban, got.GetBan(), protocmp.Transform()); diff != "" {
+		t.Errorf("banned (-want +got):\n%s", diff)
 	}
 	want = &confbridgev1.Event{RoomName: "rooms/1", Kind: confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER}
 	got = toEvent(rooms.Event{Room: "1", Kind: rooms.KindDominantSpeaker})
@@ -258,12 +277,12 @@ func TestEventsAreConverted(t *testing.T) {
 }
 
 func TestEveryKindReasonAndRoleHasItsEnumValue(t *testing.T) {
-	for k := rooms.KindJoined; k <= rooms.KindRecordingFailed; k++ {
+	for k := rooms.KindJoined; k <= rooms.KindUnbanned; k++ {
 		if kinds[k] == 0 {
 			t.Errorf("kind %d has none", k)
 		}
 	}
-	for r := rooms.ReasonHangup; r <= rooms.ReasonMoved; r++ {
+	for r := rooms.ReasonHangup; r <= rooms.ReasonHostLeft; r++ {
 		if reasons[r] == 0 {
 			t.Errorf("reason %v has none", r)
 		}
@@ -272,6 +291,20 @@ func TestEveryKindReasonAndRoleHasItsEnumValue(t *testing.T) {
 		if back, ok := roleFromProto(roles[r]); !ok || back != r {
 			t.Errorf("role %d came back as %d", r, back)
 		}
+	}
+	for p := rooms.PlaceInside; p <= rooms.PlaceLobby; p++ {
+		if places[p] == 0 {
+			t.Errorf("place %d has none", p)
+		}
+	}
+	for m := rooms.MutedBySelf; m <= rooms.MutedByLecture; m++ {
+		if muters[m] == 0 {
+			t.Errorf("muter %d has none", m)
+		}
+	}
+	if len(places) != len(confbridgev1.Place_name)-1 || len(muters) != len(confbridgev1.MutedBy_name)-1 ||
+		len(hostLeaves) != len(confbridgev1.LastHostLeave_name)-1 {
+		t.Error("the .proto has places, or ones who mute, that nothing becomes")
 	}
 	if len(kinds) != len(confbridgev1.EventKind_name)-1 || len(reasons) != len(confbridgev1.Reason_name)-1 ||
 		len(roles) != len(confbridgev1.Role_name)-1 {

@@ -33,6 +33,10 @@ func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRo
 	if err := v.err(); err != nil {
 		return nil, err
 	}
+	modes, err := s.newModes(room)
+	if err != nil {
+		return nil, err
+	}
 	info, err := s.rooms.Create(ctx, req.GetRoomId(), rooms.Settings{
 		DisplayName:      room.GetDisplayName(),
 		MaxParticipants:  int(room.GetMaxParticipants()),
@@ -44,6 +48,7 @@ func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRo
 		Recording:        s.recordingSettings(room),
 		Schedule:         hoursOf(room),
 		OutlastsSchedule: room.GetOutlastsWindows(),
+		Modes:            modes,
 	})
 	if err != nil {
 		return nil, err
@@ -115,6 +120,7 @@ func (s *roomService) UpdateRoom(ctx context.Context, req *confbridgev1.UpdateRo
 		RecordingBeep:    pick(paths, "recording_beep", recording.Beep),
 		Schedule:         pick(paths, "open_windows", hoursOf(room)),
 		OutlastsSchedule: pick(paths, "outlasts_windows", room.GetOutlastsWindows()),
+		ModesPatch:       s.modesPatch(room, paths),
 	})
 	if err != nil {
 		return nil, err

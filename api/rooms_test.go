@@ -26,7 +26,7 @@ func TestARoomIsCreatedShownUpdatedAndDeleted(t *testing.T) {
 		Name: "rooms/1000", DisplayName: "Käse", MaxParticipants: 8, MaxDuration: durationpb.New(time.Hour), Locked: true,
 		MaxTalkers: 4, Agc: proto.Bool(false), NoiseSuppression: proto.Bool(false), // what the bridge is configured with
 	}
-	recordedByDefault(want)
+	restByDefault(want)
 	got, err := b.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{RoomId: "1000", Room: &confbridgev1.Room{
 		Name: "rooms/ignored", DisplayName: "Käse", MaxParticipants: 8, MaxDuration: durationpb.New(time.Hour), Locked: true,
 	}})
@@ -119,7 +119,7 @@ func TestUpdateRoomMasks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			recordedByDefault(tt.want)
+			restByDefault(tt.want)
 			if diff := cmp.Diff(tt.want, got, protocmp.Transform(), ignoreTimes); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -127,8 +127,9 @@ func TestUpdateRoomMasks(t *testing.T) {
 	}
 }
 
-// recordedByDefault is what a room says of recordings where nobody has set anything.
-func recordedByDefault(r *confbridgev1.Room) {
+// restByDefault is what a room says of its modes and recordings where nobody has set anything.
+func restByDefault(r *confbridgev1.Room) {
+	modesByDefault(r)
 	r.RecordingContent = confbridgev1.RecordingContent_RECORDING_CONTENT_MIX
 	r.RecordingFormat = confbridgev1.RecordingFormat_RECORDING_FORMAT_OPUS
 	r.RecordingTone, r.RecordingBeep = proto.Bool(false), proto.Bool(false)

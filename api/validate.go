@@ -47,18 +47,11 @@ func roomFault(room *confbridgev1.Room, path string) string {
 	case "open_windows":
 		return hoursFault(room)
 	case "max_duration":
-		d := room.GetMaxDuration()
-		if d == nil {
-			return ""
-		}
-		if err := d.CheckValid(); err != nil {
-			return "is no valid duration"
-		}
-		if t := d.AsDuration(); t < 0 || t > maxDuration {
-			return fmt.Sprintf("%v is not within 0s to %v", t, maxDuration)
+		if room.GetMaxDuration() != nil {
+			return durationFault(room.GetMaxDuration(), 0, maxDuration)
 		}
 	}
-	return ""
+	return modesFault(room, path)
 }
 
 // validateParticipant checks those fields of a participant that paths names.

@@ -154,6 +154,7 @@ func (p *Participant) TakeKeys(ctx context.Context, to chan<- byte) error {
 func (p *Participant) GoTo(ctx context.Context, to Place) error {
 	return p.withMember(ctx, func(_ *state, m *member) error {
 		m.goTo(to)
+		m.state.watchHosts(m.state.describe(m))
 		return nil
 	})
 }

@@ -112,7 +112,10 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 	if err != nil {
 		return err
 	}
-	set := p.apply(info.Settings)
+	set, err := p.apply(info.Settings)
+	if err != nil {
+		return wrap("room", number, err)
+	}
 	set.MaxTalkers = set.talkersOr(g.cfg.Defaults.MaxTalkers)
 	set.Recording = set.Recording.or(g.cfg.Defaults.Recording)
 	if err := set.check(); err != nil {
@@ -175,6 +178,7 @@ func (g *Registry) remove(ctx context.Context, info Info, force bool) error {
 		}
 		s.end(ReasonEnded)
 		s.closed, s.deleted = true, true
+		g.bans.forget(number)
 		return nil
 	})
 	if errors.Is(err, ErrOccupied) && !info.OnDemand { // somebody was faster

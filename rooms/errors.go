@@ -19,6 +19,12 @@ var (
 	ErrStorage       = errors.New("storage failed")
 	ErrMediaTimeout  = errors.New("no media from the caller")
 
+	ErrNotWaiting = errors.New("participant does not wait")
+	ErrNotAllowed = errors.New("participant may not do that")
+	ErrNoFloor    = errors.New("participant has not got the floor")
+	ErrBanned     = errors.New("caller is banned from the room")
+	ErrNoBan      = errors.New("no such ban")
+
 	ErrEmpty         = errors.New("nobody is in the room")
 	ErrBusy          = errors.New("too much waits to be played")
 	ErrRecording     = errors.New("room is being recorded already")

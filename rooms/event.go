@@ -29,8 +29,22 @@ const (
 	KindClosed           // and ended
 	KindDialing          // somebody is called from the room; Participant is who comes in if that goes well
 	KindRinging
-	KindAnswered   // the join follows
-	KindDialFailed // Reason says why
+	KindAnswered    // the join follows
+	KindDialFailed  // Reason says why
+	KindWaiting     // who has come waits to be let in, or for a host: Participant.Place says which
+	KindLetIn       // who has waited is inside
+	KindHostArrived // Participant is the first moderator inside
+	KindHostLeft    // Participant was the last moderator inside
+	KindHandRaised  // Participant.HandPosition says how many are before it
+	KindHandLowered
+	KindFloorGiven    // a moderator lets Participant speak
+	KindFloorReturned // that is over
+	KindAllMuted      // each who is muted by it is told of as well
+	KindAllUnmuted
+	KindUnmuteRefused // Participant may not unmute itself
+	KindTimeWarning   // the conference ends in Remaining
+	KindBanned        // Participant is; Ban says until when
+	KindUnbanned      // whom Ban is about
 )
 
 // Reason says why a participant left or a conference ended.
@@ -58,6 +72,7 @@ const (
 	ReasonDeclined            // who was called does not want to
 	ReasonUnreachable         // there is nobody, or no way there
 	ReasonForbidden           // the other side does not let us call there
+	ReasonHostLeft            // no moderator was left
 )
 
 // Event is one thing that happened in a room. Events of one room are numbered from 1 without gaps.
@@ -72,13 +87,19 @@ type Event struct {
 	Code        int           // DialFailed: the number by which the other side has refused; 0: none
 	Key         byte          // KeyPressed: '0' to '9', '*', '#', 'A' to 'D'
 	Held        time.Duration // KeyPressed: how long
-	Info        Info          // the room, as of after the event: Locked, Unlocked, Updated, Ended, Opened, Closed, and all about recordings
+	Info        Info          // the room, as of after the event: Locked, Unlocked, Updated, Ended, Opened, Closed, AllMuted, AllUnmuted, TimeWarning, Unbanned, and all about recordings
 	Recording   string        // all about recordings: its ID
+	Remaining   time.Duration // TimeWarning: until the conference ends
+	Ban         *Ban          // Banned and Unbanned; never changed
 }
 
 // aboutRoom says whether events of this kind carry Event.Info.
 func (k Kind) aboutRoom() bool {
-	return k == KindLocked || k == KindUnlocked || k == KindUpdated || k == KindEnded || k == KindOpened || k == KindClosed || k.aboutRecording()
+	switch k {
+	case KindLocked, KindUnlocked, KindUpdated, KindEnded, KindOpened, KindClosed, KindAllMuted, KindAllUnmuted, KindTimeWarning, KindUnbanned:
+		return true
+	}
+	return k.aboutRecording()
 }
 
 func (k Kind) aboutRecording() bool { return k >= KindRecordingStarted && k <= KindRecordingFailed }
@@ -111,6 +132,7 @@ var reasonTexts = [...]string{
 	ReasonDeclined:     "declined",
 	ReasonUnreachable:  "unreachable",
 	ReasonForbidden:    "forbidden",
+	ReasonHostLeft:     "no moderator left",
 }
 
 func (r Reason) String() string {

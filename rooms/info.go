@@ -66,15 +66,21 @@ type ParticipantInfo struct {
 	ID   string // unique in the bridge's lifetime: lower-case letters and digits
 	Room string
 	Caller
-	Muted  bool
-	Deaf   bool
-	GainDB float64 // applied to what the participant says; −30 to +30
+	Place   Place
+	Muted   bool
+	MutedBy MutedBy // MutedByNobody where it is not muted
+	// HandPosition is the place in the queue of those who want to speak, from 1; 0: the hand is not up.
+	HandPosition int
+	// HasFloor says that a moderator lets the participant speak, whoever else is muted.
+	HasFloor bool
+	Deaf     bool
+	GainDB   float64 // applied to what the participant says; −30 to +30
 	// HearingGainDB is applied to what the participant hears of the others; −30 to +30.
 	HearingGainDB float64
 	// WhisperTo is the ID of the one participant who hears this one; empty: all do.
 	WhisperTo string
 	Talking   bool
-	// Dominant says that the participant has the floor: of those who talk the one whom the conference listens to.
+	// Dominant says that of those who talk the participant is the one whom the conference listens to.
 	Dominant  bool
 	LevelDBFS float64 // of what the participant says at the moment, before any gain of ours; −127 is silence
 	Joined    time.Time

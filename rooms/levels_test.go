@@ -105,7 +105,7 @@ func TestLegsAreToldWhoIsHeardTheLoudestFirst(t *testing.T) {
 		t.Errorf("the deaf is told of %v", got)
 	}
 	for _, m := range s.members[1:] {
-		m.muted = true
+		m.mutedBy = MutedBySelf
 	}
 	s.run(3)
 	if got := listener.sources; len(got) != 1 || got[0].ID != 1000 {

@@ -30,16 +30,18 @@ type member struct {
 
 	calmFrom time.Time // which report was the first of those that say that it needs no copies any more; zero: none is
 
-	muted, deaf bool
-	gainDB      float64
-	voice       voice    // what it says
-	keys        keypad   // what it presses
-	down        downlink // what it hears
-	place       Place
-	aside       aside          // what is between it alone and the bridge
-	moving      chan<- *member // where it goes; nil: it stays
-	whisper     whisper
-	hearingDB   float64 // what is done to the loudness of what it hears
+	mute      muting
+	mutedBy   MutedBy // by what mute and the room's modes come to: settle keeps it so
+	deaf      bool
+	gainDB    float64
+	voice     voice    // what it says
+	keys      keypad   // what it presses
+	down      downlink // what it hears
+	place     Place
+	aside     aside          // what is between it alone and the bridge
+	moving    chan<- *member // where it goes; nil: it stays
+	whisper   whisper
+	hearingDB float64 // what is done to the loudness of what it hears
 }
 
 func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error) {
@@ -50,6 +52,7 @@ func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error
 	m.voice.of = p.id
 	m.voice.stream.Background(&m.voice.vad)
 	m.voice.gain.Jump(0)
+	m.greet()
 	m.down.ear = m.ear()
 	return m, nil
 }
@@ -158,23 +161,34 @@ func (s *state) patch(m *member, p ParticipantPatch) error {
 	set(&m.hearingDB, p.HearingGainDB)
 	set(&m.caller.DisplayName, p.DisplayName)
 	set(&m.caller.Role, p.Role)
-	set(&m.muted, p.Muted)
 	set(&m.deaf, p.Deaf)
 	set(&m.gainDB, p.GainDB)
-	m.rearrange()
+	if p.Muted != nil {
+		s.setMuted(m, *p.Muted)
+	}
+	m.resettle()
 	after := s.describe(m)
 	if after.Muted != before.Muted {
-		kind := KindUnmuted
-		if after.Muted {
-			kind = KindMuted
-		}
-		s.raise(Event{Kind: kind, Participant: after})
+		before.Muted, before.MutedBy = after.Muted, after.MutedBy
 	}
-	before.Muted, before.Dominant = after.Muted, after.Dominant // each has an event of its own
+	before.Dominant, before.HandPosition, before.HasFloor = after.Dominant, after.HandPosition, after.HasFloor // each has an event of its own
 	if after != before {
 		s.raise(Event{Kind: KindUpdated, Participant: after})
 	}
+	if after.Role != before.Role {
+		s.changedRole(m)
+	}
 	return nil
+}
+
+// changedRole sees to what a member may no longer do, or may now.
+func (s *state) changedRole(m *member) {
+	if m.caller.Role == RoleListener {
+		s.noHand(m)
+		m.settle()
+	}
+	s.watchHosts(s.describe(m))
+	s.unwait(m)
 }
 
 func set[T any](to *T, value *T) {

@@ -11,11 +11,12 @@ import (
 
 // Move takes a participant from one room to another, with the same ID, role and leg, and whether it is muted and deaf; its recorded
 // sound, jitter buffer and codecs go with it, so that nothing clicks or begins anew. Both rooms tell of it: Left with ReasonMoved
-// here, Joined there. A locked or full room takes nobody (ErrLocked, ErrFull), and who is gone meanwhile is ErrNoParticipant; then nothing has
+// here, Joined there. Who was inside here has not to wait in the lobby there. A locked or full room takes nobody (ErrLocked, ErrFull), nor does one that the caller is banned from (ErrBanned), and who is gone meanwhile is ErrNoParticipant; then nothing has
 // changed. ErrNoRoom says which one.
 func (g *Registry) Move(ctx context.Context, number, id, to string) (ParticipantInfo, error) {
 	var p *Participant
-	err := g.withMember(ctx, number, id, func(_ *state, m *member) error { p = m.p; return nil })
+	var role Role
+	err := g.withMember(ctx, number, id, func(_ *state, m *member) error { p, role = m.p, m.caller.Role; return nil })
 	if err != nil {
 		return ParticipantInfo{}, err
 	}
@@ -28,12 +29,12 @@ func (g *Registry) Move(ctx context.Context, number, id, to string) (Participant
 	if p.Room() != number {
 		return ParticipantInfo{}, fmt.Errorf("room %q: participant %q: %w", number, id, ErrNoParticipant)
 	}
-	info, err := g.move(ctx, p, to)
+	info, err := g.move(ctx, p, role, to)
 	return info, wrap("move to room", to, err)
 }
 
 // move is Move with p.turn held.
-func (g *Registry) move(ctx context.Context, p *Participant, to string) (ParticipantInfo, error) {
+func (g *Registry) move(ctx context.Context, p *Participant, role Role, to string) (ParticipantInfo, error) {
 	if to == p.Room() {
 		return ParticipantInfo{}, fmt.Errorf("participant %q is there: %w", p.id, ErrInvalid)
 	}
@@ -42,7 +43,7 @@ func (g *Registry) move(ctx context.Context, p *Participant, to string) (Partici
 		return ParticipantInfo{}, err
 	}
 	own := next.sideOf == p.room.Load() || p.room.Load().sideOf == next // its lock is not for them
-	if err := next.do(ctx, func(s *state) error { return s.admitAs(p, own) }); err != nil {
+	if err := next.do(ctx, func(s *state) error { return s.admitAs(p, role, own) }); err != nil {
 		return ParticipantInfo{}, err
 	}
 	m, err := depart(ctx, p)
@@ -52,7 +53,7 @@ func (g *Registry) move(ctx context.Context, p *Participant, to string) (Partici
 	}
 	var info ParticipantInfo
 	err = next.doAlways(func(s *state) error {
-		if err := s.arrive(m); err != nil {
+		if err := s.arrive(m, own); err != nil {
 			return err
 		}
 		info = s.show(m)
@@ -132,13 +133,18 @@ func (s *state) vacate(p *Participant) {
 	}
 }
 
-// arrive takes in a member that another room has given away, and that has a seat here.
-func (s *state) arrive(m *member) error {
+// arrive takes in a member that another room has given away, and that has a seat here. One of the house has been let in before.
+func (s *state) arrive(m *member, own bool) error {
 	if !slices.Contains(s.seats, m.p) {
 		return ErrClosed
 	}
 	now := time.Now()
-	m.state, m.joined, m.place = s, now, PlaceInside
+	m.state, m.joined = s, now
+	if m.place == PlaceInside {
+		m.greetGuest(own)
+	} else {
+		m.greet()
+	}
 	m.voice.speaker, m.voice.contributes, m.voice.talking = mixer.Speaker{}, false, false
 	m.down.own.Renumber(s.mix.ticks)
 	m.down.group, m.down.ownTicks, m.down.told = nil, ownEncodeTicks, toldNothing

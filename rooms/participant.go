@@ -35,17 +35,17 @@ type Stay struct {
 	Ended time.Time
 }
 
-// newID is 13 lower-case letters and digits that nobody has had before.
-func newID() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand.Read
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
-}
-
 func newParticipant(r *room, c Caller) *Participant {
 	p := &Participant{id: newID(), caller: c, turn: make(chan struct{}, 1), left: make(chan struct{})}
 	p.room.Store(r)
 	return p
+}
+
+// newID is 13 lower-case letters and digits that are not given again.
+func newID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand.Read
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }
 
 // ID is unique in the bridge's lifetime: 13 lower-case letters and digits.

@@ -6,8 +6,9 @@ type Place uint8
 // The places. Only who is inside is heard, and hears the others.
 const (
 	PlaceInside  Place = iota
-	PlaceWaiting       // hears the room's music
+	PlaceWaiting       // for a host; hears the room's music
 	PlaceAsked         // hears what it is asked, and silence
+	PlaceLobby         // until it is let in; hears the room's music
 )
 
 // ear is what somebody hears but for what is said to them alone.
@@ -22,7 +23,7 @@ const (
 // ear is what the member hears.
 func (m *member) ear() ear {
 	switch {
-	case m.place == PlaceWaiting:
+	case m.place == PlaceWaiting || m.place == PlaceLobby:
 		return earMusic
 	case m.deaf || m.place == PlaceAsked:
 		return earSilence
@@ -33,7 +34,10 @@ func (m *member) ear() ear {
 // goTo puts the member somewhere else in its room. It is not for the tick.
 func (m *member) goTo(p Place) {
 	m.place = p
-	m.rearrange()
+	if p != PlaceInside {
+		m.state.noHand(m)
+	}
+	m.settle()
 }
 
 // rearrange is called when what the member hears, or whether it is heard, may have changed. It is not for the tick.

@@ -42,7 +42,7 @@ const (
 	defaultEmptyGrace = 10 * time.Second
 	defaultEventsKept = 4096
 	// Bounds of the event logs of numbers that are no room (any more): how many, and how many events in all of them, some
-	// 400 bytes each.
+	// 650 bytes each.
 	maxIdleLogs   = 1024
 	maxIdleEvents = 1 << 16
 	// maxNumber bounds a room number in bytes.
@@ -60,6 +60,7 @@ type Registry struct {
 	phases        *phases // nil without ExactTicks
 	turns         turns
 	memory        *memory // nil: nothing is kept
+	bans          bans
 
 	mu      sync.Mutex // guards the maps, never held across a call out
 	rooms   map[string]*room
@@ -137,7 +138,7 @@ func (g *Registry) End(ctx context.Context, number string, why Reason) error {
 }
 
 // Admit lets a caller into a room as far as the door: a seat is taken, nothing is heard yet. It fails with ErrNoRoom,
-// ErrNotOpen (a NotOpenError), ErrLocked, ErrFull, ErrDraining or ErrStorage. The participant must be ended by Leave, whether or not Join was called.
+// ErrNotOpen (a NotOpenError), ErrLocked, ErrFull, ErrBanned, ErrDraining or ErrStorage. The participant must be ended by Leave, whether or not Join was called.
 func (g *Registry) Admit(ctx context.Context, number string, c Caller) (*Participant, error) {
 	return g.seat(ctx, number, c, func(*state, *Participant) {})
 }
@@ -154,7 +155,7 @@ func (g *Registry) seat(ctx context.Context, number string, c Caller, taken func
 		}
 		p := newParticipant(r, c)
 		err = r.do(ctx, func(s *state) error {
-			if err := s.admit(p); err != nil {
+			if err := s.admit(p, c.Role); err != nil {
 				return err
 			}
 			taken(s, p)

@@ -63,6 +63,8 @@ func (r *room) run(k Kept, onDemand bool) {
 			s.end(ReasonMaxDuration)
 		case <-s.hours.timer.C:
 			s.turnHours(time.Now())
+		case <-s.alarm.timer.C:
+			s.ring()
 		}
 		s.publish()
 	}

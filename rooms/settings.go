@@ -38,6 +38,7 @@ type Settings struct {
 	// OutlastsSchedule says that it goes on until everybody has left.
 	Schedule         *schedule.Schedule
 	OutlastsSchedule bool
+	Modes
 }
 
 // equal says whether two rooms are set alike.
@@ -69,9 +70,10 @@ type SettingsPatch struct {
 	RecordingBeep    *bool
 	Schedule         **schedule.Schedule // a pointer to nil takes it away
 	OutlastsSchedule *bool
+	ModesPatch
 }
 
-func (p SettingsPatch) apply(to Settings) Settings {
+func (p SettingsPatch) apply(to Settings) (Settings, error) {
 	set(&to.DisplayName, p.DisplayName)
 	set(&to.MaxParticipants, p.MaxParticipants)
 	set(&to.MaxDuration, p.MaxDuration)
@@ -85,7 +87,7 @@ func (p SettingsPatch) apply(to Settings) Settings {
 	set(&to.Recording.Beep, p.RecordingBeep)
 	set(&to.Schedule, p.Schedule)
 	set(&to.OutlastsSchedule, p.OutlastsSchedule)
-	return to
+	return to, p.ModesPatch.apply(&to.Modes)
 }
 
 func (set Settings) check() error {
@@ -100,6 +102,9 @@ func (set Settings) check() error {
 			mixer.DefaultTalkers, AllTalkers, ErrInvalid)
 	}
 	if err := set.Recording.check(); err != nil {
+		return err
+	}
+	if err := set.Modes.check(); err != nil {
 		return err
 	}
 	return checkDisplayName(set.DisplayName)

@@ -9,29 +9,42 @@ import (
 )
 
 func TestSettingsAreEqualIfEveryFieldIs(t *testing.T) {
-	whole := reflect.TypeFor[Settings]()
-	for i := range whole.NumField() {
-		var set Settings
-		switch f := reflect.ValueOf(&set).Elem().Field(i); f.Kind() {
-		case reflect.String:
-			f.SetString("x")
-		case reflect.Bool:
-			f.SetBool(true)
-		case reflect.Int, reflect.Int64:
-			f.SetInt(1)
-		case reflect.Struct:
-			f.Field(0).Set(reflect.ValueOf(RecordBoth))
-		case reflect.Pointer:
-			hours, err := schedule.Parse([]schedule.Window{{Start: "2026-03-02T09:00", Zone: "UTC", Duration: time.Hour}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			f.Set(reflect.ValueOf(hours))
-		default:
-			t.Fatalf("%s: a new kind of field", whole.Field(i).Name)
-		}
-		if set.equal(Settings{}) || !set.equal(set) {
-			t.Errorf("%s does not count", whole.Field(i).Name)
-		}
+	hours, err := schedule.Parse([]schedule.Window{{Start: "2026-03-02T09:00", Zone: "UTC", Duration: time.Hour}})
+	if err != nil {
+		t.Fatal(err)
 	}
+	// each looks at every field below v, which is a part of set.
+	var each func(name string, set *Settings, v reflect.Value)
+	each = func(name string, set *Settings, v reflect.Value) {
+		switch v.Kind() {
+		case reflect.String:
+			v.SetString("x")
+		case reflect.Bool:
+			v.SetBool(true)
+		case reflect.Int, reflect.Int64:
+			v.SetInt(1)
+		case reflect.Uint8:
+			v.SetUint(1)
+		case reflect.Pointer:
+			v.Set(reflect.ValueOf(hours))
+		case reflect.Struct:
+			for i := range v.NumField() {
+				each(name+"."+v.Type().Field(i).Name, set, v.Field(i))
+			}
+			return
+		case reflect.Array:
+			for i := range v.Len() {
+				each(name, set, v.Index(i))
+			}
+			return
+		default:
+			t.Fatalf("%s: a new kind of field", name)
+		}
+		if set.equal(Settings{}) || !set.equal(*set) {
+			t.Errorf("%s does not count", name)
+		}
+		v.SetZero()
+	}
+	var set Settings
+	each("Settings", &set, reflect.ValueOf(&set).Elem())
 }

@@ -38,6 +38,7 @@ func (g *Registry) OpenSideRoom(ctx context.Context, number string, ids ...strin
 		return Info{}, wrap("side room of", number, err)
 	}
 	set.Locked, set.MaxParticipants, set.MaxDuration = true, 0, 0
+	set.Modes = Modes{AllowSelfUnmute: true} // nobody presides there
 	side, err := g.openSide(ctx, of, set)
 	if err != nil {
 		return Info{}, wrap("side room of", number, err)

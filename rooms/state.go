@@ -37,6 +37,8 @@ type state struct {
 	chime     chime
 	announcer announcer
 
+	chair
+
 	timers timers
 	hours  hours
 }
@@ -54,6 +56,7 @@ func newState(r *room, k Kept, onDemand bool) *state {
 		room: r, metrics: r.registry.metrics, set: k.Settings, onDemand: onDemand, declared: k.Declared, created: k.Created,
 		timers: timers{clock: clock{timer: newStoppedTimer()}, grace: newStoppedTimer(), limit: newStoppedTimer()},
 		hours:  hours{timer: newStoppedTimer()},
+		chair:  chair{alarm: alarm{timer: newStoppedTimer()}},
 	}
 	s.keepHours(s.created)
 	return s
@@ -64,6 +67,7 @@ func (s *state) stopTimers() {
 	s.timers.grace.Stop()
 	s.timers.limit.Stop()
 	s.hours.timer.Stop()
+	s.alarm.timer.Stop()
 }
 
 // armGrace starts the countdown of a room that nobody is in: one on demand vanishes, a lasting one falls asleep.
@@ -92,12 +96,15 @@ func (s *state) makeLasting(k Kept) {
 	s.changeSettings(k.Settings)
 }
 
-// admit takes a seat for p.
-func (s *state) admit(p *Participant) error { return s.admitAs(p, false) }
+// admit takes a seat for p, who comes in that role.
+func (s *state) admit(p *Participant, role Role) error { return s.admitAs(p, role, false) }
 
 // admitAs is admit for one of the house too, to whom no lock, no limit and no hours apply.
-func (s *state) admitAs(p *Participant, own bool) error {
-	if s.closed {
+func (s *state) admitAs(p *Participant, role Role, own bool) error {
+	switch {
+	case s.room.registry.bans.covers(s.room.number, p.caller.Address, time.Now()):
+		return ErrBanned
+	case s.closed:
 		return ErrClosed
 	}
 	if !own {
@@ -111,10 +118,34 @@ func (s *state) admitAs(p *Participant, own bool) error {
 		return ErrLocked
 	case s.set.MaxParticipants > 0 && len(s.seats) >= s.set.MaxParticipants:
 		return fmt.Errorf("%d of %d seats taken: %w", len(s.seats), s.set.MaxParticipants, ErrFull)
+	case role != RoleModerator && s.onlyForHosts():
+		return fmt.Errorf("all but the %d seats for moderators taken: %w", s.set.ReservedForHosts, ErrFull)
 	}
 	s.seats = append(s.seats, p)
 	s.timers.grace.Stop()
 	return nil
+}
+
+// onlyForHosts says whether all seats that are left are for moderators.
+func (s *state) onlyForHosts() bool {
+	if s.set.MaxParticipants == 0 || s.set.ReservedForHosts == 0 {
+		return false
+	}
+	roles := make(map[*Participant]Role, len(s.members))
+	for _, m := range s.members {
+		roles[m.p] = m.caller.Role
+	}
+	others := 0
+	for _, p := range s.seats {
+		role, joined := roles[p]
+		if !joined {
+			role = p.caller.Role
+		}
+		if role != RoleModerator {
+			others++
+		}
+	}
+	return others >= s.set.MaxParticipants-s.set.ReservedForHosts
 }
 
 // join seats p's leg in the mix.
@@ -142,12 +173,17 @@ func (s *state) enter(m *member, now time.Time) {
 		s.timers.clock.restart(now, s.room.registry.phases.take())
 		s.timers.beat = beat{known: s.timers.clock.phase == nil}
 		s.armLimit()
+		s.rewarn()
 	}
 	m.p.dial = nil
 	s.members = append(s.members, m)
 	s.reserve()
 	s.retune()
 	s.raise(Event{Kind: KindJoined, Participant: s.describe(m)})
+	if m.place == PlaceWaiting || m.place == PlaceLobby {
+		s.raise(Event{Kind: KindWaiting, Participant: s.describe(m)})
+	}
+	s.watchHosts(s.describe(m))
 }
 
 // reserve makes room for what one turn's ticks raise, so that they do not allocate: of everybody that talk starts or
@@ -260,7 +296,9 @@ func (s *state) release(m *member, why Reason) {
 		m.voice.talking = false
 		s.raise(Event{Kind: KindTalkingStopped, Participant: s.describe(m)})
 	}
-	s.raise(Event{Kind: KindLeft, Reason: why, Participant: s.describe(m)})
+	s.noHand(m) // it is not told as muted any more
+	info := s.describe(m)
+	s.raise(Event{Kind: KindLeft, Reason: why, Participant: info})
 	s.leaveWhispers(m)
 	s.floor.Forget(&m.voice.speaker)
 	s.members = slices.DeleteFunc(s.members, func(o *member) bool { return o == m })
@@ -269,8 +307,11 @@ func (s *state) release(m *member, why Reason) {
 	if len(s.members) > 0 {
 		s.watchFloor()
 		s.bringBack()
+		s.watchHosts(info)
 		return
 	}
+	s.hosts = 0
+	s.quiet()
 	s.dominant = nil
 	s.timers.clock.timer.Stop()
 	s.room.registry.phases.leave(s.timers.clock.phase)
@@ -290,6 +331,8 @@ func (s *state) release(m *member, why Reason) {
 
 // end sends everybody away.
 func (s *state) end(why Reason) {
+	s.ending = true
+	defer func() { s.ending = false }()
 	s.endSides(why)
 	for len(s.seats) > 0 {
 		s.letGo(s.seats[len(s.seats)-1], why)
@@ -312,6 +355,9 @@ func (s *state) changeSettings(set Settings) {
 	if set.MaxDuration != before.MaxDuration {
 		s.armLimit()
 	}
+	if set.MaxDuration != before.MaxDuration || set.WarnBefore != before.WarnBefore {
+		s.rewarn()
+	}
 	if set.Locked != before.Locked {
 		kind := KindUnlocked
 		if set.Locked {
@@ -332,6 +378,7 @@ func (s *state) changeSettings(set Settings) {
 		s.turnHours(time.Now())
 		s.armGrace()
 	}
+	s.changeModes(before.Modes)
 }
 
 // raise notes an event; publish tells it.
@@ -390,8 +437,9 @@ func (s *state) snapshot() Snapshot {
 
 func (s *state) describe(m *member) ParticipantInfo {
 	return ParticipantInfo{
-		ID: m.p.id, Room: s.room.number, Caller: m.caller, Muted: m.muted, Deaf: m.deaf, GainDB: m.gainDB,
+		ID: m.p.id, Room: s.room.number, Caller: m.caller, Deaf: m.deaf, GainDB: m.gainDB,
 		HearingGainDB: m.hearingDB, WhisperTo: m.whispersTo(),
+		Place: m.place, Muted: m.mutedBy != MutedByNobody, MutedBy: m.mutedBy, HandPosition: s.handPosition(m), HasFloor: s.called == m,
 		Talking: m.voice.talking, Joined: m.joined, Format: m.profile.Format, PacketTime: m.profile.PacketTime(), Media: m.voice.stream.Stats(),
 		Dominant: s.floor.Dominant() == &m.voice.speaker, LevelDBFS: m.voice.vad.LevelDBFS(),
 	}

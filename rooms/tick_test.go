@@ -19,7 +19,7 @@ func newTestState(t testing.TB) *state {
 func seat(t testing.TB, s *state, leg Leg) *member {
 	t.Helper()
 	p := newParticipant(s.room, Caller{})
-	if err := s.admit(p); err != nil {
+	if err := s.admit(p, p.caller.Role); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.join(p, leg); err != nil {

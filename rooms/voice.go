@@ -75,7 +75,7 @@ func (v *voice) close() {
 
 // hushed says that nothing of what the member says is to be heard.
 func (m *member) hushed() bool {
-	return m.muted || m.caller.Role == RoleListener || m.place != PlaceInside || m.moving != nil || m.whisper.to != nil
+	return m.mutedBy != MutedByNobody || m.caller.Role == RoleListener || m.place != PlaceInside || m.moving != nil || m.whisper.to != nil
 }
 
 // hear pulls the member's next 20 ms, looks at what they are, and claims a place in the mix for them.

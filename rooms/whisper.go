@@ -52,11 +52,8 @@ func (s *state) leaveWhispers(m *member) {
 	for len(m.down.coaches) > 0 {
 		coach := m.down.coaches[0]
 		coach.forgetWhisper()
-		if !coach.muted {
-			coach.muted = true
-			s.raise(Event{Kind: KindMuted, Participant: s.describe(coach)})
-		}
-		coach.rearrange()
+		coach.mute.self = true
+		coach.settle()
 	}
 }
 
@@ -88,7 +85,7 @@ func (d *downlink) layWhispers(heard []int16, rateHz int) {
 		if v.contributes { // it is still on its way out of the mix
 			continue
 		}
-		if c.whisper.over || c.muted || c.caller.Role == RoleListener {
+		if c.whisper.over || c.mute.self || c.mute.moderator || c.caller.Role == RoleListener {
 			c.whisper.gain.Set(0)
 		} else {
 			c.whisper.gain.Set(v.level.at(c.mixedGainDB()))

@@ -22,6 +22,8 @@ func byeReason(why rooms.Reason) message.Reason {
 		r.Text = "conference has reached its maximum duration"
 	case rooms.ReasonClosed:
 		r.Text = "room has closed"
+	case rooms.ReasonHostLeft:
+		r.Text = "conference has no moderator any more"
 	case rooms.ReasonMediaTimeout:
 		r.Cause, r.Text = 41, "no media from the caller"
 	case rooms.ReasonFailed:

@@ -54,6 +54,8 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 			"ErrFull": {rooms.ErrFull, 486}, "ErrOccupied": {rooms.ErrOccupied, 500},
 			"ErrDraining": {rooms.ErrDraining, 503}, "ErrClosed": {rooms.ErrClosed, 480},
 			"ErrInvalid": {rooms.ErrInvalid, 404}, "ErrMediaTimeout": {rooms.ErrMediaTimeout, 480},
+			"ErrBanned": {rooms.ErrBanned, 403}, "ErrNotWaiting": {rooms.ErrNotWaiting, 500},
+			"ErrNotAllowed": {rooms.ErrNotAllowed, 500}, "ErrNoFloor": {rooms.ErrNoFloor, 500}, "ErrNoBan": {rooms.ErrNoBan, 500},
 			"ErrBusy":  {rooms.ErrBusy, 500},
 			"ErrEmpty": {rooms.ErrEmpty, 500}, "ErrRecording": {rooms.ErrRecording, 500},
 			"ErrNotRecording": {rooms.ErrNotRecording, 500}, "ErrNoRecorder": {rooms.ErrNoRecorder, 500},

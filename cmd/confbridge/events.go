@@ -99,7 +99,7 @@ func person(p *confbridgev1.Participant, room int) string {
 // kind is the event's kind in words.
 func kind(e *confbridgev1.Event) string {
 	if e.GetKind() == confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER {
-		return "has the floor"
+		return "dominates"
 	}
 	return words(e.GetKind().String(), "EVENT_KIND_")
 }
@@ -129,6 +129,23 @@ func detail(e *confbridgev1.Event, room int) string {
 	}
 	if p == nil && e.GetKind() == confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER {
 		parts = append(parts, "nobody")
+	}
+	if d := e.GetRemaining(); d != nil {
+		parts = append(parts, "ends in "+d.AsDuration().String())
+	}
+	if n := p.GetHandPosition(); n > 0 && e.GetKind() == confbridgev1.EventKind_EVENT_KIND_HAND_RAISED {
+		parts = append(parts, fmt.Sprintf("number %d", n))
+	}
+	if e.GetKind() == confbridgev1.EventKind_EVENT_KIND_MUTED && p.GetMutedBy() != confbridgev1.MutedBy_MUTED_BY_UNSPECIFIED {
+		parts = append(parts, mutedOf(p))
+	}
+	if e.GetKind() == confbridgev1.EventKind_EVENT_KIND_WAITING {
+		parts = append(parts, words(p.GetPlace().String(), "PLACE_"))
+	}
+	if b := e.GetBan(); b != nil && p == nil {
+		parts = append(parts, clean(b.GetAddress()))
+	} else if b != nil {
+		parts = append(parts, "for "+b.GetExpireTime().AsTime().Sub(b.GetCreateTime().AsTime()).String())
 	}
 	if r := e.GetRecording(); r != "" {
 		parts = append(parts, clean(strings.TrimPrefix(r, "recordings/")))

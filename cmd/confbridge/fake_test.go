@@ -176,6 +176,91 @@ func (f *fakeBridge) RemoveParticipant(
 	return &confbridgev1.RemoveParticipantResponse{}, nil
 }
 
+func (f *fakeBridge) AdmitParticipant(
+	_ context.Context, req *confbridgev1.AdmitParticipantRequest,
+) (*confbridgev1.Participant, error) {
+	f.keep(req)
+	return f.participants[len(f.participants)-1], nil // still waits, for a host
+}
+
+func (f *fakeBridge) AdmitAllParticipants(
+	_ context.Context, req *confbridgev1.AdmitAllParticipantsRequest,
+) (*confbridgev1.AdmitAllParticipantsResponse, error) {
+	f.keep(req)
+	return &confbridgev1.AdmitAllParticipantsResponse{AdmittedCount: 3}, nil
+}
+
+func (f *fakeBridge) MoveParticipant(
+	_ context.Context, req *confbridgev1.MoveParticipantRequest,
+) (*confbridgev1.Participant, error) {
+	f.keep(req)
+	return f.participants[0], nil
+}
+
+func (f *fakeBridge) RaiseHand(_ context.Context, req *confbridgev1.RaiseHandRequest) (*confbridgev1.Participant, error) {
+	f.keep(req)
+	return f.participants[2], nil
+}
+
+func (f *fakeBridge) LowerHand(_ context.Context, req *confbridgev1.LowerHandRequest) (*confbridgev1.Participant, error) {
+	f.keep(req)
+	return f.participants[0], nil
+}
+
+func (f *fakeBridge) YieldFloor(_ context.Context, req *confbridgev1.YieldFloorRequest) (*confbridgev1.Participant, error) {
+	f.keep(req)
+	return f.participants[0], nil
+}
+
+func (f *fakeBridge) NextHand(_ context.Context, req *confbridgev1.NextHandRequest) (*confbridgev1.NextHandResponse, error) {
+	f.keep(req)
+	if req.GetParent() != "rooms/1000" {
+		return &confbridgev1.NextHandResponse{}, nil
+	}
+	return &confbridgev1.NextHandResponse{Participant: f.participants[0]}, nil
+}
+
+func (f *fakeBridge) MuteAllParticipants(
+	_ context.Context, req *confbridgev1.MuteAllParticipantsRequest,
+) (*confbridgev1.MuteAllParticipantsResponse, error) {
+	f.keep(req)
+	return &confbridgev1.MuteAllParticipantsResponse{MutedCount: 11}, nil
+}
+
+func (f *fakeBridge) UnmuteAllParticipants(
+	_ context.Context, req *confbridgev1.UnmuteAllParticipantsRequest,
+) (*confbridgev1.UnmuteAllParticipantsResponse, error) {
+	f.keep(req)
+	return &confbridgev1.UnmuteAllParticipantsResponse{UnmutedCount: 10}, nil
+}
+
+// ListBans has pages of one ban.
+func (f *fakeBridge) ListBans(_ context.Context, req *confbridgev1.ListBansRequest) (*confbridgev1.ListBansResponse, error) {
+	f.keep(req)
+	if i := len(req.GetPageToken()); i < len(sampleBans()) {
+		return &confbridgev1.ListBansResponse{Bans: sampleBans()[i : i+1], NextPageToken: strings.Repeat("x", i+1)}, nil
+	}
+	return &confbridgev1.ListBansResponse{}, nil
+}
+
+func (f *fakeBridge) DeleteBan(_ context.Context, req *confbridgev1.DeleteBanRequest) (*emptypb.Empty, error) {
+	f.keep(req)
+	return &emptypb.Empty{}, nil
+}
+
+func sampleBans() []*confbridgev1.Ban {
+	return []*confbridgev1.Ban{
+		{
+			Name: "rooms/1000/bans/b2k7", Address: "sip:mallory@192.0.2.66", DisplayName: "Mallory",
+			CreateTime: ago(time.Hour), ExpireTime: ago(-23 * time.Hour),
+		},
+		{
+			Name: "rooms/1000/bans/q9z4", Address: "sip:\x1b[31m@telephones.example.com", DisplayName: "a\nb",
+			CreateTime: ago(time.Minute), ExpireTime: ago(-time.Minute),
+		},
+	}
+}
+
 // ListTrunks has pages of one trunk.
 func (f *fakeBridge) ListTrunks(_ context.Context, req *confbridgev1.ListTrunksRequest) (*confbridgev1.ListTrunksResponse, error) {
 	trunks := sampleTrunks()
@@ -267,7 +352,7 @@ func sampleTrunks() []*confbridgev1.Trunk {
 func sample() *fakeBridge {
 	ann := &confbridgev1.Participant{
 		Name: "rooms/1000/participants/k3x9", DisplayName: "Ann", Role: confbridgev1.Role_ROLE_MODERATOR, Talking: true,
-		Dominant: true, LevelDbfs: -23.4,
+		Dominant: true, LevelDbfs: -23.4, Place: confbridgev1.Place_PLACE_INSIDE, HasFloor: true,
 		Address: "sip:ann@192.0.2.1", CallId: "a84b4c76e66710", JoinTime: ago(4*time.Minute + 5*time.Second),
 		Format: &confbridgev1.AudioFormat{Codec: "opus", ClockRateHz: 48000, SampleRateHz: 48000, PacketTime: durationpb.New(20 * time.Millisecond)},
 		ReceivedFormat: &confbridgev1.AudioFormat{
@@ -297,6 +382,7 @@ func sample() *fakeBridge {
 		Format:    &confbridgev1.AudioFormat{Codec: "PCMU", ClockRateHz: 8000, SampleRateHz: 8000, PacketTime: durationpb.New(20 * time.Millisecond)},
 		LevelDbfs: -127,
 		Media:     &confbridgev1.MediaStats{},
+		Place:     confbridgev1.Place_PLACE_INSIDE, MutedBy: confbridgev1.MutedBy_MUTED_BY_LECTURE,
 	}
 	evil := &confbridgev1.Participant{
 		Name: "rooms/1000/participants/zz", DisplayName: "\x1b[31mred\nalert\x07", Role: confbridgev1.Role_ROLE_SPEAKER,
@@ -305,7 +391,12 @@ func sample() *fakeBridge {
 		ReceivedFormat: &confbridgev1.AudioFormat{
 			Codec: "G722", ClockRateHz: 8000, SampleRateHz: 16000, PacketTime: durationpb.New(20 * time.Millisecond),
 		},
-		Media: &confbridgev1.MediaStats{PacketsReceived: 90, PacketsLost: 10},
+		Media: &confbridgev1.MediaStats{PacketsReceived: 90, PacketsLost: 10}, Place: confbridgev1.Place_PLACE_INSIDE, HandPosition: 12,
+	}
+	dee := &confbridgev1.Participant{
+		Name: "rooms/1000/participants/w0w0", DisplayName: "Dee", Role: confbridgev1.Role_ROLE_SPEAKER, JoinTime: ago(2 * time.Second),
+		Format: &confbridgev1.AudioFormat{Codec: "PCMA", ClockRateHz: 8000, SampleRateHz: 8000, PacketTime: durationpb.New(20 * time.Millisecond)},
+		Media:  &confbridgev1.MediaStats{}, LevelDbfs: -127, Place: confbridgev1.Place_PLACE_WAITING_FOR_HOST,
 	}
 	rooms := []*confbridgev1.Room{
 		{
@@ -322,6 +413,9 @@ func sample() *fakeBridge {
 				{Start: "2026-03-04T11:30", TimeZone: "UTC", Duration: durationpb.New(time.Hour)},
 			},
 			CloseTime: ago(-30 * time.Minute), OutlastsWindows: true,
+			Lobby: proto.Bool(true), Lecture: proto.Bool(true), AllowSelfUnmute: proto.Bool(true), ReservedForHosts: proto.Int32(2),
+			OnLastHostLeave: confbridgev1.LastHostLeave_LAST_HOST_LEAVE_END, HostGrace: durationpb.New(2 * time.Minute),
+			WarnBefore: []*durationpb.Duration{durationpb.New(5 * time.Minute), durationpb.New(time.Minute)},
 		},
 		{Name: "rooms/7", OnDemand: true, CreateTime: ago(time.Second), StartTime: ago(time.Second), ParticipantCount: 1},
 		{
@@ -347,15 +441,24 @@ func sample() *fakeBridge {
 	for _, e := range []*confbridgev1.Event{records, fails} {
 		e.Recording, e.Room = sampleRecordings()[0].GetName(), rooms[0]
 	}
+	waits := event(52, confbridgev1.EventKind_EVENT_KIND_WAITING, dee)
+	hand := event(53, confbridgev1.EventKind_EVENT_KIND_HAND_RAISED, evil)
+	muted := event(54, confbridgev1.EventKind_EVENT_KIND_MUTED, bob)
+	given := event(55, confbridgev1.EventKind_EVENT_KIND_FLOOR_GIVEN, ann)
+	warned := event(56, confbridgev1.EventKind_EVENT_KIND_TIME_WARNING, nil)
+	warned.Remaining, warned.Room = durationpb.New(5*time.Minute), rooms[0]
+	banned := event(57, confbridgev1.EventKind_EVENT_KIND_BANNED, bob)
+	unbanned := event(58, confbridgev1.EventKind_EVENT_KIND_UNBANNED, nil)
+	banned.Ban, unbanned.Ban, unbanned.Room = sampleBans()[0], sampleBans()[1], rooms[0]
 	told := func(e *confbridgev1.Event) *confbridgev1.WatchRoomResponse {
 		return &confbridgev1.WatchRoomResponse{Content: &confbridgev1.WatchRoomResponse_Event{Event: e}}
 	}
 	return &fakeBridge{
 		rooms:        rooms,
-		participants: []*confbridgev1.Participant{ann, bob, evil},
+		participants: []*confbridgev1.Participant{ann, bob, evil, dee},
 		story: []*confbridgev1.WatchRoomResponse{
 			{Content: &confbridgev1.WatchRoomResponse_Snapshot{Snapshot: &confbridgev1.RoomSnapshot{
-				Room: rooms[0], Participants: []*confbridgev1.Participant{ann, bob, evil}, Sequence: 41,
+				Room: rooms[0], Participants: []*confbridgev1.Participant{ann, bob, evil, dee}, Sequence: 41,
 			}}},
 			{}, // what a newer bridge might say
 			{Content: &confbridgev1.WatchRoomResponse_Missed{
@@ -363,7 +466,8 @@ func sample() *fakeBridge {
 			}},
 			told(event(43, confbridgev1.EventKind_EVENT_KIND_JOINED, bob)),
 			told(event(44, confbridgev1.EventKind_EVENT_KIND_TALKING_STARTED, evil)),
-			told(key), told(left), told(ended), told(floor), told(nobody), told(records), told(fails),
+			told(key), told(left), told(ended), told(floor), told(nobody), told(records), told(fails), told(waits), told(hand), told(muted), told(given), told(warned),
+			told(banned), told(unbanned),
 		},
 	}
 }

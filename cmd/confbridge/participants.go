@@ -29,6 +29,7 @@ type participantsCmd struct {
 	Dial    participantsDialCmd    `cmd:"" help:"Call somebody into a room."`
 	Dials   participantsDialsCmd   `cmd:"" help:"List who is being called into a room."`
 	Dtmf    participantsDtmfCmd    `cmd:"" help:"Press keys at a participant's telephone."`
+	meetingCmds
 }
 
 // participantArg is a command's participant.
@@ -49,24 +50,32 @@ type participantsListCmd struct {
 
 func (cmd *participantsListCmd) Run(ctx context.Context, c *console) error {
 	return cmd.call(ctx, func(ctx context.Context, api client) error {
-		all := &confbridgev1.ListParticipantsResponse{}
-		for token := ""; ; {
-			page, err := api.participants.ListParticipants(ctx, &confbridgev1.ListParticipantsRequest{
-				Parent: roomName(cmd.Room), PageSize: 1000, PageToken: token,
-			})
-			if err != nil {
-				return err
-			}
-			all.Participants = append(all.Participants, page.GetParticipants()...)
-			if token = page.GetNextPageToken(); token == "" {
-				break
-			}
+		all, err := listParticipants(ctx, api, cmd.Room)
+		if err != nil {
+			return err
 		}
 		if cmd.JSON {
 			return printJSON(c.stdout, all, true)
 		}
 		return participantTable(all.GetParticipants(), c.now()).print(c.stdout)
 	})
+}
+
+// listParticipants is all pages of a room.
+func listParticipants(ctx context.Context, api client, room string) (*confbridgev1.ListParticipantsResponse, error) {
+	all := &confbridgev1.ListParticipantsResponse{}
+	for token := ""; ; {
+		page, err := api.participants.ListParticipants(ctx, &confbridgev1.ListParticipantsRequest{
+			Parent: roomName(room), PageSize: 1000, PageToken: token,
+		})
+		if err != nil {
+			return nil, err
+		}
+		all.Participants = append(all.Participants, page.GetParticipants()...)
+		if token = page.GetNextPageToken(); token == "" {
+			return all, nil
+		}
+	}
 }
 
 func participantTable(participants []*confbridgev1.Participant, now time.Time) *table {
@@ -99,13 +108,13 @@ func level(p *confbridgev1.Participant) string {
 	return strings.TrimSuffix(dbfs(p.GetLevelDbfs()), " dBFS")
 }
 
-// state is what a participant does and what is done to it. Who has the floor talks.
+// state is what a participant does and what is done to it. Who leads, of those who talk, is the one whom the conference listens to.
 func state(p *confbridgev1.Participant) string {
-	var all []string
+	all := standing(p)
 	for _, s := range []struct {
 		is   bool
 		name string
-	}{{p.GetDominant(), "floor"}, {p.GetTalking() && !p.GetDominant(), "talking"}, {p.GetMuted(), "muted"}, {p.GetDeaf(), "deaf"}, {p.GetWhisperTo() != "", "whispering"}} {
+	}{{p.GetDominant(), "leads"}, {p.GetTalking() && !p.GetDominant(), "talking"}, {p.GetMuted(), "muted"}, {p.GetDeaf(), "deaf"}, {p.GetWhisperTo() != "", "whispering"}} {
 		if s.is {
 			all = append(all, s.name)
 		}
@@ -191,9 +200,12 @@ func (c *console) personFields(p *confbridgev1.Participant) [][2]string {
 		{"call id", p.GetCallId()},
 		{"role", role(p)},
 		{"talking", yesNo(p.GetTalking())},
-		{"has the floor", yesNo(p.GetDominant())},
+		{"dominant", yesNo(p.GetDominant())},
+		{"place", words(p.GetPlace().String(), "PLACE_")},
+		{"hand", handOf(p)},
+		{"has the floor", yesNo(p.GetHasFloor())},
 		{"level", dbfs(p.GetLevelDbfs())},
-		{"muted", yesNo(p.GetMuted())},
+		{"muted", mutedOf(p)},
 		{"deaf", yesNo(p.GetDeaf())},
 		{"gain", decibels(p.GetGainDb())},
 		{"hearing gain", decibels(p.GetHearingGainDb())},
@@ -316,19 +328,4 @@ type participantsRoleCmd struct {
 func (cmd *participantsRoleCmd) Run(ctx context.Context, c *console) error {
 	r := confbridgev1.Role(confbridgev1.Role_value["ROLE_"+strings.ToUpper(cmd.Role)])
 	return cmd.set(ctx, c, cmd.participantArg, &confbridgev1.Participant{Role: r}, paths("role"), "is a "+cmd.Role)
-}
-
-type participantsKickCmd struct {
-	apiFlags
-	participantArg
-}
-
-func (cmd *participantsKickCmd) Run(ctx context.Context, c *console) error {
-	return cmd.call(ctx, func(ctx context.Context, api client) error {
-		resp, err := api.participants.RemoveParticipant(ctx, &confbridgev1.RemoveParticipantRequest{Name: cmd.name()})
-		if err != nil {
-			return err
-		}
-		return cmd.print(c.stdout, resp, "%s: removed", cmd.name())
-	})
 }

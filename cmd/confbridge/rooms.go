@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,7 +115,7 @@ func (c *console) showRoom(r *confbridgev1.Room) error {
 	if t := r.GetStartTime(); t != nil {
 		started = c.stamp(t.AsTime())
 	}
-	rows := [][2]string{
+	all := [][2]string{
 		{"name", r.GetName()},
 		{"display name", r.GetDisplayName()},
 		{"people", strconv.Itoa(int(r.GetParticipantCount()))},
@@ -124,6 +125,8 @@ func (c *console) showRoom(r *confbridgev1.Room) error {
 		{"max talkers", talkers(r.GetMaxTalkers()).String()},
 		{"agc", yesNo(r.GetAgc())},
 		{"noise suppression", yesNo(r.GetNoiseSuppression())},
+	}
+	return fields(c.stdout, slices.Concat(all, modeFields(r), [][2]string{
 		{"recorded as", recordedAs(r)},
 		{"recording", recordingOf(r)},
 		{"side room of", cmp.Or(number(r.GetSideOf()), "-")},
@@ -132,8 +135,7 @@ func (c *console) showRoom(r *confbridgev1.Room) error {
 		{"created", c.stamp(r.GetCreateTime().AsTime())},
 		{"started", started},
 		{"last event", strconv.FormatUint(r.GetLastSequence(), 10)},
-	}
-	return fields(c.stdout, append(rows, c.hoursOf(r)...)...)
+	}, c.hoursOf(r))...)
 }
 
 // recordedAs is how a room is recorded.
@@ -224,6 +226,7 @@ type roomsCreateCmd struct {
 	soundFlags
 	recordingFlags
 	hoursFlags
+	modeFlags
 	Name            string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
 	MaxDuration     time.Duration `placeholder:"TIME" help:"How long a conference may last, as 90m (0: any time)."`
@@ -241,6 +244,7 @@ func (cmd *roomsCreateCmd) Run(ctx context.Context, c *console) error {
 		if _, err := cmd.hoursFlags.apply(room); err != nil {
 			return err
 		}
+		cmd.modeFlags.apply(room)
 		r, err := api.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{RoomId: number(cmd.Room), Room: room})
 		if err != nil {
 			return err
@@ -255,6 +259,7 @@ type roomsUpdateCmd struct {
 	soundFlags
 	recordingFlags
 	hoursFlags
+	modeFlags
 	Name            *string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants *int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
 	MaxDuration     *time.Duration `placeholder:"TIME" help:"How long a conference may last, as 90m (0: any time)."`
@@ -281,8 +286,9 @@ func (cmd *roomsUpdateCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	mask.Paths = append(mask.Paths, hours...)
+	mask.Paths = append(mask.Paths, cmd.modeFlags.apply(room)...)
 	if len(mask.Paths) == 0 {
-		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast or one of the --record flags")}
+		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, one of the --record flags or of those of modes")}
 	}
 	return cmd.update(ctx, c, cmd.Room, room, mask, "updated")
 }

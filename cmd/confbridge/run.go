@@ -29,6 +29,7 @@ type commands struct {
 	CheckConfig  checkConfigCmd  `cmd:"" help:"Check a configuration and print what is in force."`
 	Rooms        roomsCmd        `cmd:"" help:"Show and steer rooms."`
 	Participants participantsCmd `cmd:"" help:"Show and steer who is in a room."`
+	Bans         bansCmd         `cmd:"" help:"Show who is kept out of a room, and let them in again."`
 	Events       eventsCmd       `cmd:"" help:"Follow what happens in a room, one event a line, until Ctrl-C."`
 	Recordings   recordingsCmd   `cmd:"" help:"Show, fetch and delete recordings."`
 	Cdr          cdrCmd          `cmd:"" help:"Show the records of calls that have ended, as a table, CSV or JSON."`

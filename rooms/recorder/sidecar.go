@@ -199,7 +199,7 @@ func (s *sidecar) bytes() (n int64) {
 var reasons = map[rooms.Reason]string{
 	rooms.ReasonStopped: "stopped", rooms.ReasonEnded: "ended", rooms.ReasonEmpty: "empty", rooms.ReasonMaxDuration: "max-duration",
 	rooms.ReasonFailed: "failed", rooms.ReasonDraining: "draining", rooms.ReasonDiskLow: "disk-low",
-	rooms.ReasonDiskFailed: "disk-failed", rooms.ReasonTooLong: "too-long",
+	rooms.ReasonDiskFailed: "disk-failed", rooms.ReasonTooLong: "too-long", rooms.ReasonHostLeft: "host-left",
 }
 
 func reasonNamed(name string) rooms.Reason {

@@ -52,9 +52,36 @@ const (
 	EventKind_EVENT_KIND_UPDATED EventKind = 10
 	// The conference is over: everybody has left or was sent away; reason says why.
 	EventKind_EVENT_KIND_ENDED EventKind = 11
-	// Another participant has the floor: of those who talk the one whom the conference listens to. participant is empty
-	// where nobody has.
+	// Another participant is the one whom the conference listens to, of those who talk. participant is empty where nobody is.
 	EventKind_EVENT_KIND_DOMINANT_SPEAKER EventKind = 12
+	// A participant has to wait: place says for what.
+	EventKind_EVENT_KIND_WAITING EventKind = 20
+	// A participant who has waited is inside.
+	EventKind_EVENT_KIND_LET_IN EventKind = 21
+	// The first moderator is inside.
+	EventKind_EVENT_KIND_HOST_ARRIVED EventKind = 22
+	// The last moderator has left, or is none any more; others are there.
+	EventKind_EVENT_KIND_HOST_LEFT EventKind = 23
+	// A participant wants to speak; hand_position says when it is its turn.
+	EventKind_EVENT_KIND_HAND_RAISED EventKind = 24
+	// A participant does not want to speak any more, or may now. Those behind it move up, which has no event.
+	EventKind_EVENT_KIND_HAND_LOWERED EventKind = 25
+	// A participant has been given the floor.
+	EventKind_EVENT_KIND_FLOOR_GIVEN EventKind = 26
+	// A participant has the floor no longer.
+	EventKind_EVENT_KIND_FLOOR_RETURNED EventKind = 27
+	// Everybody but moderators was muted; for each of them whom nobody had muted before there is a MUTED as well.
+	EventKind_EVENT_KIND_ALL_MUTED EventKind = 28
+	// Whom others had muted was unmuted, each with an UNMUTED.
+	EventKind_EVENT_KIND_ALL_UNMUTED EventKind = 29
+	// A participant wanted to unmute itself and may not.
+	EventKind_EVENT_KIND_UNMUTE_REFUSED EventKind = 30
+	// The conference ends in remaining.
+	EventKind_EVENT_KIND_TIME_WARNING EventKind = 31
+	// A participant is banned: LEFT follows. ban says until when.
+	EventKind_EVENT_KIND_BANNED EventKind = 32
+	// A ban was taken back.
+	EventKind_EVENT_KIND_UNBANNED EventKind = 33
 	// The room is being recorded from now on.
 	EventKind_EVENT_KIND_RECORDING_STARTED EventKind = 40
 	// What is said from now on is left out of the recording.
@@ -95,6 +122,20 @@ var (
 		10: "EVENT_KIND_UPDATED",
 		11: "EVENT_KIND_ENDED",
 		12: "EVENT_KIND_DOMINANT_SPEAKER",
+		20: "EVENT_KIND_WAITING",
+		21: "EVENT_KIND_LET_IN",
+		22: "EVENT_KIND_HOST_ARRIVED",
+		23: "EVENT_KIND_HOST_LEFT",
+		24: "EVENT_KIND_HAND_RAISED",
+		25: "EVENT_KIND_HAND_LOWERED",
+		26: "EVENT_KIND_FLOOR_GIVEN",
+		27: "EVENT_KIND_FLOOR_RETURNED",
+		28: "EVENT_KIND_ALL_MUTED",
+		29: "EVENT_KIND_ALL_UNMUTED",
+		30: "EVENT_KIND_UNMUTE_REFUSED",
+		31: "EVENT_KIND_TIME_WARNING",
+		32: "EVENT_KIND_BANNED",
+		33: "EVENT_KIND_UNBANNED",
 		40: "EVENT_KIND_RECORDING_STARTED",
 		41: "EVENT_KIND_RECORDING_PAUSED",
 		42: "EVENT_KIND_RECORDING_RESUMED",
@@ -121,6 +162,20 @@ var (
 		"EVENT_KIND_UPDATED":           10,
 		"EVENT_KIND_ENDED":             11,
 		"EVENT_KIND_DOMINANT_SPEAKER":  12,
+		"EVENT_KIND_WAITING":           20,
+		"EVENT_KIND_LET_IN":            21,
+		"EVENT_KIND_HOST_ARRIVED":      22,
+		"EVENT_KIND_HOST_LEFT":         23,
+		"EVENT_KIND_HAND_RAISED":       24,
+		"EVENT_KIND_HAND_LOWERED":      25,
+		"EVENT_KIND_FLOOR_GIVEN":       26,
+		"EVENT_KIND_FLOOR_RETURNED":    27,
+		"EVENT_KIND_ALL_MUTED":         28,
+		"EVENT_KIND_ALL_UNMUTED":       29,
+		"EVENT_KIND_UNMUTE_REFUSED":    30,
+		"EVENT_KIND_TIME_WARNING":      31,
+		"EVENT_KIND_BANNED":            32,
+		"EVENT_KIND_UNBANNED":          33,
 		"EVENT_KIND_RECORDING_STARTED": 40,
 		"EVENT_KIND_RECORDING_PAUSED":  41,
 		"EVENT_KIND_RECORDING_RESUMED": 42,
@@ -186,6 +241,8 @@ const (
 	Reason_REASON_DRAINING Reason = 8
 	// To another room.
 	Reason_REASON_MOVED Reason = 20
+	// The last moderator had left, and the room ends without one.
+	Reason_REASON_HOST_LEFT Reason = 21
 	// A moderator stopped the recording.
 	Reason_REASON_STOPPED Reason = 40
 	// Too little space was left for the recording.
@@ -221,6 +278,7 @@ var (
 		7:  "REASON_FAILED",
 		8:  "REASON_DRAINING",
 		20: "REASON_MOVED",
+		21: "REASON_HOST_LEFT",
 		40: "REASON_STOPPED",
 		41: "REASON_DISK_LOW",
 		42: "REASON_DISK_FAILED",
@@ -243,6 +301,7 @@ var (
 		"REASON_FAILED":        7,
 		"REASON_DRAINING":      8,
 		"REASON_MOVED":         20,
+		"REASON_HOST_LEFT":     21,
 		"REASON_STOPPED":       40,
 		"REASON_DISK_LOW":      41,
 		"REASON_DISK_FAILED":   42,
@@ -300,8 +359,13 @@ type Event struct {
 	Reason Reason `protobuf:"varint,6,opt,name=reason,proto3,enum=confbridge.v1.Reason" json:"reason,omitempty"`
 	// The key; with EVENT_KIND_KEY_PRESSED.
 	KeyPress *KeyPress `protobuf:"bytes,7,opt,name=key_press,json=keyPress,proto3" json:"key_press,omitempty"`
-	// The room, as of after the event; with the kinds LOCKED, UNLOCKED, UPDATED of the room, ENDED, OPENED, CLOSED, and all of recordings.
+	// The room, as of after the event; with the kinds LOCKED, UNLOCKED, UPDATED of the room, ENDED, OPENED, CLOSED, ALL_MUTED, ALL_UNMUTED, TIME_WARNING, UNBANNED,
+	// and all of recordings.
 	Room *Room `protobuf:"bytes,8,opt,name=room,proto3" json:"room,omitempty"`
+	// How long the conference goes on; with EVENT_KIND_TIME_WARNING.
+	Remaining *durationpb.Duration `protobuf:"bytes,20,opt,name=remaining,proto3" json:"remaining,omitempty"`
+	// With EVENT_KIND_BANNED and EVENT_KIND_UNBANNED.
+	Ban *Ban `protobuf:"bytes,21,opt,name=ban,proto3" json:"ban,omitempty"`
 	// The recording: "recordings/{id}"; with all kinds of recordings.
 	Recording string `protobuf:"bytes,40,opt,name=recording,proto3" json:"recording,omitempty"`
 	// Who is called; with all kinds of dials.
@@ -392,6 +456,20 @@ func (x *Event) GetKeyPress() *KeyPress {
 func (x *Event) GetRoom() *Room {
 	if x != nil {
 		return x.Room
+	}
+	return nil
+}
+
+func (x *Event) GetRemaining() *durationpb.Duration {
+	if x != nil {
+		return x.Remaining
+	}
+	return nil
+}
+
+func (x *Event) GetBan() *Ban {
+	if x != nil {
+		return x.Ban
 	}
 	return nil
 }
@@ -588,7 +666,7 @@ var File_confbridge_v1_events_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x03\n" +
+	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a\x18confbridge/v1/bans.proto\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x04\n" +
 	"\x05Event\x12\x1b\n" +
 	"\troom_name\x18\x01 \x01(\tR\broomName\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12.\n" +
@@ -597,7 +675,9 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\vparticipant\x18\x05 \x01(\v2\x1a.confbridge.v1.ParticipantR\vparticipant\x12-\n" +
 	"\x06reason\x18\x06 \x01(\x0e2\x15.confbridge.v1.ReasonR\x06reason\x124\n" +
 	"\tkey_press\x18\a \x01(\v2\x17.confbridge.v1.KeyPressR\bkeyPress\x12'\n" +
-	"\x04room\x18\b \x01(\v2\x13.confbridge.v1.RoomR\x04room\x12\x1c\n" +
+	"\x04room\x18\b \x01(\v2\x13.confbridge.v1.RoomR\x04room\x127\n" +
+	"\tremaining\x18\x14 \x01(\v2\x19.google.protobuf.DurationR\tremaining\x12$\n" +
+	"\x03ban\x18\x15 \x01(\v2\x12.confbridge.v1.BanR\x03ban\x12\x1c\n" +
 	"\trecording\x18( \x01(\tR\trecording\x12'\n" +
 	"\x04dial\x18F \x01(\v2\x13.confbridge.v1.DialR\x04dial\"K\n" +
 	"\bKeyPress\x12\x10\n" +
@@ -610,7 +690,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\fMissedEvents\x12#\n" +
 	"\rfrom_sequence\x18\x01 \x01(\x04R\ffromSequence\x12\x1f\n" +
 	"\vto_sequence\x18\x02 \x01(\x04R\n" +
-	"toSequence*\x97\x05\n" +
+	"toSequence*\x93\b\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11EVENT_KIND_JOINED\x10\x01\x12\x13\n" +
@@ -625,7 +705,21 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x12EVENT_KIND_UPDATED\x10\n" +
 	"\x12\x14\n" +
 	"\x10EVENT_KIND_ENDED\x10\v\x12\x1f\n" +
-	"\x1bEVENT_KIND_DOMINANT_SPEAKER\x10\f\x12 \n" +
+	"\x1bEVENT_KIND_DOMINANT_SPEAKER\x10\f\x12\x16\n" +
+	"\x12EVENT_KIND_WAITING\x10\x14\x12\x15\n" +
+	"\x11EVENT_KIND_LET_IN\x10\x15\x12\x1b\n" +
+	"\x17EVENT_KIND_HOST_ARRIVED\x10\x16\x12\x18\n" +
+	"\x14EVENT_KIND_HOST_LEFT\x10\x17\x12\x1a\n" +
+	"\x16EVENT_KIND_HAND_RAISED\x10\x18\x12\x1b\n" +
+	"\x17EVENT_KIND_HAND_LOWERED\x10\x19\x12\x1a\n" +
+	"\x16EVENT_KIND_FLOOR_GIVEN\x10\x1a\x12\x1d\n" +
+	"\x19EVENT_KIND_FLOOR_RETURNED\x10\x1b\x12\x18\n" +
+	"\x14EVENT_KIND_ALL_MUTED\x10\x1c\x12\x1a\n" +
+	"\x16EVENT_KIND_ALL_UNMUTED\x10\x1d\x12\x1d\n" +
+	"\x19EVENT_KIND_UNMUTE_REFUSED\x10\x1e\x12\x1b\n" +
+	"\x17EVENT_KIND_TIME_WARNING\x10\x1f\x12\x15\n" +
+	"\x11EVENT_KIND_BANNED\x10 \x12\x17\n" +
+	"\x13EVENT_KIND_UNBANNED\x10!\x12 \n" +
 	"\x1cEVENT_KIND_RECORDING_STARTED\x10(\x12\x1f\n" +
 	"\x1bEVENT_KIND_RECORDING_PAUSED\x10)\x12 \n" +
 	"\x1cEVENT_KIND_RECORDING_RESUMED\x10*\x12 \n" +
@@ -636,7 +730,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x12EVENT_KIND_DIALING\x10F\x12\x16\n" +
 	"\x12EVENT_KIND_RINGING\x10G\x12\x17\n" +
 	"\x13EVENT_KIND_ANSWERED\x10H\x12\x1a\n" +
-	"\x16EVENT_KIND_DIAL_FAILED\x10I*\xab\x03\n" +
+	"\x16EVENT_KIND_DIAL_FAILED\x10I*\xc1\x03\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rREASON_HANGUP\x10\x01\x12\x12\n" +
@@ -647,7 +741,8 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x14REASON_MEDIA_TIMEOUT\x10\x06\x12\x11\n" +
 	"\rREASON_FAILED\x10\a\x12\x13\n" +
 	"\x0fREASON_DRAINING\x10\b\x12\x10\n" +
-	"\fREASON_MOVED\x10\x14\x12\x12\n" +
+	"\fREASON_MOVED\x10\x14\x12\x14\n" +
+	"\x10REASON_HOST_LEFT\x10\x15\x12\x12\n" +
 	"\x0eREASON_STOPPED\x10(\x12\x13\n" +
 	"\x0fREASON_DISK_LOW\x10)\x12\x16\n" +
 	"\x12REASON_DISK_FAILED\x10*\x12\x13\n" +
@@ -683,8 +778,9 @@ var file_confbridge_v1_events_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 	(*Participant)(nil),           // 7: confbridge.v1.Participant
 	(*Room)(nil),                  // 8: confbridge.v1.Room
-	(*Dial)(nil),                  // 9: confbridge.v1.Dial
-	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
+	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
+	(*Ban)(nil),                   // 10: confbridge.v1.Ban
+	(*Dial)(nil),                  // 11: confbridge.v1.Dial
 }
 var file_confbridge_v1_events_proto_depIdxs = []int32{
 	6,  // 0: confbridge.v1.Event.time:type_name -> google.protobuf.Timestamp
@@ -693,15 +789,17 @@ var file_confbridge_v1_events_proto_depIdxs = []int32{
 	1,  // 3: confbridge.v1.Event.reason:type_name -> confbridge.v1.Reason
 	3,  // 4: confbridge.v1.Event.key_press:type_name -> confbridge.v1.KeyPress
 	8,  // 5: confbridge.v1.Event.room:type_name -> confbridge.v1.Room
-	9,  // 6: confbridge.v1.Event.dial:type_name -> confbridge.v1.Dial
-	10, // 7: confbridge.v1.KeyPress.held:type_name -> google.protobuf.Duration
-	8,  // 8: confbridge.v1.RoomSnapshot.room:type_name -> confbridge.v1.Room
-	7,  // 9: confbridge.v1.RoomSnapshot.participants:type_name -> confbridge.v1.Participant
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	9,  // 6: confbridge.v1.Event.remaining:type_name -> google.protobuf.Duration
+	10, // 7: confbridge.v1.Event.ban:type_name -> confbridge.v1.Ban
+	11, // 8: confbridge.v1.Event.dial:type_name -> confbridge.v1.Dial
+	9,  // 9: confbridge.v1.KeyPress.held:type_name -> google.protobuf.Duration
+	8,  // 10: confbridge.v1.RoomSnapshot.room:type_name -> confbridge.v1.Room
+	7,  // 11: confbridge.v1.RoomSnapshot.participants:type_name -> confbridge.v1.Participant
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_events_proto_init() }
@@ -709,6 +807,7 @@ func file_confbridge_v1_events_proto_init() {
 	if File_confbridge_v1_events_proto != nil {
 		return
 	}
+	file_confbridge_v1_bans_proto_init()
 	file_confbridge_v1_dials_proto_init()
 	file_confbridge_v1_participants_proto_init()
 	file_confbridge_v1_rooms_proto_init()

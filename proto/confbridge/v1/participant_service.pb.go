@@ -10,6 +10,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	reflect "reflect"
 	sync "sync"
@@ -248,7 +249,9 @@ func (x *UpdateParticipantRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
 type RemoveParticipantRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. "rooms/{number}/participants/{id}".
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Keep whoever calls from the same address out of the room for that long: up to 365 days. Unset or 0 bans nobody.
+	BanDuration   *durationpb.Duration `protobuf:"bytes,20,opt,name=ban_duration,json=banDuration,proto3" json:"ban_duration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -290,6 +293,13 @@ func (x *RemoveParticipantRequest) GetName() string {
 	return ""
 }
 
+func (x *RemoveParticipantRequest) GetBanDuration() *durationpb.Duration {
+	if x != nil {
+		return x.BanDuration
+	}
+	return nil
+}
+
 // RemoveParticipantResponse is the response of ParticipantService.RemoveParticipant.
 type RemoveParticipantResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -327,6 +337,787 @@ func (*RemoveParticipantResponse) Descriptor() ([]byte, []int) {
 	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{5}
 }
 
+// MoveParticipantRequest is the request of ParticipantService.MoveParticipant.
+type MoveParticipantRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}/participants/{id}".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Required. The other room: "rooms/{number}".
+	DestinationParent string `protobuf:"bytes,2,opt,name=destination_parent,json=destinationParent,proto3" json:"destination_parent,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *MoveParticipantRequest) Reset() {
+	*x = MoveParticipantRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveParticipantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveParticipantRequest) ProtoMessage() {}
+
+func (x *MoveParticipantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveParticipantRequest.ProtoReflect.Descriptor instead.
+func (*MoveParticipantRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *MoveParticipantRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *MoveParticipantRequest) GetDestinationParent() string {
+	if x != nil {
+		return x.DestinationParent
+	}
+	return ""
+}
+
+// AdmitParticipantRequest is the request of ParticipantService.AdmitParticipant.
+type AdmitParticipantRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}/participants/{id}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdmitParticipantRequest) Reset() {
+	*x = AdmitParticipantRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdmitParticipantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdmitParticipantRequest) ProtoMessage() {}
+
+func (x *AdmitParticipantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdmitParticipantRequest.ProtoReflect.Descriptor instead.
+func (*AdmitParticipantRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AdmitParticipantRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// AdmitAllParticipantsRequest is the request of ParticipantService.AdmitAllParticipants.
+type AdmitAllParticipantsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The room: "rooms/{number}".
+	Parent        string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdmitAllParticipantsRequest) Reset() {
+	*x = AdmitAllParticipantsRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdmitAllParticipantsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdmitAllParticipantsRequest) ProtoMessage() {}
+
+func (x *AdmitAllParticipantsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdmitAllParticipantsRequest.ProtoReflect.Descriptor instead.
+func (*AdmitAllParticipantsRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AdmitAllParticipantsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+// AdmitAllParticipantsResponse is the response of ParticipantService.AdmitAllParticipants.
+type AdmitAllParticipantsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many were let in.
+	AdmittedCount int32 `protobuf:"varint,1,opt,name=admitted_count,json=admittedCount,proto3" json:"admitted_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdmitAllParticipantsResponse) Reset() {
+	*x = AdmitAllParticipantsResponse{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdmitAllParticipantsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdmitAllParticipantsResponse) ProtoMessage() {}
+
+func (x *AdmitAllParticipantsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdmitAllParticipantsResponse.ProtoReflect.Descriptor instead.
+func (*AdmitAllParticipantsResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *AdmitAllParticipantsResponse) GetAdmittedCount() int32 {
+	if x != nil {
+		return x.AdmittedCount
+	}
+	return 0
+}
+
+// MuteAllParticipantsRequest is the request of ParticipantService.MuteAllParticipants.
+type MuteAllParticipantsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The room: "rooms/{number}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// They may unmute themselves, whatever the room's allow_self_unmute says.
+	AllowSelfUnmute bool `protobuf:"varint,2,opt,name=allow_self_unmute,json=allowSelfUnmute,proto3" json:"allow_self_unmute,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *MuteAllParticipantsRequest) Reset() {
+	*x = MuteAllParticipantsRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MuteAllParticipantsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MuteAllParticipantsRequest) ProtoMessage() {}
+
+func (x *MuteAllParticipantsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MuteAllParticipantsRequest.ProtoReflect.Descriptor instead.
+func (*MuteAllParticipantsRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MuteAllParticipantsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *MuteAllParticipantsRequest) GetAllowSelfUnmute() bool {
+	if x != nil {
+		return x.AllowSelfUnmute
+	}
+	return false
+}
+
+// MuteAllParticipantsResponse is the response of ParticipantService.MuteAllParticipants.
+type MuteAllParticipantsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many are there who are no moderators.
+	MutedCount    int32 `protobuf:"varint,1,opt,name=muted_count,json=mutedCount,proto3" json:"muted_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MuteAllParticipantsResponse) Reset() {
+	*x = MuteAllParticipantsResponse{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MuteAllParticipantsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MuteAllParticipantsResponse) ProtoMessage() {}
+
+func (x *MuteAllParticipantsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MuteAllParticipantsResponse.ProtoReflect.Descriptor instead.
+func (*MuteAllParticipantsResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *MuteAllParticipantsResponse) GetMutedCount() int32 {
+	if x != nil {
+		return x.MutedCount
+	}
+	return 0
+}
+
+// UnmuteAllParticipantsRequest is the request of ParticipantService.UnmuteAllParticipants.
+type UnmuteAllParticipantsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The room: "rooms/{number}".
+	Parent        string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnmuteAllParticipantsRequest) Reset() {
+	*x = UnmuteAllParticipantsRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnmuteAllParticipantsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnmuteAllParticipantsRequest) ProtoMessage() {}
+
+func (x *UnmuteAllParticipantsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnmuteAllParticipantsRequest.ProtoReflect.Descriptor instead.
+func (*UnmuteAllParticipantsRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *UnmuteAllParticipantsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+// UnmuteAllParticipantsResponse is the response of ParticipantService.UnmuteAllParticipants.
+type UnmuteAllParticipantsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many were muted by others.
+	UnmutedCount  int32 `protobuf:"varint,1,opt,name=unmuted_count,json=unmutedCount,proto3" json:"unmuted_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnmuteAllParticipantsResponse) Reset() {
+	*x = UnmuteAllParticipantsResponse{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnmuteAllParticipantsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnmuteAllParticipantsResponse) ProtoMessage() {}
+
+func (x *UnmuteAllParticipantsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnmuteAllParticipantsResponse.ProtoReflect.Descriptor instead.
+func (*UnmuteAllParticipantsResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *UnmuteAllParticipantsResponse) GetUnmutedCount() int32 {
+	if x != nil {
+		return x.UnmutedCount
+	}
+	return 0
+}
+
+// RaiseHandRequest is the request of ParticipantService.RaiseHand.
+type RaiseHandRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}/participants/{id}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RaiseHandRequest) Reset() {
+	*x = RaiseHandRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RaiseHandRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RaiseHandRequest) ProtoMessage() {}
+
+func (x *RaiseHandRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RaiseHandRequest.ProtoReflect.Descriptor instead.
+func (*RaiseHandRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RaiseHandRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// LowerHandRequest is the request of ParticipantService.LowerHand.
+type LowerHandRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}/participants/{id}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LowerHandRequest) Reset() {
+	*x = LowerHandRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LowerHandRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LowerHandRequest) ProtoMessage() {}
+
+func (x *LowerHandRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LowerHandRequest.ProtoReflect.Descriptor instead.
+func (*LowerHandRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *LowerHandRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// NextHandRequest is the request of ParticipantService.NextHand.
+type NextHandRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The room: "rooms/{number}".
+	Parent        string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NextHandRequest) Reset() {
+	*x = NextHandRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NextHandRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NextHandRequest) ProtoMessage() {}
+
+func (x *NextHandRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NextHandRequest.ProtoReflect.Descriptor instead.
+func (*NextHandRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *NextHandRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+// NextHandResponse is the response of ParticipantService.NextHand.
+type NextHandResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who has the floor now; unset where nobody wanted it.
+	Participant   *Participant `protobuf:"bytes,1,opt,name=participant,proto3" json:"participant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NextHandResponse) Reset() {
+	*x = NextHandResponse{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NextHandResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NextHandResponse) ProtoMessage() {}
+
+func (x *NextHandResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NextHandResponse.ProtoReflect.Descriptor instead.
+func (*NextHandResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *NextHandResponse) GetParticipant() *Participant {
+	if x != nil {
+		return x.Participant
+	}
+	return nil
+}
+
+// YieldFloorRequest is the request of ParticipantService.YieldFloor.
+type YieldFloorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}/participants/{id}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *YieldFloorRequest) Reset() {
+	*x = YieldFloorRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *YieldFloorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*YieldFloorRequest) ProtoMessage() {}
+
+func (x *YieldFloorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use YieldFloorRequest.ProtoReflect.Descriptor instead.
+func (*YieldFloorRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *YieldFloorRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ListBansRequest is the request of ParticipantService.ListBans.
+type ListBansRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The room: "rooms/{number}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// The most bans to return; 0 means 50, more than 1000 means 1000, less than 0 is INVALID_ARGUMENT.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before, of the same room; empty for the first page.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListBansRequest) Reset() {
+	*x = ListBansRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListBansRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListBansRequest) ProtoMessage() {}
+
+func (x *ListBansRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListBansRequest.ProtoReflect.Descriptor instead.
+func (*ListBansRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListBansRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListBansRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListBansRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListBansResponse is one page of bans.
+type ListBansResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bans that are in force.
+	Bans []*Ban `protobuf:"bytes,1,rep,name=bans,proto3" json:"bans,omitempty"`
+	// Gets the next page; empty on the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListBansResponse) Reset() {
+	*x = ListBansResponse{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListBansResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListBansResponse) ProtoMessage() {}
+
+func (x *ListBansResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListBansResponse.ProtoReflect.Descriptor instead.
+func (*ListBansResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListBansResponse) GetBans() []*Ban {
+	if x != nil {
+		return x.Bans
+	}
+	return nil
+}
+
+func (x *ListBansResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// DeleteBanRequest is the request of ParticipantService.DeleteBan.
+type DeleteBanRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}/bans/{id}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteBanRequest) Reset() {
+	*x = DeleteBanRequest{}
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteBanRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteBanRequest) ProtoMessage() {}
+
+func (x *DeleteBanRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteBanRequest.ProtoReflect.Descriptor instead.
+func (*DeleteBanRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *DeleteBanRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 // DialParticipantRequest is the request of ParticipantService.DialParticipant.
 type DialParticipantRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -353,7 +1144,7 @@ type DialParticipantRequest struct {
 
 func (x *DialParticipantRequest) Reset() {
 	*x = DialParticipantRequest{}
-	mi := &file_confbridge_v1_participant_service_proto_msgTypes[6]
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +1156,7 @@ func (x *DialParticipantRequest) String() string {
 func (*DialParticipantRequest) ProtoMessage() {}
 
 func (x *DialParticipantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_participant_service_proto_msgTypes[6]
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +1169,7 @@ func (x *DialParticipantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialParticipantRequest.ProtoReflect.Descriptor instead.
 func (*DialParticipantRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{6}
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DialParticipantRequest) GetParent() string {
@@ -448,7 +1239,7 @@ type DialParticipantResponse struct {
 
 func (x *DialParticipantResponse) Reset() {
 	*x = DialParticipantResponse{}
-	mi := &file_confbridge_v1_participant_service_proto_msgTypes[7]
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +1251,7 @@ func (x *DialParticipantResponse) String() string {
 func (*DialParticipantResponse) ProtoMessage() {}
 
 func (x *DialParticipantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_participant_service_proto_msgTypes[7]
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +1264,7 @@ func (x *DialParticipantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialParticipantResponse.ProtoReflect.Descriptor instead.
 func (*DialParticipantResponse) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{7}
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DialParticipantResponse) GetParticipant() string {
@@ -498,7 +1289,7 @@ type ListDialsRequest struct {
 
 func (x *ListDialsRequest) Reset() {
 	*x = ListDialsRequest{}
-	mi := &file_confbridge_v1_participant_service_proto_msgTypes[8]
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +1301,7 @@ func (x *ListDialsRequest) String() string {
 func (*ListDialsRequest) ProtoMessage() {}
 
 func (x *ListDialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_participant_service_proto_msgTypes[8]
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +1314,7 @@ func (x *ListDialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDialsRequest.ProtoReflect.Descriptor instead.
 func (*ListDialsRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{8}
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListDialsRequest) GetParent() string {
@@ -560,7 +1351,7 @@ type ListDialsResponse struct {
 
 func (x *ListDialsResponse) Reset() {
 	*x = ListDialsResponse{}
-	mi := &file_confbridge_v1_participant_service_proto_msgTypes[9]
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -572,7 +1363,7 @@ func (x *ListDialsResponse) String() string {
 func (*ListDialsResponse) ProtoMessage() {}
 
 func (x *ListDialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_participant_service_proto_msgTypes[9]
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -585,7 +1376,7 @@ func (x *ListDialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDialsResponse.ProtoReflect.Descriptor instead.
 func (*ListDialsResponse) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{9}
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListDialsResponse) GetDials() []*Dial {
@@ -619,7 +1410,7 @@ type SendDtmfRequest struct {
 
 func (x *SendDtmfRequest) Reset() {
 	*x = SendDtmfRequest{}
-	mi := &file_confbridge_v1_participant_service_proto_msgTypes[10]
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -631,7 +1422,7 @@ func (x *SendDtmfRequest) String() string {
 func (*SendDtmfRequest) ProtoMessage() {}
 
 func (x *SendDtmfRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_participant_service_proto_msgTypes[10]
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -644,7 +1435,7 @@ func (x *SendDtmfRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendDtmfRequest.ProtoReflect.Descriptor instead.
 func (*SendDtmfRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{10}
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SendDtmfRequest) GetName() string {
@@ -684,7 +1475,7 @@ type SendDtmfResponse struct {
 
 func (x *SendDtmfResponse) Reset() {
 	*x = SendDtmfResponse{}
-	mi := &file_confbridge_v1_participant_service_proto_msgTypes[11]
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -696,7 +1487,7 @@ func (x *SendDtmfResponse) String() string {
 func (*SendDtmfResponse) ProtoMessage() {}
 
 func (x *SendDtmfResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_participant_service_proto_msgTypes[11]
+	mi := &file_confbridge_v1_participant_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -709,14 +1500,14 @@ func (x *SendDtmfResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendDtmfResponse.ProtoReflect.Descriptor instead.
 func (*SendDtmfResponse) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{11}
+	return file_confbridge_v1_participant_service_proto_rawDescGZIP(), []int{27}
 }
 
 var File_confbridge_v1_participant_service_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_participant_service_proto_rawDesc = "" +
 	"\n" +
-	"'confbridge/v1/participant_service.proto\x12\rconfbridge.v1\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"m\n" +
+	"'confbridge/v1/participant_service.proto\x12\rconfbridge.v1\x1a\x18confbridge/v1/bans.proto\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"m\n" +
 	"\x17ListParticipantsRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -730,10 +1521,50 @@ const file_confbridge_v1_participant_service_proto_rawDesc = "" +
 	"\x18UpdateParticipantRequest\x12<\n" +
 	"\vparticipant\x18\x01 \x01(\v2\x1a.confbridge.v1.ParticipantR\vparticipant\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\".\n" +
+	"updateMask\"l\n" +
 	"\x18RemoveParticipantRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\x1b\n" +
-	"\x19RemoveParticipantResponse\"\xb0\x02\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12<\n" +
+	"\fban_duration\x18\x14 \x01(\v2\x19.google.protobuf.DurationR\vbanDuration\"\x1b\n" +
+	"\x19RemoveParticipantResponse\"[\n" +
+	"\x16MoveParticipantRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
+	"\x12destination_parent\x18\x02 \x01(\tR\x11destinationParent\"-\n" +
+	"\x17AdmitParticipantRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"5\n" +
+	"\x1bAdmitAllParticipantsRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\"E\n" +
+	"\x1cAdmitAllParticipantsResponse\x12%\n" +
+	"\x0eadmitted_count\x18\x01 \x01(\x05R\radmittedCount\"`\n" +
+	"\x1aMuteAllParticipantsRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12*\n" +
+	"\x11allow_self_unmute\x18\x02 \x01(\bR\x0fallowSelfUnmute\">\n" +
+	"\x1bMuteAllParticipantsResponse\x12\x1f\n" +
+	"\vmuted_count\x18\x01 \x01(\x05R\n" +
+	"mutedCount\"6\n" +
+	"\x1cUnmuteAllParticipantsRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\"D\n" +
+	"\x1dUnmuteAllParticipantsResponse\x12#\n" +
+	"\runmuted_count\x18\x01 \x01(\x05R\funmutedCount\"&\n" +
+	"\x10RaiseHandRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"&\n" +
+	"\x10LowerHandRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\")\n" +
+	"\x0fNextHandRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\"P\n" +
+	"\x10NextHandResponse\x12<\n" +
+	"\vparticipant\x18\x01 \x01(\v2\x1a.confbridge.v1.ParticipantR\vparticipant\"'\n" +
+	"\x11YieldFloorRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"e\n" +
+	"\x0fListBansRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"b\n" +
+	"\x10ListBansResponse\x12&\n" +
+	"\x04bans\x18\x01 \x03(\v2\x12.confbridge.v1.BanR\x04bans\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"&\n" +
+	"\x10DeleteBanRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\xb0\x02\n" +
 	"\x16DialParticipantRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x14\n" +
@@ -759,7 +1590,7 @@ const file_confbridge_v1_participant_service_proto_rawDesc = "" +
 	"\x06digits\x18\x02 \x01(\tR\x06digits\x125\n" +
 	"\bduration\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12+\n" +
 	"\x03gap\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03gap\"\x12\n" +
-	"\x10SendDtmfResponse2\x8e\x05\n" +
+	"\x10SendDtmfResponse2\xcf\f\n" +
 	"\x12ParticipantService\x12c\n" +
 	"\x10ListParticipants\x12&.confbridge.v1.ListParticipantsRequest\x1a'.confbridge.v1.ListParticipantsResponse\x12R\n" +
 	"\x0eGetParticipant\x12$.confbridge.v1.GetParticipantRequest\x1a\x1a.confbridge.v1.Participant\x12X\n" +
@@ -767,7 +1598,19 @@ const file_confbridge_v1_participant_service_proto_rawDesc = "" +
 	"\x11RemoveParticipant\x12'.confbridge.v1.RemoveParticipantRequest\x1a(.confbridge.v1.RemoveParticipantResponse\x12`\n" +
 	"\x0fDialParticipant\x12%.confbridge.v1.DialParticipantRequest\x1a&.confbridge.v1.DialParticipantResponse\x12N\n" +
 	"\tListDials\x12\x1f.confbridge.v1.ListDialsRequest\x1a .confbridge.v1.ListDialsResponse\x12K\n" +
-	"\bSendDtmf\x12\x1e.confbridge.v1.SendDtmfRequest\x1a\x1f.confbridge.v1.SendDtmfResponseBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\bSendDtmf\x12\x1e.confbridge.v1.SendDtmfRequest\x1a\x1f.confbridge.v1.SendDtmfResponse\x12T\n" +
+	"\x0fMoveParticipant\x12%.confbridge.v1.MoveParticipantRequest\x1a\x1a.confbridge.v1.Participant\x12V\n" +
+	"\x10AdmitParticipant\x12&.confbridge.v1.AdmitParticipantRequest\x1a\x1a.confbridge.v1.Participant\x12o\n" +
+	"\x14AdmitAllParticipants\x12*.confbridge.v1.AdmitAllParticipantsRequest\x1a+.confbridge.v1.AdmitAllParticipantsResponse\x12l\n" +
+	"\x13MuteAllParticipants\x12).confbridge.v1.MuteAllParticipantsRequest\x1a*.confbridge.v1.MuteAllParticipantsResponse\x12r\n" +
+	"\x15UnmuteAllParticipants\x12+.confbridge.v1.UnmuteAllParticipantsRequest\x1a,.confbridge.v1.UnmuteAllParticipantsResponse\x12H\n" +
+	"\tRaiseHand\x12\x1f.confbridge.v1.RaiseHandRequest\x1a\x1a.confbridge.v1.Participant\x12H\n" +
+	"\tLowerHand\x12\x1f.confbridge.v1.LowerHandRequest\x1a\x1a.confbridge.v1.Participant\x12K\n" +
+	"\bNextHand\x12\x1e.confbridge.v1.NextHandRequest\x1a\x1f.confbridge.v1.NextHandResponse\x12J\n" +
+	"\n" +
+	"YieldFloor\x12 .confbridge.v1.YieldFloorRequest\x1a\x1a.confbridge.v1.Participant\x12K\n" +
+	"\bListBans\x12\x1e.confbridge.v1.ListBansRequest\x1a\x1f.confbridge.v1.ListBansResponse\x12D\n" +
+	"\tDeleteBan\x12\x1f.confbridge.v1.DeleteBanRequest\x1a\x16.google.protobuf.EmptyBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_participant_service_proto_rawDescOnce sync.Once
@@ -781,54 +1624,97 @@ func file_confbridge_v1_participant_service_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_participant_service_proto_rawDescData
 }
 
-var file_confbridge_v1_participant_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_confbridge_v1_participant_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_confbridge_v1_participant_service_proto_goTypes = []any{
-	(*ListParticipantsRequest)(nil),   // 0: confbridge.v1.ListParticipantsRequest
-	(*ListParticipantsResponse)(nil),  // 1: confbridge.v1.ListParticipantsResponse
-	(*GetParticipantRequest)(nil),     // 2: confbridge.v1.GetParticipantRequest
-	(*UpdateParticipantRequest)(nil),  // 3: confbridge.v1.UpdateParticipantRequest
-	(*RemoveParticipantRequest)(nil),  // 4: confbridge.v1.RemoveParticipantRequest
-	(*RemoveParticipantResponse)(nil), // 5: confbridge.v1.RemoveParticipantResponse
-	(*DialParticipantRequest)(nil),    // 6: confbridge.v1.DialParticipantRequest
-	(*DialParticipantResponse)(nil),   // 7: confbridge.v1.DialParticipantResponse
-	(*ListDialsRequest)(nil),          // 8: confbridge.v1.ListDialsRequest
-	(*ListDialsResponse)(nil),         // 9: confbridge.v1.ListDialsResponse
-	(*SendDtmfRequest)(nil),           // 10: confbridge.v1.SendDtmfRequest
-	(*SendDtmfResponse)(nil),          // 11: confbridge.v1.SendDtmfResponse
-	(*Participant)(nil),               // 12: confbridge.v1.Participant
-	(*fieldmaskpb.FieldMask)(nil),     // 13: google.protobuf.FieldMask
-	(Role)(0),                         // 14: confbridge.v1.Role
-	(*durationpb.Duration)(nil),       // 15: google.protobuf.Duration
-	(*Dial)(nil),                      // 16: confbridge.v1.Dial
+	(*ListParticipantsRequest)(nil),       // 0: confbridge.v1.ListParticipantsRequest
+	(*ListParticipantsResponse)(nil),      // 1: confbridge.v1.ListParticipantsResponse
+	(*GetParticipantRequest)(nil),         // 2: confbridge.v1.GetParticipantRequest
+	(*UpdateParticipantRequest)(nil),      // 3: confbridge.v1.UpdateParticipantRequest
+	(*RemoveParticipantRequest)(nil),      // 4: confbridge.v1.RemoveParticipantRequest
+	(*RemoveParticipantResponse)(nil),     // 5: confbridge.v1.RemoveParticipantResponse
+	(*MoveParticipantRequest)(nil),        // 6: confbridge.v1.MoveParticipantRequest
+	(*AdmitParticipantRequest)(nil),       // 7: confbridge.v1.AdmitParticipantRequest
+	(*AdmitAllParticipantsRequest)(nil),   // 8: confbridge.v1.AdmitAllParticipantsRequest
+	(*AdmitAllParticipantsResponse)(nil),  // 9: confbridge.v1.AdmitAllParticipantsResponse
+	(*MuteAllParticipantsRequest)(nil),    // 10: confbridge.v1.MuteAllParticipantsRequest
+	(*MuteAllParticipantsResponse)(nil),   // 11: confbridge.v1.MuteAllParticipantsResponse
+	(*UnmuteAllParticipantsRequest)(nil),  // 12: confbridge.v1.UnmuteAllParticipantsRequest
+	(*UnmuteAllParticipantsResponse)(nil), // 13: confbridge.v1.UnmuteAllParticipantsResponse
+	(*RaiseHandRequest)(nil),              // 14: confbridge.v1.RaiseHandRequest
+	(*LowerHandRequest)(nil),              // 15: confbridge.v1.LowerHandRequest
+	(*NextHandRequest)(nil),               // 16: confbridge.v1.NextHandRequest
+	(*NextHandResponse)(nil),              // 17: confbridge.v1.NextHandResponse
+	(*YieldFloorRequest)(nil),             // 18: confbridge.v1.YieldFloorRequest
+	(*ListBansRequest)(nil),               // 19: confbridge.v1.ListBansRequest
+	(*ListBansResponse)(nil),              // 20: confbridge.v1.ListBansResponse
+	(*DeleteBanRequest)(nil),              // 21: confbridge.v1.DeleteBanRequest
+	(*DialParticipantRequest)(nil),        // 22: confbridge.v1.DialParticipantRequest
+	(*DialParticipantResponse)(nil),       // 23: confbridge.v1.DialParticipantResponse
+	(*ListDialsRequest)(nil),              // 24: confbridge.v1.ListDialsRequest
+	(*ListDialsResponse)(nil),             // 25: confbridge.v1.ListDialsResponse
+	(*SendDtmfRequest)(nil),               // 26: confbridge.v1.SendDtmfRequest
+	(*SendDtmfResponse)(nil),              // 27: confbridge.v1.SendDtmfResponse
+	(*Participant)(nil),                   // 28: confbridge.v1.Participant
+	(*fieldmaskpb.FieldMask)(nil),         // 29: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),           // 30: google.protobuf.Duration
+	(*Ban)(nil),                           // 31: confbridge.v1.Ban
+	(Role)(0),                             // 32: confbridge.v1.Role
+	(*Dial)(nil),                          // 33: confbridge.v1.Dial
+	(*emptypb.Empty)(nil),                 // 34: google.protobuf.Empty
 }
 var file_confbridge_v1_participant_service_proto_depIdxs = []int32{
-	12, // 0: confbridge.v1.ListParticipantsResponse.participants:type_name -> confbridge.v1.Participant
-	12, // 1: confbridge.v1.UpdateParticipantRequest.participant:type_name -> confbridge.v1.Participant
-	13, // 2: confbridge.v1.UpdateParticipantRequest.update_mask:type_name -> google.protobuf.FieldMask
-	14, // 3: confbridge.v1.DialParticipantRequest.role:type_name -> confbridge.v1.Role
-	15, // 4: confbridge.v1.DialParticipantRequest.ring_timeout:type_name -> google.protobuf.Duration
-	16, // 5: confbridge.v1.ListDialsResponse.dials:type_name -> confbridge.v1.Dial
-	15, // 6: confbridge.v1.SendDtmfRequest.duration:type_name -> google.protobuf.Duration
-	15, // 7: confbridge.v1.SendDtmfRequest.gap:type_name -> google.protobuf.Duration
-	0,  // 8: confbridge.v1.ParticipantService.ListParticipants:input_type -> confbridge.v1.ListParticipantsRequest
-	2,  // 9: confbridge.v1.ParticipantService.GetParticipant:input_type -> confbridge.v1.GetParticipantRequest
-	3,  // 10: confbridge.v1.ParticipantService.UpdateParticipant:input_type -> confbridge.v1.UpdateParticipantRequest
-	4,  // 11: confbridge.v1.ParticipantService.RemoveParticipant:input_type -> confbridge.v1.RemoveParticipantRequest
-	6,  // 12: confbridge.v1.ParticipantService.DialParticipant:input_type -> confbridge.v1.DialParticipantRequest
-	8,  // 13: confbridge.v1.ParticipantService.ListDials:input_type -> confbridge.v1.ListDialsRequest
-	10, // 14: confbridge.v1.ParticipantService.SendDtmf:input_type -> confbridge.v1.SendDtmfRequest
-	1,  // 15: confbridge.v1.ParticipantService.ListParticipants:output_type -> confbridge.v1.ListParticipantsResponse
-	12, // 16: confbridge.v1.ParticipantService.GetParticipant:output_type -> confbridge.v1.Participant
-	12, // 17: confbridge.v1.ParticipantService.UpdateParticipant:output_type -> confbridge.v1.Participant
-	5,  // 18: confbridge.v1.ParticipantService.RemoveParticipant:output_type -> confbridge.v1.RemoveParticipantResponse
-	7,  // 19: confbridge.v1.ParticipantService.DialParticipant:output_type -> confbridge.v1.DialParticipantResponse
-	9,  // 20: confbridge.v1.ParticipantService.ListDials:output_type -> confbridge.v1.ListDialsResponse
-	11, // 21: confbridge.v1.ParticipantService.SendDtmf:output_type -> confbridge.v1.SendDtmfResponse
-	15, // [15:22] is the sub-list for method output_type
-	8,  // [8:15] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	28, // 0: confbridge.v1.ListParticipantsResponse.participants:type_name -> confbridge.v1.Participant
+	28, // 1: confbridge.v1.UpdateParticipantRequest.participant:type_name -> confbridge.v1.Participant
+	29, // 2: confbridge.v1.UpdateParticipantRequest.update_mask:type_name -> google.protobuf.FieldMask
+	30, // 3: confbridge.v1.RemoveParticipantRequest.ban_duration:type_name -> google.protobuf.Duration
+	28, // 4: confbridge.v1.NextHandResponse.participant:type_name -> confbridge.v1.Participant
+	31, // 5: confbridge.v1.ListBansResponse.bans:type_name -> confbridge.v1.Ban
+	32, // 6: confbridge.v1.DialParticipantRequest.role:type_name -> confbridge.v1.Role
+	30, // 7: confbridge.v1.DialParticipantRequest.ring_timeout:type_name -> google.protobuf.Duration
+	33, // 8: confbridge.v1.ListDialsResponse.dials:type_name -> confbridge.v1.Dial
+	30, // 9: confbridge.v1.SendDtmfRequest.duration:type_name -> google.protobuf.Duration
+	30, // 10: confbridge.v1.SendDtmfRequest.gap:type_name -> google.protobuf.Duration
+	0,  // 11: confbridge.v1.ParticipantService.ListParticipants:input_type -> confbridge.v1.ListParticipantsRequest
+	2,  // 12: confbridge.v1.ParticipantService.GetParticipant:input_type -> confbridge.v1.GetParticipantRequest
+	3,  // 13: confbridge.v1.ParticipantService.UpdateParticipant:input_type -> confbridge.v1.UpdateParticipantRequest
+	4,  // 14: confbridge.v1.ParticipantService.RemoveParticipant:input_type -> confbridge.v1.RemoveParticipantRequest
+	22, // 15: confbridge.v1.ParticipantService.DialParticipant:input_type -> confbridge.v1.DialParticipantRequest
+	24, // 16: confbridge.v1.ParticipantService.ListDials:input_type -> confbridge.v1.ListDialsRequest
+	26, // 17: confbridge.v1.ParticipantService.SendDtmf:input_type -> confbridge.v1.SendDtmfRequest
+	6,  // 18: confbridge.v1.ParticipantService.MoveParticipant:input_type -> confbridge.v1.MoveParticipantRequest
+	7,  // 19: confbridge.v1.ParticipantService.AdmitParticipant:input_type -> confbridge.v1.AdmitParticipantRequest
+	8,  // 20: confbridge.v1.ParticipantService.AdmitAllParticipants:input_type -> confbridge.v1.AdmitAllParticipantsRequest
+	10, // 21: confbridge.v1.ParticipantService.MuteAllParticipants:input_type -> confbridge.v1.MuteAllParticipantsRequest
+	12, // 22: confbridge.v1.ParticipantService.UnmuteAllParticipants:input_type -> confbridge.v1.UnmuteAllParticipantsRequest
+	14, // 23: confbridge.v1.ParticipantService.RaiseHand:input_type -> confbridge.v1.RaiseHandRequest
+	15, // 24: confbridge.v1.ParticipantService.LowerHand:input_type -> confbridge.v1.LowerHandRequest
+	16, // 25: confbridge.v1.ParticipantService.NextHand:input_type -> confbridge.v1.NextHandRequest
+	18, // 26: confbridge.v1.ParticipantService.YieldFloor:input_type -> confbridge.v1.YieldFloorRequest
+	19, // 27: confbridge.v1.ParticipantService.ListBans:input_type -> confbridge.v1.ListBansRequest
+	21, // 28: confbridge.v1.ParticipantService.DeleteBan:input_type -> confbridge.v1.DeleteBanRequest
+	1,  // 29: confbridge.v1.ParticipantService.ListParticipants:output_type -> confbridge.v1.ListParticipantsResponse
+	28, // 30: confbridge.v1.ParticipantService.GetParticipant:output_type -> confbridge.v1.Participant
+	28, // 31: confbridge.v1.ParticipantService.UpdateParticipant:output_type -> confbridge.v1.Participant
+	5,  // 32: confbridge.v1.ParticipantService.RemoveParticipant:output_type -> confbridge.v1.RemoveParticipantResponse
+	23, // 33: confbridge.v1.ParticipantService.DialParticipant:output_type -> confbridge.v1.DialParticipantResponse
+	25, // 34: confbridge.v1.ParticipantService.ListDials:output_type -> confbridge.v1.ListDialsResponse
+	27, // 35: confbridge.v1.ParticipantService.SendDtmf:output_type -> confbridge.v1.SendDtmfResponse
+	28, // 36: confbridge.v1.ParticipantService.MoveParticipant:output_type -> confbridge.v1.Participant
+	28, // 37: confbridge.v1.ParticipantService.AdmitParticipant:output_type -> confbridge.v1.Participant
+	9,  // 38: confbridge.v1.ParticipantService.AdmitAllParticipants:output_type -> confbridge.v1.AdmitAllParticipantsResponse
+	11, // 39: confbridge.v1.ParticipantService.MuteAllParticipants:output_type -> confbridge.v1.MuteAllParticipantsResponse
+	13, // 40: confbridge.v1.ParticipantService.UnmuteAllParticipants:output_type -> confbridge.v1.UnmuteAllParticipantsResponse
+	28, // 41: confbridge.v1.ParticipantService.RaiseHand:output_type -> confbridge.v1.Participant
+	28, // 42: confbridge.v1.ParticipantService.LowerHand:output_type -> confbridge.v1.Participant
+	17, // 43: confbridge.v1.ParticipantService.NextHand:output_type -> confbridge.v1.NextHandResponse
+	28, // 44: confbridge.v1.ParticipantService.YieldFloor:output_type -> confbridge.v1.Participant
+	20, // 45: confbridge.v1.ParticipantService.ListBans:output_type -> confbridge.v1.ListBansResponse
+	34, // 46: confbridge.v1.ParticipantService.DeleteBan:output_type -> google.protobuf.Empty
+	29, // [29:47] is the sub-list for method output_type
+	11, // [11:29] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_participant_service_proto_init() }
@@ -836,6 +1722,7 @@ func file_confbridge_v1_participant_service_proto_init() {
 	if File_confbridge_v1_participant_service_proto != nil {
 		return
 	}
+	file_confbridge_v1_bans_proto_init()
 	file_confbridge_v1_dials_proto_init()
 	file_confbridge_v1_participants_proto_init()
 	type x struct{}
@@ -844,7 +1731,7 @@ func file_confbridge_v1_participant_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_participant_service_proto_rawDesc), len(file_confbridge_v1_participant_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

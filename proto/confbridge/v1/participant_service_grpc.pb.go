@@ -11,6 +11,7 @@ import (
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
 )
 
 // This is a compile-time assertion to ensure that this generated file
@@ -19,13 +20,24 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ParticipantService_ListParticipants_FullMethodName  = "/confbridge.v1.ParticipantService/ListParticipants"
-	ParticipantService_GetParticipant_FullMethodName    = "/confbridge.v1.ParticipantService/GetParticipant"
-	ParticipantService_UpdateParticipant_FullMethodName = "/confbridge.v1.ParticipantService/UpdateParticipant"
-	ParticipantService_RemoveParticipant_FullMethodName = "/confbridge.v1.ParticipantService/RemoveParticipant"
-	ParticipantService_DialParticipant_FullMethodName   = "/confbridge.v1.ParticipantService/DialParticipant"
-	ParticipantService_ListDials_FullMethodName         = "/confbridge.v1.ParticipantService/ListDials"
-	ParticipantService_SendDtmf_FullMethodName          = "/confbridge.v1.ParticipantService/SendDtmf"
+	ParticipantService_ListParticipants_FullMethodName      = "/confbridge.v1.ParticipantService/ListParticipants"
+	ParticipantService_GetParticipant_FullMethodName        = "/confbridge.v1.ParticipantService/GetParticipant"
+	ParticipantService_UpdateParticipant_FullMethodName     = "/confbridge.v1.ParticipantService/UpdateParticipant"
+	ParticipantService_RemoveParticipant_FullMethodName     = "/confbridge.v1.ParticipantService/RemoveParticipant"
+	ParticipantService_DialParticipant_FullMethodName       = "/confbridge.v1.ParticipantService/DialParticipant"
+	ParticipantService_ListDials_FullMethodName             = "/confbridge.v1.ParticipantService/ListDials"
+	ParticipantService_SendDtmf_FullMethodName              = "/confbridge.v1.ParticipantService/SendDtmf"
+	ParticipantService_MoveParticipant_FullMethodName       = "/confbridge.v1.ParticipantService/MoveParticipant"
+	ParticipantService_AdmitParticipant_FullMethodName      = "/confbridge.v1.ParticipantService/AdmitParticipant"
+	ParticipantService_AdmitAllParticipants_FullMethodName  = "/confbridge.v1.ParticipantService/AdmitAllParticipants"
+	ParticipantService_MuteAllParticipants_FullMethodName   = "/confbridge.v1.ParticipantService/MuteAllParticipants"
+	ParticipantService_UnmuteAllParticipants_FullMethodName = "/confbridge.v1.ParticipantService/UnmuteAllParticipants"
+	ParticipantService_RaiseHand_FullMethodName             = "/confbridge.v1.ParticipantService/RaiseHand"
+	ParticipantService_LowerHand_FullMethodName             = "/confbridge.v1.ParticipantService/LowerHand"
+	ParticipantService_NextHand_FullMethodName              = "/confbridge.v1.ParticipantService/NextHand"
+	ParticipantService_YieldFloor_FullMethodName            = "/confbridge.v1.ParticipantService/YieldFloor"
+	ParticipantService_ListBans_FullMethodName              = "/confbridge.v1.ParticipantService/ListBans"
+	ParticipantService_DeleteBan_FullMethodName             = "/confbridge.v1.ParticipantService/DeleteBan"
 )
 
 // ParticipantServiceClient is the client API for ParticipantService service.
@@ -41,7 +53,9 @@ type ParticipantServiceClient interface {
 	// UpdateParticipant changes one participant; when it returns, the next 20 ms are mixed so. NOT_FOUND;
 	// INVALID_ARGUMENT.
 	UpdateParticipant(ctx context.Context, in *UpdateParticipantRequest, opts ...grpc.CallOption) (*Participant, error)
-	// RemoveParticipant hangs up on one participant, or calls somebody no longer who is being called. NOT_FOUND.
+	// RemoveParticipant hangs up on one participant, who may wait in the lobby as well, or calls somebody no longer who is being called, and bans it where
+	// that is asked for. NOT_FOUND;
+	// INVALID_ARGUMENT; RESOURCE_EXHAUSTED where too many are banned.
 	RemoveParticipant(ctx context.Context, in *RemoveParticipantRequest, opts ...grpc.CallOption) (*RemoveParticipantResponse, error)
 	// DialParticipant calls somebody into a room and returns at once: what becomes of it the room's events tell (EVENT_KIND_DIALING,
 	// _RINGING, _ANSWERED and _JOINED, or _DIAL_FAILED). A seat is taken first, as for a caller. RemoveParticipant, by the name that is returned, ends it
@@ -55,6 +69,32 @@ type ParticipantServiceClient interface {
 	// queued, all of them or none. NOT_FOUND; INVALID_ARGUMENT; FAILED_PRECONDITION where the telephone takes none; RESOURCE_EXHAUSTED where
 	// too many wait.
 	SendDtmf(ctx context.Context, in *SendDtmfRequest, opts ...grpc.CallOption) (*SendDtmfResponse, error)
+	// MoveParticipant takes one participant to another room, with its role and whether it is muted and deaf. NOT_FOUND; FAILED_PRECONDITION where
+	// the other room is locked or the caller banned from it; RESOURCE_EXHAUSTED where it is full.
+	MoveParticipant(ctx context.Context, in *MoveParticipantRequest, opts ...grpc.CallOption) (*Participant, error)
+	// AdmitParticipant lets one in who waits in the lobby, or for a host. From the lobby it goes on to wait for a host where the room wants
+	// that. NOT_FOUND; FAILED_PRECONDITION where it does not wait.
+	AdmitParticipant(ctx context.Context, in *AdmitParticipantRequest, opts ...grpc.CallOption) (*Participant, error)
+	// AdmitAllParticipants lets everybody in who waits in the lobby. NOT_FOUND.
+	AdmitAllParticipants(ctx context.Context, in *AdmitAllParticipantsRequest, opts ...grpc.CallOption) (*AdmitAllParticipantsResponse, error)
+	// MuteAllParticipants mutes everybody but moderators. Who has the floor is heard until it is the next one's. NOT_FOUND.
+	MuteAllParticipants(ctx context.Context, in *MuteAllParticipantsRequest, opts ...grpc.CallOption) (*MuteAllParticipantsResponse, error)
+	// UnmuteAllParticipants unmutes everybody whom others have muted. Who has muted itself stays so. NOT_FOUND.
+	UnmuteAllParticipants(ctx context.Context, in *UnmuteAllParticipantsRequest, opts ...grpc.CallOption) (*UnmuteAllParticipantsResponse, error)
+	// RaiseHand puts a participant at the end of the queue of those who want to speak; one who is in it stays where it is. NOT_FOUND;
+	// FAILED_PRECONDITION for listeners, for those who wait, and for who has the floor; RESOURCE_EXHAUSTED where a thousand want to speak.
+	RaiseHand(ctx context.Context, in *RaiseHandRequest, opts ...grpc.CallOption) (*Participant, error)
+	// LowerHand takes a participant out of that queue, if it is in it. NOT_FOUND.
+	LowerHand(ctx context.Context, in *LowerHandRequest, opts ...grpc.CallOption) (*Participant, error)
+	// NextHand gives the floor to the first of the queue, and takes it from whoever has it. Where nobody is in the queue, nobody has the floor
+	// after it. NOT_FOUND.
+	NextHand(ctx context.Context, in *NextHandRequest, opts ...grpc.CallOption) (*NextHandResponse, error)
+	// YieldFloor takes the floor from a participant. NOT_FOUND; FAILED_PRECONDITION where it has not got it.
+	YieldFloor(ctx context.Context, in *YieldFloorRequest, opts ...grpc.CallOption) (*Participant, error)
+	// ListBans lists who is kept out of a room, the oldest ban first, page by page.
+	ListBans(ctx context.Context, in *ListBansRequest, opts ...grpc.CallOption) (*ListBansResponse, error)
+	// DeleteBan takes a ban back. NOT_FOUND.
+	DeleteBan(ctx context.Context, in *DeleteBanRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
 
 type participantServiceClient struct {
@@ -135,6 +175,116 @@ func (c *participantServiceClient) SendDtmf(ctx context.Context, in *SendDtmfReq
 	return out, nil
 }
 
+func (c *participantServiceClient) MoveParticipant(ctx context.Context, in *MoveParticipantRequest, opts ...grpc.CallOption) (*Participant, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Participant)
+	err := c.cc.Invoke(ctx, ParticipantService_MoveParticipant_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *participantServiceClient) AdmitParticipant(ctx context.Context, in *AdmitParticipantRequest, opts ...grpc.CallOption) (*Participant, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Participant)
+	err := c.cc.Invoke(ctx, ParticipantService_AdmitParticipant_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *participantServiceClient) AdmitAllParticipants(ctx context.Context, in *AdmitAllParticipantsRequest, opts ...grpc.CallOption) (*AdmitAllParticipantsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AdmitAllParticipantsResponse)
+	err := c.cc.Invoke(ctx, ParticipantService_AdmitAllParticipants_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *participantServiceClient) MuteAllParticipants(ctx context.Context, in *MuteAllParticipantsRequest, opts ...grpc.CallOption) (*MuteAllParticipantsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MuteAllParticipantsResponse)
+	err := c.cc.Invoke(ctx, ParticipantService_MuteAllParticipants_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *participantServiceClient) UnmuteAllParticipants(ctx context.Context, in *UnmuteAllParticipantsRequest, opts ...grpc.CallOption) (*UnmuteAllParticipantsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UnmuteAllParticipantsResponse)
+	err := c.cc.Invoke(ctx, ParticipantService_UnmuteAllParticipants_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *participantServiceClient) RaiseHand(ctx context.Context, in *RaiseHandRequest, opts ...grpc.CallOption) (*Participant, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Participant)
+	err := c.cc.Invoke(ctx, ParticipantService_RaiseHand_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *participantServiceClient) LowerHand(ctx context.Context, in *LowerHandRequest, opts ...grpc.CallOption) (*Participant, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Participant)
+	err := c.cc.Invoke(ctx, ParticipantService_LowerHand_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *participantServiceClient) NextHand(ctx context.Context, in *NextHandRequest, opts ...grpc.CallOption) (*NextHandResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(NextHandResponse)
+	err := c.cc.Invoke(ctx, ParticipantService_NextHand_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *participantServiceClient) YieldFloor(ctx context.Context, in *YieldFloorRequest, opts ...grpc.CallOption) (*Participant, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Participant)
+	err := c.cc.Invoke(ctx, ParticipantService_YieldFloor_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *participantServiceClient) ListBans(ctx context.Context, in *ListBansRequest, opts ...grpc.CallOption) (*ListBansResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListBansResponse)
+	err := c.cc.Invoke(ctx, ParticipantService_ListBans_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *participantServiceClient) DeleteBan(ctx context.Context, in *DeleteBanRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, ParticipantService_DeleteBan_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ParticipantServiceServer is the server API for ParticipantService service.
 // All implementations must embed UnimplementedParticipantServiceServer
 // for forward compatibility.
@@ -148,7 +298,9 @@ type ParticipantServiceServer interface {
 	// UpdateParticipant changes one participant; when it returns, the next 20 ms are mixed so. NOT_FOUND;
 	// INVALID_ARGUMENT.
 	UpdateParticipant(context.Context, *UpdateParticipantRequest) (*Participant, error)
-	// RemoveParticipant hangs up on one participant, or calls somebody no longer who is being called. NOT_FOUND.
+	// RemoveParticipant hangs up on one participant, who may wait in the lobby as well, or calls somebody no longer who is being called, and bans it where
+	// that is asked for. NOT_FOUND;
+	// INVALID_ARGUMENT; RESOURCE_EXHAUSTED where too many are banned.
 	RemoveParticipant(context.Context, *RemoveParticipantRequest) (*RemoveParticipantResponse, error)
 	// DialParticipant calls somebody into a room and returns at once: what becomes of it the room's events tell (EVENT_KIND_DIALING,
 	// _RINGING, _ANSWERED and _JOINED, or _DIAL_FAILED). A seat is taken first, as for a caller. RemoveParticipant, by the name that is returned, ends it
@@ -162,6 +314,32 @@ type ParticipantServiceServer interface {
 	// queued, all of them or none. NOT_FOUND; INVALID_ARGUMENT; FAILED_PRECONDITION where the telephone takes none; RESOURCE_EXHAUSTED where
 	// too many wait.
 	SendDtmf(context.Context, *SendDtmfRequest) (*SendDtmfResponse, error)
+	// MoveParticipant takes one participant to another room, with its role and whether it is muted and deaf. NOT_FOUND; FAILED_PRECONDITION where
+	// the other room is locked or the caller banned from it; RESOURCE_EXHAUSTED where it is full.
+	MoveParticipant(context.Context, *MoveParticipantRequest) (*Participant, error)
+	// AdmitParticipant lets one in who waits in the lobby, or for a host. From the lobby it goes on to wait for a host where the room wants
+	// that. NOT_FOUND; FAILED_PRECONDITION where it does not wait.
+	AdmitParticipant(context.Context, *AdmitParticipantRequest) (*Participant, error)
+	// AdmitAllParticipants lets everybody in who waits in the lobby. NOT_FOUND.
+	AdmitAllParticipants(context.Context, *AdmitAllParticipantsRequest) (*AdmitAllParticipantsResponse, error)
+	// MuteAllParticipants mutes everybody but moderators. Who has the floor is heard until it is the next one's. NOT_FOUND.
+	MuteAllParticipants(context.Context, *MuteAllParticipantsRequest) (*MuteAllParticipantsResponse, error)
+	// UnmuteAllParticipants unmutes everybody whom others have muted. Who has muted itself stays so. NOT_FOUND.
+	UnmuteAllParticipants(context.Context, *UnmuteAllParticipantsRequest) (*UnmuteAllParticipantsResponse, error)
+	// RaiseHand puts a participant at the end of the queue of those who want to speak; one who is in it stays where it is. NOT_FOUND;
+	// FAILED_PRECONDITION for listeners, for those who wait, and for who has the floor; RESOURCE_EXHAUSTED where a thousand want to speak.
+	RaiseHand(context.Context, *RaiseHandRequest) (*Participant, error)
+	// LowerHand takes a participant out of that queue, if it is in it. NOT_FOUND.
+	LowerHand(context.Context, *LowerHandRequest) (*Participant, error)
+	// NextHand gives the floor to the first of the queue, and takes it from whoever has it. Where nobody is in the queue, nobody has the floor
+	// after it. NOT_FOUND.
+	NextHand(context.Context, *NextHandRequest) (*NextHandResponse, error)
+	// YieldFloor takes the floor from a participant. NOT_FOUND; FAILED_PRECONDITION where it has not got it.
+	YieldFloor(context.Context, *YieldFloorRequest) (*Participant, error)
+	// ListBans lists who is kept out of a room, the oldest ban first, page by page.
+	ListBans(context.Context, *ListBansRequest) (*ListBansResponse, error)
+	// DeleteBan takes a ban back. NOT_FOUND.
+	DeleteBan(context.Context, *DeleteBanRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedParticipantServiceServer()
 }
 
@@ -192,6 +370,39 @@ func (UnimplementedParticipantServiceServer) ListDials(context.Context, *ListDia
 }
 func (UnimplementedParticipantServiceServer) SendDtmf(context.Context, *SendDtmfRequest) (*SendDtmfResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SendDtmf not implemented")
+}
+func (UnimplementedParticipantServiceServer) MoveParticipant(context.Context, *MoveParticipantRequest) (*Participant, error) {
+	return nil, status.Error(codes.Unimplemented, "method MoveParticipant not implemented")
+}
+func (UnimplementedParticipantServiceServer) AdmitParticipant(context.Context, *AdmitParticipantRequest) (*Participant, error) {
+	return nil, status.Error(codes.Unimplemented, "method AdmitParticipant not implemented")
+}
+func (UnimplementedParticipantServiceServer) AdmitAllParticipants(context.Context, *AdmitAllParticipantsRequest) (*AdmitAllParticipantsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AdmitAllParticipants not implemented")
+}
+func (UnimplementedParticipantServiceServer) MuteAllParticipants(context.Context, *MuteAllParticipantsRequest) (*MuteAllParticipantsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MuteAllParticipants not implemented")
+}
+func (UnimplementedParticipantServiceServer) UnmuteAllParticipants(context.Context, *UnmuteAllParticipantsRequest) (*UnmuteAllParticipantsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UnmuteAllParticipants not implemented")
+}
+func (UnimplementedParticipantServiceServer) RaiseHand(context.Context, *RaiseHandRequest) (*Participant, error) {
+	return nil, status.Error(codes.Unimplemented, "method RaiseHand not implemented")
+}
+func (UnimplementedParticipantServiceServer) LowerHand(context.Context, *LowerHandRequest) (*Participant, error) {
+	return nil, status.Error(codes.Unimplemented, "method LowerHand not implemented")
+}
+func (UnimplementedParticipantServiceServer) NextHand(context.Context, *NextHandRequest) (*NextHandResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method NextHand not implemented")
+}
+func (UnimplementedParticipantServiceServer) YieldFloor(context.Context, *YieldFloorRequest) (*Participant, error) {
+	return nil, status.Error(codes.Unimplemented, "method YieldFloor not implemented")
+}
+func (UnimplementedParticipantServiceServer) ListBans(context.Context, *ListBansRequest) (*ListBansResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListBans not implemented")
+}
+func (UnimplementedParticipantServiceServer) DeleteBan(context.Context, *DeleteBanRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteBan not implemented")
 }
 func (UnimplementedParticipantServiceServer) mustEmbedUnimplementedParticipantServiceServer() {}
 func (UnimplementedParticipantServiceServer) testEmbeddedByValue()                            {}
@@ -340,6 +551,204 @@ func _ParticipantService_SendDtmf_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ParticipantService_MoveParticipant_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MoveParticipantRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).MoveParticipant(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_MoveParticipant_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).MoveParticipant(ctx, req.(*MoveParticipantRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ParticipantService_AdmitParticipant_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AdmitParticipantRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).AdmitParticipant(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_AdmitParticipant_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).AdmitParticipant(ctx, req.(*AdmitParticipantRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ParticipantService_AdmitAllParticipants_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AdmitAllParticipantsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).AdmitAllParticipants(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_AdmitAllParticipants_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).AdmitAllParticipants(ctx, req.(*AdmitAllParticipantsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ParticipantService_MuteAllParticipants_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MuteAllParticipantsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).MuteAllParticipants(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_MuteAllParticipants_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).MuteAllParticipants(ctx, req.(*MuteAllParticipantsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ParticipantService_UnmuteAllParticipants_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UnmuteAllParticipantsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).UnmuteAllParticipants(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_UnmuteAllParticipants_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).UnmuteAllParticipants(ctx, req.(*UnmuteAllParticipantsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ParticipantService_RaiseHand_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RaiseHandRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).RaiseHand(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_RaiseHand_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).RaiseHand(ctx, req.(*RaiseHandRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ParticipantService_LowerHand_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LowerHandRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).LowerHand(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_LowerHand_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).LowerHand(ctx, req.(*LowerHandRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ParticipantService_NextHand_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(NextHandRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).NextHand(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_NextHand_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).NextHand(ctx, req.(*NextHandRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ParticipantService_YieldFloor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(YieldFloorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).YieldFloor(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_YieldFloor_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).YieldFloor(ctx, req.(*YieldFloorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ParticipantService_ListBans_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListBansRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).ListBans(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_ListBans_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).ListBans(ctx, req.(*ListBansRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ParticipantService_DeleteBan_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteBanRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ParticipantServiceServer).DeleteBan(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ParticipantService_DeleteBan_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ParticipantServiceServer).DeleteBan(ctx, req.(*DeleteBanRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ParticipantService_ServiceDesc is the grpc.ServiceDesc for ParticipantService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -374,6 +783,50 @@ var ParticipantService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SendDtmf",
 			Handler:    _ParticipantService_SendDtmf_Handler,
+		},
+		{
+			MethodName: "MoveParticipant",
+			Handler:    _ParticipantService_MoveParticipant_Handler,
+		},
+		{
+			MethodName: "AdmitParticipant",
+			Handler:    _ParticipantService_AdmitParticipant_Handler,
+		},
+		{
+			MethodName: "AdmitAllParticipants",
+			Handler:    _ParticipantService_AdmitAllParticipants_Handler,
+		},
+		{
+			MethodName: "MuteAllParticipants",
+			Handler:    _ParticipantService_MuteAllParticipants_Handler,
+		},
+		{
+			MethodName: "UnmuteAllParticipants",
+			Handler:    _ParticipantService_UnmuteAllParticipants_Handler,
+		},
+		{
+			MethodName: "RaiseHand",
+			Handler:    _ParticipantService_RaiseHand_Handler,
+		},
+		{
+			MethodName: "LowerHand",
+			Handler:    _ParticipantService_LowerHand_Handler,
+		},
+		{
+			MethodName: "NextHand",
+			Handler:    _ParticipantService_NextHand_Handler,
+		},
+		{
+			MethodName: "YieldFloor",
+			Handler:    _ParticipantService_YieldFloor_Handler,
+		},
+		{
+			MethodName: "ListBans",
+			Handler:    _ParticipantService_ListBans_Handler,
+		},
+		{
+			MethodName: "DeleteBan",
+			Handler:    _ParticipantService_DeleteBan_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -80,6 +80,124 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_confbridge_v1_participants_proto_rawDescGZIP(), []int{0}
 }
 
+// Place is where a participant stands.
+type Place int32
+
+const (
+	// Not said; never in a response.
+	Place_PLACE_UNSPECIFIED Place = 0
+	// Takes part in the conference.
+	Place_PLACE_INSIDE Place = 1
+	// Waits until a moderator is inside.
+	Place_PLACE_WAITING_FOR_HOST Place = 2
+	// Waits until a moderator lets it in.
+	Place_PLACE_LOBBY Place = 3
+	// Is being asked something.
+	Place_PLACE_ASKED Place = 4
+)
+
+// Enum value maps for Place.
+var (
+	Place_name = map[int32]string{
+		0: "PLACE_UNSPECIFIED",
+		1: "PLACE_INSIDE",
+		2: "PLACE_WAITING_FOR_HOST",
+		3: "PLACE_LOBBY",
+		4: "PLACE_ASKED",
+	}
+	Place_value = map[string]int32{
+		"PLACE_UNSPECIFIED":      0,
+		"PLACE_INSIDE":           1,
+		"PLACE_WAITING_FOR_HOST": 2,
+		"PLACE_LOBBY":            3,
+		"PLACE_ASKED":            4,
+	}
+)
+
+func (x Place) Enum() *Place {
+	p := new(Place)
+	*p = x
+	return p
+}
+
+func (x Place) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Place) Descriptor() protoreflect.EnumDescriptor {
+	return file_confbridge_v1_participants_proto_enumTypes[1].Descriptor()
+}
+
+func (Place) Type() protoreflect.EnumType {
+	return &file_confbridge_v1_participants_proto_enumTypes[1]
+}
+
+func (x Place) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Place.Descriptor instead.
+func (Place) EnumDescriptor() ([]byte, []int) {
+	return file_confbridge_v1_participants_proto_rawDescGZIP(), []int{1}
+}
+
+// MutedBy says who has muted a participant.
+type MutedBy int32
+
+const (
+	// Nobody has.
+	MutedBy_MUTED_BY_UNSPECIFIED MutedBy = 0
+	// It has muted itself.
+	MutedBy_MUTED_BY_SELF MutedBy = 1
+	// A moderator has, or it was muted on entry.
+	MutedBy_MUTED_BY_MODERATOR MutedBy = 2
+	// The room is a lecture, and the participant has not got the floor.
+	MutedBy_MUTED_BY_LECTURE MutedBy = 3
+)
+
+// Enum value maps for MutedBy.
+var (
+	MutedBy_name = map[int32]string{
+		0: "MUTED_BY_UNSPECIFIED",
+		1: "MUTED_BY_SELF",
+		2: "MUTED_BY_MODERATOR",
+		3: "MUTED_BY_LECTURE",
+	}
+	MutedBy_value = map[string]int32{
+		"MUTED_BY_UNSPECIFIED": 0,
+		"MUTED_BY_SELF":        1,
+		"MUTED_BY_MODERATOR":   2,
+		"MUTED_BY_LECTURE":     3,
+	}
+)
+
+func (x MutedBy) Enum() *MutedBy {
+	p := new(MutedBy)
+	*p = x
+	return p
+}
+
+func (x MutedBy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MutedBy) Descriptor() protoreflect.EnumDescriptor {
+	return file_confbridge_v1_participants_proto_enumTypes[2].Descriptor()
+}
+
+func (MutedBy) Type() protoreflect.EnumType {
+	return &file_confbridge_v1_participants_proto_enumTypes[2]
+}
+
+func (x MutedBy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MutedBy.Descriptor instead.
+func (MutedBy) EnumDescriptor() ([]byte, []int) {
+	return file_confbridge_v1_participants_proto_rawDescGZIP(), []int{2}
+}
+
 // Participant is one caller in one room.
 type Participant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -89,7 +207,7 @@ type Participant struct {
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// What the participant may do.
 	Role Role `protobuf:"varint,3,opt,name=role,proto3,enum=confbridge.v1.Role" json:"role,omitempty"`
-	// Nobody hears a muted participant.
+	// Nobody hears a muted participant. Whom a moderator mutes loses the floor; whom one unmutes in a lecture is given it.
 	Muted bool `protobuf:"varint,4,opt,name=muted,proto3" json:"muted,omitempty"`
 	// A deaf participant hears nobody.
 	Deaf bool `protobuf:"varint,5,opt,name=deaf,proto3" json:"deaf,omitempty"`
@@ -110,7 +228,7 @@ type Participant struct {
 	// Output only. How loud the participant is at the moment, before any gain of the bridge's, in decibels below a sine of
 	// full scale; -127 is silence.
 	LevelDbfs float64 `protobuf:"fixed64,13,opt,name=level_dbfs,json=levelDbfs,proto3" json:"level_dbfs,omitempty"`
-	// Output only. The participant has the floor: of those who talk the one whom the conference listens to.
+	// Output only. Of those who talk the participant is the one whom the conference listens to.
 	Dominant bool `protobuf:"varint,14,opt,name=dominant,proto3" json:"dominant,omitempty"`
 	// Output only. How well the participant is heard, and hears.
 	Quality *Quality `protobuf:"bytes,15,opt,name=quality,proto3" json:"quality,omitempty"`
@@ -120,7 +238,15 @@ type Participant struct {
 	// What is done to the loudness of what the participant hears of the others, in decibels: -30 to +30; 0 leaves it as it is.
 	HearingGainDb float64 `protobuf:"fixed64,110,opt,name=hearing_gain_db,json=hearingGainDb,proto3" json:"hearing_gain_db,omitempty"`
 	// Id of the one participant of the room who hears this one; empty: all do. When that one leaves, this one is muted.
-	WhisperTo     string `protobuf:"bytes,111,opt,name=whisper_to,json=whisperTo,proto3" json:"whisper_to,omitempty"`
+	WhisperTo string `protobuf:"bytes,111,opt,name=whisper_to,json=whisperTo,proto3" json:"whisper_to,omitempty"`
+	// Output only. Where the participant stands: only who is inside is heard, and hears the others.
+	Place Place `protobuf:"varint,20,opt,name=place,proto3,enum=confbridge.v1.Place" json:"place,omitempty"`
+	// Output only. Who has muted the participant. Where several have: a moderator, then the lecture, then itself.
+	MutedBy MutedBy `protobuf:"varint,21,opt,name=muted_by,json=mutedBy,proto3,enum=confbridge.v1.MutedBy" json:"muted_by,omitempty"`
+	// Output only. The participant wants to speak: its place in the queue of those who do, from 1; 0 where its hand is not up.
+	HandPosition int32 `protobuf:"varint,22,opt,name=hand_position,json=handPosition,proto3" json:"hand_position,omitempty"`
+	// Output only. A moderator has given the participant the floor: only itself can mute it.
+	HasFloor      bool `protobuf:"varint,23,opt,name=has_floor,json=hasFloor,proto3" json:"has_floor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -279,6 +405,34 @@ func (x *Participant) GetWhisperTo() string {
 		return x.WhisperTo
 	}
 	return ""
+}
+
+func (x *Participant) GetPlace() Place {
+	if x != nil {
+		return x.Place
+	}
+	return Place_PLACE_UNSPECIFIED
+}
+
+func (x *Participant) GetMutedBy() MutedBy {
+	if x != nil {
+		return x.MutedBy
+	}
+	return MutedBy_MUTED_BY_UNSPECIFIED
+}
+
+func (x *Participant) GetHandPosition() int32 {
+	if x != nil {
+		return x.HandPosition
+	}
+	return 0
+}
+
+func (x *Participant) GetHasFloor() bool {
+	if x != nil {
+		return x.HasFloor
+	}
+	return false
 }
 
 // AudioFormat is a codec with its rates.
@@ -778,7 +932,7 @@ var File_confbridge_v1_participants_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\n" +
-	" confbridge/v1/participants.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x05\n" +
+	" confbridge/v1/participants.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb5\x06\n" +
 	"\vParticipant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12'\n" +
@@ -800,7 +954,11 @@ const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\x0freceived_format\x18\x10 \x01(\v2\x1a.confbridge.v1.AudioFormatR\x0ereceivedFormat\x12&\n" +
 	"\x0fhearing_gain_db\x18n \x01(\x01R\rhearingGainDb\x12\x1d\n" +
 	"\n" +
-	"whisper_to\x18o \x01(\tR\twhisperTo\"\xa9\x01\n" +
+	"whisper_to\x18o \x01(\tR\twhisperTo\x12*\n" +
+	"\x05place\x18\x14 \x01(\x0e2\x14.confbridge.v1.PlaceR\x05place\x121\n" +
+	"\bmuted_by\x18\x15 \x01(\x0e2\x16.confbridge.v1.MutedByR\amutedBy\x12#\n" +
+	"\rhand_position\x18\x16 \x01(\x05R\fhandPosition\x12\x1b\n" +
+	"\thas_floor\x18\x17 \x01(\bR\bhasFloor\"\xa9\x01\n" +
 	"\vAudioFormat\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\"\n" +
 	"\rclock_rate_hz\x18\x02 \x01(\x05R\vclockRateHz\x12$\n" +
@@ -854,7 +1012,18 @@ const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fROLE_SPEAKER\x10\x01\x12\x12\n" +
 	"\x0eROLE_MODERATOR\x10\x02\x12\x11\n" +
-	"\rROLE_LISTENER\x10\x03BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\rROLE_LISTENER\x10\x03*n\n" +
+	"\x05Place\x12\x15\n" +
+	"\x11PLACE_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fPLACE_INSIDE\x10\x01\x12\x1a\n" +
+	"\x16PLACE_WAITING_FOR_HOST\x10\x02\x12\x0f\n" +
+	"\vPLACE_LOBBY\x10\x03\x12\x0f\n" +
+	"\vPLACE_ASKED\x10\x04*d\n" +
+	"\aMutedBy\x12\x18\n" +
+	"\x14MUTED_BY_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rMUTED_BY_SELF\x10\x01\x12\x16\n" +
+	"\x12MUTED_BY_MODERATOR\x10\x02\x12\x14\n" +
+	"\x10MUTED_BY_LECTURE\x10\x03BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_participants_proto_rawDescOnce sync.Once
@@ -868,47 +1037,51 @@ func file_confbridge_v1_participants_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_participants_proto_rawDescData
 }
 
-var file_confbridge_v1_participants_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_confbridge_v1_participants_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_confbridge_v1_participants_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_confbridge_v1_participants_proto_goTypes = []any{
 	(Role)(0),                     // 0: confbridge.v1.Role
-	(*Participant)(nil),           // 1: confbridge.v1.Participant
-	(*AudioFormat)(nil),           // 2: confbridge.v1.AudioFormat
-	(*MediaStats)(nil),            // 3: confbridge.v1.MediaStats
-	(*Quality)(nil),               // 4: confbridge.v1.Quality
-	(*HeardQuality)(nil),          // 5: confbridge.v1.HeardQuality
-	(*HearsQuality)(nil),          // 6: confbridge.v1.HearsQuality
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
+	(Place)(0),                    // 1: confbridge.v1.Place
+	(MutedBy)(0),                  // 2: confbridge.v1.MutedBy
+	(*Participant)(nil),           // 3: confbridge.v1.Participant
+	(*AudioFormat)(nil),           // 4: confbridge.v1.AudioFormat
+	(*MediaStats)(nil),            // 5: confbridge.v1.MediaStats
+	(*Quality)(nil),               // 6: confbridge.v1.Quality
+	(*HeardQuality)(nil),          // 7: confbridge.v1.HeardQuality
+	(*HearsQuality)(nil),          // 8: confbridge.v1.HearsQuality
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
 }
 var file_confbridge_v1_participants_proto_depIdxs = []int32{
 	0,  // 0: confbridge.v1.Participant.role:type_name -> confbridge.v1.Role
-	7,  // 1: confbridge.v1.Participant.join_time:type_name -> google.protobuf.Timestamp
-	2,  // 2: confbridge.v1.Participant.format:type_name -> confbridge.v1.AudioFormat
-	3,  // 3: confbridge.v1.Participant.media:type_name -> confbridge.v1.MediaStats
-	4,  // 4: confbridge.v1.Participant.quality:type_name -> confbridge.v1.Quality
-	2,  // 5: confbridge.v1.Participant.received_format:type_name -> confbridge.v1.AudioFormat
-	8,  // 6: confbridge.v1.AudioFormat.packet_time:type_name -> google.protobuf.Duration
-	8,  // 7: confbridge.v1.MediaStats.concealed:type_name -> google.protobuf.Duration
-	8,  // 8: confbridge.v1.MediaStats.buffer_delay:type_name -> google.protobuf.Duration
-	8,  // 9: confbridge.v1.MediaStats.recovered:type_name -> google.protobuf.Duration
-	8,  // 10: confbridge.v1.MediaStats.stretched:type_name -> google.protobuf.Duration
-	8,  // 11: confbridge.v1.MediaStats.cut:type_name -> google.protobuf.Duration
-	5,  // 12: confbridge.v1.Quality.heard:type_name -> confbridge.v1.HeardQuality
-	6,  // 13: confbridge.v1.Quality.hears:type_name -> confbridge.v1.HearsQuality
-	8,  // 14: confbridge.v1.HeardQuality.jitter:type_name -> google.protobuf.Duration
-	8,  // 15: confbridge.v1.HeardQuality.buffer_nominal:type_name -> google.protobuf.Duration
-	8,  // 16: confbridge.v1.HeardQuality.buffer_max:type_name -> google.protobuf.Duration
-	8,  // 17: confbridge.v1.HeardQuality.buffer_limit:type_name -> google.protobuf.Duration
-	7,  // 18: confbridge.v1.HearsQuality.report_time:type_name -> google.protobuf.Timestamp
-	8,  // 19: confbridge.v1.HearsQuality.jitter:type_name -> google.protobuf.Duration
-	8,  // 20: confbridge.v1.HearsQuality.round_trip:type_name -> google.protobuf.Duration
-	8,  // 21: confbridge.v1.HearsQuality.buffer_nominal:type_name -> google.protobuf.Duration
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	9,  // 1: confbridge.v1.Participant.join_time:type_name -> google.protobuf.Timestamp
+	4,  // 2: confbridge.v1.Participant.format:type_name -> confbridge.v1.AudioFormat
+	5,  // 3: confbridge.v1.Participant.media:type_name -> confbridge.v1.MediaStats
+	6,  // 4: confbridge.v1.Participant.quality:type_name -> confbridge.v1.Quality
+	4,  // 5: confbridge.v1.Participant.received_format:type_name -> confbridge.v1.AudioFormat
+	1,  // 6: confbridge.v1.Participant.place:type_name -> confbridge.v1.Place
+	2,  // 7: confbridge.v1.Participant.muted_by:type_name -> confbridge.v1.MutedBy
+	10, // 8: confbridge.v1.AudioFormat.packet_time:type_name -> google.protobuf.Duration
+	10, // 9: confbridge.v1.MediaStats.concealed:type_name -> google.protobuf.Duration
+	10, // 10: confbridge.v1.MediaStats.buffer_delay:type_name -> google.protobuf.Duration
+	10, // 11: confbridge.v1.MediaStats.recovered:type_name -> google.protobuf.Duration
+	10, // 12: confbridge.v1.MediaStats.stretched:type_name -> google.protobuf.Duration
+	10, // 13: confbridge.v1.MediaStats.cut:type_name -> google.protobuf.Duration
+	7,  // 14: confbridge.v1.Quality.heard:type_name -> confbridge.v1.HeardQuality
+	8,  // 15: confbridge.v1.Quality.hears:type_name -> confbridge.v1.HearsQuality
+	10, // 16: confbridge.v1.HeardQuality.jitter:type_name -> google.protobuf.Duration
+	10, // 17: confbridge.v1.HeardQuality.buffer_nominal:type_name -> google.protobuf.Duration
+	10, // 18: confbridge.v1.HeardQuality.buffer_max:type_name -> google.protobuf.Duration
+	10, // 19: confbridge.v1.HeardQuality.buffer_limit:type_name -> google.protobuf.Duration
+	9,  // 20: confbridge.v1.HearsQuality.report_time:type_name -> google.protobuf.Timestamp
+	10, // 21: confbridge.v1.HearsQuality.jitter:type_name -> google.protobuf.Duration
+	10, // 22: confbridge.v1.HearsQuality.round_trip:type_name -> google.protobuf.Duration
+	10, // 23: confbridge.v1.HearsQuality.buffer_nominal:type_name -> google.protobuf.Duration
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_participants_proto_init() }
@@ -921,7 +1094,7 @@ func file_confbridge_v1_participants_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_participants_proto_rawDesc), len(file_confbridge_v1_participants_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      3,
 			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -137,6 +137,59 @@ func (RecordingFormat) EnumDescriptor() ([]byte, []int) {
 	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{1}
 }
 
+// LastHostLeave says what becomes of a conference when the last moderator has left.
+type LastHostLeave int32
+
+const (
+	// Not said.
+	LastHostLeave_LAST_HOST_LEAVE_UNSPECIFIED LastHostLeave = 0
+	// It goes on.
+	LastHostLeave_LAST_HOST_LEAVE_GO_ON LastHostLeave = 1
+	// It ends after host_grace, unless a moderator has come meanwhile.
+	LastHostLeave_LAST_HOST_LEAVE_END LastHostLeave = 2
+)
+
+// Enum value maps for LastHostLeave.
+var (
+	LastHostLeave_name = map[int32]string{
+		0: "LAST_HOST_LEAVE_UNSPECIFIED",
+		1: "LAST_HOST_LEAVE_GO_ON",
+		2: "LAST_HOST_LEAVE_END",
+	}
+	LastHostLeave_value = map[string]int32{
+		"LAST_HOST_LEAVE_UNSPECIFIED": 0,
+		"LAST_HOST_LEAVE_GO_ON":       1,
+		"LAST_HOST_LEAVE_END":         2,
+	}
+)
+
+func (x LastHostLeave) Enum() *LastHostLeave {
+	p := new(LastHostLeave)
+	*p = x
+	return p
+}
+
+func (x LastHostLeave) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LastHostLeave) Descriptor() protoreflect.EnumDescriptor {
+	return file_confbridge_v1_rooms_proto_enumTypes[2].Descriptor()
+}
+
+func (LastHostLeave) Type() protoreflect.EnumType {
+	return &file_confbridge_v1_rooms_proto_enumTypes[2]
+}
+
+func (x LastHostLeave) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LastHostLeave.Descriptor instead.
+func (LastHostLeave) EnumDescriptor() ([]byte, []int) {
+	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{2}
+}
+
 // Room is a conference room: who dials its number meets everybody else who did.
 type Room struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -172,6 +225,28 @@ type Room struct {
 	// Steady noise is taken out of what narrowband telephones send. Unset in a request means what the bridge is configured
 	// with; always set in a response.
 	NoiseSuppression *bool `protobuf:"varint,14,opt,name=noise_suppression,json=noiseSuppression,proto3,oneof" json:"noise_suppression,omitempty"`
+	// Everybody but moderators waits until a moderator is inside. Unset in a request means what the bridge is configured with; always set
+	// in a response.
+	WaitForHost *bool `protobuf:"varint,20,opt,name=wait_for_host,json=waitForHost,proto3,oneof" json:"wait_for_host,omitempty"`
+	// What becomes of the conference when the last moderator has left. UNSPECIFIED in a request means what the bridge is configured with; never
+	// UNSPECIFIED in a response.
+	OnLastHostLeave LastHostLeave `protobuf:"varint,21,opt,name=on_last_host_leave,json=onLastHostLeave,proto3,enum=confbridge.v1.LastHostLeave" json:"on_last_host_leave,omitempty"`
+	// How long a conference without a moderator goes on that is to end so, 0 to 1 h. Unset in a request means what the bridge is configured with;
+	// always set in a response.
+	HostGrace *durationpb.Duration `protobuf:"bytes,22,opt,name=host_grace,json=hostGrace,proto3" json:"host_grace,omitempty"`
+	// Newcomers but moderators wait until AdmitParticipant lets them in. Turned off, it lets in who waits; otherwise as with wait_for_host.
+	Lobby *bool `protobuf:"varint,23,opt,name=lobby,proto3,oneof" json:"lobby,omitempty"`
+	// All are muted but moderators and who has the floor; as with wait_for_host.
+	Lecture *bool `protobuf:"varint,24,opt,name=lecture,proto3,oneof" json:"lecture,omitempty"`
+	// Newcomers but moderators are muted; as with wait_for_host.
+	MuteOnEntry *bool `protobuf:"varint,25,opt,name=mute_on_entry,json=muteOnEntry,proto3,oneof" json:"mute_on_entry,omitempty"`
+	// Who was muted by others may unmute itself, but in a lecture; as with wait_for_host. A change counts for those who are muted, too.
+	AllowSelfUnmute *bool `protobuf:"varint,26,opt,name=allow_self_unmute,json=allowSelfUnmute,proto3,oneof" json:"allow_self_unmute,omitempty"`
+	// How many of max_participants are seats for moderators alone: 0 to 100000; as with wait_for_host.
+	ReservedForHosts *int32 `protobuf:"varint,27,opt,name=reserved_for_hosts,json=reservedForHosts,proto3,oneof" json:"reserved_for_hosts,omitempty"`
+	// How long before max_duration is over there is an EVENT_KIND_TIME_WARNING: at most 4 times, each more than 0 and at most 168 h. In a response
+	// the longest comes first. Empty when a room is created means what the bridge is configured with.
+	WarnBefore []*durationpb.Duration `protobuf:"bytes,28,rep,name=warn_before,json=warnBefore,proto3" json:"warn_before,omitempty"`
 	// What of the room is recorded, once StartRecording is called. UNSPECIFIED in a request means what the bridge is configured
 	// with; never UNSPECIFIED in a response.
 	RecordingContent RecordingContent `protobuf:"varint,40,opt,name=recording_content,json=recordingContent,proto3,enum=confbridge.v1.RecordingContent" json:"recording_content,omitempty"`
@@ -328,6 +403,69 @@ func (x *Room) GetNoiseSuppression() bool {
 		return *x.NoiseSuppression
 	}
 	return false
+}
+
+func (x *Room) GetWaitForHost() bool {
+	if x != nil && x.WaitForHost != nil {
+		return *x.WaitForHost
+	}
+	return false
+}
+
+func (x *Room) GetOnLastHostLeave() LastHostLeave {
+	if x != nil {
+		return x.OnLastHostLeave
+	}
+	return LastHostLeave_LAST_HOST_LEAVE_UNSPECIFIED
+}
+
+func (x *Room) GetHostGrace() *durationpb.Duration {
+	if x != nil {
+		return x.HostGrace
+	}
+	return nil
+}
+
+func (x *Room) GetLobby() bool {
+	if x != nil && x.Lobby != nil {
+		return *x.Lobby
+	}
+	return false
+}
+
+func (x *Room) GetLecture() bool {
+	if x != nil && x.Lecture != nil {
+		return *x.Lecture
+	}
+	return false
+}
+
+func (x *Room) GetMuteOnEntry() bool {
+	if x != nil && x.MuteOnEntry != nil {
+		return *x.MuteOnEntry
+	}
+	return false
+}
+
+func (x *Room) GetAllowSelfUnmute() bool {
+	if x != nil && x.AllowSelfUnmute != nil {
+		return *x.AllowSelfUnmute
+	}
+	return false
+}
+
+func (x *Room) GetReservedForHosts() int32 {
+	if x != nil && x.ReservedForHosts != nil {
+		return *x.ReservedForHosts
+	}
+	return 0
+}
+
+func (x *Room) GetWarnBefore() []*durationpb.Duration {
+	if x != nil {
+		return x.WarnBefore
+	}
+	return nil
 }
 
 func (x *Room) GetRecordingContent() RecordingContent {
@@ -502,7 +640,7 @@ var File_confbridge_v1_rooms_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
-	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\t\n" +
+	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\r\n" +
 	"\x04Room\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12)\n" +
@@ -521,11 +659,22 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\vmax_talkers\x18\f \x01(\x05R\n" +
 	"maxTalkers\x12\x15\n" +
 	"\x03agc\x18\r \x01(\bH\x00R\x03agc\x88\x01\x01\x120\n" +
-	"\x11noise_suppression\x18\x0e \x01(\bH\x01R\x10noiseSuppression\x88\x01\x01\x12L\n" +
+	"\x11noise_suppression\x18\x0e \x01(\bH\x01R\x10noiseSuppression\x88\x01\x01\x12'\n" +
+	"\rwait_for_host\x18\x14 \x01(\bH\x02R\vwaitForHost\x88\x01\x01\x12I\n" +
+	"\x12on_last_host_leave\x18\x15 \x01(\x0e2\x1c.confbridge.v1.LastHostLeaveR\x0fonLastHostLeave\x128\n" +
+	"\n" +
+	"host_grace\x18\x16 \x01(\v2\x19.google.protobuf.DurationR\thostGrace\x12\x19\n" +
+	"\x05lobby\x18\x17 \x01(\bH\x03R\x05lobby\x88\x01\x01\x12\x1d\n" +
+	"\alecture\x18\x18 \x01(\bH\x04R\alecture\x88\x01\x01\x12'\n" +
+	"\rmute_on_entry\x18\x19 \x01(\bH\x05R\vmuteOnEntry\x88\x01\x01\x12/\n" +
+	"\x11allow_self_unmute\x18\x1a \x01(\bH\x06R\x0fallowSelfUnmute\x88\x01\x01\x121\n" +
+	"\x12reserved_for_hosts\x18\x1b \x01(\x05H\aR\x10reservedForHosts\x88\x01\x01\x12:\n" +
+	"\vwarn_before\x18\x1c \x03(\v2\x19.google.protobuf.DurationR\n" +
+	"warnBefore\x12L\n" +
 	"\x11recording_content\x18( \x01(\x0e2\x1f.confbridge.v1.RecordingContentR\x10recordingContent\x12I\n" +
 	"\x10recording_format\x18) \x01(\x0e2\x1e.confbridge.v1.RecordingFormatR\x0frecordingFormat\x12*\n" +
-	"\x0erecording_tone\x18* \x01(\bH\x02R\rrecordingTone\x88\x01\x01\x12*\n" +
-	"\x0erecording_beep\x18+ \x01(\bH\x03R\rrecordingBeep\x88\x01\x01\x12\x1c\n" +
+	"\x0erecording_tone\x18* \x01(\bH\bR\rrecordingTone\x88\x01\x01\x12*\n" +
+	"\x0erecording_beep\x18+ \x01(\bH\tR\rrecordingBeep\x88\x01\x01\x12\x1c\n" +
 	"\trecording\x18, \x01(\tR\trecording\x12)\n" +
 	"\x10recording_paused\x18- \x01(\bR\x0frecordingPaused\x12\x17\n" +
 	"\aside_of\x18n \x01(\tR\x06sideOf\x12<\n" +
@@ -536,7 +685,14 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
 	"close_time\x18T \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTimeB\x06\n" +
 	"\x04_agcB\x14\n" +
-	"\x12_noise_suppressionB\x11\n" +
+	"\x12_noise_suppressionB\x10\n" +
+	"\x0e_wait_for_hostB\b\n" +
+	"\x06_lobbyB\n" +
+	"\n" +
+	"\b_lectureB\x10\n" +
+	"\x0e_mute_on_entryB\x14\n" +
+	"\x12_allow_self_unmuteB\x15\n" +
+	"\x13_reserved_for_hostsB\x11\n" +
 	"\x0f_recording_toneB\x11\n" +
 	"\x0f_recording_beep\"\xa2\x01\n" +
 	"\n" +
@@ -555,7 +711,11 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x1cRECORDING_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14RECORDING_FORMAT_WAV\x10\x01\x12\x19\n" +
 	"\x15RECORDING_FORMAT_FLAC\x10\x02\x12\x19\n" +
-	"\x15RECORDING_FORMAT_OPUS\x10\x03BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x15RECORDING_FORMAT_OPUS\x10\x03*d\n" +
+	"\rLastHostLeave\x12\x1f\n" +
+	"\x1bLAST_HOST_LEAVE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15LAST_HOST_LEAVE_GO_ON\x10\x01\x12\x17\n" +
+	"\x13LAST_HOST_LEAVE_END\x10\x02BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_rooms_proto_rawDescOnce sync.Once
@@ -569,31 +729,35 @@ func file_confbridge_v1_rooms_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_rooms_proto_rawDescData
 }
 
-var file_confbridge_v1_rooms_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_confbridge_v1_rooms_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_confbridge_v1_rooms_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_confbridge_v1_rooms_proto_goTypes = []any{
 	(RecordingContent)(0),         // 0: confbridge.v1.RecordingContent
 	(RecordingFormat)(0),          // 1: confbridge.v1.RecordingFormat
-	(*Room)(nil),                  // 2: confbridge.v1.Room
-	(*OpenWindow)(nil),            // 3: confbridge.v1.OpenWindow
-	(*durationpb.Duration)(nil),   // 4: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(LastHostLeave)(0),            // 2: confbridge.v1.LastHostLeave
+	(*Room)(nil),                  // 3: confbridge.v1.Room
+	(*OpenWindow)(nil),            // 4: confbridge.v1.OpenWindow
+	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_confbridge_v1_rooms_proto_depIdxs = []int32{
-	4, // 0: confbridge.v1.Room.max_duration:type_name -> google.protobuf.Duration
-	5, // 1: confbridge.v1.Room.create_time:type_name -> google.protobuf.Timestamp
-	5, // 2: confbridge.v1.Room.start_time:type_name -> google.protobuf.Timestamp
-	0, // 3: confbridge.v1.Room.recording_content:type_name -> confbridge.v1.RecordingContent
-	1, // 4: confbridge.v1.Room.recording_format:type_name -> confbridge.v1.RecordingFormat
-	3, // 5: confbridge.v1.Room.open_windows:type_name -> confbridge.v1.OpenWindow
-	5, // 6: confbridge.v1.Room.open_time:type_name -> google.protobuf.Timestamp
-	5, // 7: confbridge.v1.Room.close_time:type_name -> google.protobuf.Timestamp
-	4, // 8: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	5,  // 0: confbridge.v1.Room.max_duration:type_name -> google.protobuf.Duration
+	6,  // 1: confbridge.v1.Room.create_time:type_name -> google.protobuf.Timestamp
+	6,  // 2: confbridge.v1.Room.start_time:type_name -> google.protobuf.Timestamp
+	2,  // 3: confbridge.v1.Room.on_last_host_leave:type_name -> confbridge.v1.LastHostLeave
+	5,  // 4: confbridge.v1.Room.host_grace:type_name -> google.protobuf.Duration
+	5,  // 5: confbridge.v1.Room.warn_before:type_name -> google.protobuf.Duration
+	0,  // 6: confbridge.v1.Room.recording_content:type_name -> confbridge.v1.RecordingContent
+	1,  // 7: confbridge.v1.Room.recording_format:type_name -> confbridge.v1.RecordingFormat
+	4,  // 8: confbridge.v1.Room.open_windows:type_name -> confbridge.v1.OpenWindow
+	6,  // 9: confbridge.v1.Room.open_time:type_name -> google.protobuf.Timestamp
+	6,  // 10: confbridge.v1.Room.close_time:type_name -> google.protobuf.Timestamp
+	5,  // 11: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_rooms_proto_init() }
@@ -607,7 +771,7 @@ func file_confbridge_v1_rooms_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_rooms_proto_rawDesc), len(file_confbridge_v1_rooms_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,

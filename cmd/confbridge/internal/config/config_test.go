@@ -72,6 +72,15 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"more talkers than can be mixed", "rooms:\n  max_talkers: 17\n", []string{
 			`c.yaml:2:16: rooms.max_talkers: "17" is neither a number from 1 to 16 nor all`,
 		}},
+		{"modes that cannot be", "rooms:\n  lobby: 1\n  on_last_host_leave: sing\n  host_grace: 2h\n  reserved_for_hosts: -1\n  warn_before: [0s, 1m, 60s, 2m, 3m, 4m, 5m]\n", []string{
+			"c.yaml:2:10: rooms.lobby: is a number, not true or false",
+			`c.yaml:3:23: rooms.on_last_host_leave: "sing" is not one of go-on, end`,
+			"c.yaml:4:15: rooms.host_grace: 2h is not within 0s to 1h",
+			`c.yaml:5:23: rooms.reserved_for_hosts: "-1" is not a number from 0 to 100000`,
+			"c.yaml:6:17: rooms.warn_before[0]: 0s is not within 1s to 168h",
+			"c.yaml:6:25: rooms.warn_before[2]: 60s is there twice",
+			"c.yaml:6:42: rooms.warn_before[6]: there are more than 4",
+		}},
 		{"nothing where text belongs", "log:\n  level:\n", []string{"c.yaml:2:3: log.level: is nothing, not text"}},
 		{"an address without a scheme", "sip:\n  listen: [\"0.0.0.0:5060\"]\n", []string{
 			`c.yaml:2:12: sip.listen[0]: "0.0.0.0:5060" is not of the form udp://0.0.0.0:5060`,
@@ -343,7 +352,9 @@ func TestExampleFileShowsEveryKey(t *testing.T) {
 
 func TestFormatIsReadAsItWas(t *testing.T) {
 	want, err := Parse("", []byte("sip: {advertise: 192.0.2.1, domain: example.com}\nmedia: {timeout: 1m30s}\n"+
-		"rooms: {on_demand: false, empty_grace: 2h, max_talkers: all, agc: false, noise_suppression: true,\n  list: [{number: \"1\", display_name: \"a \\\"b\", max_participants: 3, max_duration: 1h30m, max_talkers: all, agc: false, noise_suppression: true}, {number: \"*2\"}]}\n"+
+		"rooms: {on_demand: false, empty_grace: 2h, max_talkers: all, agc: false, noise_suppression: true,\n"+
+		"  wait_for_host: true, on_last_host_leave: end, host_grace: 90s, lobby: true, lecture: true, mute_on_entry: true, allow_self_unmute: false,\n"+
+		"  reserved_for_hosts: 2, warn_before: [10m, 1m30s],\n  list: [{number: \"1\", display_name: \"a \\\"b\", max_participants: 3, max_duration: 1h30m, max_talkers: all, agc: false, noise_suppression: true}, {number: \"*2\"}]}\n"+
 		"store: {url: \"nats://a:1,tls://b\"}\ntrace: {calls: 0, hep: \"h:9060\", hep_id: 7}\nlog: {level: debug, format: json}\n"), noEnv)
 	if err != nil {
 		t.Fatal(err)

@@ -70,16 +70,19 @@ type Addrs struct {
 func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	m := &Main{cfg: cfg, log: log, failed: make(chan error, 2), stopTide: func() {}}
 	m.ready = api.NewReadiness(partSIP, partGRPC, partHTTP)
+	modes, err := roomModes(cfg.Rooms.Modes)
+	if err != nil {
+		return nil, fmt.Errorf("rooms: %w", err)
+	}
 	m.tapes = recorder.New(recorderConfig(cfg, log))
 	m.rooms = rooms.NewRegistry(rooms.Config{
 		Recorder: m.tapes,
 		OnDemand: cfg.Rooms.OnDemand, EmptyGrace: cfg.Rooms.EmptyGrace, ExactTicks: true, Log: log,
 		Defaults: rooms.Settings{
 			MaxTalkers: cfg.Rooms.MaxTalkers, AGC: cfg.Rooms.AGC, NoiseSuppression: cfg.Rooms.NoiseSuppression,
-			Recording: recordingSettings(cfg.Recording),
+			Recording: recordingSettings(cfg.Recording), Modes: modes,
 		},
 	})
-	var err error
 	m.engine, err = media.NewEngine(media.Config{
 		PortMin: cfg.Media.Ports.First, PortMax: cfg.Media.Ports.Last, Timeout: cfg.Media.Timeout, Log: log,
 	})

@@ -29,6 +29,8 @@ type roomsCmd struct {
 	Back   roomsBackCmd   `cmd:"" help:"Bring everybody in a side room back."`
 	End    roomsEndCmd    `cmd:"" help:"Hang up on everybody in a room."`
 	Delete roomsDeleteCmd `cmd:"" help:"Take a room away."`
+	Export roomsExportCmd `cmd:"" help:"Write the settings of all rooms as YAML."`
+	Import roomsImportCmd `cmd:"" help:"Make or change rooms as a file of rooms export says."`
 }
 
 // roomArg is a command's room.
@@ -40,22 +42,30 @@ type roomsListCmd struct{ apiFlags }
 
 func (cmd *roomsListCmd) Run(ctx context.Context, c *console) error {
 	return cmd.call(ctx, func(ctx context.Context, api client) error {
-		all := &confbridgev1.ListRoomsResponse{}
-		for token := ""; ; {
-			page, err := api.rooms.ListRooms(ctx, &confbridgev1.ListRoomsRequest{PageSize: 1000, PageToken: token})
-			if err != nil {
-				return err
-			}
-			all.Rooms = append(all.Rooms, page.GetRooms()...)
-			if token = page.GetNextPageToken(); token == "" {
-				break
-			}
+		all, err := allRooms(ctx, api)
+		if err != nil {
+			return err
 		}
 		if cmd.JSON {
 			return printJSON(c.stdout, all, true)
 		}
 		return roomTable(all.GetRooms(), c.now()).print(c.stdout)
 	})
+}
+
+// allRooms fetches all pages.
+func allRooms(ctx context.Context, api client) (*confbridgev1.ListRoomsResponse, error) {
+	all := &confbridgev1.ListRoomsResponse{}
+	for token := ""; ; {
+		page, err := api.rooms.ListRooms(ctx, &confbridgev1.ListRoomsRequest{PageSize: 1000, PageToken: token})
+		if err != nil {
+			return nil, err
+		}
+		all.Rooms = append(all.Rooms, page.GetRooms()...)
+		if token = page.GetNextPageToken(); token == "" {
+			return all, nil
+		}
+	}
 }
 
 func roomTable(rooms []*confbridgev1.Room, now time.Time) *table {

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+)
+
+// roomsFile is what rooms export writes and rooms import reads: the settings of rooms by their numbers, each in the words of the API's Room.
+//
+//	rooms:
+//	  "1000":
+//	    display_name: Sales
+//	    max_participants: 20
+type roomsFile struct {
+	Rooms map[string]map[string]any `yaml:"rooms"`
+}
+
+// shownOnly are the fields of a Room that say how it is, and are nobody's to set.
+var shownOnly = []string{
+	"name", "on_demand", "create_time", "start_time", "participant_count", "sample_rate_hz", "last_sequence", "recording", "recording_paused", "side_of",
+	"closed", "open_time", "close_time",
+}
+
+// maxRoomsFile bounds what is read: some 10,000 rooms.
+const maxRoomsFile = 16 << 20
+
+type roomsExportCmd struct{ apiFlags }
+
+func (cmd *roomsExportCmd) Run(ctx context.Context, c *console) error {
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		all, err := allRooms(ctx, api)
+		if err != nil {
+			return err
+		}
+		file := roomsFile{Rooms: map[string]map[string]any{}}
+		for _, r := range all.GetRooms() {
+			if r.GetOnDemand() {
+				continue // the next call makes it again
+			}
+			if file.Rooms[number(r.GetName())], err = settingsOf(r); err != nil {
+				return err
+			}
+		}
+		text, err := yaml.Marshal(file)
+		if err != nil {
+			return err
+		}
+		_, err = c.stdout.Write(text)
+		return err
+	})
+}
+
+// settingsOf is what can be set on a room, by the names of the fields.
+func settingsOf(r *confbridgev1.Room) (map[string]any, error) {
+	text, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	set := map[string]any{}
+	if err := json.Unmarshal(text, &set); err != nil {
+		return nil, err
+	}
+	for _, name := range shownOnly {
+		delete(set, name)
+	}
+	return set, nil
+}
+
+type roomsImportCmd struct {
+	apiFlags
+	File   string `arg:"" help:"What rooms export has written; - is the standard input."`
+	DryRun bool   `help:"Say what would be done, and do nothing."`
+}
+
+func (cmd *roomsImportCmd) Run(ctx context.Context, c *console) error {
+	rooms, err := readRooms(cmd.File)
+	if err != nil {
+		return usageError{err}
+	}
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		all, err := allRooms(ctx, api)
+		if err != nil {
+			return err
+		}
+		there := map[string]bool{}
+		for _, r := range all.GetRooms() {
+			there[r.GetName()] = !r.GetOnDemand()
+		}
+		var faults []error
+		for _, r := range rooms {
+			done, err := cmd.put(ctx, api, r, there[r.GetName()])
+			if err != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", r.GetName(), err))
+				continue
+			}
+			if err := cmd.print(c.stdout, r, "%s: %s", r.GetName(), done); err != nil {
+				return err
+			}
+		}
+		return errors.Join(faults...)
+	})
+}
+
+// put makes a room, or gives one that is there all settings that can be set: what the file does not name is as in a new room.
+func (cmd *roomsImportCmd) put(ctx context.Context, api client, r *confbridgev1.Room, there bool) (done string, err error) {
+	switch {
+	case cmd.DryRun && there:
+		return "would be updated", nil
+	case cmd.DryRun:
+		return "would be created", nil
+	case there:
+		_, err = api.rooms.UpdateRoom(ctx, &confbridgev1.UpdateRoomRequest{Room: r, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"*"}}})
+		return "updated", err
+	}
+	_, err = api.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{RoomId: number(r.GetName()), Room: r})
+	if status.Code(err) == codes.AlreadyExists {
+		return cmd.put(ctx, api, r, true) // somebody was faster
+	}
+	return "created", err
+}
+
+// readRooms reads a file of rooms, in order of their numbers. The error names all that is wrong in it.
+func readRooms(name string) ([]*confbridgev1.Room, error) {
+	in := io.Reader(os.Stdin)
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxRoomsFile+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	case len(text) > maxRoomsFile:
+		return nil, fmt.Errorf("%s is longer than %d bytes", name, maxRoomsFile)
+	}
+	var file roomsFile
+	if err := yaml.UnmarshalWithOptions(text, &file, yaml.DisallowUnknownField()); err != nil {
+		return nil, fmt.Errorf("%s: %s", name, strings.TrimSpace(yaml.FormatError(err, false, false)))
+	}
+	numbers := make([]string, 0, len(file.Rooms))
+	for n := range file.Rooms {
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	var rooms []*confbridgev1.Room
+	var faults []error
+	for _, n := range numbers {
+		r, err := roomOf(n, file.Rooms[n])
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: room %q: %w", name, n, err))
+		}
+		rooms = append(rooms, r)
+	}
+	return rooms, errors.Join(faults...)
+}
+
+func roomOf(number string, set map[string]any) (*confbridgev1.Room, error) {
+	r := &confbridgev1.Room{}
+	for name := range set {
+		if slices.Contains(shownOnly, name) {
+			return nil, fmt.Errorf("%s cannot be set", name)
+		}
+		if r.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(name)) == nil {
+			return nil, fmt.Errorf("%s is no setting of a room", name)
+		}
+	}
+	text, err := json.Marshal(set)
+	if err != nil {
+		return nil, err
+	}
+	if err := protojson.Unmarshal(text, r); err != nil {
+		return nil, err
+	}
+	r.Name = roomName(number)
+	return r, nil
+}

@@ -87,10 +87,12 @@ type Event struct {
 	Code        int           // DialFailed: the number by which the other side has refused; 0: none
 	Key         byte          // KeyPressed: '0' to '9', '*', '#', 'A' to 'D'
 	Held        time.Duration // KeyPressed: how long
-	Info        Info          // the room, as of after the event: Locked, Unlocked, Updated, Ended, Opened, Closed, AllMuted, AllUnmuted, TimeWarning, Unbanned, and all about recordings
-	Recording   string        // all about recordings: its ID
-	Remaining   time.Duration // TimeWarning: until the conference ends
-	Ban         *Ban          // Banned and Unbanned; never changed
+	// Info is the room, as of after the event: of Locked, Unlocked, Updated, Ended, Opened, Closed, AllMuted, AllUnmuted, TimeWarning, Unbanned,
+	// and all about recordings.
+	Info      Info
+	Recording string        // all about recordings: its ID
+	Remaining time.Duration // TimeWarning: until the conference ends
+	Ban       *Ban          // Banned and Unbanned; never changed
 }
 
 // aboutRoom says whether events of this kind carry Event.Info.

@@ -359,8 +359,8 @@ type Event struct {
 	Reason Reason `protobuf:"varint,6,opt,name=reason,proto3,enum=confbridge.v1.Reason" json:"reason,omitempty"`
 	// The key; with EVENT_KIND_KEY_PRESSED.
 	KeyPress *KeyPress `protobuf:"bytes,7,opt,name=key_press,json=keyPress,proto3" json:"key_press,omitempty"`
-	// The room, as of after the event; with the kinds LOCKED, UNLOCKED, UPDATED of the room, ENDED, OPENED, CLOSED, ALL_MUTED, ALL_UNMUTED, TIME_WARNING, UNBANNED,
-	// and all of recordings.
+	// The room, as of after the event; with the kinds LOCKED, UNLOCKED, UPDATED of the room, ENDED, OPENED, CLOSED, ALL_MUTED, ALL_UNMUTED,
+	// TIME_WARNING, UNBANNED, and all of recordings.
 	Room *Room `protobuf:"bytes,8,opt,name=room,proto3" json:"room,omitempty"`
 	// How long the conference goes on; with EVENT_KIND_TIME_WARNING.
 	Remaining *durationpb.Duration `protobuf:"bytes,20,opt,name=remaining,proto3" json:"remaining,omitempty"`

@@ -50,9 +50,9 @@ type Rooms struct {
 	MaxTalkers       int
 	AGC              bool
 	NoiseSuppression bool
+	Modes
 	// List is the rooms that are declared here.
 	List []Room
-	Modes
 }
 
 // AllTalkers is a Rooms.MaxTalkers without a limit.

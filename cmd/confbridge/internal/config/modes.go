@@ -100,3 +100,86 @@ func addWarning(to *[]time.Duration, s string) error {
 	*to = append(*to, d)
 	return nil
 }
+
+// RoomModes are those of a declared room; what is not said is as in Modes.
+type RoomModes struct {
+	WaitForHost, Lobby, Lecture, MuteOnEntry, AllowSelfUnmute *bool
+
+	OnLastHostLeave  string
+	HostGrace        *time.Duration
+	ReservedForHosts *int
+	WarnBefore       []time.Duration
+}
+
+// Or is what r says, or else what m does.
+func (r RoomModes) Or(m Modes) Modes {
+	given(&m.WaitForHost, r.WaitForHost)
+	given(&m.Lobby, r.Lobby)
+	given(&m.Lecture, r.Lecture)
+	given(&m.MuteOnEntry, r.MuteOnEntry)
+	given(&m.AllowSelfUnmute, r.AllowSelfUnmute)
+	given(&m.HostGrace, r.HostGrace)
+	given(&m.ReservedForHosts, r.ReservedForHosts)
+	if r.OnLastHostLeave != "" {
+		m.OnLastHostLeave = r.OnLastHostLeave
+	}
+	if r.WarnBefore != nil {
+		m.WarnBefore = r.WarnBefore
+	}
+	return m
+}
+
+func given[T any](to, value *T) {
+	if value != nil {
+		*to = *value
+	}
+}
+
+// roomModeFields are the keys of a declared room that are about modes.
+func roomModeFields() []field[Room] {
+	return []field[Room]{
+		flagField("wait_for_host", func(r *Room) **bool { return &r.WaitForHost }),
+		{
+			name: "on_last_host_leave",
+			set:  func(r *Room, s string) error { r.OnLastHostLeave = s; return oneOf(s, LeaveGoOn, LeaveEnd) },
+			get:  func(r *Room) string { return r.OnLastHostLeave },
+		},
+		{
+			name: "host_grace",
+			set: func(r *Room, s string) error {
+				d, err := parseDuration(s, 0, maxHostGrace)
+				r.HostGrace = &d
+				return err
+			},
+			get: func(r *Room) string {
+				if r.HostGrace == nil {
+					return ""
+				}
+				return durationYAML(*r.HostGrace)
+			},
+		},
+		flagField("lobby", func(r *Room) **bool { return &r.Lobby }),
+		flagField("lecture", func(r *Room) **bool { return &r.Lecture }),
+		flagField("mute_on_entry", func(r *Room) **bool { return &r.MuteOnEntry }),
+		flagField("allow_self_unmute", func(r *Room) **bool { return &r.AllowSelfUnmute }),
+		{
+			name: "reserved_for_hosts",
+			set: func(r *Room, s string) error {
+				n, err := parseCount(s, 0, maxHostSeats)
+				r.ReservedForHosts = &n
+				return err
+			},
+			get: func(r *Room) string {
+				if r.ReservedForHosts == nil {
+					return ""
+				}
+				return strconv.Itoa(*r.ReservedForHosts)
+			},
+		},
+		{
+			name: "warn_before", shape: list,
+			set: func(r *Room, s string) error { return addWarning(&r.WarnBefore, s) },
+			get: func(r *Room) string { return unless(len(r.WarnBefore) == 0, quotedList(r.WarnBefore, durationYAML)) },
+		},
+	}
+}

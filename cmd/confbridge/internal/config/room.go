@@ -17,6 +17,7 @@ type Room struct {
 	// What follows is that of Rooms where nothing is said: 0 and nil.
 	MaxTalkers            int
 	AGC, NoiseSuppression *bool
+	RoomModes
 }
 
 const (
@@ -29,7 +30,7 @@ const (
 var roomNumber = regexp.MustCompile(`^[-_.+*#A-Za-z0-9]{1,64}$`)
 
 func roomFields() []field[Room] {
-	return []field[Room]{
+	return append([]field[Room]{
 		{
 			name: "number", needed: true,
 			set: func(r *Room, s string) error {
@@ -73,7 +74,7 @@ func roomFields() []field[Room] {
 		},
 		flagField("agc", func(r *Room) **bool { return &r.AGC }),
 		flagField("noise_suppression", func(r *Room) **bool { return &r.NoiseSuppression }),
-	}
+	}, roomModeFields()...)
 }
 
 // flagField is a key that is true, false or not there.

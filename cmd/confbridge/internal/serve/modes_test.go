@@ -10,6 +10,34 @@ import (
 	"github.com/confbridge/confbridge/rooms"
 )
 
+func TestADeclaredRoomHasModesOfItsOwn(t *testing.T) {
+	no, yes, grace, seats := false, true, time.Second, 0
+	cfg := config.Rooms{
+		Modes: config.Modes{WaitForHost: true, Lobby: true, HostGrace: time.Minute, ReservedForHosts: 2, WarnBefore: []time.Duration{time.Minute}},
+		List: []config.Room{{Number: "1"}, {Number: "2", RoomModes: config.RoomModes{
+			WaitForHost: &no, Lobby: &no, Lecture: &yes, MuteOnEntry: &yes, AllowSelfUnmute: &yes, OnLastHostLeave: config.LeaveEnd, HostGrace: &grace,
+			ReservedForHosts: &seats, WarnBefore: []time.Duration{time.Hour},
+		}}},
+	}
+	got, err := declared(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []rooms.Modes{
+		{
+			WaitForHost: true, Lobby: true, HostGrace: time.Minute, ReservedForHosts: 2,
+			WarnBefore: [rooms.MaxWarnings]time.Duration{time.Minute},
+		},
+		{
+			Lecture: true, MuteOnEntry: true, AllowSelfUnmute: true, EndWithoutHost: true, HostGrace: time.Second,
+			WarnBefore: [rooms.MaxWarnings]time.Duration{time.Hour},
+		},
+	}
+	if diff := cmp.Diff(want, []rooms.Modes{got[0].Modes, got[1].Modes}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestModesOfTheFileAreThoseOfRooms(t *testing.T) {
 	got, err := roomModes(config.Modes{
 		WaitForHost: true, OnLastHostLeave: config.LeaveEnd, HostGrace: time.Second, Lobby: true, Lecture: true, MuteOnEntry: true,

@@ -29,7 +29,11 @@ func (m *Main) remember(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	m.store = s
-	err = m.rooms.Restore(ctx, rooms.Memory{Keeper: s, Declared: declared(m.cfg.Rooms), Rooms: kept, Marks: marks})
+	listed, err := declared(m.cfg.Rooms)
+	if err != nil {
+		return err
+	}
+	err = m.rooms.Restore(ctx, rooms.Memory{Keeper: s, Declared: listed, Rooms: kept, Marks: marks})
 	if err != nil {
 		return fmt.Errorf("rooms.list: %w", err)
 	}
@@ -37,12 +41,16 @@ func (m *Main) remember(ctx context.Context) error {
 }
 
 // declared is what the file says of rooms, in the words of package rooms.
-func declared(cfg config.Rooms) []rooms.Kept {
+func declared(cfg config.Rooms) ([]rooms.Kept, error) {
 	all := make([]rooms.Kept, len(cfg.List))
 	for i, r := range cfg.List {
+		modes, err := roomModes(r.Or(cfg.Modes))
+		if err != nil {
+			return nil, fmt.Errorf("room %q: %w", r.Number, err)
+		}
 		all[i] = rooms.Kept{Number: r.Number, Settings: rooms.Settings{
 			DisplayName: r.DisplayName, MaxParticipants: r.MaxParticipants, MaxDuration: r.MaxDuration, MaxTalkers: r.MaxTalkers,
-			AGC: cfg.AGC, NoiseSuppression: cfg.NoiseSuppression,
+			AGC: cfg.AGC, NoiseSuppression: cfg.NoiseSuppression, Modes: modes,
 		}}
 		if r.AGC != nil {
 			all[i].AGC = *r.AGC
@@ -51,5 +59,5 @@ func declared(cfg config.Rooms) []rooms.Kept {
 			all[i].NoiseSuppression = *r.NoiseSuppression
 		}
 	}
-	return all
+	return all, nil
 }

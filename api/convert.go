@@ -95,6 +95,14 @@ var (
 		rooms.ReasonUnreachable: confbridgev1.Reason_REASON_UNREACHABLE,
 		rooms.ReasonForbidden:   confbridgev1.Reason_REASON_FORBIDDEN,
 		rooms.ReasonHostLeft:    confbridgev1.Reason_REASON_HOST_LEFT,
+
+		rooms.ReasonWrongPIN:       confbridgev1.Reason_REASON_WRONG_PIN,
+		rooms.ReasonLockedOut:      confbridgev1.Reason_REASON_LOCKED_OUT,
+		rooms.ReasonNothingEntered: confbridgev1.Reason_REASON_NOTHING_ENTERED,
+		rooms.ReasonNoRoom:         confbridgev1.Reason_REASON_NO_ROOM,
+		rooms.ReasonRoomLocked:     confbridgev1.Reason_REASON_ROOM_LOCKED,
+		rooms.ReasonRoomFull:       confbridgev1.Reason_REASON_ROOM_FULL,
+		rooms.ReasonOverloaded:     confbridgev1.Reason_REASON_OVERLOADED,
 	}
 )
 
@@ -130,6 +138,8 @@ func toRoom(i rooms.Info) *confbridgev1.Room {
 		RecordingBeep:    proto.Bool(i.Recording.Beep),
 		Recording:        recordingNameOr(i.Recorded),
 		RecordingPaused:  i.RecordingPaused,
+
+		HasPin: i.HasPIN, HasModeratorPin: i.HasModeratorPIN, IdentityForPin: i.IdentityForPIN,
 
 		SideOf: roomNameOr(i.SideOf),
 	}

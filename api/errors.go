@@ -11,7 +11,9 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/access"
 	"github.com/confbridge/confbridge/rooms/cdr"
+	"github.com/confbridge/confbridge/rooms/entry"
 	"github.com/confbridge/confbridge/rooms/sounds"
 )
 
@@ -78,6 +80,11 @@ var translations = []struct {
 	{errNoDialer, codes.FailedPrecondition, "DIAL_UNAVAILABLE", aboutNothing},
 	{rooms.ErrNoKeys, codes.FailedPrecondition, "KEYS_NOT_TAKEN", aboutRequest},
 	{rooms.ErrKeyQueue, codes.ResourceExhausted, "TOO_MANY_KEYS", aboutRequest},
+	{entry.ErrNoInvitation, codes.NotFound, "INVITATION_NOT_FOUND", aboutRequest},
+	{access.ErrTaken, codes.AlreadyExists, "PIN_TAKEN", aboutRoom},
+	{access.ErrTooMany, codes.ResourceExhausted, "TOO_MANY_INVITATIONS", aboutRoom},
+	{access.ErrBusy, codes.ResourceExhausted, "PINS_BUSY", aboutRoom},
+	{access.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", aboutRequest},
 	{rooms.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", aboutRequest},
 	{rooms.ErrMediaTimeout, codes.Aborted, "MEDIA_TIMEOUT", aboutRequest},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", aboutRequest},

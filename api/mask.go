@@ -19,6 +19,7 @@ var (
 		"display_name", "max_participants", "max_duration", "locked", "max_talkers", "agc", "noise_suppression",
 		"recording_content", "recording_format", "recording_tone", "recording_beep",
 		"open_windows", "outlasts_windows",
+		"pin", "moderator_pin", "identity_for_pin",
 	}, modeFields)
 	participantFields = []string{"muted", "deaf", "gain_db", "role", "display_name", "hearing_gain_db", "whisper_to"}
 )

@@ -15,6 +15,7 @@ const (
 	recordingsCollection   = "recordings"
 	callRecordsCollection  = "callRecords"
 	bansCollection         = "bans"
+	invitationsCollection  = "invitations"
 	maxNumber              = 64 // bytes of a room's number
 	maxParticipantID       = 64 // bytes
 	maxEchoed              = 80 // bytes of a client's string that an error message repeats
@@ -97,6 +98,21 @@ func parseBanName(field, name string) (number, id string, err error) {
 	return parts[1], parts[3], nil
 }
 
+func invitationName(number, id string) string {
+	return roomName(number) + "/" + invitationsCollection + "/" + id
+}
+
+// parseInvitationName takes number and id out of an invitation's name, which came in the field so called.
+func parseInvitationName(field, name string) (number, id string, err error) {
+	parts := strings.SplitN(name, "/", 5)
+	if len(parts) != 4 || parts[0] != roomsCollection || parts[2] != invitationsCollection ||
+		!validNumber(parts[1]) || !validParticipantID(parts[3]) {
+		return "", "", violated(field,
+			fmt.Sprintf("%s is not the name of an invitation, like rooms/1000/invitations/a1", quote(name)))
+	}
+	return parts[1], parts[3], nil
+}
+
 // parseTrunkName takes the trunk's own name out of its resource name, which came in the field so called.
 func parseTrunkName(field, name string) (trunk string, err error) {
 	trunk, ok := strings.CutPrefix(name, trunksCollection+"/")
@@ -164,6 +180,12 @@ func resourceOf(req any, what about) string {
 		}
 		return participantName(number, id)
 	}
+	if number, id, err := parseInvitationName("", name); err == nil {
+		if what == aboutRoom {
+			return roomName(number)
+		}
+		return invitationName(number, id)
+	}
 	if _, err := parseTrunkName("", name); err == nil {
 		return name
 	}
@@ -212,6 +234,9 @@ func resourceType(name string) string {
 	}
 	if strings.Contains(name, "/"+bansCollection+"/") {
 		return "confbridge.v1.Ban"
+	}
+	if strings.Contains(name, "/"+invitationsCollection+"/") {
+		return "confbridge.v1.Invitation"
 	}
 	if strings.HasPrefix(name, trunksCollection+"/") {
 		return "confbridge.v1.Trunk"

@@ -10,12 +10,14 @@ import (
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/entry"
 )
 
 // roomService is confbridge.v1.RoomService; WatchRoom is in watch.go.
 type roomService struct {
 	confbridgev1.UnimplementedRoomServiceServer
 	rooms  *rooms.Registry
+	desk   *entry.Desk
 	sounds Sounds // nil: there are none
 }
 
@@ -37,7 +39,7 @@ func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRo
 	if err != nil {
 		return nil, err
 	}
-	info, err := s.rooms.Create(ctx, req.GetRoomId(), rooms.Settings{
+	info, err := s.desk.Create(ctx, req.GetRoomId(), rooms.Settings{
 		DisplayName:      room.GetDisplayName(),
 		MaxParticipants:  int(room.GetMaxParticipants()),
 		MaxDuration:      room.GetMaxDuration().AsDuration(),
@@ -49,7 +51,8 @@ func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRo
 		Schedule:         hoursOf(room),
 		OutlastsSchedule: room.GetOutlastsWindows(),
 		Modes:            modes,
-	})
+		IdentityForPIN:   room.GetIdentityForPin(),
+	}, pins(room, roomFields, nil))
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +109,7 @@ func (s *roomService) UpdateRoom(ctx context.Context, req *confbridgev1.UpdateRo
 		return nil, err
 	}
 	recording := s.recordingSettings(room)
-	info, err := s.rooms.Update(ctx, number, rooms.SettingsPatch{
+	info, err := s.desk.Update(ctx, number, rooms.SettingsPatch{
 		DisplayName:      pick(paths, "display_name", room.GetDisplayName()),
 		MaxParticipants:  pick(paths, "max_participants", int(room.GetMaxParticipants())),
 		MaxDuration:      pick(paths, "max_duration", room.GetMaxDuration().AsDuration()),
@@ -121,7 +124,8 @@ func (s *roomService) UpdateRoom(ctx context.Context, req *confbridgev1.UpdateRo
 		Schedule:         pick(paths, "open_windows", hoursOf(room)),
 		OutlastsSchedule: pick(paths, "outlasts_windows", room.GetOutlastsWindows()),
 		ModesPatch:       s.modesPatch(room, paths),
-	})
+		IdentityForPIN:   pick(paths, "identity_for_pin", room.GetIdentityForPin()),
+	}, pins(room, paths, req.GetUpdateMask().GetPaths()))
 	if err != nil {
 		return nil, err
 	}

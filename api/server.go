@@ -23,6 +23,7 @@ import (
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/entry"
 )
 
 // What one client, and all of them together, can ask for at most.
@@ -49,12 +50,14 @@ type Config struct {
 	CallRecords CallRecords
 	// Dialer calls people into rooms; nil: nobody is called.
 	Dialer Dialer
+	// Desk is what gives rooms their PINs and invitations; nil: one that lets no callers in.
+	Desk *entry.Desk
 	// Log takes what no client is told: internal errors. nil discards it.
 	Log *slog.Logger
 }
 
 // Server is the gRPC server: RoomService, ParticipantService, TrunkService, DiagnosticsService,
-// RecordingService, CallRecordService, reflection (v1 and v1alpha) and grpc.health.v1. Its
+// RecordingService, CallRecordService, InvitationService, reflection (v1 and v1alpha) and grpc.health.v1. Its
 // methods are safe for concurrent use.
 type Server struct {
 	grpc     *grpc.Server
@@ -68,6 +71,9 @@ type Server struct {
 func New(cfg Config, reg *rooms.Registry) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Desk == nil {
+		cfg.Desk, _ = entry.New(entry.Config{}, reg) // only numbers can be wrong
 	}
 	s := &Server{health: health.NewServer(), log: cfg.Log, stopping: make(chan struct{})}
 	s.grpc = grpc.NewServer(
@@ -83,12 +89,13 @@ func New(cfg Config, reg *rooms.Registry) *Server {
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
 	)
-	confbridgev1.RegisterRoomServiceServer(s.grpc, &roomService{rooms: reg, sounds: cfg.Sounds})
+	confbridgev1.RegisterRoomServiceServer(s.grpc, &roomService{rooms: reg, desk: cfg.Desk, sounds: cfg.Sounds})
 	confbridgev1.RegisterParticipantServiceServer(s.grpc, &participantService{rooms: reg, dialer: cfg.Dialer})
 	confbridgev1.RegisterTrunkServiceServer(s.grpc, &trunkService{trunks: cfg.Trunks})
 	confbridgev1.RegisterDiagnosticsServiceServer(s.grpc, &diagnosticsService{tracer: cfg.Tracer})
 	confbridgev1.RegisterRecordingServiceServer(s.grpc, &recordingService{recordings: cfg.Recordings})
 	confbridgev1.RegisterCallRecordServiceServer(s.grpc, &callRecordService{records: cfg.CallRecords})
+	confbridgev1.RegisterInvitationServiceServer(s.grpc, &invitationService{desk: cfg.Desk})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.SetReady(false)
@@ -105,6 +112,7 @@ func (s *Server) SetReady(ready bool) {
 		"", confbridgev1.RoomService_ServiceDesc.ServiceName, confbridgev1.ParticipantService_ServiceDesc.ServiceName,
 		confbridgev1.TrunkService_ServiceDesc.ServiceName, confbridgev1.DiagnosticsService_ServiceDesc.ServiceName,
 		confbridgev1.RecordingService_ServiceDesc.ServiceName, confbridgev1.CallRecordService_ServiceDesc.ServiceName,
+		confbridgev1.InvitationService_ServiceDesc.ServiceName,
 	} {
 		s.health.SetServingStatus(service, status)
 	}

@@ -42,6 +42,10 @@ func roomFault(room *confbridgev1.Room, path string) string {
 		if n := room.GetMaxTalkers(); n < rooms.AllTalkers || n > rooms.MaxTalkers {
 			return fmt.Sprintf("%d is neither within 0 to %d nor %d for all", n, rooms.MaxTalkers, rooms.AllTalkers)
 		}
+	case "pin":
+		return pinFault(room.GetPin())
+	case "moderator_pin":
+		return pinFault(room.GetModeratorPin())
 	case "recording_content", "recording_format":
 		return recordingFault(room, path)
 	case "open_windows":

@@ -128,7 +128,7 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 			return wrap("room", number, ErrDeclared)
 		}
 	}
-	if !info.OnDemand && !set.equal(info.Settings) {
+	if !info.OnDemand && (!set.equal(info.Settings) || p.PINs != nil) { // a ring changes within
 		k := Kept{Number: number, Settings: set, Created: info.Created, Declared: info.Declared}
 		if err := g.put(ctx, k); err != nil {
 			return wrap("room", number, err)

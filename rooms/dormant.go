@@ -78,6 +78,7 @@ func (g *Registry) asleep(number string) (Info, bool) {
 		return Info{}, false
 	}
 	info := Info{Number: number, Settings: d.Settings, Declared: d.Declared, Created: d.Created, Sequence: d.last}
+	info.HasPIN, info.HasModeratorPIN = d.PINs.Has()
 	open, until := d.Schedule.At(time.Now())
 	info.Closed, info.TurnsAt = !open, until
 	log := g.logs[number]

@@ -73,6 +73,15 @@ const (
 	ReasonUnreachable         // there is nobody, or no way there
 	ReasonForbidden           // the other side does not let us call there
 	ReasonHostLeft            // no moderator was left
+
+	// Of callers who were asked something first, and did not come in.
+	ReasonWrongPIN       // as often as may be
+	ReasonLockedOut      // there were too many wrong PINs before
+	ReasonNothingEntered // nothing was dialled
+	ReasonNoRoom         // the number that was dialled is none
+	ReasonRoomLocked
+	ReasonRoomFull
+	ReasonOverloaded // too many PINs were being checked, or the bridge failed
 )
 
 // Event is one thing that happened in a room. Events of one room are numbered from 1 without gaps.
@@ -135,6 +144,14 @@ var reasonTexts = [...]string{
 	ReasonUnreachable:  "unreachable",
 	ReasonForbidden:    "forbidden",
 	ReasonHostLeft:     "no moderator left",
+
+	ReasonWrongPIN:       "wrong PIN",
+	ReasonLockedOut:      "too many wrong PINs",
+	ReasonNothingEntered: "nothing was entered",
+	ReasonNoRoom:         "no such room",
+	ReasonRoomLocked:     "room is locked",
+	ReasonRoomFull:       "room is full",
+	ReasonOverloaded:     "bridge is overloaded",
 }
 
 func (r Reason) String() string {

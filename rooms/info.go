@@ -32,6 +32,8 @@ type Info struct {
 	SideOf          string
 	Recorded        string
 	RecordingPaused bool
+	// HasPIN and HasModeratorPIN say whether there is such a PIN.
+	HasPIN, HasModeratorPIN bool
 }
 
 // Role is what a participant may do.
@@ -59,6 +61,20 @@ type Caller struct {
 	// DisplayName as the caller gave it; Address is the SIP URI of the From field; CallID names the call in logs.
 	DisplayName, Address, CallID string
 	Role                         Role
+	// Origin is for whoever lets the caller in, and is not kept; nil: it is not known.
+	Origin *Origin `json:"-"`
+}
+
+// Origin is where a call comes from.
+type Origin struct {
+	// Source is the address that it comes from, without a port.
+	Source string
+	// Trunk is the name of the way that it came; empty: none that has a name.
+	Trunk string
+	// Identity is who the caller is, as far as those vouch for it that the call comes from; empty: they do not.
+	Identity string
+	// May says whether callers who come this way may enter the room of that number; nil: they may enter all.
+	May func(number string) bool
 }
 
 // ParticipantInfo is a participant at one moment.

@@ -20,6 +20,8 @@ type Keeper interface {
 }
 
 // Kept is a room as it is kept: what was set, and nothing of who is in it.
+//
+// Its PINs are a part of it, which who keeps it is to write as an access.Record: encoding/json passes them over.
 type Kept struct {
 	Number string
 	Settings

@@ -52,7 +52,11 @@ func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error
 	m.voice.of = p.id
 	m.voice.stream.Background(&m.voice.vad)
 	m.voice.gain.Jump(0)
-	m.greet()
+	if s.room.reception {
+		m.place = PlaceAsked
+	} else {
+		m.greet()
+	}
 	m.down.ear = m.ear()
 	return m, nil
 }

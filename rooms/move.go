@@ -29,12 +29,37 @@ func (g *Registry) Move(ctx context.Context, number, id, to string) (Participant
 	if p.Room() != number {
 		return ParticipantInfo{}, fmt.Errorf("room %q: participant %q: %w", number, id, ErrNoParticipant)
 	}
-	info, err := g.move(ctx, p, role, to)
+	info, err := g.move(ctx, p, role, to, nil)
 	return info, wrap("move to room", to, err)
 }
 
-// move is Move with p.turn held.
-func (g *Registry) move(ctx context.Context, p *Participant, role Role, to string) (ParticipantInfo, error) {
+// Pass is what somebody comes into a room with who has been asked.
+type Pass struct {
+	Role Role
+	// DisplayName is what they are called from then on; empty: as they gave it.
+	DisplayName string
+}
+
+// MoveTo is Registry.Move by whoever has the participant in hand: the way out of a reception. The participant's keys are the room's business from then
+// on, and what is played to it is heard to its end. Errors are those of Move; ErrNoParticipant, where it has left.
+func (p *Participant) MoveTo(ctx context.Context, to string, with Pass) error {
+	select {
+	case p.turn <- struct{}{}:
+		defer p.endTurn()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	_, err := p.room.Load().registry.move(ctx, p, with.Role, to, func(m *member) {
+		m.caller.Role, m.aside.keys = with.Role, nil
+		if with.DisplayName != "" {
+			m.caller.DisplayName = with.DisplayName
+		}
+	})
+	return wrap("move to room", to, err)
+}
+
+// move is Move with p.turn held. On the way the member is nobody's, and change may touch it; nil leaves it as it is.
+func (g *Registry) move(ctx context.Context, p *Participant, role Role, to string, change func(*member)) (ParticipantInfo, error) {
 	if to == p.Room() {
 		return ParticipantInfo{}, fmt.Errorf("participant %q is there: %w", p.id, ErrInvalid)
 	}
@@ -50,6 +75,9 @@ func (g *Registry) move(ctx context.Context, p *Participant, role Role, to strin
 	if err != nil {
 		_ = next.doAlways(func(s *state) error { s.vacate(p); return nil }) // ErrClosed: it has let go
 		return ParticipantInfo{}, err
+	}
+	if change != nil {
+		change(m)
 	}
 	var info ParticipantInfo
 	err = next.doAlways(func(s *state) error {

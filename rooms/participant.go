@@ -22,6 +22,8 @@ type Participant struct {
 	// that it has left. No room's goroutine takes it.
 	turn chan struct{}
 
+	joined chan struct{} // closed by the room's goroutine
+
 	once   sync.Once
 	left   chan struct{}
 	last   atomic.Pointer[Stay]
@@ -36,7 +38,8 @@ type Stay struct {
 }
 
 func newParticipant(r *room, c Caller) *Participant {
-	p := &Participant{id: newID(), caller: c, turn: make(chan struct{}, 1), left: make(chan struct{})}
+	c.Origin = nil
+	p := &Participant{id: newID(), caller: c, turn: make(chan struct{}, 1), joined: make(chan struct{}), left: make(chan struct{})}
 	p.room.Store(r)
 	return p
 }
@@ -84,6 +87,9 @@ func (p *Participant) Join(ctx context.Context, leg Leg) error {
 	}
 	return nil
 }
+
+// Joined is closed when Join has put the participant's leg into the mix.
+func (p *Participant) Joined() <-chan struct{} { return p.joined }
 
 // Change runs op on the room's goroutine between two ticks, where the leg may be touched; the leg's Format is read
 // anew after it. It returns op's error, or ErrClosed if op never ran because the participant has left. Before Join the

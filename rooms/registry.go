@@ -68,6 +68,8 @@ type Registry struct {
 	logs    map[string]*eventLog
 	idle    []string // numbers in logs that are no room, or a dormant one, longest idle first
 	done    bool
+
+	receptions receptions // guarded by mu too
 }
 
 // NewRegistry returns a registry without rooms.
@@ -85,7 +87,7 @@ func NewRegistry(cfg Config) *Registry {
 	cfg.Defaults.Recording = cfg.Defaults.Recording.or(RecordingSettings{Content: RecordMix, Format: FormatOpus})
 	g := &Registry{
 		cfg: cfg, metrics: newTickMetrics(),
-		turns: newTurns(), rooms: map[string]*room{}, dormant: map[string]*dormant{}, logs: map[string]*eventLog{},
+		turns: newTurns(), rooms: map[string]*room{}, dormant: map[string]*dormant{}, logs: map[string]*eventLog{}, receptions: newReceptions(),
 	}
 	if cfg.ExactTicks {
 		g.phases = newPhases(time.Now(), perProcessor*runtime.GOMAXPROCS(0))
@@ -268,6 +270,11 @@ func (g *Registry) Close(ctx context.Context) error {
 	open := make([]*room, 0, len(g.rooms))
 	for _, r := range g.rooms {
 		open = append(open, r)
+	}
+	for _, r := range g.receptions.open {
+		if r != nil {
+			open = append(open, r)
+		}
 	}
 	g.mu.Unlock()
 	for _, r := range open {

@@ -14,6 +14,8 @@ type room struct {
 	log      *eventLog
 	ops      chan func(*state) // unbuffered: a sent op runs
 	done     chan struct{}     // closed when run has ended
+	// reception says that callers are asked something here, and go on elsewhere.
+	reception bool
 }
 
 func newRoom(g *Registry, number string, log *eventLog) *room {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/mixer"
+	"github.com/confbridge/confbridge/rooms/access"
 	"github.com/confbridge/confbridge/rooms/schedule"
 )
 
@@ -39,6 +40,10 @@ type Settings struct {
 	Schedule         *schedule.Schedule
 	OutlastsSchedule bool
 	Modes
+	// PINs are the room's; nil: nobody is asked for one. Who lets callers in asks (package rooms/entry): Admit and Move do not.
+	PINs *access.Ring `json:"-"`
+	// IdentityForPIN lets those in as participants without a PIN whom their trunk vouches for.
+	IdentityForPIN bool
 }
 
 // equal says whether two rooms are set alike.
@@ -71,6 +76,8 @@ type SettingsPatch struct {
 	Schedule         **schedule.Schedule // a pointer to nil takes it away
 	OutlastsSchedule *bool
 	ModesPatch
+	PINs           **access.Ring
+	IdentityForPIN *bool
 }
 
 func (p SettingsPatch) apply(to Settings) (Settings, error) {
@@ -87,6 +94,8 @@ func (p SettingsPatch) apply(to Settings) (Settings, error) {
 	set(&to.Recording.Beep, p.RecordingBeep)
 	set(&to.Schedule, p.Schedule)
 	set(&to.OutlastsSchedule, p.OutlastsSchedule)
+	set(&to.PINs, p.PINs)
+	set(&to.IdentityForPIN, p.IdentityForPIN)
 	return to, p.ModesPatch.apply(&to.Modes)
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/confbridge/confbridge/rooms/access"
 	"github.com/confbridge/confbridge/rooms/schedule"
 )
 
@@ -26,7 +27,11 @@ func TestSettingsAreEqualIfEveryFieldIs(t *testing.T) {
 		case reflect.Uint8:
 			v.SetUint(1)
 		case reflect.Pointer:
-			v.Set(reflect.ValueOf(hours))
+			for _, one := range []any{hours, new(access.Ring)} {
+				if value := reflect.ValueOf(one); value.Type() == v.Type() {
+					v.Set(value)
+				}
+			}
 		case reflect.Struct:
 			for i := range v.NumField() {
 				each(name+"."+v.Type().Field(i).Name, set, v.Field(i))

@@ -163,6 +163,7 @@ func (s *state) join(p *Participant, leg Leg) error {
 	}
 	s.metrics.participant(m.profile.Name, 1)
 	s.enter(m, now)
+	close(p.joined)
 	return nil
 }
 
@@ -238,7 +239,7 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 		return err
 	}
 	p.last.Store(stay)
-	c.Role = m.caller.Role
+	c.Role, c.Origin = m.caller.Role, nil
 	m.caller, m.leg, m.dead = c, leg, nil
 	m.voice.vad, m.voice.agc = mixer.VAD{}, mixer.AGC{}
 	m.down.told = toldNothing
@@ -414,6 +415,7 @@ func (s *state) info() Info {
 	if of := s.room.sideOf; of != nil {
 		info.SideOf = of.number
 	}
+	info.HasPIN, info.HasModeratorPIN = s.set.PINs.Has()
 	if s.taping.tape != nil {
 		info.Recorded = s.taping.made.ID
 	}

@@ -154,6 +154,10 @@ func (g *Registry) startLocked(k Kept, onDemand bool, log *eventLog, sideOf *roo
 func (g *Registry) forget(s *state) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if s.room.reception {
+		g.forgetReception(s.room)
+		return
+	}
 	number := s.room.number
 	delete(g.rooms, number)
 	if !s.onDemand && !s.deleted {

@@ -91,6 +91,10 @@ func (a *account) stays() {
 	}
 	stay, joined := a.participant.Last()
 	if joined {
+		a.record.Room = noted(stay.Room)
+		if stay.Room == rooms.ReceptionNumber { // and no further
+			a.record.Room = ""
+		}
 		a.record.Seat = toSeat(stay, a.record.Began)
 	}
 	a.participant = nil

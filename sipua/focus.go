@@ -161,7 +161,9 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 		DisplayName: strings.Clone(c.admitted.DisplayName), Address: strings.Clone(c.admitted.Address), CallID: strings.Clone(tx.Request().CallID),
 	}
 	if seat.predecessor = c.predecessor; seat.predecessor == nil {
-		p, err := s.rooms.Admit(ctx, strings.Clone(c.admitted.Number), seat.caller)
+		asking := seat.caller
+		asking.Origin = origin(c.admitted, tx)
+		p, err := s.rooms.Admit(ctx, strings.Clone(c.admitted.Number), asking)
 		if !errors.Is(err, rooms.ErrNoRoom) {
 			c.account.enters(c.admitted.Number, p)
 		}
@@ -187,6 +189,14 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 		RTP: netip.AddrPortFrom(shown, seat.leg.Addr().Port()), Codecs: s.codecs(c.admitted), Linear: len(c.admitted.Codecs) == 0, SessionID: rand.Uint64() >> 2,
 	}
 	return nil
+}
+
+// origin is where a call comes from, for whoever lets it into a room.
+func origin(admitted *trunk.Call, tx *transaction.ServerTx) *rooms.Origin {
+	return &rooms.Origin{
+		Source: tx.Flow().Remote.Addr().Unmap().WithZone("").String(),
+		Trunk:  admitted.Trunk, Identity: strings.Clone(admitted.Identity), May: admitted.MayEnter,
+	}
 }
 
 // greet answers the INVITE with 200, after it has rung: an answer to its offer, after which the caller is in the mix, or

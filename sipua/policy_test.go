@@ -2,6 +2,7 @@ package sipua
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -14,6 +15,8 @@ import (
 	"github.com/icholy/digest"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/transport"
 	"github.com/confbridge/confbridge/sipua/trunk"
@@ -122,6 +125,33 @@ func TestNothingIsToldToStrangers(t *testing.T) {
 	if got := b.Calls(); got != 0 {
 		t.Errorf("got %d calls", got)
 	}
+}
+
+// originRooms shows the test where calls come from.
+type originRooms struct {
+	*rooms.Registry
+	origins chan rooms.Origin
+}
+
+func (r originRooms) Admit(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error) {
+	r.origins <- *c.Origin
+	return r.Registry.Admit(ctx, number, c)
+}
+
+func TestWhoLetsCallersInIsToldWhereTheyComeFrom(t *testing.T) {
+	origins := make(chan rooms.Origin, 1)
+	b := newBridgeWith(t, media.Config{PortMin: 31000, PortMax: 31999}, func(g *rooms.Registry) Rooms { return originRooms{g, origins} },
+		loopback(trunk.Terms{Trusted: true, Rooms: []string{"1000"}}))
+	w := b.phone(t, "UDP")
+	w.call("P-Asserted-Identity: <tel:+4930555>")
+	got := <-origins
+	if got.Source != "127.0.0.1" || got.Trunk != "carrier" || got.Identity != "tel:+4930555" || !got.May("1000") || got.May("2000") {
+		t.Errorf("got %+v", got)
+	}
+	if list := b.participants(t, "1000", 1); list[0].Origin != nil {
+		t.Error("it is kept")
+	}
+	w.hangup()
 }
 
 func TestATrunksTermsHoldInItsCalls(t *testing.T) {

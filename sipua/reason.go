@@ -30,6 +30,20 @@ func byeReason(why rooms.Reason) message.Reason {
 		r.Cause, r.Text = 41, "call failed"
 	case rooms.ReasonDraining:
 		r.Cause, r.Text = 41, "bridge is shutting down"
+	case rooms.ReasonWrongPIN:
+		r.Cause, r.Text = 21, "wrong PIN"
+	case rooms.ReasonLockedOut:
+		r.Cause, r.Text = 21, "too many wrong PINs"
+	case rooms.ReasonNothingEntered:
+		r.Text = "nothing was entered"
+	case rooms.ReasonNoRoom:
+		r.Cause, r.Text = 1, "no such conference"
+	case rooms.ReasonRoomLocked:
+		r.Cause, r.Text = 21, "room is locked"
+	case rooms.ReasonRoomFull:
+		r.Cause, r.Text = 17, "room is full"
+	case rooms.ReasonOverloaded:
+		r.Cause, r.Text = 42, "bridge is overloaded"
 	case rooms.ReasonHangup, rooms.ReasonUnspecified:
 		r.Text = "conference left"
 	default:

@@ -9,9 +9,9 @@ import (
 	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
-// Rooms is what the focus asks of the rooms; *rooms.Registry is one.
+// Rooms is what the focus asks of the rooms; *rooms.Registry is one, and so is who stands in front of it and asks callers for PINs (package rooms/entry).
 type Rooms interface {
-	// Admit lets a caller into the room of that number as far as the door, or fails with a sentinel of package rooms.
+	// Admit lets a caller who has dialled that number in as far as the door, or fails with a sentinel of package rooms. The caller has an Origin.
 	Admit(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error)
 	// Reachable says whether Admit would find or make a room of that number, without doing either; it does not wait.
 	Reachable(number string) error

@@ -120,7 +120,14 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 
 func TestEveryReasonHasWords(t *testing.T) {
 	seen := map[string]rooms.Reason{}
+	var all []rooms.Reason
 	for why := rooms.ReasonRemoved; why <= rooms.ReasonDraining; why++ {
+		all = append(all, why)
+	}
+	for why := rooms.ReasonWrongPIN; why <= rooms.ReasonOverloaded; why++ {
+		all = append(all, why)
+	}
+	for _, why := range all {
 		r := byeReason(why)
 		if other, had := seen[r.Text]; had || r.Text == "" || r.Cause == 0 || r.Protocol == "" {
 			t.Errorf("reason %d is told as %+v, reason %d too", why, r, other)

@@ -69,6 +69,12 @@ func invite(t *testing.T, c *sipua.Client, uri string, name codec.Name, play []i
 // inviteAs is invite for a caller with a name and password.
 func inviteAs(t *testing.T, c *sipua.Client, dial sipua.DialConfig, play []int16) *guest {
 	t.Helper()
+	return inviteDialling(t, c, dial, phone.Config{Play: play})
+}
+
+// inviteDialling is inviteAs for a caller who does what cfg says; Heard is the guest's own.
+func inviteDialling(t *testing.T, c *sipua.Client, dial sipua.DialConfig, cfg phone.Config) *guest {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	call, err := c.Dial(ctx, dial)
@@ -76,7 +82,8 @@ func inviteAs(t *testing.T, c *sipua.Client, dial sipua.DialConfig, play []int16
 		t.Fatal(err)
 	}
 	g := &guest{call: call}
-	p, err := phone.New(tapped{call.Leg(), g}, phone.Config{Play: play, Heard: g.hear})
+	cfg.Heard = g.hear
+	p, err := phone.New(tapped{call.Leg(), g}, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ type callCmd struct {
 	Ptime  int           `placeholder:"MS" default:"20" help:"Milliseconds of sound in a packet, both ways: 10, 20, 30, 40 or 60 (20)."`
 	For    time.Duration `placeholder:"TIME" default:"10s" help:"How long to stay (10s)."`
 	Name   string        `placeholder:"NAME" help:"Who calls; shown in the room."`
-	DTMF   string        `name:"dtmf" placeholder:"KEYS" help:"Keys to press, as 12#."`
+	DTMF   string        `name:"dtmf" placeholder:"KEYS" help:"Keys to press, as 12#; a comma waits for a second."`
 	JSON   bool          `name:"json" help:"Print the result as JSON."`
 
 	User     string `placeholder:"NAME" help:"Name for a bridge that asks for a password."`
@@ -53,10 +53,10 @@ func (cmd *callCmd) Validate() error {
 	if len(cmd.DTMF) > maxKeys {
 		return fmt.Errorf("--dtmf: more than %d keys", maxKeys)
 	}
-	if i := strings.IndexFunc(cmd.DTMF, func(r rune) bool { return !strings.ContainsRune("0123456789*#ABCD", r) }); i >= 0 {
+	if i := strings.IndexFunc(cmd.DTMF, func(r rune) bool { return !strings.ContainsRune("0123456789*#ABCD,", r) }); i >= 0 {
 		return fmt.Errorf("--dtmf: %q is no key; 0 to 9, *, #, A to D are", cmd.DTMF[i:i+1])
 	}
-	if need := phone.KeyTime(len(cmd.DTMF)); need > cmd.For {
+	if need := phone.KeyTime(cmd.DTMF); need > cmd.For {
 		return fmt.Errorf("--dtmf: %d keys take %v, which is longer than --for %v", len(cmd.DTMF), need, cmd.For)
 	}
 	return nil

@@ -36,6 +36,7 @@ type client struct {
 	diagnostics  confbridgev1.DiagnosticsServiceClient
 	recordings   confbridgev1.RecordingServiceClient
 	records      confbridgev1.CallRecordServiceClient
+	invitations  confbridgev1.InvitationServiceClient
 }
 
 // call connects, runs do within the time allowed, and puts its error in people's words.
@@ -66,6 +67,7 @@ func (f apiFlags) stream(ctx context.Context, do func(ctx context.Context, c cli
 		diagnostics:  confbridgev1.NewDiagnosticsServiceClient(conn),
 		recordings:   confbridgev1.NewRecordingServiceClient(conn),
 		records:      confbridgev1.NewCallRecordServiceClient(conn),
+		invitations:  confbridgev1.NewInvitationServiceClient(conn),
 	})
 	return errors.Join(f.explain(err), conn.Close())
 }

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
@@ -39,6 +40,8 @@ func TestWhatCommandsPrint(t *testing.T) {
 		{"cdr.txt", "cdr"},
 		{"cdr.json", "cdr --json"},
 		{"cdr.csv", "cdr --csv"},
+		{"invitations_list.txt", "invitations list 1000"},
+		{"invitations_list.json", "invitations list 1000 --json"},
 		{"trunks_list.txt", "trunks"},
 		{"trunks_list.json", "trunks list --json"},
 		{"trunks_show.txt", "trunks show carrier"},
@@ -191,6 +194,34 @@ func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 			room(&confbridgev1.Room{MaxTalkers: 7, Agc: proto.Bool(false), NoiseSuppression: proto.Bool(true)},
 				"max_talkers", "agc", "noise_suppression"), "rooms/1000: updated",
 		},
+		{
+			"rooms create 1000 --pin 1357 --moderator-pin 2468 --identity-for-pin",
+			&confbridgev1.CreateRoomRequest{RoomId: "1000", Room: &confbridgev1.Room{
+				MaxDuration: durationpb.New(0), Pin: proto.String("1357"), ModeratorPin: proto.String("2468"), IdentityForPin: true,
+			}},
+			"rooms/1000: created",
+		},
+		{
+			"rooms update 1000 --pin - --moderator-pin -", room(&confbridgev1.Room{Pin: proto.String("8642"), ModeratorPin: proto.String("9753")}, "pin", "moderator_pin"),
+			"rooms/1000: updated",
+		},
+		{
+			"rooms update 1000 --pin-file testdata/pin.txt --moderator-pin=", room(&confbridgev1.Room{Pin: proto.String("135790"), ModeratorPin: proto.String("")}, "pin", "moderator_pin"),
+			"rooms/1000: updated",
+		},
+		{"rooms update 1000 --no-identity-for-pin", room(&confbridgev1.Room{}, "identity_for_pin"), "rooms/1000: updated"},
+		{
+			"invitations create 1000 --name Zoe --moderator --from 2026-12-01T09:00:00+01:00 --until 2026-12-01T10:00:00Z --digits 6",
+			&confbridgev1.CreateInvitationRequest{Parent: "rooms/1000", PinDigits: 6, Invitation: &confbridgev1.Invitation{
+				DisplayName: "Zoe", Role: confbridgev1.Role_ROLE_MODERATOR,
+				StartTime: timestamppb.New(time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC)), EndTime: timestamppb.New(time.Date(2026, 12, 1, 10, 0, 0, 0, time.UTC)),
+			}},
+			"rooms/1000/invitations/k3x9: PIN 48151623",
+		},
+		{
+			"invitations delete 1000 k3x9", &confbridgev1.DeleteInvitationRequest{Name: "rooms/1000/invitations/k3x9"},
+			"rooms/1000/invitations/k3x9: deleted",
+		},
 		{"rooms lock 1000", room(&confbridgev1.Room{Locked: true}, "locked"), "rooms/1000: locked"},
 		{"rooms unlock 1000", room(&confbridgev1.Room{}, "locked"), "rooms/1000: unlocked"},
 		{
@@ -314,7 +345,7 @@ func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
 		},
 		{"rooms play 1000", "confbridge: give either a sound or --stop\n"},
 		{"rooms play 1000 music/piano --stop", "confbridge: give either a sound or --stop\n"},
-		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, one of the --record flags or of those of modes\n"},
+		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, one of the --record flags or of those of modes\n"},
 		{
 			"rooms update 1000 --max-talkers 0",
 			`confbridge: --max-talkers: "0" is neither a number from 1 on nor "all" (see confbridge rooms update --help)` + "\n",

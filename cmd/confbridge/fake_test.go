@@ -50,6 +50,7 @@ type fakeBridge struct {
 	confbridgev1.UnimplementedTrunkServiceServer
 	confbridgev1.UnimplementedRecordingServiceServer
 	confbridgev1.UnimplementedCallRecordServiceServer
+	confbridgev1.UnimplementedInvitationServiceServer
 
 	rooms         []*confbridgev1.Room
 	participants  []*confbridgev1.Participant
@@ -120,6 +121,29 @@ func (f *fakeBridge) OpenSideRoom(_ context.Context, req *confbridgev1.OpenSideR
 func (f *fakeBridge) CloseSideRoom(_ context.Context, req *confbridgev1.CloseSideRoomRequest) (*confbridgev1.CloseSideRoomResponse, error) {
 	f.keep(req)
 	return &confbridgev1.CloseSideRoomResponse{}, nil
+}
+
+func (f *fakeBridge) CreateInvitation(_ context.Context, req *confbridgev1.CreateInvitationRequest) (*confbridgev1.Invitation, error) {
+	f.keep(req)
+	return &confbridgev1.Invitation{Name: req.GetParent() + "/invitations/k3x9", Pin: "48151623"}, nil
+}
+
+// ListInvitations has two, on a page each.
+func (f *fakeBridge) ListInvitations(_ context.Context, req *confbridgev1.ListInvitationsRequest) (*confbridgev1.ListInvitationsResponse, error) {
+	f.keep(req)
+	if req.GetPageToken() == "" {
+		return &confbridgev1.ListInvitationsResponse{NextPageToken: "x", Invitations: []*confbridgev1.Invitation{{
+			Name: req.GetParent() + "/invitations/a1", DisplayName: "Zoe", Role: confbridgev1.Role_ROLE_SPEAKER, StartTime: ago(-time.Hour), EndTime: ago(-2 * time.Hour),
+		}}}, nil
+	}
+	return &confbridgev1.ListInvitationsResponse{Invitations: []*confbridgev1.Invitation{{
+		Name: req.GetParent() + "/invitations/b2", Role: confbridgev1.Role_ROLE_MODERATOR, UseTime: ago(time.Minute),
+	}}}, nil
+}
+
+func (f *fakeBridge) DeleteInvitation(_ context.Context, req *confbridgev1.DeleteInvitationRequest) (*emptypb.Empty, error) {
+	f.keep(req)
+	return &emptypb.Empty{}, nil
 }
 
 func (f *fakeBridge) EndRoom(_ context.Context, req *confbridgev1.EndRoomRequest) (*confbridgev1.EndRoomResponse, error) {
@@ -295,6 +319,7 @@ func (f *fakeBridge) start(t *testing.T) string {
 		confbridgev1.RegisterTrunkServiceServer(s, f)
 		confbridgev1.RegisterRecordingServiceServer(s, f)
 		confbridgev1.RegisterCallRecordServiceServer(s, f)
+		confbridgev1.RegisterInvitationServiceServer(s, f)
 	})
 }
 
@@ -478,11 +503,11 @@ type result struct {
 	stdout, stderr string
 }
 
-// runAt runs the program at noon, with these variables in the environment.
+// runAt runs the program at noon, with these variables in the environment, and two lines with a PIN each on its standard input.
 func runAt(ctx context.Context, env map[string]string, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	c := &console{
-		program: "confbridge", stdout: &stdout, stderr: &stderr, getenv: func(name string) string { return env[name] },
+		program: "confbridge", stdin: strings.NewReader("8642\n9753\n"), stdout: &stdout, stderr: &stderr, getenv: func(name string) string { return env[name] },
 		now: func() time.Time { return noon }, zone: time.UTC,
 	}
 	code := c.run(ctx, args)

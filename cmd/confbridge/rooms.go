@@ -132,6 +132,7 @@ func (c *console) showRoom(r *confbridgev1.Room) error {
 		{"max participants", limit(r.GetMaxParticipants())},
 		{"max duration", longest},
 		{"locked", yesNo(r.GetLocked())},
+		{"PIN", pinsOf(r)},
 		{"max talkers", talkers(r.GetMaxTalkers()).String()},
 		{"agc", yesNo(r.GetAgc())},
 		{"noise suppression", yesNo(r.GetNoiseSuppression())},
@@ -237,6 +238,7 @@ type roomsCreateCmd struct {
 	recordingFlags
 	hoursFlags
 	modeFlags
+	pinFlags
 	Name            string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
 	MaxDuration     time.Duration `placeholder:"TIME" help:"How long a conference may last, as 90m (0: any time)."`
@@ -244,16 +246,19 @@ type roomsCreateCmd struct {
 }
 
 func (cmd *roomsCreateCmd) Run(ctx context.Context, c *console) error {
+	room := &confbridgev1.Room{
+		DisplayName: cmd.Name, MaxParticipants: cmd.MaxParticipants,
+		MaxDuration: durationpb.New(cmd.MaxDuration), Locked: cmd.Locked,
+	}
+	cmd.soundFlags.apply(room)
+	cmd.recordingFlags.apply(room)
+	if _, err := cmd.pinFlags.apply(c, room); err != nil {
+		return err
+	}
+	if _, err := cmd.hoursFlags.apply(room); err != nil {
+		return err
+	}
 	return cmd.call(ctx, func(ctx context.Context, api client) error {
-		room := &confbridgev1.Room{
-			DisplayName: cmd.Name, MaxParticipants: cmd.MaxParticipants,
-			MaxDuration: durationpb.New(cmd.MaxDuration), Locked: cmd.Locked,
-		}
-		cmd.soundFlags.apply(room)
-		cmd.recordingFlags.apply(room)
-		if _, err := cmd.hoursFlags.apply(room); err != nil {
-			return err
-		}
 		cmd.modeFlags.apply(room)
 		r, err := api.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{RoomId: number(cmd.Room), Room: room})
 		if err != nil {
@@ -270,6 +275,7 @@ type roomsUpdateCmd struct {
 	recordingFlags
 	hoursFlags
 	modeFlags
+	pinFlags
 	Name            *string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants *int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
 	MaxDuration     *time.Duration `placeholder:"TIME" help:"How long a conference may last, as 90m (0: any time)."`
@@ -297,8 +303,13 @@ func (cmd *roomsUpdateCmd) Run(ctx context.Context, c *console) error {
 	}
 	mask.Paths = append(mask.Paths, hours...)
 	mask.Paths = append(mask.Paths, cmd.modeFlags.apply(room)...)
+	pins, err := cmd.pinFlags.apply(c, room)
+	if err != nil {
+		return err
+	}
+	mask.Paths = append(mask.Paths, pins...)
 	if len(mask.Paths) == 0 {
-		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, one of the --record flags or of those of modes")}
+		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, one of the --record flags or of those of modes")}
 	}
 	return cmd.update(ctx, c, cmd.Room, room, mask, "updated")
 }

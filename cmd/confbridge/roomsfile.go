@@ -20,7 +20,8 @@ import (
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
 
-// roomsFile is what rooms export writes and rooms import reads: the settings of rooms by their numbers, each in the words of the API's Room.
+// roomsFile is what rooms export writes and rooms import reads: the settings of rooms by their numbers, each in the words of the API's Room. PINs are never in it: pin and
+// moderator_pin may be added by hand, and rooms that have PINs keep them where the file says nothing of them.
 //
 //	rooms:
 //	  "1000":
@@ -33,7 +34,7 @@ type roomsFile struct {
 // shownOnly are the fields of a Room that say how it is, and are nobody's to set.
 var shownOnly = []string{
 	"name", "on_demand", "create_time", "start_time", "participant_count", "sample_rate_hz", "last_sequence", "recording", "recording_paused", "side_of",
-	"closed", "open_time", "close_time",
+	"closed", "open_time", "close_time", "has_pin", "has_moderator_pin",
 }
 
 // maxRoomsFile bounds what is read: some 10,000 rooms.
@@ -88,7 +89,7 @@ type roomsImportCmd struct {
 }
 
 func (cmd *roomsImportCmd) Run(ctx context.Context, c *console) error {
-	rooms, err := readRooms(cmd.File)
+	rooms, err := readRooms(cmd.File, c.stdin)
 	if err != nil {
 		return usageError{err}
 	}
@@ -135,8 +136,8 @@ func (cmd *roomsImportCmd) put(ctx context.Context, api client, r *confbridgev1.
 }
 
 // readRooms reads a file of rooms, in order of their numbers. The error names all that is wrong in it.
-func readRooms(name string) ([]*confbridgev1.Room, error) {
-	in := io.Reader(os.Stdin)
+func readRooms(name string, stdin io.Reader) ([]*confbridgev1.Room, error) {
+	in := stdin
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,7 @@ type commands struct {
 	Rooms        roomsCmd        `cmd:"" help:"Show and steer rooms."`
 	Participants participantsCmd `cmd:"" help:"Show and steer who is in a room."`
 	Bans         bansCmd         `cmd:"" help:"Show who is kept out of a room, and let them in again."`
+	Invitations  invitationsCmd  `cmd:"" help:"Invite single persons into a room."`
 	Events       eventsCmd       `cmd:"" help:"Follow what happens in a room, one event a line, until Ctrl-C."`
 	Recordings   recordingsCmd   `cmd:"" help:"Show, fetch and delete recordings."`
 	Cdr          cdrCmd          `cmd:"" help:"Show the records of calls that have ended, as a table, CSV or JSON."`
@@ -42,6 +44,7 @@ type commands struct {
 // console is what a command has of the world.
 type console struct {
 	program        string // as it was called: "bin/confbridge"
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	now            func() time.Time
@@ -57,7 +60,7 @@ func (e usageError) Unwrap() error { return e.err }
 // run is the program without its process. args[0] is the program's name. It returns the exit code, and soon after ctx
 // is done.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv func(string) string) int {
-	c := &console{program: args[0], stdout: stdout, stderr: stderr, getenv: getenv, now: time.Now, zone: time.Local}
+	c := &console{program: args[0], stdin: os.Stdin, stdout: stdout, stderr: stderr, getenv: getenv, now: time.Now, zone: time.Local}
 	return c.run(ctx, args[1:])
 }
 

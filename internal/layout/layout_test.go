@@ -30,16 +30,17 @@ var allowed = map[string][]string{
 	"mixer/playout":    {"mixer", "mixer/codec", "mixer/jitter"},
 	"mixer/packetizer": {"mixer", "mixer/codec"},
 
-	"rooms":        {"mixer", "mixer/codec", "mixer/denoise", "mixer/dtmf", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality", "rooms/schedule"},
+	"rooms":        {"rooms/access", "rooms/schedule", "mixer", "mixer/codec", "mixer/denoise", "mixer/dtmf", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
 	"rooms/access": {},
 	"rooms/cdr":    {},
 
 	"rooms/schedule": {},
 	"media":          {"mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
+	"rooms/entry":    {"rooms", "rooms/access", "mixer"},
 	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},
 	"rooms/sounds":   {"mixer"},
-	"rooms/store":    {"rooms"},
+	"rooms/store":    {"rooms", "rooms/access"},
 
 	"sipua/message":        {},
 	"sipua/transport":      {"sipua/message", "sipua/transport/sctp"},
@@ -58,7 +59,7 @@ var allowed = map[string][]string{
 	},
 
 	"proto/confbridge/v1": {},
-	"api":                 {"proto/confbridge/v1", "rooms", "rooms/cdr", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
+	"api":                 {"proto/confbridge/v1", "rooms", "rooms/access", "rooms/cdr", "rooms/entry", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
 
 	"internal/layout": {},
 }

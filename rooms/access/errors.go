@@ -10,6 +10,7 @@ import (
 var (
 	ErrInvalid   = errors.New("invalid value")
 	ErrTaken     = errors.New("PIN is taken") // by another one of the same room
+	ErrTooMany   = errors.New("too many invitations")
 	ErrWrongPIN  = errors.New("wrong PIN")
 	ErrLockedOut = errors.New("too many wrong PINs")
 	ErrBusy      = errors.New("too many PINs are being checked")

@@ -15,6 +15,8 @@ type Config struct {
 	AtOnce int
 	// Queue is how many checks wait for their turn; 0 means 256. Those beyond fail with ErrBusy.
 	Queue int
+	// Cost is that of new rings; the zero value is DefaultCost.
+	Cost Cost
 }
 
 const (
@@ -28,6 +30,7 @@ type Guard struct {
 	turns   chan struct{} // one for each hash that may be computed
 	waiting atomic.Int64
 	queue   int64
+	cost    Cost
 	lockout *lockout
 }
 
@@ -39,7 +42,7 @@ func NewGuard(cfg Config) *Guard {
 	if cfg.Queue <= 0 {
 		cfg.Queue = defaultQueue
 	}
-	return &Guard{turns: make(chan struct{}, cfg.AtOnce), queue: int64(cfg.Queue), lockout: newLockout()}
+	return &Guard{turns: make(chan struct{}, cfg.AtOnce), queue: int64(cfg.Queue), cost: cfg.Cost, lockout: newLockout()}
 }
 
 // turn waits for a turn, as one of those in the queue; done gives it back.
@@ -112,7 +115,28 @@ func (g *Guard) SetPINs(ctx context.Context, r *Ring, participant, moderator PIN
 	return nil
 }
 
-// Invite adds an invitation with a PIN, whatever Hash it has. It fails with ErrInvalid, ErrTaken and ErrBusy.
+// Rekey returns a ring that has the invitations of r and other PINs, and shares nothing with it: nil leaves a PIN as it is, the zero PIN takes it away. A nil
+// r is a ring without anything. Errors are those of SetPINs, and ErrInvalid for a cost that cannot be.
+func (g *Guard) Rekey(ctx context.Context, r *Ring, participant, moderator *PIN) (*Ring, error) {
+	if r == nil {
+		var err error
+		if r, err = NewRing(g.cost); err != nil {
+			return nil, fmt.Errorf("set PINs: %w", err)
+		}
+	}
+	done, err := g.turn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("set PINs: %w", err)
+	}
+	defer done()
+	next, err := r.with(r.renewed(participant), r.renewed(moderator))
+	if err != nil {
+		return nil, fmt.Errorf("set PINs: %w", err)
+	}
+	return next, nil
+}
+
+// Invite adds an invitation with a PIN, whatever Hash it has. It fails with ErrInvalid, ErrTaken, ErrTooMany and ErrBusy.
 func (g *Guard) Invite(ctx context.Context, r *Ring, i Invitation, p PIN) error {
 	done, err := g.turn(ctx)
 	if err != nil {

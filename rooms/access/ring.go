@@ -60,13 +60,17 @@ func NewRing(c Cost) (*Ring, error) {
 	return &Ring{recipe: newRecipe(c)}, nil
 }
 
-// RestoreRing returns a ring of hashes that were kept; any may be the zero Hash (ErrInvalid, ErrTaken). New ones go on with the salt of the first.
+// RestoreRing returns a ring of hashes that were kept; any may be the zero Hash (ErrInvalid, ErrTaken, ErrTooMany). New ones go on with the salt of the first.
 func RestoreRing(participant, moderator Hash, invitations []Invitation) (*Ring, error) {
 	r, err := NewRing(Cost{})
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range []Hash{participant, moderator} {
+	hashes := []Hash{participant, moderator}
+	for _, i := range invitations {
+		hashes = append(hashes, i.Hash)
+	}
+	for _, h := range hashes {
 		if h.Valid() {
 			r.recipe = h.recipe()
 			break
@@ -109,19 +113,28 @@ func (r *Ring) fresh(p PIN) fresh {
 	return fresh{newHash(&made{r.recipe.cost, []byte(r.recipe.salt), k[r.recipe]}), k}
 }
 
+// renewed is fresh of a PIN that may stay as it is.
+func (r *Ring) renewed(p *PIN) *fresh {
+	if p == nil {
+		return nil
+	}
+	f := r.fresh(*p)
+	return &f
+}
+
 // set takes new PINs of the room (ErrTaken).
 func (r *Ring) set(participant, moderator fresh) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	same := participant.hash.Valid() && moderator.hash.Valid() && participant.hash.equal(moderator.hash)
-	if same || r.invites(participant.keys) || r.invites(moderator.keys) {
+	if same || participant.hash.opened(moderator.keys) || moderator.hash.opened(participant.keys) || r.invites(participant.keys) || r.invites(moderator.keys) {
 		return ErrTaken
 	}
 	r.participant, r.moderator = participant.hash, moderator.hash
 	return nil
 }
 
-// invite takes an invitation in (ErrTaken, ErrInvalid).
+// invite takes an invitation in (ErrTaken, ErrInvalid, ErrTooMany).
 func (r *Ring) invite(i Invitation, f fresh) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -137,11 +150,63 @@ func (r *Ring) invites(k keys) bool {
 	return slices.ContainsFunc(r.invitations, func(i Invitation) bool { return i.Hash.opened(k) })
 }
 
-// Remove takes an invitation out, if it is there.
-func (r *Ring) Remove(id string) {
+// Remove takes an invitation out; false: it is not there.
+func (r *Ring) Remove(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	before := len(r.invitations)
 	r.invitations = slices.DeleteFunc(r.invitations, func(i Invitation) bool { return i.ID == id })
+	return len(r.invitations) < before
+}
+
+// Release makes an invitation that has opened one that has not, for a caller who could not come in after all.
+func (r *Ring) Release(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.invitations {
+		if r.invitations[i].ID == id {
+			r.invitations[i].Used = time.Time{}
+		}
+	}
+}
+
+// Has says which PINs of the room's own there are. Of a nil Ring there are none.
+func (r *Ring) Has() (participant, moderator bool) {
+	if r == nil {
+		return false, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.participant.Valid(), r.moderator.Valid()
+}
+
+// Asks says whether there is anything to ask a caller for, and whether nobody comes in without it: where there is a PIN for participants, or
+// somebody is invited. Of a nil Ring neither is so.
+func (r *Ring) Asks() (some, all bool) {
+	if r == nil {
+		return false, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all = r.participant.Valid() || len(r.invitations) > 0
+	return all || r.moderator.Valid(), all
+}
+
+// with is a ring of the same hashes and invitations that shares nothing with r, but for new PINs; nil leaves what there is (ErrTaken).
+func (r *Ring) with(participant, moderator *fresh) (*Ring, error) {
+	oldParticipant, oldModerator, invitations := r.Kept()
+	next := &Ring{recipe: r.recipe, invitations: invitations}
+	p, m := fresh{hash: oldParticipant}, fresh{hash: oldModerator}
+	if participant != nil {
+		p = *participant
+	}
+	if moderator != nil {
+		m = *moderator
+	}
+	if err := next.set(p, m); err != nil {
+		return nil, err
+	}
+	return next, nil
 }
 
 // add takes an invitation in, if nobody has its ID. The ring is not shared yet, or locked.
@@ -150,7 +215,7 @@ func (r *Ring) add(i Invitation) error {
 	case i.ID == "" || !i.Hash.Valid() || !i.Until.IsZero() && !i.From.Before(i.Until):
 		return fmt.Errorf("invitation %q without ID, PIN or time: %w", i.ID, ErrInvalid)
 	case len(r.invitations) >= maxInvitations:
-		return fmt.Errorf("more than %d invitations: %w", maxInvitations, ErrInvalid)
+		return fmt.Errorf("more than %d invitations: %w", maxInvitations, ErrTooMany)
 	}
 	for _, o := range r.invitations {
 		if o.ID == i.ID {

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -212,5 +213,126 @@ func TestAnInvitationOpensOnceForManyAtOnce(t *testing.T) {
 	wg.Wait()
 	if opened != 1 {
 		t.Errorf("it opens %d times", opened)
+	}
+}
+
+func TestPINsAreChangedOneByOne(t *testing.T) {
+	g := NewGuard(Config{Cost: cheap})
+	none, one, two := PIN{}, mustPIN(t, "1357"), mustPIN(t, "9999")
+	first, err := g.Rekey(t.Context(), nil, &one, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Invite(t.Context(), first, Invitation{ID: "ann"}, mustPIN(t, "123456")); err != nil {
+		t.Fatal(err)
+	}
+	type state struct{ participant, moderator, some, all bool }
+	of := func(r *Ring) (s state) {
+		s.participant, s.moderator = r.Has()
+		s.some, s.all = r.Asks()
+		return s
+	}
+	opens := func(r *Ring, pin string) bool {
+		_, ok := r.open(r.keys(mustPIN(t, pin)), time.Now())
+		return ok
+	}
+	for _, row := range []struct {
+		name                   string
+		ring                   *Ring
+		participant, moderator *PIN
+		want                   state
+		err                    error
+	}{
+		{name: "a moderator's beside the participants'", ring: first, moderator: &two, want: state{true, true, true, true}},
+		{name: "the participants' alone is taken away: the invitation is asked for", ring: first, participant: &none, want: state{false, false, true, true}},
+		{name: "a moderator's that is the participants'", ring: first, moderator: &one, err: ErrTaken},
+		{name: "a moderator's alone asks only who has one", moderator: &two, want: state{false, true, true, false}},
+		{name: "nothing at all", want: state{}},
+	} {
+		next, err := g.Rekey(t.Context(), row.ring, row.participant, row.moderator)
+		if !errors.Is(err, row.err) {
+			t.Errorf("%s: got %v, want %v", row.name, err, row.err)
+		}
+		if err == nil && of(next) != row.want {
+			t.Errorf("%s: got %+v, want %+v", row.name, of(next), row.want)
+		}
+		if err == nil && row.moderator == &two && (!opens(next, "9999") || opens(next, "0000")) {
+			t.Errorf("%s: the moderators' PIN does not open, or another one does", row.name)
+		}
+	}
+	if of(first) != (state{true, false, true, true}) || !opens(first, "1357") || opens(first, "9999") {
+		t.Error("the ring that others were made of has changed")
+	}
+	if of(nil) != (state{}) {
+		t.Errorf("no ring: got %+v", of(nil))
+	}
+}
+
+func TestAnInvitationThatLedNowhereOpensOnceMore(t *testing.T) {
+	g := NewGuard(Config{})
+	r := newTestRing(t)
+	if err := g.Invite(t.Context(), r, Invitation{ID: "ann"}, mustPIN(t, "123456")); err != nil {
+		t.Fatal(err)
+	}
+	open := func() bool { _, ok := r.open(r.keys(mustPIN(t, "123456")), time.Now()); return ok }
+	if !open() || open() {
+		t.Fatal("it opens once")
+	}
+	r.Release("ann")
+	if !open() || open() {
+		t.Error("after Release it opens once more")
+	}
+	if !r.Remove("ann") || r.Remove("ann") {
+		t.Error("it is there once")
+	}
+}
+
+func TestARingComesBackFromItsRecord(t *testing.T) {
+	g := NewGuard(Config{Cost: cheap})
+	one, two := mustPIN(t, "1357"), mustPIN(t, "2468")
+	now := time.Now().Round(0)
+	whole, err := g.Rekey(t.Context(), nil, &one, &two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	invited, err := g.Rekey(t.Context(), nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*Ring{whole, invited} {
+		if err := g.Invite(t.Context(), r, Invitation{ID: "ann", Name: "Ann", Moderator: true, From: now, Until: now.Add(time.Hour), Used: now}, mustPIN(t, "123456")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, r := range map[string]*Ring{"all there can be": whole, "an invitation alone": invited, "nothing": newTestRing(t), "no ring": nil} {
+		text, err := json.Marshal(r.Record())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rec *Record
+		if err := json.Unmarshal(text, &rec); err != nil {
+			t.Fatal(err)
+		}
+		back, err := rec.Ring()
+		if err != nil || (back == nil) != (r == nil) {
+			t.Fatalf("%s: got %v, %v", name, back, err)
+		}
+		if diff := cmp.Diff(r.Record(), back.Record()); diff != "" {
+			t.Errorf("%s (-kept +back):\n%s", name, diff)
+		}
+		if r != nil && len(back.recipes()) != 1 && name != "nothing" {
+			t.Errorf("%s: new PINs get a salt of their own, %d in all", name, len(back.recipes()))
+		}
+	}
+	for name, rec := range map[string]*Record{
+		"a participants' hash":  {Participant: "$argon2id$x"},
+		"a moderators' hash":    {Moderator: "1357"},
+		"an invitation's":       {Invitations: []InvitationRecord{{ID: "ann"}}},
+		"the same for both":     {Participant: whole.Record().Participant, Moderator: whole.Record().Participant},
+		"two of the same names": {Invitations: append(whole.Record().Invitations, invited.Record().Invitations...)},
+	} {
+		if _, err := rec.Ring(); !errors.Is(err, ErrInvalid) && !errors.Is(err, ErrTaken) {
+			t.Errorf("%s: got %v, want an error", name, err)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/access"
 )
 
 // A record is what is kept of a room or of its numbers. It can be told from any other bytes, and found among them, so that it
@@ -100,9 +101,15 @@ func decode(b []byte) (r record, length int, err error) {
 	return r, length, nil
 }
 
+// keptRoom is a room as it stands in its record.
+type keptRoom struct {
+	rooms.Kept
+	Access *access.Record `json:",omitempty"`
+}
+
 // roomRecord is a room's record.
 func roomRecord(k rooms.Kept, revision uint64) (record, error) {
-	body, err := json.Marshal(k)
+	body, err := json.Marshal(keptRoom{k, k.PINs.Record()})
 	if err != nil {
 		return record{}, fmt.Errorf("room %q: %w", k.Number, err)
 	}
@@ -111,7 +118,7 @@ func roomRecord(k rooms.Kept, revision uint64) (record, error) {
 
 // room is what a room's record says.
 func (r record) room() (rooms.Kept, error) {
-	var k rooms.Kept
+	var k keptRoom
 	d := json.NewDecoder(bytes.NewReader(r.body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&k); err != nil {
@@ -123,7 +130,11 @@ func (r record) room() (rooms.Kept, error) {
 	if k.Number != r.number {
 		return rooms.Kept{}, fmt.Errorf("room %q: %w: its body is that of %q", r.number, errDamaged, k.Number)
 	}
-	return k, nil
+	var err error
+	if k.PINs, err = k.Access.Ring(); err != nil {
+		return rooms.Kept{}, fmt.Errorf("room %q: %w: %w", r.number, errDamaged, err)
+	}
+	return k.Kept, nil
 }
 
 // markRecord is the record of the last number given.

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/confbridge/confbridge/rooms/access"
 )
 
 // The file is what versions that are in use have written: it has to be read for ever. A field of rooms.Settings that gets another name needs
@@ -100,5 +102,35 @@ func TestEveryFlippedBitIsNoticed(t *testing.T) {
 		if _, _, err := decode(whole[:n]); err == nil {
 			t.Errorf("%d of %d bytes: no error", n, len(whole))
 		}
+	}
+}
+
+func TestPINsComeBackAsHashes(t *testing.T) {
+	pin, err := access.ParsePIN("48151623")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := access.NewGuard(access.Config{Cost: access.Cost{MemoryKiB: 8, Passes: 1, Lanes: 1}})
+	k := room("1000", "board")
+	if k.PINs, err = guard.Rekey(t.Context(), nil, &pin, nil); err != nil {
+		t.Fatal(err)
+	}
+	r, err := roomRecord(k, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(r.encode(), []byte("48151623")) {
+		t.Error("the record has the PIN")
+	}
+	back, err := r.room()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(k.PINs.Record(), back.PINs.Record()); diff != "" {
+		t.Errorf("(-put +kept):\n%s", diff)
+	}
+	r.body = bytes.Replace(r.body, []byte("$argon2id"), []byte("$argon3id"), 1)
+	if _, err := r.room(); !errors.Is(err, errDamaged) {
+		t.Errorf("a hash that cannot be read: got %v, want a room that is damaged, not one without a PIN", err)
 	}
 }

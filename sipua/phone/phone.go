@@ -5,6 +5,7 @@ package phone
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/confbridge/confbridge/media"
@@ -34,7 +35,7 @@ type Config struct {
 	// listens.
 	Heard       func(frame []int16)
 	HeardRateHz int
-	// Digits are pressed one after the other, beginning half a second into the call.
+	// Digits are pressed one after the other, beginning half a second into the call. A comma is no key, but a second's pause.
 	Digits string
 }
 
@@ -43,14 +44,22 @@ const (
 	firstKeyAfter = 500 * time.Millisecond
 	keyHeld       = 160 * time.Millisecond
 	keyEvery      = 320 * time.Millisecond
+	pause         = ','
+	pauseTime     = time.Second
 )
 
-// KeyTime is how long a call must last for so many Digits to be pressed, each for its whole time.
-func KeyTime(digits int) time.Duration {
-	if digits == 0 {
+// KeyTime is how long a call must last for all Digits to be pressed, each for its whole time.
+func KeyTime(digits string) time.Duration {
+	if digits == "" {
 		return 0
 	}
-	return firstKeyAfter + time.Duration(digits)*keyEvery
+	return keyDue(digits, len(digits))
+}
+
+// keyDue is when the key at a place is pressed, from the start of the call on.
+func keyDue(digits string, place int) time.Duration {
+	pauses := strings.Count(digits[:place], string(pause))
+	return firstKeyAfter + time.Duration(place-pauses)*keyEvery + time.Duration(pauses)*pauseTime
 }
 
 // Phone is one call's handset.
@@ -153,12 +162,14 @@ func (p *Phone) change() error {
 
 // press presses the next key when its time has come.
 func (p *Phone) press(now time.Time) error {
-	due := p.start.Add(firstKeyAfter + time.Duration(p.pressed)*keyEvery)
-	if p.pressed == len(p.cfg.Digits) || now.Before(due) {
+	if p.pressed == len(p.cfg.Digits) || now.Before(p.start.Add(keyDue(p.cfg.Digits, p.pressed))) {
 		return nil
 	}
 	digit := p.cfg.Digits[p.pressed]
 	p.pressed++
+	if digit == pause {
+		return nil
+	}
 	return p.leg.PressKey(digit, keyHeld)
 }
 

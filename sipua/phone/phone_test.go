@@ -176,3 +176,19 @@ func FuzzLoadWAV(f *testing.F) {
 		_, _ = LoadWAV(path, 8000)
 	})
 }
+
+func TestWhenKeysAreDue(t *testing.T) {
+	for digits, want := range map[string]time.Duration{
+		"":      0,
+		"1":     500*time.Millisecond + 320*time.Millisecond,
+		",,1":   2500*time.Millisecond + 320*time.Millisecond,
+		"1,2,#": 2500*time.Millisecond + 3*320*time.Millisecond,
+	} {
+		if got := KeyTime(digits); got != want {
+			t.Errorf("%q: got %v, want %v", digits, got, want)
+		}
+	}
+	if got := keyDue("1,2", 2); got != 1500*time.Millisecond+320*time.Millisecond {
+		t.Errorf("the key behind a pause is due after %v", got)
+	}
+}

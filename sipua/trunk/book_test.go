@@ -331,6 +331,39 @@ func TestWhoIsShown(t *testing.T) {
 	}
 }
 
+func TestWhomATrunkVouchesFor(t *testing.T) {
+	const pai = "P-Asserted-Identity: <tel:+4930>"
+	for _, row := range []struct {
+		name    string
+		trusted bool
+		lines   []string
+		want    string
+	}{
+		{"a trusted trunk", true, []string{pai}, "tel:+4930"},
+		{"also where others are not to know", true, []string{pai, "Privacy: id"}, "tel:+4930"},
+		{"one that is not trusted", false, []string{pai}, ""},
+		{"nobody", true, nil, ""},
+		{"what is preferred is not asserted", true, []string{"P-Preferred-Identity: <sip:x@y>"}, ""},
+	} {
+		b := newBook(t, Config{Trunks: []Trunk{{Name: "a", Networks: prefixes("192.0.2.0/24"), Terms: Terms{Trusted: row.trusted, Rooms: []string{"1*"}}}}})
+		req := request("INVITE", room, row.lines...)
+		who, err := b.Identify(req, from("192.0.2.1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		call, err := b.Admit(who, req, nil)
+		if err != nil || call.Identity != row.want {
+			t.Errorf("%s: got %+v, %v; want %q", row.name, call, err, row.want)
+		}
+		if err == nil && (!call.MayEnter("1000") || call.MayEnter("2000")) {
+			t.Errorf("%s: may enter 1000 %v, 2000 %v", row.name, call.MayEnter("1000"), call.MayEnter("2000"))
+		}
+	}
+	if (*Call)(nil).MayEnter("1000") {
+		t.Error("a call that has not come in may enter")
+	}
+}
+
 func TestAllFaultsAreNamed(t *testing.T) {
 	_, err := New(Config{
 		Anonymous: "maybe", Realm: `a"b`, Algorithms: []Algorithm{"MD5", "MD5", "CRC32"}, NonceLife: -1, Guests: Terms{Trusted: true},

@@ -16,6 +16,9 @@ type Call struct {
 	Number string
 	// DisplayName and Address are what others are shown of the caller.
 	DisplayName, Address string
+	// Identity is who the caller is, as far as a trusted trunk vouches for it (RFC 3325 §5), whether or not others are to be shown it; empty of all
+	// other calls.
+	Identity string
 	// Codecs are those that are spoken with the trunk; nil: the server's. The slice is the Config's: not to be written.
 	Codecs []string
 
@@ -85,7 +88,23 @@ func (b *Book) Admit(c Caller, req *message.Message, instead *Call) (*Call, erro
 	}
 	call := &Call{Trunk: c.Trunk(), Number: number, Codecs: e.Codecs, entry: e}
 	call.DisplayName, call.Address = shown(req, e.Trusted)
+	if e.Trusted {
+		call.Identity = asserted(req)
+	}
 	return call, nil
+}
+
+// MayEnter says whether the call's trunk may call the room of that number. Of a nil Call it is false.
+func (c *Call) MayEnter(number string) bool {
+	return c != nil && matchesAny(c.entry.Rooms, number)
+}
+
+// asserted is the first identity that a request asserts; empty where there is none.
+func asserted(req *message.Message) string {
+	if all := req.AssertedIdentities(); len(all) > 0 {
+		return all[0].URI.Shown().String()
+	}
+	return ""
 }
 
 // Who wants not to be known is shown like this (RFC 3323 §4.1.1.3).

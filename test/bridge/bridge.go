@@ -5,6 +5,7 @@ package bridge
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,10 @@ type Config struct {
 	SIP string
 	// Rooms has more lines of the section rooms, each indented by two spaces.
 	Rooms string
+	// Numbers is the list of where dialled numbers lead, as YAML in one line.
+	Numbers string
+	// LogLevel is log.level; empty: warn.
+	LogLevel string
 	// Closed has calls to rooms that nobody made refused.
 	Closed bool
 }
@@ -66,7 +71,7 @@ func (c Config) yaml() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "sip:\n  listen: [\"%s\"]\n%s", strings.Join(listen, `", "`), c.SIP)
 	fmt.Fprintf(&b, "api:\n  grpc: 127.0.0.1:0\n  http: 127.0.0.1:0\n")
-	fmt.Fprintf(&b, "data_dir: %q\nlog:\n  level: warn\n", filepath.Join(c.Dir, "data"))
+	fmt.Fprintf(&b, "data_dir: %q\nlog:\n  level: %s\n", filepath.Join(c.Dir, "data"), cmp.Or(c.LogLevel, "warn"))
 	fmt.Fprintf(&b, "rooms:\n  on_demand: %t\n%s", !c.Closed, c.Rooms)
 	if c.EmptyGrace > 0 {
 		fmt.Fprintf(&b, "  empty_grace: %v\n", c.EmptyGrace)
@@ -82,6 +87,9 @@ func (c Config) yaml() string {
 	}
 	if c.MediaTimeout > 0 {
 		fmt.Fprintf(&b, "  timeout: %v\n", c.MediaTimeout)
+	}
+	if c.Numbers != "" {
+		fmt.Fprintf(&b, "numbers: %s\n", c.Numbers)
 	}
 	return b.String()
 }

@@ -263,6 +263,20 @@ const (
 	Reason_REASON_UNREACHABLE Reason = 73
 	// The other side does not let the bridge call there.
 	Reason_REASON_FORBIDDEN Reason = 74
+	// Too many wrong PINs in this call. This reason and the next ones are of callers who never came into a room.
+	Reason_REASON_WRONG_PIN Reason = 90
+	// Too many wrong PINs before.
+	Reason_REASON_LOCKED_OUT Reason = 91
+	// Nothing was dialled.
+	Reason_REASON_NOTHING_ENTERED Reason = 92
+	// What was dialled is no room.
+	Reason_REASON_NO_ROOM Reason = 93
+	// The room was locked.
+	Reason_REASON_ROOM_LOCKED Reason = 94
+	// The room was full.
+	Reason_REASON_ROOM_FULL Reason = 95
+	// Too many PINs were being checked.
+	Reason_REASON_OVERLOADED Reason = 96
 )
 
 // Enum value maps for Reason.
@@ -289,29 +303,43 @@ var (
 		72: "REASON_DECLINED",
 		73: "REASON_UNREACHABLE",
 		74: "REASON_FORBIDDEN",
+		90: "REASON_WRONG_PIN",
+		91: "REASON_LOCKED_OUT",
+		92: "REASON_NOTHING_ENTERED",
+		93: "REASON_NO_ROOM",
+		94: "REASON_ROOM_LOCKED",
+		95: "REASON_ROOM_FULL",
+		96: "REASON_OVERLOADED",
 	}
 	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":   0,
-		"REASON_HANGUP":        1,
-		"REASON_REMOVED":       2,
-		"REASON_ENDED":         3,
-		"REASON_EMPTY":         4,
-		"REASON_MAX_DURATION":  5,
-		"REASON_MEDIA_TIMEOUT": 6,
-		"REASON_FAILED":        7,
-		"REASON_DRAINING":      8,
-		"REASON_MOVED":         20,
-		"REASON_HOST_LEFT":     21,
-		"REASON_STOPPED":       40,
-		"REASON_DISK_LOW":      41,
-		"REASON_DISK_FAILED":   42,
-		"REASON_TOO_LONG":      43,
-		"REASON_CLOSED":        80,
-		"REASON_BUSY":          70,
-		"REASON_NO_ANSWER":     71,
-		"REASON_DECLINED":      72,
-		"REASON_UNREACHABLE":   73,
-		"REASON_FORBIDDEN":     74,
+		"REASON_UNSPECIFIED":     0,
+		"REASON_HANGUP":          1,
+		"REASON_REMOVED":         2,
+		"REASON_ENDED":           3,
+		"REASON_EMPTY":           4,
+		"REASON_MAX_DURATION":    5,
+		"REASON_MEDIA_TIMEOUT":   6,
+		"REASON_FAILED":          7,
+		"REASON_DRAINING":        8,
+		"REASON_MOVED":           20,
+		"REASON_HOST_LEFT":       21,
+		"REASON_STOPPED":         40,
+		"REASON_DISK_LOW":        41,
+		"REASON_DISK_FAILED":     42,
+		"REASON_TOO_LONG":        43,
+		"REASON_CLOSED":          80,
+		"REASON_BUSY":            70,
+		"REASON_NO_ANSWER":       71,
+		"REASON_DECLINED":        72,
+		"REASON_UNREACHABLE":     73,
+		"REASON_FORBIDDEN":       74,
+		"REASON_WRONG_PIN":       90,
+		"REASON_LOCKED_OUT":      91,
+		"REASON_NOTHING_ENTERED": 92,
+		"REASON_NO_ROOM":         93,
+		"REASON_ROOM_LOCKED":     94,
+		"REASON_ROOM_FULL":       95,
+		"REASON_OVERLOADED":      96,
 	}
 )
 
@@ -730,7 +758,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x12EVENT_KIND_DIALING\x10F\x12\x16\n" +
 	"\x12EVENT_KIND_RINGING\x10G\x12\x17\n" +
 	"\x13EVENT_KIND_ANSWERED\x10H\x12\x1a\n" +
-	"\x16EVENT_KIND_DIAL_FAILED\x10I*\xc1\x03\n" +
+	"\x16EVENT_KIND_DIAL_FAILED\x10I*\xe3\x04\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rREASON_HANGUP\x10\x01\x12\x12\n" +
@@ -752,7 +780,14 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x10REASON_NO_ANSWER\x10G\x12\x13\n" +
 	"\x0fREASON_DECLINED\x10H\x12\x16\n" +
 	"\x12REASON_UNREACHABLE\x10I\x12\x14\n" +
-	"\x10REASON_FORBIDDEN\x10JBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x10REASON_FORBIDDEN\x10J\x12\x14\n" +
+	"\x10REASON_WRONG_PIN\x10Z\x12\x15\n" +
+	"\x11REASON_LOCKED_OUT\x10[\x12\x1a\n" +
+	"\x16REASON_NOTHING_ENTERED\x10\\\x12\x12\n" +
+	"\x0eREASON_NO_ROOM\x10]\x12\x16\n" +
+	"\x12REASON_ROOM_LOCKED\x10^\x12\x14\n" +
+	"\x10REASON_ROOM_FULL\x10_\x12\x15\n" +
+	"\x11REASON_OVERLOADED\x10`BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_events_proto_rawDescOnce sync.Once

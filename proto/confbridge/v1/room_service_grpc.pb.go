@@ -45,13 +45,15 @@ const (
 // also a google.rpc.BadRequest that names the field, NOT_FOUND a google.rpc.ResourceInfo that names the resource.
 type RoomServiceClient interface {
 	// CreateRoom makes a room that stays until it is deleted. A room that a call has made on demand becomes such a room.
-	// ALREADY_EXISTS where one of that number was made before; INVALID_ARGUMENT.
+	// ALREADY_EXISTS where one of that number was made before, and where its PINs are the same; INVALID_ARGUMENT; RESOURCE_EXHAUSTED where too
+	// many PINs are being checked.
 	CreateRoom(ctx context.Context, in *CreateRoomRequest, opts ...grpc.CallOption) (*Room, error)
 	// GetRoom describes one room. NOT_FOUND.
 	GetRoom(ctx context.Context, in *GetRoomRequest, opts ...grpc.CallOption) (*Room, error)
 	// ListRooms lists all rooms in the order of their numbers, page by page.
 	ListRooms(ctx context.Context, in *ListRoomsRequest, opts ...grpc.CallOption) (*ListRoomsResponse, error)
-	// UpdateRoom changes a room's settings while the conference goes on. NOT_FOUND; INVALID_ARGUMENT.
+	// UpdateRoom changes a room's settings while the conference goes on. NOT_FOUND; INVALID_ARGUMENT; ALREADY_EXISTS where two of its PINs would be
+	// the same; RESOURCE_EXHAUSTED where too many PINs are being checked.
 	UpdateRoom(ctx context.Context, in *UpdateRoomRequest, opts ...grpc.CallOption) (*Room, error)
 	// DeleteRoom takes a room away. FAILED_PRECONDITION while somebody is in it, unless forced; NOT_FOUND.
 	DeleteRoom(ctx context.Context, in *DeleteRoomRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
@@ -262,13 +264,15 @@ func (c *roomServiceClient) ResumeRecording(ctx context.Context, in *ResumeRecor
 // also a google.rpc.BadRequest that names the field, NOT_FOUND a google.rpc.ResourceInfo that names the resource.
 type RoomServiceServer interface {
 	// CreateRoom makes a room that stays until it is deleted. A room that a call has made on demand becomes such a room.
-	// ALREADY_EXISTS where one of that number was made before; INVALID_ARGUMENT.
+	// ALREADY_EXISTS where one of that number was made before, and where its PINs are the same; INVALID_ARGUMENT; RESOURCE_EXHAUSTED where too
+	// many PINs are being checked.
 	CreateRoom(context.Context, *CreateRoomRequest) (*Room, error)
 	// GetRoom describes one room. NOT_FOUND.
 	GetRoom(context.Context, *GetRoomRequest) (*Room, error)
 	// ListRooms lists all rooms in the order of their numbers, page by page.
 	ListRooms(context.Context, *ListRoomsRequest) (*ListRoomsResponse, error)
-	// UpdateRoom changes a room's settings while the conference goes on. NOT_FOUND; INVALID_ARGUMENT.
+	// UpdateRoom changes a room's settings while the conference goes on. NOT_FOUND; INVALID_ARGUMENT; ALREADY_EXISTS where two of its PINs would be
+	// the same; RESOURCE_EXHAUSTED where too many PINs are being checked.
 	UpdateRoom(context.Context, *UpdateRoomRequest) (*Room, error)
 	// DeleteRoom takes a room away. FAILED_PRECONDITION while somebody is in it, unless forced; NOT_FOUND.
 	DeleteRoom(context.Context, *DeleteRoomRequest) (*emptypb.Empty, error)

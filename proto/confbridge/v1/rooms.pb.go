@@ -272,9 +272,20 @@ type Room struct {
 	// Output only. When it opens next; unset while it is open, and where it never does.
 	OpenTime *timestamppb.Timestamp `protobuf:"bytes,83,opt,name=open_time,json=openTime,proto3" json:"open_time,omitempty"`
 	// Output only. When it closes; unset while it is closed, and where it never does.
-	CloseTime     *timestamppb.Timestamp `protobuf:"bytes,84,opt,name=close_time,json=closeTime,proto3" json:"close_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CloseTime *timestamppb.Timestamp `protobuf:"bytes,84,opt,name=close_time,json=closeTime,proto3" json:"close_time,omitempty"`
+	// Input only. What participants dial to come in: 4 to 16 digits; empty: nobody need. Never in a response. UpdateRoom changes it where its mask names it,
+	// and where it is not unset.
+	Pin *string `protobuf:"bytes,90,opt,name=pin,proto3,oneof" json:"pin,omitempty"`
+	// Input only. What moderators dial; as with pin. Where a room has this one alone, everybody else comes in by the pound key.
+	ModeratorPin *string `protobuf:"bytes,91,opt,name=moderator_pin,json=moderatorPin,proto3,oneof" json:"moderator_pin,omitempty"`
+	// Output only. There is a PIN for participants.
+	HasPin bool `protobuf:"varint,92,opt,name=has_pin,json=hasPin,proto3" json:"has_pin,omitempty"`
+	// Output only. There is a PIN for moderators.
+	HasModeratorPin bool `protobuf:"varint,93,opt,name=has_moderator_pin,json=hasModeratorPin,proto3" json:"has_moderator_pin,omitempty"`
+	// Callers whom a trusted trunk vouches for (P-Asserted-Identity) come in without a PIN, as participants.
+	IdentityForPin bool `protobuf:"varint,94,opt,name=identity_for_pin,json=identityForPin,proto3" json:"identity_for_pin,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Room) Reset() {
@@ -552,6 +563,41 @@ func (x *Room) GetCloseTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Room) GetPin() string {
+	if x != nil && x.Pin != nil {
+		return *x.Pin
+	}
+	return ""
+}
+
+func (x *Room) GetModeratorPin() string {
+	if x != nil && x.ModeratorPin != nil {
+		return *x.ModeratorPin
+	}
+	return ""
+}
+
+func (x *Room) GetHasPin() bool {
+	if x != nil {
+		return x.HasPin
+	}
+	return false
+}
+
+func (x *Room) GetHasModeratorPin() bool {
+	if x != nil {
+		return x.HasModeratorPin
+	}
+	return false
+}
+
+func (x *Room) GetIdentityForPin() bool {
+	if x != nil {
+		return x.IdentityForPin
+	}
+	return false
+}
+
 // OpenWindow is a time for which a room is open, once or again and again.
 type OpenWindow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -640,7 +686,7 @@ var File_confbridge_v1_rooms_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
-	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\r\n" +
+	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x0f\n" +
 	"\x04Room\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12)\n" +
@@ -683,7 +729,13 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x06closed\x18R \x01(\bR\x06closed\x127\n" +
 	"\topen_time\x18S \x01(\v2\x1a.google.protobuf.TimestampR\bopenTime\x129\n" +
 	"\n" +
-	"close_time\x18T \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTimeB\x06\n" +
+	"close_time\x18T \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTime\x12\x15\n" +
+	"\x03pin\x18Z \x01(\tH\n" +
+	"R\x03pin\x88\x01\x01\x12(\n" +
+	"\rmoderator_pin\x18[ \x01(\tH\vR\fmoderatorPin\x88\x01\x01\x12\x17\n" +
+	"\ahas_pin\x18\\ \x01(\bR\x06hasPin\x12*\n" +
+	"\x11has_moderator_pin\x18] \x01(\bR\x0fhasModeratorPin\x12(\n" +
+	"\x10identity_for_pin\x18^ \x01(\bR\x0eidentityForPinB\x06\n" +
 	"\x04_agcB\x14\n" +
 	"\x12_noise_suppressionB\x10\n" +
 	"\x0e_wait_for_hostB\b\n" +
@@ -694,7 +746,9 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x12_allow_self_unmuteB\x15\n" +
 	"\x13_reserved_for_hostsB\x11\n" +
 	"\x0f_recording_toneB\x11\n" +
-	"\x0f_recording_beep\"\xa2\x01\n" +
+	"\x0f_recording_beepB\x06\n" +
+	"\x04_pinB\x10\n" +
+	"\x0e_moderator_pin\"\xa2\x01\n" +
 	"\n" +
 	"OpenWindow\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\tR\x05start\x12\x1b\n" +

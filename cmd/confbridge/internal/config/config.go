@@ -13,6 +13,7 @@ type Config struct {
 	SIP       SIP
 	Media     Media
 	Rooms     Rooms
+	Numbers   []Number // where dialled numbers lead; those that are not here are numbers of rooms
 	Recording Recording
 	Sounds    Sounds
 	CDR       CDR

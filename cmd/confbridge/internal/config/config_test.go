@@ -31,7 +31,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		want       []string
 	}{
 		{"an unknown key at the top", "sipp: {}\n", []string{
-			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, recording, sounds, cdr, api, trace, data_dir, store, log",
+			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, numbers, recording, sounds, cdr, api, trace, data_dir, store, log",
 		}},
 		{"an unknown key in a section", "sip:\n  listn: []\n", []string{
 			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, algorithms, limits, dial_out, trunks",
@@ -236,9 +236,27 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			`c.yaml:4:73: rooms.list[1].max_talkers: "17" is neither a number from 1 to 16 nor all`,
 			"c.yaml:4:82: rooms.list[1].agc: is a number, not true or false",
 		}},
+		{"PINs that cannot be", "rooms:\n  list:\n    - {number: 1, pin: 123, moderator_pin: $argon2id$x}\n    - {number: 2, pin: 1357, moderator_pin: 1357}\n", []string{
+			"c.yaml:3:24: rooms.list[0].pin: is not 4 to 16 digits",
+			"c.yaml:3:44: rooms.list[0].moderator_pin: is no PHC string of argon2id, like $argon2id$v=19$m=19456,t=2,p=1$SALT$KEY",
+			"c.yaml:4:7: rooms.list[1].moderator_pin: is the same as pin",
+		}},
 		{"a store that is none", "store: {url: \"http://a\", credentials_file: /nothing}\n", []string{
 			`c.yaml:1:14: store.url: "http://a" is not a NATS server, like nats://127.0.0.1:4222, without a user (store.credentials_file)`,
 			`c.yaml:1:44: store.credentials_file: "/nothing" cannot be read: no such file or directory`,
+		}},
+		{"numbers that cannot be", "numbers: [{room: \"1 0\"}, {number: \"*1*\", voice: ../x}, {number: \"\", trunk: \"\"}, {number: \"7\", trunk: nobody, voice: fr}]\n", []string{
+			"c.yaml:1:11: numbers[0].number: is missing",
+			`c.yaml:1:18: numbers[0].room: "1 0" is not 1 to 64 letters, digits and -_.+*#`,
+			`c.yaml:1:35: numbers[1].number: "*1*" has more than one star`,
+			`c.yaml:1:49: numbers[1].voice: "../x" is no voice, like en or de-anna: a language, and a name of its own after a hyphen`,
+			"c.yaml:1:65: numbers[2].number: is not 1 to 128 characters",
+			"c.yaml:1:76: numbers[2].trunk: is empty",
+			`c.yaml:1:81: numbers[3].trunk: there is no trunk "nobody"`,
+			`c.yaml:1:81: numbers[3].voice: there is no voice "fr": en and de are built in, others are folders in sounds.folder`,
+		}},
+		{"a number that stands there twice", "numbers:\n  - number: 30*\n    room: \"1\"\n  - number: 30*\n    trunk: anonymous\n  - number: 30*\n", []string{
+			`c.yaml:6:11: numbers[2]: "30*" stands in line 2 already`,
 		}},
 		{"two trunks of one name", "sip:\n  trunks: [{name: a, networks: [10.0.0.1]}, {name: a, networks: [10.0.0.2]}]\n", []string{
 			`c.yaml:2:45: sip.trunks[1]: there is another trunk of the name "a"`,
@@ -274,7 +292,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:4:10: media.ports: 1-2 is not within 1024-65535",
 			"c.yaml:4:10: media.ports: 1-2 begins with an odd port: RTP takes the even one, RTCP the next",
 			"c.yaml:4:10: media.ports: 1-2 ends with an even port, which lacks its odd neighbour",
-			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, recording, sounds, cdr, api, trace, data_dir, store, log",
+			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, numbers, recording, sounds, cdr, api, trace, data_dir, store, log",
 		}},
 	}
 	for _, tt := range tests {

@@ -51,7 +51,9 @@ const listenKey = "sip.listen"
 
 // keys are all settings, in the order in which they are written.
 func keys() []key {
-	return slices.Concat(sipKeys(), mediaKeys(), modeKeys(), recordingKeys(), soundsKeys(), cdrKeys(), []key{
+	return slices.Concat(sipKeys(), mediaKeys(), modeKeys(), []key{
+		recordKey("numbers", func(c *Config) *[]Number { return &c.Numbers }, numberFields()),
+	}, recordingKeys(), soundsKeys(), cdrKeys(), []key{
 		{
 			path: "api.grpc", env: "CONFBRIDGE_API_GRPC",
 			set: func(c *Config, s string) error { c.API.GRPC = s; return checkHostPort(s) },

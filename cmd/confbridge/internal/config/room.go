@@ -1,12 +1,15 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/confbridge/confbridge/rooms/access"
 )
 
 // Room is a room that is declared in the file.
@@ -18,6 +21,10 @@ type Room struct {
 	MaxTalkers            int
 	AGC, NoiseSuppression *bool
 	RoomModes
+	// PIN and ModeratorPIN are 4 to 16 digits, or what argon2id makes of them as a PHC string; empty: none.
+	PIN, ModeratorPIN string
+	// IdentityForPIN lets those in without a PIN whom a trusted trunk vouches for.
+	IdentityForPIN bool
 }
 
 const (
@@ -73,8 +80,36 @@ func roomFields() []field[Room] {
 			get:  func(r *Room) string { return unless(r.MaxTalkers == 0, talkersYAML(r.MaxTalkers)) },
 		},
 		flagField("agc", func(r *Room) **bool { return &r.AGC }),
+		pinField("pin", func(r *Room) *string { return &r.PIN }),
+		pinField("moderator_pin", func(r *Room) *string { return &r.ModeratorPIN }),
+		{
+			name: "identity_for_pin", shape: flag,
+			set: func(r *Room, s string) (err error) { r.IdentityForPIN, err = strconv.ParseBool(s); return err },
+			get: func(r *Room) string { return unless(!r.IdentityForPIN, "true") },
+		},
 		flagField("noise_suppression", func(r *Room) **bool { return &r.NoiseSuppression }),
 	}, roomModeFields()...)
+}
+
+// pinField is a key that takes a PIN or its hash, and shows neither.
+func pinField(name string, at func(*Room) *string) field[Room] {
+	return field[Room]{
+		name: name, secret: true,
+		set: func(r *Room, s string) error {
+			*at(r) = s
+			if strings.HasPrefix(s, "$") {
+				if _, err := access.ParseHash(s); err != nil {
+					return errors.New("is no PHC string of argon2id, like $argon2id$v=19$m=19456,t=2,p=1$SALT$KEY")
+				}
+				return nil
+			}
+			if _, err := access.ParsePIN(s); err != nil {
+				return fmt.Errorf("is not %d to %d digits", access.ShortestPIN, access.LongestPIN)
+			}
+			return nil
+		},
+		get: func(r *Room) string { return unless(*at(r) == "", masked) },
+	}
 }
 
 // flagField is a key that is true, false or not there.
@@ -106,6 +141,9 @@ func (l *loader) crossRooms() {
 			continue
 		}
 		first[r.Number] = i
+		if r.PIN != "" && r.PIN == r.ModeratorPIN {
+			l.fault(l.places[path], path+".moderator_pin", "is the same as pin")
+		}
 	}
 }
 

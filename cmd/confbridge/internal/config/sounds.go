@@ -75,16 +75,20 @@ func soundsKeys() []key {
 	}
 }
 
-// crossVoice looks for the voice, which may be built in or in the folder.
+// crossVoice looks for the usual voice.
 func (l *loader) crossVoice() {
-	s := l.cfg.Sounds
-	language, _, _ := strings.Cut(s.Voice, "-")
-	if !voiceName.MatchString(s.Voice) || slices.Contains(sounds.Languages(), language) {
+	l.checkVoice(l.places["sounds.voice"], "sounds.voice", l.cfg.Sounds.Voice)
+}
+
+// checkVoice looks for a voice, which may be built in or in the folder.
+func (l *loader) checkVoice(at place, path, voice string) {
+	language, _, _ := strings.Cut(voice, "-")
+	if !voiceName.MatchString(voice) || slices.Contains(sounds.Languages(), language) {
 		return
 	}
-	if info, err := os.Stat(filepath.Join(s.Folder, s.Voice)); s.Folder != "" && err == nil && info.IsDir() {
+	if info, err := os.Stat(filepath.Join(l.cfg.Sounds.Folder, voice)); l.cfg.Sounds.Folder != "" && err == nil && info.IsDir() {
 		return
 	}
-	l.fault(l.places["sounds.voice"], "sounds.voice", "there is no voice %q: %s are built in, others are folders in sounds.folder",
-		s.Voice, strings.Join(sounds.Languages(), " and "))
+	l.fault(at, path, "there is no voice %q: %s are built in, others are folders in sounds.folder",
+		voice, strings.Join(sounds.Languages(), " and "))
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/cdr"
+	"github.com/confbridge/confbridge/rooms/entry"
 	"github.com/confbridge/confbridge/rooms/recorder"
 	"github.com/confbridge/confbridge/rooms/sounds"
 	"github.com/confbridge/confbridge/rooms/store"
@@ -44,6 +45,7 @@ type Main struct {
 	log    *slog.Logger
 	rooms  *rooms.Registry
 	tapes  *recorder.Recorder
+	desk   *entry.Desk
 	sounds *sounds.Library // nil before Run
 	book   *cdr.Book       // nil: no call records are kept
 	store  *store.Store    // nil until Run has opened it
@@ -83,6 +85,9 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 			Recording: recordingSettings(cfg.Recording), Modes: modes,
 		},
 	})
+	if m.desk, err = entry.New(entryConfig(cfg, library{m}, log), m.rooms); err != nil {
+		return nil, fmt.Errorf("numbers: %w", err)
+	}
 	m.engine, err = media.NewEngine(media.Config{
 		PortMin: cfg.Media.Ports.First, PortMax: cfg.Media.Ports.Last, Timeout: cfg.Media.Timeout, Log: log,
 	})
@@ -110,7 +115,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 		})
 		sip.Records, kept = m.book, m.book
 	}
-	m.sip, err = sipua.New(sip, m.rooms, m.engine)
+	m.sip, err = sipua.New(sip, m.desk, m.engine)
 	if err != nil {
 		return nil, fmt.Errorf("sip: %w", err)
 	}
@@ -120,7 +125,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	m.grpc = api.New(api.Config{
-		Trunks: shown, Tracer: traced, Recordings: m.tapes, CallRecords: kept, Sounds: library{m}, Dialer: dialer{m.sip}, Log: log,
+		Trunks: shown, Tracer: traced, Recordings: m.tapes, CallRecords: kept, Sounds: library{m}, Dialer: dialer{m.sip}, Desk: m.desk, Log: log,
 	}, m.rooms)
 	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Log: log})
 	return m, nil
@@ -131,7 +136,7 @@ func (m *Main) metrics() (*prometheus.Registry, error) {
 	reg := prometheus.NewRegistry()
 	var errs []error
 	all := []prometheus.Collector{
-		m.rooms, m.engine, m.sip,
+		m.rooms, m.desk, m.engine, m.sip,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
 	}
@@ -221,6 +226,7 @@ func (m *Main) Close(ctx context.Context) error {
 	if m.trace != nil {
 		m.trace.Close() // behind the last BYE
 	}
+	m.desk.Close()
 	err := errors.Join(m.rooms.Close(ctx), m.tapes.Close(ctx))
 	if m.book != nil { // behind the last call
 		err = errors.Join(err, m.book.Close(ctx))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/entry"
 )
 
 func TestADeclaredRoomHasModesOfItsOwn(t *testing.T) {
@@ -19,7 +20,11 @@ func TestADeclaredRoomHasModesOfItsOwn(t *testing.T) {
 			ReservedForHosts: &seats, WarnBefore: []time.Duration{time.Hour},
 		}}},
 	}
-	got, err := declared(cfg)
+	desk, err := entry.New(entry.Config{}, rooms.NewRegistry(rooms.Config{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := (&Main{cfg: config.Config{Rooms: cfg}, desk: desk}).declared(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/store"
 )
@@ -29,11 +28,10 @@ func (m *Main) remember(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	m.store = s
-	listed, err := declared(m.cfg.Rooms)
-	if err != nil {
-		return err
+	listed, err := m.declared(ctx)
+	if err == nil {
+		err = m.rooms.Restore(ctx, rooms.Memory{Keeper: s, Declared: listed, Rooms: kept, Marks: marks})
 	}
-	err = m.rooms.Restore(ctx, rooms.Memory{Keeper: s, Declared: listed, Rooms: kept, Marks: marks})
 	if err != nil {
 		return fmt.Errorf("rooms.list: %w", err)
 	}
@@ -41,17 +39,21 @@ func (m *Main) remember(ctx context.Context) error {
 }
 
 // declared is what the file says of rooms, in the words of package rooms.
-func declared(cfg config.Rooms) ([]rooms.Kept, error) {
+func (m *Main) declared(ctx context.Context) ([]rooms.Kept, error) {
+	cfg := m.cfg.Rooms
 	all := make([]rooms.Kept, len(cfg.List))
 	for i, r := range cfg.List {
 		modes, err := roomModes(r.Or(cfg.Modes))
 		if err != nil {
-			return nil, fmt.Errorf("room %q: %w", r.Number, err)
+			return nil, fmt.Errorf("%q: %w", r.Number, err)
 		}
 		all[i] = rooms.Kept{Number: r.Number, Settings: rooms.Settings{
 			DisplayName: r.DisplayName, MaxParticipants: r.MaxParticipants, MaxDuration: r.MaxDuration, MaxTalkers: r.MaxTalkers,
-			AGC: cfg.AGC, NoiseSuppression: cfg.NoiseSuppression, Modes: modes,
+			AGC: cfg.AGC, NoiseSuppression: cfg.NoiseSuppression, Modes: modes, IdentityForPIN: r.IdentityForPIN,
 		}}
+		if all[i].PINs, err = m.desk.Declared(ctx, r.PIN, r.ModeratorPIN); err != nil {
+			return nil, fmt.Errorf("%q: %w", r.Number, err)
+		}
 		if r.AGC != nil {
 			all[i].AGC = *r.AGC
 		}

@@ -1,0 +1,163 @@
+package entry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/access"
+)
+
+// Config is how a Desk behaves. The zero value works: each number is its room's, and prompts are tones.
+type Config struct {
+	// Numbers say where dialled numbers lead; what none fits is the number of a room.
+	Numbers []Number
+	// Voice is that of the prompts where a Number has none; empty: that of Sounds.
+	Voice string
+	// Sounds has the prompts; nil: short tones.
+	Sounds Sounds
+	// Guard checks the PINs; nil: one that nobody else has.
+	Guard *access.Guard
+	// Log takes what nobody is told otherwise; nil discards it.
+	Log *slog.Logger
+}
+
+// Desk lets callers in. Its methods are safe for concurrent use; errors wrap a sentinel of this package, of rooms or of access, or are the
+// context's.
+type Desk struct {
+	cfg     Config
+	rooms   *rooms.Registry
+	plan    plan
+	metrics *metrics
+	changes chan struct{} // one token for who changes PINs and invitations, each of which is made of what was
+
+	mu      sync.Mutex
+	closed  bool
+	asked   sync.WaitGroup // dialogues
+	closing chan struct{}
+}
+
+// New returns a desk in front of a registry (ErrInvalid). Close is to be called in the end.
+func New(cfg Config, reg *rooms.Registry) (*Desk, error) {
+	p, err := newPlan(cfg.Numbers)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Sounds == nil {
+		cfg.Sounds = &tones{}
+	}
+	if cfg.Guard == nil {
+		cfg.Guard = access.NewGuard(access.Config{})
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Desk{
+		cfg: cfg, rooms: reg, plan: p, metrics: newMetrics(), changes: make(chan struct{}, 1), closing: make(chan struct{}),
+	}, nil
+}
+
+// Reachable says whether a call to that number would be taken, by some trunk at least: nil, rooms.ErrNoRoom or rooms.ErrDraining. It does not wait.
+func (d *Desk) Reachable(number string) error {
+	for _, n := range d.plan.leads(number) {
+		err := d.rooms.Reachable(n.Room)
+		if err == nil || n.Room == "" && !errors.Is(err, rooms.ErrDraining) {
+			return nil
+		}
+	}
+	return d.rooms.Reachable(number)
+}
+
+// Admit lets a caller who has dialled a number in as far as the door: that of the room where there is nothing to ask, as rooms.Registry.Admit, or that of a
+// reception, where the caller is asked once Participant.Join was called. The participant must be ended by Leave. It fails as rooms.Registry.Admit does.
+func (d *Desk) Admit(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error) {
+	var from rooms.Origin
+	if c.Origin != nil {
+		from = *c.Origin
+	}
+	n := d.plan.find(number, from.Trunk)
+	ask := n.Room == ""
+	if !ask {
+		var err error
+		if ask, err = d.asks(ctx, n.Room, from); err != nil {
+			return nil, fmt.Errorf("admit to room %q: %w", n.Room, err)
+		}
+	}
+	if !ask {
+		return d.rooms.Admit(ctx, n.Room, c)
+	}
+	p, err := d.rooms.AdmitToReception(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if !d.begin(ctx, &dialogue{
+		desk: d, p: p, room: n.Room, from: from, voice: n.Voice,
+		log: d.cfg.Log.With("participant", p.ID(), "call_id", c.CallID),
+	}) {
+		p.Leave(rooms.ReasonDraining)
+		return nil, fmt.Errorf("admit to reception: %w", rooms.ErrDraining)
+	}
+	return p, nil
+}
+
+// Dial is rooms.Registry.Dial: whom the bridge calls is asked nothing.
+func (d *Desk) Dial(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error) {
+	return d.rooms.Dial(ctx, number, c)
+}
+
+// asks says whether a caller has to be asked for a PIN before coming into a room.
+func (d *Desk) asks(ctx context.Context, room string, from rooms.Origin) (bool, error) {
+	info, err := d.rooms.Info(ctx, room)
+	if errors.Is(err, rooms.ErrNoRoom) {
+		return false, nil // whether it may become one is for the registry to say
+	}
+	if err != nil {
+		return false, err
+	}
+	some, _ := info.PINs.Asks()
+	return some && !vouched(info, from), nil
+}
+
+// vouched says whether who the caller is stands for a PIN.
+func vouched(info rooms.Info, from rooms.Origin) bool {
+	return info.IdentityForPIN && from.Identity != ""
+}
+
+// begin starts a dialogue that ends when its participant leaves, or with the desk; false: the desk is closed.
+func (d *Desk) begin(ctx context.Context, of *dialogue) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return false
+	}
+	d.asked.Add(1)
+	go func() {
+		defer d.asked.Done()
+		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		d.asked.Go(func() { // the end of the participant or of the desk ends whatever the dialogue waits for
+			select {
+			case <-of.p.Left():
+			case <-d.closing:
+			case <-ctx.Done():
+			}
+			cancel()
+		})
+		of.run(ctx)
+	}()
+	return true
+}
+
+// Close ends all dialogues, whose callers leave with ReasonDraining, and returns after that.
+func (d *Desk) Close() {
+	d.mu.Lock()
+	if !d.closed {
+		d.closed = true
+		close(d.closing)
+	}
+	d.mu.Unlock()
+	d.asked.Wait()
+}

@@ -1,0 +1,232 @@
+package entry
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/access"
+)
+
+// attempts is how often a caller is asked for something that does not come, or for the number of a room that is not there.
+const attempts = 3
+
+// dialogue is what goes on with one caller, from the connection to the room. One goroutine owns it.
+type dialogue struct {
+	desk  *Desk
+	p     *rooms.Participant
+	room  string // empty: the caller is asked for it
+	from  rooms.Origin
+	voice string
+	log   *slog.Logger
+	keys  chan byte
+}
+
+// run is the dialogue's goroutine. ctx ends with the participant, and with the desk.
+func (d *dialogue) run(ctx context.Context) {
+	select {
+	case <-d.p.Joined():
+	case <-ctx.Done(): // never connected
+		d.p.Leave(d.interrupted())
+		return
+	}
+	d.desk.metrics.asking.Add(1)
+	defer d.desk.metrics.asking.Add(-1)
+	why, err := d.lead(ctx)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil || errors.Is(err, rooms.ErrClosed) || errors.Is(err, rooms.ErrNoParticipant):
+		why = d.interrupted()
+	default:
+		d.log.Error("a caller could not be let in", "room", d.room, "err", err)
+		why = rooms.ReasonOverloaded
+	}
+	d.desk.metrics.count(why)
+	if why != rooms.ReasonUnspecified {
+		d.log.Info("caller is not let in", "room", d.room, "reason", why.String())
+		d.p.Leave(why)
+	}
+}
+
+// interrupted is why a dialogue ends that did not come to its end.
+func (d *dialogue) interrupted() rooms.Reason {
+	select {
+	case <-d.desk.closing:
+		return rooms.ReasonDraining
+	default:
+		return rooms.ReasonHangup // if it has left for another reason, that one counts
+	}
+}
+
+// lead leads the caller into a room, or tells why not; then it is for the caller of lead to let go.
+func (d *dialogue) lead(ctx context.Context) (rooms.Reason, error) {
+	d.keys = make(chan byte, mostKeys)
+	if err := d.p.TakeKeys(ctx, d.keys); err != nil {
+		return 0, err
+	}
+	greeting := []string{PromptWelcome}
+	if d.room == "" {
+		if why, err := d.askRoom(ctx); why != 0 || err != nil {
+			return why, err
+		}
+		greeting = nil
+	}
+	grant, why, err := d.askPIN(ctx, greeting)
+	if why != 0 || err != nil {
+		return why, err
+	}
+	return d.enter(ctx, grant)
+}
+
+// askRoom asks which room the caller wants.
+func (d *dialogue) askRoom(ctx context.Context) (why rooms.Reason, err error) {
+	prompts, fault := []string{PromptWelcome, PromptEnterConference}, ""
+	for range attempts {
+		number, err := d.dial(ctx, mostRoomDigits, prompts...)
+		switch {
+		case err != nil:
+			return 0, err
+		case number == "":
+			fault, why = PromptNothingEntered, rooms.ReasonNothingEntered
+		case !d.there(number):
+			fault, why = PromptNoSuchConference, rooms.ReasonNoRoom
+		default:
+			d.room = number
+			return 0, nil
+		}
+		d.forget()
+		prompts = []string{fault, PromptEnterConference}
+	}
+	return why, d.say(ctx, fault, PromptGoodbye)
+}
+
+// there says whether there is, or could be, a room of that number for this caller.
+func (d *dialogue) there(number string) bool {
+	return (d.from.May == nil || d.from.May(number)) && d.desk.rooms.Reachable(number) == nil
+}
+
+// askPIN asks for a PIN, if the room wants one.
+func (d *dialogue) askPIN(ctx context.Context, greeting []string) (access.Grant, rooms.Reason, error) {
+	prompts, silent := append(greeting, PromptEnterPIN), 0
+	var tries access.Tries
+	for {
+		ring, err := d.ring(ctx)
+		if err != nil {
+			return access.Grant{}, 0, err
+		}
+		some, all := ring.Asks()
+		if !some {
+			return access.Grant{}, 0, nil
+		}
+		digits, err := d.dial(ctx, access.LongestPIN, prompts...)
+		switch {
+		case err != nil:
+			return access.Grant{}, 0, err
+		case digits == "" && !all: // only hosts have one
+			return access.Grant{}, 0, nil
+		case digits == "":
+			if silent++; silent == attempts {
+				return access.Grant{}, rooms.ReasonNothingEntered, d.say(ctx, PromptNothingEntered, PromptGoodbye)
+			}
+			prompts = []string{PromptNothingEntered, PromptEnterPIN}
+			d.forget()
+			continue
+		}
+		grant, err := d.check(ctx, ring, digits)
+		switch {
+		case err == nil:
+			return grant, 0, nil
+		case errors.Is(err, access.ErrWrongPIN) || errors.Is(err, access.ErrInvalid):
+			if !tries.Wrong() {
+				return access.Grant{}, rooms.ReasonWrongPIN, d.say(ctx, PromptWrongPINGoodbye)
+			}
+			prompts = []string{PromptWrongPIN}
+			d.forget()
+		case errors.Is(err, access.ErrLockedOut):
+			d.log.Warn("caller is locked out", "room", d.room, "remote", d.from.Source, "err", err)
+			return access.Grant{}, rooms.ReasonLockedOut, d.say(ctx, PromptLockedOut)
+		case errors.Is(err, access.ErrBusy):
+			return access.Grant{}, rooms.ReasonOverloaded, d.say(ctx, PromptTryLater, PromptGoodbye)
+		default:
+			return access.Grant{}, 0, err
+		}
+	}
+}
+
+// ring is the PINs that the caller is to be asked for; nil for none.
+func (d *dialogue) ring(ctx context.Context) (*access.Ring, error) {
+	info, err := d.desk.rooms.Info(ctx, d.room)
+	if errors.Is(err, rooms.ErrNoRoom) || err == nil && vouched(info, d.from) {
+		return nil, nil //nolint:nilnil // a nil ring asks for nothing
+	}
+	return info.PINs, err
+}
+
+// check says what digits open in a ring.
+func (d *dialogue) check(ctx context.Context, ring *access.Ring, digits string) (access.Grant, error) {
+	pin, err := access.ParsePIN(digits)
+	if err != nil {
+		return access.Grant{}, err
+	}
+	address, _ := netip.ParseAddr(d.from.Source) // what is none is one source
+	grant, err := d.desk.cfg.Guard.Check(ctx, access.Caller{
+		Address: address, Identity: d.from.Identity, Trunk: d.from.Trunk, Room: d.room,
+	}, ring, pin)
+	if errors.Is(err, access.ErrWrongPIN) {
+		d.desk.metrics.wrongPINs.Add(1)
+		d.log.Info("wrong PIN", "room", d.room, "remote", d.from.Source)
+	}
+	return grant, err
+}
+
+// enter takes the caller into the room.
+func (d *dialogue) enter(ctx context.Context, grant access.Grant) (rooms.Reason, error) {
+	with := rooms.Pass{Role: rooms.RoleSpeaker, DisplayName: grant.Name}
+	if grant.Moderator {
+		with.Role = rooms.RoleModerator
+	}
+	d.keep(ctx, grant)
+	err := d.p.MoveTo(ctx, d.room, with)
+	if err != nil {
+		d.release(ctx, grant)
+	}
+	switch {
+	case err == nil:
+		d.log.Info("caller is let in", "room", d.room, "moderator", grant.Moderator, "invitation", grant.Invitation)
+		_, _ = d.p.Play(ctx, d.clips(PromptEntering)...) // who has left meanwhile need not hear it
+		return 0, nil
+	case errors.Is(err, rooms.ErrLocked):
+		return rooms.ReasonRoomLocked, d.say(ctx, PromptConferenceLocked, PromptGoodbye)
+	case errors.Is(err, rooms.ErrFull):
+		return rooms.ReasonRoomFull, d.say(ctx, PromptConferenceFull, PromptGoodbye)
+	case errors.Is(err, rooms.ErrNotOpen):
+		return rooms.ReasonClosed, d.say(ctx, PromptNotOpen, PromptGoodbye)
+	case errors.Is(err, rooms.ErrNoRoom):
+		return rooms.ReasonNoRoom, d.say(ctx, PromptNoSuchConference, PromptGoodbye)
+	}
+	return 0, err
+}
+
+// release gives an invitation back that led nowhere.
+func (d *dialogue) release(ctx context.Context, grant access.Grant) {
+	if grant.Invitation == "" {
+		return
+	}
+	info, err := d.desk.rooms.Info(context.WithoutCancel(ctx), d.room)
+	if err == nil && info.PINs != nil {
+		info.PINs.Release(grant.Invitation)
+		d.keep(ctx, grant)
+	}
+}
+
+// keep has it remembered that an invitation was used, or was not. The caller does not have to pay for it where that fails.
+func (d *dialogue) keep(ctx context.Context, grant access.Grant) {
+	if grant.Invitation == "" {
+		return
+	}
+	if err := d.desk.keep(context.WithoutCancel(ctx), d.room); err != nil {
+		d.log.Error("that an invitation was used is not remembered", "room", d.room, "invitation", grant.Invitation, "err", err)
+	}
+}

@@ -1,0 +1,83 @@
+package entry
+
+import (
+	"hash/fnv"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/confbridge/confbridge/mixer"
+)
+
+// Sounds has what is said to callers.
+type Sounds interface {
+	// Prompt is what a voice says under a name; an empty voice is the usual one. It never fails: where there is no such prompt it is something else that can be
+	// heard. It may read files, and is safe for concurrent use.
+	Prompt(voice, name string) *mixer.Clip
+}
+
+// The names of the prompts that callers hear on their way in.
+const (
+	PromptWelcome          = "welcome"
+	PromptEnterConference  = "enter-conference"
+	PromptNoSuchConference = "no-such-conference"
+	PromptEnterPIN         = "enter-pin"
+	PromptNothingEntered   = "nothing-entered"
+	PromptWrongPIN         = "wrong-pin"
+	PromptWrongPINGoodbye  = "wrong-pin-goodbye"
+	PromptLockedOut        = "locked-out"
+	PromptConferenceLocked = "conference-locked"
+	PromptConferenceFull   = "conference-full"
+	PromptNotOpen          = "not-open"
+	PromptTryLater         = "try-later"
+	PromptGoodbye          = "goodbye"
+	PromptEntering         = "entering"
+)
+
+// Prompts are the names of all that is said.
+func Prompts() []string {
+	return []string{
+		PromptWelcome, PromptEnterConference, PromptNoSuchConference, PromptEnterPIN, PromptNothingEntered, PromptWrongPIN, PromptWrongPINGoodbye,
+		PromptLockedOut, PromptConferenceLocked, PromptConferenceFull, PromptNotOpen, PromptTryLater, PromptGoodbye, PromptEntering,
+	}
+}
+
+// tones is what there is where there are no Sounds: two short tones for each name, so that one can be told from the others.
+type tones struct {
+	mu   sync.Mutex
+	made map[string]*mixer.Clip
+}
+
+const (
+	toneRateHz    = 8000
+	toneLength    = 120 * time.Millisecond
+	tonePause     = 60 * time.Millisecond
+	toneAmplitude = 6000
+	mostTones     = 256 // names that are kept; there are not so many
+)
+
+// Prompt implements Sounds.
+func (t *tones) Prompt(_, name string) *mixer.Clip {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.made[name]; c != nil {
+		return c
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // never fails: hash.Hash
+	// Frequencies that are no tones of a telephone network, and no key's.
+	first, second := 1800+7*float64(h.Sum32()%64), 2300+7*float64(h.Sum32()/64%64)
+	c := &mixer.Clip{Name: name, RateHz: toneRateHz}
+	for _, hz := range []float64{first, second} {
+		n := int(toneLength.Seconds() * toneRateHz)
+		for i := range n {
+			c.PCM = append(c.PCM, int16(toneAmplitude*math.Sin(2*math.Pi*hz*float64(i)/toneRateHz)))
+		}
+		c.PCM = append(c.PCM, make([]int16, int(tonePause.Seconds()*toneRateHz))...)
+	}
+	if t.made == nil || len(t.made) >= mostTones {
+		t.made = map[string]*mixer.Clip{}
+	}
+	t.made[name] = c
+	return c
+}

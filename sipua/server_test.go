@@ -165,6 +165,28 @@ func TestAnEarlyCallerIsToldWhenToCallAgain(t *testing.T) {
 	}
 }
 
+func TestWhoIsBannedIsRefused(t *testing.T) {
+	b := newBridge(t, nil)
+	ctx := patient(t)
+	w := b.phone(t, "UDP")
+	w.call()
+	people, err := b.rooms.Participants(ctx, "1000")
+	if err != nil || len(people) != 1 {
+		t.Fatalf("got %v, %v, want one participant", people, err)
+	}
+	if err := b.rooms.Ban(ctx, "1000", people[0].ID, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	w.answer(w.wantRequest(message.Bye), 200)
+	again := b.phone(t, "UDP")
+	again.send("INVITE", again.sdp())
+	res := again.want(message.Invite, 403)
+	if r := res.Reasons(); len(r) != 1 || r[0].Text != "not allowed into the room" {
+		t.Errorf("got %+v", r)
+	}
+	again.send("ACK", "")
+}
+
 func TestOffersThatCannotBeAnswered(t *testing.T) {
 	b := newBridge(t, nil)
 	for _, row := range []struct {

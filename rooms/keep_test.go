@@ -240,9 +240,8 @@ func TestAWatcherResumesAcrossARestart(t *testing.T) {
 		p.Leave(ReasonHangup)
 		w := watch(t, g, "1000", ptr(uint64(0)))
 		first := toldNext(t, w)
-		last := w.seen
 		closeRegistry(t, g)
-		last = g.logs["1000"].sequence()
+		last := g.logs["1000"].sequence()
 
 		g = restored(t, k)
 		defer closeRegistry(t, g)

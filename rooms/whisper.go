@@ -22,12 +22,12 @@ func (s *state) setWhisper(m *member, id string) error {
 		return nil
 	}
 	to := s.member(id)
-	switch {
-	case to == nil:
+	switch to {
+	case nil:
 		return fmt.Errorf("whisper to participant %q: %w", id, ErrNoParticipant)
-	case to == m:
+	case m:
 		return fmt.Errorf("participant %q whispers to itself: %w", id, ErrInvalid)
-	case to == m.whisper.to:
+	case m.whisper.to:
 		m.whisper.over = false
 		return nil
 	}

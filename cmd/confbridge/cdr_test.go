@@ -48,9 +48,9 @@ func (f *fakeBridge) ListCallRecords(
 	all := sampleRecords()
 	i := len(req.GetPageToken())
 	resp := &confbridgev1.ListCallRecordsResponse{NextPageToken: strings.Repeat("x", i+1)}
-	switch {
-	case i == 1:
-	case i == 0:
+	switch i {
+	case 1:
+	case 0:
 		resp.CallRecords = all[:1]
 	default:
 		resp.CallRecords = all[i-1 : i]

@@ -64,8 +64,6 @@ type voices struct {
 	said []string
 }
 
-const promptTime = time.Second
-
 func (v *voices) Prompt(voice, name string) *mixer.Clip {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -83,18 +83,18 @@ func (c *compiled) spans(after time.Time) *stream {
 // nearer is a later start from which a rule gives the same openings from a moment on: a whole number of its periods away, and one of them to
 // spare, for the first week may not be a whole one. Of rules that count, and of long periods, it is the start itself.
 func nearer(o rrule.ROption, from time.Time) time.Time {
-	period := time.Duration(max(o.Interval, 1)) * 24 * time.Hour
+	days := max(o.Interval, 1)
 	switch {
 	case o.Count > 0 || o.Freq < rrule.WEEKLY:
 		return o.Dtstart
 	case o.Freq == rrule.WEEKLY:
-		period *= 7
+		days *= 7
 	}
-	periods := from.Sub(o.Dtstart)/period - 1
+	periods := int(from.Sub(o.Dtstart).Hours()/24)/days - 1
 	if periods <= 0 {
 		return o.Dtstart
 	}
-	return o.Dtstart.Add(periods * period)
+	return o.Dtstart.Add(time.Duration(periods*days) * 24 * time.Hour)
 }
 
 // next is the next opening; false behind the last.

@@ -175,11 +175,11 @@ func (r record) message() *nats.Msg {
 	switch r.kind {
 	case aRoom:
 		m.Subject = roomsSubject + key(r.number)
-	default:
-		m.Subject = numbersSubject + key(r.number)
 	case anEvent:
 		m.Subject = eventsSubject + key(r.number)
 		m.Header = nats.Header{sequenceHeader: {strconv.FormatUint(r.revision, 10)}}
+	default:
+		m.Subject = numbersSubject + key(r.number)
 	}
 	return m
 }

@@ -221,7 +221,7 @@ func TestPINsChangeAtOnceAndInvitationsStay(t *testing.T) {
 // 10,000 calls.
 func TestADiallerGetsFewTries(t *testing.T) {
 	inBubble(t, Config{}, func(b *bridge) {
-		n, in, calls := 0, 0, 1000
+		n, in, calls := 0, 0, 400
 		if os.Getenv("CONFBRIDGE_LONG") != "" {
 			calls = 10000
 		}

@@ -195,9 +195,9 @@ func (d *dialogue) enter(ctx context.Context, grant access.Grant) (rooms.Reason,
 	switch {
 	case err == nil:
 		d.log.Info("caller is let in", "room", d.room, "moderator", grant.Moderator, "invitation", grant.Invitation)
-		_, _ = d.p.Play(ctx, d.clips(PromptEntering)...) // who has left meanwhile need not hear it
+		_, _ = d.p.Play(ctx, d.clips(d.arrived(ctx))...) // who has left meanwhile need not hear it
 		return 0, nil
-	case errors.Is(err, rooms.ErrLocked):
+	case errors.Is(err, rooms.ErrLocked), errors.Is(err, rooms.ErrBanned): // that it is locked for them alone is not told
 		return rooms.ReasonRoomLocked, d.say(ctx, PromptConferenceLocked, PromptGoodbye)
 	case errors.Is(err, rooms.ErrFull):
 		return rooms.ReasonRoomFull, d.say(ctx, PromptConferenceFull, PromptGoodbye)
@@ -207,6 +207,18 @@ func (d *dialogue) enter(ctx context.Context, grant access.Grant) (rooms.Reason,
 		return rooms.ReasonNoRoom, d.say(ctx, PromptNoSuchConference, PromptGoodbye)
 	}
 	return 0, err
+}
+
+// arrived is what a caller is told who has come to the room: that they are in it, or what they wait for.
+func (d *dialogue) arrived(ctx context.Context) string {
+	info, err := d.desk.rooms.Participant(ctx, d.p.Room(), d.p.ID())
+	switch {
+	case err == nil && info.Place == rooms.PlaceLobby:
+		return PromptLobbyWait
+	case err == nil && info.Place == rooms.PlaceWaiting:
+		return PromptWaitingHost
+	}
+	return PromptEntering
 }
 
 // release gives an invitation back that led nowhere.

@@ -174,6 +174,54 @@ func TestARoomThatIsNotOpenIsTold(t *testing.T) {
 	})
 }
 
+func TestWhoHasToWaitIsToldForWhat(t *testing.T) {
+	yes := true
+	for name, row := range map[string]struct {
+		set  rooms.ModesPatch
+		want string
+	}{
+		"for a host":   {rooms.ModesPatch{WaitForHost: &yes}, " waiting-host"},
+		"in the lobby": {rooms.ModesPatch{Lobby: &yes}, " lobby-wait"},
+	} {
+		inBubble(t, Config{}, func(b *bridge) {
+			if _, err := b.rooms.Update(b.ctx, "1000", rooms.SettingsPatch{ModesPatch: row.set}); err != nil {
+				t.Fatal(err)
+			}
+			c := b.dial("1000", rooms.Origin{})
+			c.leg.press("1357#")
+			time.Sleep(10 * time.Second)
+			if got := b.of(c); got.room != "1000" || got.said != asked+row.want {
+				t.Errorf("%s: got %+v", name, got)
+			}
+			b.voice.said = nil
+			host := b.dial("1000", rooms.Origin{})
+			host.leg.press("2468#")
+			time.Sleep(10 * time.Second)
+			if got := b.of(host); got.room != "1000" || got.said != asked+" entering" {
+				t.Errorf("%s, the host: got %+v", name, got)
+			}
+		})
+	}
+}
+
+func TestWhoIsBannedIsToldThatTheRoomIsLocked(t *testing.T) {
+	inBubble(t, Config{}, func(b *bridge) {
+		banned := func() caller {
+			c := b.dialAs("1000", rooms.Caller{Address: "sip:ann@example.org"})
+			c.leg.press("1357#")
+			time.Sleep(10 * time.Second)
+			return c
+		}
+		if err := b.rooms.Ban(b.ctx, "1000", banned().ID(), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		b.voice.said = nil
+		if got, want := b.of(banned()), (outcome{why: rooms.ReasonRoomLocked, said: asked + " conference-locked" + bye}); got != want {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	})
+}
+
 func TestAHangUpEndsTheDialogueWhereverItIs(t *testing.T) {
 	inBubble(t, Config{}, func(b *bridge) {
 		for at := time.Duration(0); at < 35*time.Second; at += 250 * time.Millisecond {

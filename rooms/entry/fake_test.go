@@ -150,15 +150,20 @@ type caller struct {
 
 func (b *bridge) dial(number string, from rooms.Origin) caller {
 	b.Helper()
-	p, err := b.desk.Admit(b.ctx, number, rooms.Caller{DisplayName: "Ann", CallID: "abc", Origin: &from})
+	return b.dialAs(number, rooms.Caller{DisplayName: "Ann", CallID: "abc", Origin: &from})
+}
+
+func (b *bridge) dialAs(number string, c rooms.Caller) caller {
+	b.Helper()
+	p, err := b.desk.Admit(b.ctx, number, c)
 	if err != nil {
 		b.Fatal(err)
 	}
-	c := caller{p, &fakeLeg{}}
-	if err := p.Join(b.ctx, c.leg); err != nil {
+	leg := &fakeLeg{}
+	if err := p.Join(b.ctx, leg); err != nil {
 		b.Fatal(err)
 	}
-	return c
+	return caller{p, leg}
 }
 
 // outcome is how it went: the room that the caller is in and as what, or why it was let go; and what was said.

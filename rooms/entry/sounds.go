@@ -32,13 +32,15 @@ const (
 	PromptTryLater         = "try-later"
 	PromptGoodbye          = "goodbye"
 	PromptEntering         = "entering"
+	PromptLobbyWait        = "lobby-wait"
+	PromptWaitingHost      = "waiting-host"
 )
 
 // Prompts are the names of all that is said.
 func Prompts() []string {
 	return []string{
 		PromptWelcome, PromptEnterConference, PromptNoSuchConference, PromptEnterPIN, PromptNothingEntered, PromptWrongPIN, PromptWrongPINGoodbye,
-		PromptLockedOut, PromptConferenceLocked, PromptConferenceFull, PromptNotOpen, PromptTryLater, PromptGoodbye, PromptEntering,
+		PromptLockedOut, PromptConferenceLocked, PromptConferenceFull, PromptNotOpen, PromptTryLater, PromptGoodbye, PromptEntering, PromptLobbyWait, PromptWaitingHost,
 	}
 }
 

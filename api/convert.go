@@ -145,6 +145,7 @@ func toRoom(i rooms.Info) *confbridgev1.Room {
 	}
 	addHours(room, i)
 	showModes(room, i.Modes)
+	showSpeech(room, i.Speech)
 	return room
 }
 

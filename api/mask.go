@@ -20,7 +20,7 @@ var (
 		"recording_content", "recording_format", "recording_tone", "recording_beep",
 		"open_windows", "outlasts_windows",
 		"pin", "moderator_pin", "identity_for_pin",
-	}, modeFields)
+	}, modeFields, speechFields)
 	participantFields = []string{"muted", "deaf", "gain_db", "role", "display_name", "hearing_gain_db", "whisper_to"}
 )
 

@@ -51,6 +51,7 @@ func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRo
 		Schedule:         hoursOf(room),
 		OutlastsSchedule: room.GetOutlastsWindows(),
 		Modes:            modes,
+		Speech:           speech(room),
 		IdentityForPIN:   room.GetIdentityForPin(),
 	}, pins(room, roomFields, nil))
 	if err != nil {
@@ -124,6 +125,7 @@ func (s *roomService) UpdateRoom(ctx context.Context, req *confbridgev1.UpdateRo
 		Schedule:         pick(paths, "open_windows", hoursOf(room)),
 		OutlastsSchedule: pick(paths, "outlasts_windows", room.GetOutlastsWindows()),
 		ModesPatch:       s.modesPatch(room, paths),
+		SpeechPatch:      speechPatch(room, paths),
 		IdentityForPIN:   pick(paths, "identity_for_pin", room.GetIdentityForPin()),
 	}, pins(room, paths, req.GetUpdateMask().GetPaths()))
 	if err != nil {

@@ -55,7 +55,10 @@ func roomFault(room *confbridgev1.Room, path string) string {
 			return durationFault(room.GetMaxDuration(), 0, maxDuration)
 		}
 	}
-	return modesFault(room, path)
+	if fault := modesFault(room, path); fault != "" {
+		return fault
+	}
+	return speechFault(room, path)
 }
 
 // validateParticipant checks those fields of a participant that paths names.

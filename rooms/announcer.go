@@ -131,7 +131,7 @@ func (g *Registry) StopAnnouncing(ctx context.Context, number string) error {
 
 // PlayMusic lets those who wait in a room hear a clip, over and over; nil is silence (ErrNoRoom).
 func (g *Registry) PlayMusic(ctx context.Context, number string, c *mixer.Clip) error {
-	return g.do(ctx, number, func(s *state) error { s.playMusic(c); return nil })
+	return g.do(ctx, number, func(s *state) error { s.musical = true; s.playMusic(c); return nil })
 }
 
 func (s *state) playMusic(c *mixer.Clip) {

@@ -54,6 +54,15 @@ func (a *aside) play(clips []*mixer.Clip) <-chan struct{} {
 	return a.played
 }
 
+// add has clips follow what is played; where too much waits they are left out.
+func (a *aside) add(clips []*mixer.Clip) {
+	if a.played == nil {
+		a.play(clips)
+		return
+	}
+	a.player.Queue(clips...)
+}
+
 // stop ends what is played, softly.
 func (a *aside) stop() {
 	if a.played == nil {

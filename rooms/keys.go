@@ -66,7 +66,7 @@ func (m *member) Key(digit byte, held time.Duration) { m.keyAt(digit, held, time
 // keyAt takes a key that is told.
 func (m *member) keyAt(digit byte, held time.Duration, now time.Time) {
 	if !m.keys.twice(digit, now) {
-		m.press(digit, held)
+		m.press(digit, held, now)
 	}
 }
 
@@ -78,15 +78,16 @@ func (m *member) findKeys(now time.Time) {
 	for k, ok := m.keys.detector.Next(); ok; k, ok = m.keys.detector.Next() {
 		if !m.keys.told {
 			m.keys.note(k.Digit, now)
-			m.press(k.Digit, k.Held)
+			m.press(k.Digit, k.Held, now)
 		}
 	}
 }
 
-func (m *member) press(digit byte, held time.Duration) {
+func (m *member) press(digit byte, held time.Duration, now time.Time) {
 	if m.aside.keys != nil {
 		m.state.whisper(m.aside.keys, digit)
 		return
 	}
+	m.dial(digit, now)
 	m.state.raise(Event{Kind: KindKeyPressed, Key: digit, Held: held, Participant: m.state.describe(m)})
 }

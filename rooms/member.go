@@ -34,9 +34,11 @@ type member struct {
 	mutedBy   MutedBy // by what mute and the room's modes come to: settle keeps it so
 	deaf      bool
 	gainDB    float64
-	voice     voice    // what it says
-	keys      keypad   // what it presses
-	down      downlink // what it hears
+	voice     voice     // what it says
+	keys      keypad    // what it presses
+	dialled   dialled   // the command that it is in the middle of
+	asksEnd   time.Time // when it asked last for the conference to end
+	down      downlink  // what it hears
 	place     Place
 	aside     aside          // what is between it alone and the bridge
 	moving    chan<- *member // where it goes; nil: it stays

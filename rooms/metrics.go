@@ -47,6 +47,7 @@ type tickMetrics struct {
 	tick         histogram
 	bufferDelay  histogram
 	lateTicks    atomic.Uint64
+	wordsDropped atomic.Uint64
 	quality      qualityMetrics
 }
 
@@ -73,6 +74,7 @@ var (
 	descLateTicks     = prometheus.NewDesc("confbridge_mixer_late_ticks_total", "Frames skipped because the tick came too late.", nil, nil)
 	descBufferDelay   = prometheus.NewDesc("confbridge_jitter_buffer_seconds", "What the jitter buffers add, observed once a second and leg.", nil, nil)
 	descEventsUnkept  = prometheus.NewDesc("confbridge_events_unkept_total", "Events that will be missing after a restart, as the store was too slow or failed.", nil, nil)
+	descWordsDropped  = prometheus.NewDesc("confbridge_words_dropped_total", "What was not said in rooms, because too much waited to be.", nil, nil)
 	descEventsDropped = prometheus.NewDesc("confbridge_events_dropped_total", "Events that a slow watcher missed.", nil, nil)
 )
 
@@ -82,7 +84,7 @@ func (g *Registry) LateTicks() uint64 { return g.metrics.lateTicks.Load() }
 
 // Describe implements prometheus.Collector.
 func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRooms, descParticipants, descTick, descLateTicks, descBufferDelay, descEventsDropped, descEventsUnkept} {
+	for _, d := range []*prometheus.Desc{descRooms, descParticipants, descTick, descLateTicks, descBufferDelay, descEventsDropped, descEventsUnkept, descWordsDropped} {
 		ch <- d
 	}
 	g.metrics.quality.describe(ch)
@@ -100,6 +102,7 @@ func (g *Registry) Collect(ch chan<- prometheus.Metric) {
 	if m := g.memory; m != nil {
 		ch <- prometheus.MustNewConstMetric(descEventsUnkept, prometheus.CounterValue, float64(m.unkept.Load()))
 	}
+	ch <- prometheus.MustNewConstMetric(descWordsDropped, prometheus.CounterValue, float64(t.wordsDropped.Load()))
 	ch <- t.tick.metric(descTick)
 	ch <- t.bufferDelay.metric(descBufferDelay)
 	t.quality.collect(ch)

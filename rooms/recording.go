@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/confbridge/confbridge/rooms/sounds"
 )
 
 // Recorder keeps what is said in rooms. Its methods are safe for concurrent use, and are never called in a tick.
@@ -211,7 +213,7 @@ func (s *state) startRecording(t Tape) error {
 			t.Note(Event{Kind: KindTalkingStarted, Time: time.Now(), Participant: s.describe(m)})
 		}
 	}
-	s.announce(chimeUp)
+	s.announce(chimeUp, sounds.RecordingStarted)
 	s.tellRecording(KindRecordingStarted, ReasonUnspecified)
 	return nil
 }
@@ -224,11 +226,11 @@ func (s *state) pauseRecording(pause bool) {
 		s.tapeSkipped()
 	}
 	s.taping.paused = pause
-	kind, sound := KindRecordingResumed, chimeUp
+	kind, sound, word := KindRecordingResumed, chimeUp, sounds.RecordingResumed
 	if pause {
-		kind, sound = KindRecordingPaused, chimeDown
+		kind, sound, word = KindRecordingPaused, chimeDown, sounds.RecordingPaused
 	}
-	s.announce(sound)
+	s.announce(sound, word)
 	s.tellRecording(kind, ReasonUnspecified)
 }
 
@@ -246,7 +248,7 @@ func (s *state) stopRecording(why Reason) {
 		kind, why = KindRecordingFailed, TapeReason(err)
 		s.room.registry.cfg.Log.Error("recording failed", "room", s.room.number, "recording", s.taping.made.ID, "err", err)
 	}
-	s.announce(chimeDown)
+	s.announce(chimeDown, sounds.RecordingStopped)
 	s.tellRecording(kind, why)
 	s.taping.made = Recording{}
 }
@@ -273,9 +275,13 @@ func TapeReason(err error) Reason {
 	return ReasonDiskFailed
 }
 
-// announce plays a chime where the room's settings ask for it.
-func (s *state) announce(c []note) {
-	if s.set.Recording.Tone && len(s.members) > 0 {
+// announce plays a chime where the room's settings ask for it, or says a word instead where the room speaks.
+func (s *state) announce(c []note, word string) {
+	switch {
+	case !s.set.Recording.Tone || len(s.members) == 0:
+	case s.speech().Speaking == SpeakEvents && s.room.registry.cfg.Sounds != nil:
+		s.say(everybody, words(word))
+	default:
 		s.chime.play(c)
 	}
 }

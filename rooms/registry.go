@@ -31,6 +31,8 @@ type Config struct {
 	Defaults Settings
 	// Recorder makes the recordings; nil: nothing can be recorded.
 	Recorder Recorder
+	// Sounds has what is said; nil: nothing is.
+	Sounds Sounds
 	// ExactTicks lets rooms sleep the last millisecond before a tick by themselves, half a millisecond nearer to it than the runtime's timers
 	// come. They sleep it by the real clock. And it lets a room tick soon after the packets of the first who sends come.
 	ExactTicks bool
@@ -85,6 +87,7 @@ func NewRegistry(cfg Config) *Registry {
 	}
 	cfg.Defaults.MaxTalkers = cfg.Defaults.talkersOr(mixer.DefaultTalkers)
 	cfg.Defaults.Recording = cfg.Defaults.Recording.or(RecordingSettings{Content: RecordMix, Format: FormatOpus})
+	cfg.Defaults.Speech = cfg.Defaults.speechOr(Speech{Speaking: SpeakAnswers, Announce: AnnounceNobody, AnnounceLimit: defaultAnnounceLimit})
 	g := &Registry{
 		cfg: cfg, metrics: newTickMetrics(),
 		turns: newTurns(), rooms: map[string]*room{}, dormant: map[string]*dormant{}, logs: map[string]*eventLog{}, receptions: newReceptions(),

@@ -62,14 +62,16 @@ func (r *room) run(k Kept, onDemand bool) {
 				s.armGrace()
 			}
 		case <-s.timers.limit.C:
-			s.end(ReasonMaxDuration)
+			s.sayGoodbye(ReasonMaxDuration)
 		case <-s.hours.timer.C:
 			s.turnHours(time.Now())
 		case <-s.alarm.timer.C:
 			s.ring()
 		}
+		s.obey()
 		s.publish()
 	}
+	s.speaker.end()
 	s.stopTimers()
 	r.registry.forget(s)
 	close(r.done)

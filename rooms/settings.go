@@ -44,12 +44,14 @@ type Settings struct {
 	PINs *access.Ring `json:"-"`
 	// IdentityForPIN lets those in as participants without a PIN whom their trunk vouches for.
 	IdentityForPIN bool
+	Speech
 }
 
 // equal says whether two rooms are set alike.
 func (set Settings) equal(o Settings) bool {
-	same := set.Schedule.Equal(o.Schedule)
+	same := set.Schedule.Equal(o.Schedule) && set.Keys.equal(o.Keys)
 	set.Schedule, o.Schedule = nil, nil
+	set.Keys, o.Keys = nil, nil
 	return same && set == o
 }
 
@@ -78,6 +80,7 @@ type SettingsPatch struct {
 	ModesPatch
 	PINs           **access.Ring
 	IdentityForPIN *bool
+	SpeechPatch
 }
 
 func (p SettingsPatch) apply(to Settings) (Settings, error) {
@@ -96,6 +99,7 @@ func (p SettingsPatch) apply(to Settings) (Settings, error) {
 	set(&to.OutlastsSchedule, p.OutlastsSchedule)
 	set(&to.PINs, p.PINs)
 	set(&to.IdentityForPIN, p.IdentityForPIN)
+	p.SpeechPatch.apply(&to.Speech)
 	return to, p.ModesPatch.apply(&to.Modes)
 }
 
@@ -114,6 +118,9 @@ func (set Settings) check() error {
 		return err
 	}
 	if err := set.Modes.check(); err != nil {
+		return err
+	}
+	if err := set.Speech.check(); err != nil {
 		return err
 	}
 	return checkDisplayName(set.DisplayName)

@@ -27,7 +27,7 @@ func TestSettingsAreEqualIfEveryFieldIs(t *testing.T) {
 		case reflect.Uint8:
 			v.SetUint(1)
 		case reflect.Pointer:
-			for _, one := range []any{hours, new(access.Ring)} {
+			for _, one := range []any{hours, new(access.Ring), DefaultKeys()} {
 				if value := reflect.ValueOf(one); value.Type() == v.Type() {
 					v.Set(value)
 				}

@@ -33,6 +33,12 @@ type state struct {
 	pending   []Event     // raised in the tick, published after it
 	whispered []whispered // keys that are nobody else's business, passed on with them
 
+	orders      []order   // commands that have been dialled in the tick, obeyed after it
+	answering   []*member // who has dialled one in this turn
+	speaker     speaker
+	lectureTold bool // whether there is a lecture, as last told
+	musical     bool // those who wait have something to hear, or somebody has said what
+
 	taping    taping
 	chime     chime
 	announcer announcer
@@ -53,7 +59,7 @@ type timers struct {
 
 func newState(r *room, k Kept, onDemand bool) *state {
 	s := &state{
-		room: r, metrics: r.registry.metrics, set: k.Settings, onDemand: onDemand, declared: k.Declared, created: k.Created,
+		room: r, metrics: r.registry.metrics, set: k.Settings, lectureTold: k.Lecture, onDemand: onDemand, declared: k.Declared, created: k.Created,
 		timers: timers{clock: clock{timer: newStoppedTimer()}, grace: newStoppedTimer(), limit: newStoppedTimer()},
 		hours:  hours{timer: newStoppedTimer()},
 		chair:  chair{alarm: alarm{timer: newStoppedTimer()}},
@@ -194,6 +200,7 @@ func (s *state) reserve() {
 	const keys = 32
 	s.pending = slices.Grow(s.pending, len(s.members)+maxCatchUp+keys)
 	s.whispered = slices.Grow(s.whispered, len(s.members)+keys)
+	s.orders = slices.Grow(s.orders, len(s.members)+keys)
 	s.reserveTape()
 }
 
@@ -323,6 +330,7 @@ func (s *state) release(m *member, why Reason) {
 	s.stopRecording(why)
 	s.chime.stop()
 	s.announcer.stop()
+	s.speaker.end()
 	s.started = time.Time{}
 	s.raise(Event{Kind: KindEnded, Reason: why, Info: s.info()})
 	if len(s.room.registry.sidesOf(s.room)) == 0 { // else they come back
@@ -359,6 +367,12 @@ func (s *state) changeSettings(set Settings) {
 	if set.MaxDuration != before.MaxDuration || set.WarnBefore != before.WarnBefore {
 		s.rewarn()
 	}
+	if set.Music != before.Music {
+		s.musical = false
+		if slices.ContainsFunc(s.members, func(m *member) bool { return m.place == PlaceWaiting || m.place == PlaceLobby }) {
+			s.wantMusic()
+		}
+	}
 	if set.Locked != before.Locked {
 		kind := KindUnlocked
 		if set.Locked {
@@ -390,6 +404,7 @@ func (s *state) raise(e Event) {
 
 // publish tells what has happened in this turn. It is called between ticks, so the log's lock is not the tick's.
 func (s *state) publish() {
+	s.speak()
 	for i := range s.pending {
 		s.room.log.append(s.pending[i])
 		if s.taping.tape != nil {

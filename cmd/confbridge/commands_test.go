@@ -282,6 +282,21 @@ func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 			"rooms/1000: created",
 		},
 		{
+			"rooms update 1000 --speaking events --announce nobody --announce-limit 9 --voice de --music music/piano",
+			room(&confbridgev1.Room{
+				Speaking: confbridgev1.Speaking_SPEAKING_EVENTS, Announce: confbridgev1.Announce_ANNOUNCE_NOBODY, AnnounceLimit: 9,
+				Voice: "de", Music: "music/piano",
+			}, "voice", "speaking", "announce", "announce_limit", "music"),
+			"rooms/1000: updated",
+		},
+		{
+			"rooms create 1000 --announce tone --voice en",
+			&confbridgev1.CreateRoomRequest{RoomId: "1000", Room: &confbridgev1.Room{
+				MaxDuration: durationpb.New(0), Announce: confbridgev1.Announce_ANNOUNCE_TONE, Voice: "en",
+			}},
+			"rooms/1000: created",
+		},
+		{
 			"rooms update 1000 --no-lecture --on-last-host-leave go-on --warn-before 0 --reserved-for-hosts 0",
 			room(&confbridgev1.Room{
 				Lecture: proto.Bool(false), OnLastHostLeave: confbridgev1.LastHostLeave_LAST_HOST_LEAVE_GO_ON, ReservedForHosts: proto.Int32(0),
@@ -345,7 +360,7 @@ func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
 		},
 		{"rooms play 1000", "confbridge: give either a sound or --stop\n"},
 		{"rooms play 1000 music/piano --stop", "confbridge: give either a sound or --stop\n"},
-		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, one of the --record flags or of those of modes\n"},
+		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, one of the --record flags or of those of modes and words\n"},
 		{
 			"rooms update 1000 --max-talkers 0",
 			`confbridge: --max-talkers: "0" is neither a number from 1 on nor "all" (see confbridge rooms update --help)` + "\n",

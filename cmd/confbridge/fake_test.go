@@ -438,6 +438,8 @@ func sample() *fakeBridge {
 				{Start: "2026-03-04T11:30", TimeZone: "UTC", Duration: durationpb.New(time.Hour)},
 			},
 			CloseTime: ago(-30 * time.Minute), OutlastsWindows: true,
+			Voice: "de-anna", Speaking: confbridgev1.Speaking_SPEAKING_EVENTS, Announce: confbridgev1.Announce_ANNOUNCE_WORDS, AnnounceLimit: 7,
+			Music: "music/piano",
 			Lobby: proto.Bool(true), Lecture: proto.Bool(true), AllowSelfUnmute: proto.Bool(true), ReservedForHosts: proto.Int32(2),
 			OnLastHostLeave: confbridgev1.LastHostLeave_LAST_HOST_LEAVE_END, HostGrace: durationpb.New(2 * time.Minute),
 			WarnBefore: []*durationpb.Duration{durationpb.New(5 * time.Minute), durationpb.New(time.Minute)},

@@ -137,7 +137,7 @@ func (c *console) showRoom(r *confbridgev1.Room) error {
 		{"agc", yesNo(r.GetAgc())},
 		{"noise suppression", yesNo(r.GetNoiseSuppression())},
 	}
-	return fields(c.stdout, slices.Concat(all, modeFields(r), [][2]string{
+	return fields(c.stdout, slices.Concat(all, modeFields(r), speechFields(r), [][2]string{
 		{"recorded as", recordedAs(r)},
 		{"recording", recordingOf(r)},
 		{"side room of", cmp.Or(number(r.GetSideOf()), "-")},
@@ -238,6 +238,7 @@ type roomsCreateCmd struct {
 	recordingFlags
 	hoursFlags
 	modeFlags
+	speechFlags
 	pinFlags
 	Name            string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
@@ -260,6 +261,7 @@ func (cmd *roomsCreateCmd) Run(ctx context.Context, c *console) error {
 	}
 	return cmd.call(ctx, func(ctx context.Context, api client) error {
 		cmd.modeFlags.apply(room)
+		cmd.speechFlags.apply(room)
 		r, err := api.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{RoomId: number(cmd.Room), Room: room})
 		if err != nil {
 			return err
@@ -275,6 +277,7 @@ type roomsUpdateCmd struct {
 	recordingFlags
 	hoursFlags
 	modeFlags
+	speechFlags
 	pinFlags
 	Name            *string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants *int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
@@ -303,13 +306,14 @@ func (cmd *roomsUpdateCmd) Run(ctx context.Context, c *console) error {
 	}
 	mask.Paths = append(mask.Paths, hours...)
 	mask.Paths = append(mask.Paths, cmd.modeFlags.apply(room)...)
+	mask.Paths = append(mask.Paths, cmd.speechFlags.apply(room)...)
 	pins, err := cmd.pinFlags.apply(c, room)
 	if err != nil {
 		return err
 	}
 	mask.Paths = append(mask.Paths, pins...)
 	if len(mask.Paths) == 0 {
-		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, one of the --record flags or of those of modes")}
+		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, one of the --record flags or of those of modes and words")}
 	}
 	return cmd.update(ctx, c, cmd.Room, room, mask, "updated")
 }

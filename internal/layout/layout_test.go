@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"mixer/playout":    {"mixer", "mixer/codec", "mixer/jitter"},
 	"mixer/packetizer": {"mixer", "mixer/codec"},
 
-	"rooms":        {"rooms/access", "rooms/schedule", "mixer", "mixer/codec", "mixer/denoise", "mixer/dtmf", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
+	"rooms":        {"rooms/access", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/denoise", "mixer/dtmf", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
 	"rooms/access": {},
 	"rooms/cdr":    {},
 

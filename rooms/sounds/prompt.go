@@ -120,6 +120,8 @@ const (
 	HelpKick         = "help-kick"
 	HelpEnd          = "help-end"
 	HelpDial         = "help-dial"
+	HelpAnnounce     = "help-announce"
+	HelpWaitForHost  = "help-wait-for-host"
 	EnterDial        = "enter-dial"
 )
 

@@ -190,6 +190,116 @@ func (LastHostLeave) EnumDescriptor() ([]byte, []int) {
 	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{2}
 }
 
+// Speaking is how much of what happens in a room is said to those who are there.
+type Speaking int32
+
+const (
+	// As the bridge is configured.
+	Speaking_SPEAKING_UNSPECIFIED Speaking = 0
+	// Answers to those who dial commands, and nothing else.
+	Speaking_SPEAKING_ANSWERS Speaking = 1
+	// What happens as well.
+	Speaking_SPEAKING_EVENTS Speaking = 2
+)
+
+// Enum value maps for Speaking.
+var (
+	Speaking_name = map[int32]string{
+		0: "SPEAKING_UNSPECIFIED",
+		1: "SPEAKING_ANSWERS",
+		2: "SPEAKING_EVENTS",
+	}
+	Speaking_value = map[string]int32{
+		"SPEAKING_UNSPECIFIED": 0,
+		"SPEAKING_ANSWERS":     1,
+		"SPEAKING_EVENTS":      2,
+	}
+)
+
+func (x Speaking) Enum() *Speaking {
+	p := new(Speaking)
+	*p = x
+	return p
+}
+
+func (x Speaking) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Speaking) Descriptor() protoreflect.EnumDescriptor {
+	return file_confbridge_v1_rooms_proto_enumTypes[3].Descriptor()
+}
+
+func (Speaking) Type() protoreflect.EnumType {
+	return &file_confbridge_v1_rooms_proto_enumTypes[3]
+}
+
+func (x Speaking) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Speaking.Descriptor instead.
+func (Speaking) EnumDescriptor() ([]byte, []int) {
+	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{3}
+}
+
+// Announce is how people are told that somebody has come or gone.
+type Announce int32
+
+const (
+	// As the bridge is configured.
+	Announce_ANNOUNCE_UNSPECIFIED Announce = 0
+	// Not at all.
+	Announce_ANNOUNCE_NOBODY Announce = 1
+	// By a tone.
+	Announce_ANNOUNCE_TONE Announce = 2
+	// By words.
+	Announce_ANNOUNCE_WORDS Announce = 3
+)
+
+// Enum value maps for Announce.
+var (
+	Announce_name = map[int32]string{
+		0: "ANNOUNCE_UNSPECIFIED",
+		1: "ANNOUNCE_NOBODY",
+		2: "ANNOUNCE_TONE",
+		3: "ANNOUNCE_WORDS",
+	}
+	Announce_value = map[string]int32{
+		"ANNOUNCE_UNSPECIFIED": 0,
+		"ANNOUNCE_NOBODY":      1,
+		"ANNOUNCE_TONE":        2,
+		"ANNOUNCE_WORDS":       3,
+	}
+)
+
+func (x Announce) Enum() *Announce {
+	p := new(Announce)
+	*p = x
+	return p
+}
+
+func (x Announce) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Announce) Descriptor() protoreflect.EnumDescriptor {
+	return file_confbridge_v1_rooms_proto_enumTypes[4].Descriptor()
+}
+
+func (Announce) Type() protoreflect.EnumType {
+	return &file_confbridge_v1_rooms_proto_enumTypes[4]
+}
+
+func (x Announce) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Announce.Descriptor instead.
+func (Announce) EnumDescriptor() ([]byte, []int) {
+	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{4}
+}
+
 // Room is a conference room: who dials its number meets everybody else who did.
 type Room struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -261,6 +371,17 @@ type Room struct {
 	Recording string `protobuf:"bytes,44,opt,name=recording,proto3" json:"recording,omitempty"`
 	// Output only. The recording leaves out what is said at the moment.
 	RecordingPaused bool `protobuf:"varint,45,opt,name=recording_paused,json=recordingPaused,proto3" json:"recording_paused,omitempty"`
+	// Who speaks: a language, and a name of its own after a hyphen, as "en" or "de-anna". Empty here and in what follows, in a request and in a response: as the
+	// bridge is configured.
+	Voice string `protobuf:"bytes,120,opt,name=voice,proto3" json:"voice,omitempty"`
+	// How much is said.
+	Speaking Speaking `protobuf:"varint,121,opt,name=speaking,proto3,enum=confbridge.v1.Speaking" json:"speaking,omitempty"`
+	// How comings and goings are told, as long as at most announce_limit people are there.
+	Announce Announce `protobuf:"varint,122,opt,name=announce,proto3,enum=confbridge.v1.Announce" json:"announce,omitempty"`
+	// 0 to 100000; 0: as the bridge is configured.
+	AnnounceLimit int32 `protobuf:"varint,123,opt,name=announce_limit,json=announceLimit,proto3" json:"announce_limit,omitempty"`
+	// The sound that those hear who wait, over and over, by its name: at most 255 bytes.
+	Music string `protobuf:"bytes,124,opt,name=music,proto3" json:"music,omitempty"`
 	// Output only. The room that this is a side room of, "rooms/{number}"; empty: it is none.
 	SideOf string `protobuf:"bytes,110,opt,name=side_of,json=sideOf,proto3" json:"side_of,omitempty"`
 	// When the room is open: while one of these windows is, at most 16; none: always. Who calls at another time is refused and told when it opens.
@@ -521,6 +642,41 @@ func (x *Room) GetRecordingPaused() bool {
 	return false
 }
 
+func (x *Room) GetVoice() string {
+	if x != nil {
+		return x.Voice
+	}
+	return ""
+}
+
+func (x *Room) GetSpeaking() Speaking {
+	if x != nil {
+		return x.Speaking
+	}
+	return Speaking_SPEAKING_UNSPECIFIED
+}
+
+func (x *Room) GetAnnounce() Announce {
+	if x != nil {
+		return x.Announce
+	}
+	return Announce_ANNOUNCE_UNSPECIFIED
+}
+
+func (x *Room) GetAnnounceLimit() int32 {
+	if x != nil {
+		return x.AnnounceLimit
+	}
+	return 0
+}
+
+func (x *Room) GetMusic() string {
+	if x != nil {
+		return x.Music
+	}
+	return ""
+}
+
 func (x *Room) GetSideOf() string {
 	if x != nil {
 		return x.SideOf
@@ -686,7 +842,7 @@ var File_confbridge_v1_rooms_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
-	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x0f\n" +
+	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x10\n" +
 	"\x04Room\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12)\n" +
@@ -722,7 +878,12 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x0erecording_tone\x18* \x01(\bH\bR\rrecordingTone\x88\x01\x01\x12*\n" +
 	"\x0erecording_beep\x18+ \x01(\bH\tR\rrecordingBeep\x88\x01\x01\x12\x1c\n" +
 	"\trecording\x18, \x01(\tR\trecording\x12)\n" +
-	"\x10recording_paused\x18- \x01(\bR\x0frecordingPaused\x12\x17\n" +
+	"\x10recording_paused\x18- \x01(\bR\x0frecordingPaused\x12\x14\n" +
+	"\x05voice\x18x \x01(\tR\x05voice\x123\n" +
+	"\bspeaking\x18y \x01(\x0e2\x17.confbridge.v1.SpeakingR\bspeaking\x123\n" +
+	"\bannounce\x18z \x01(\x0e2\x17.confbridge.v1.AnnounceR\bannounce\x12%\n" +
+	"\x0eannounce_limit\x18{ \x01(\x05R\rannounceLimit\x12\x14\n" +
+	"\x05music\x18| \x01(\tR\x05music\x12\x17\n" +
 	"\aside_of\x18n \x01(\tR\x06sideOf\x12<\n" +
 	"\fopen_windows\x18P \x03(\v2\x19.confbridge.v1.OpenWindowR\vopenWindows\x12)\n" +
 	"\x10outlasts_windows\x18Q \x01(\bR\x0foutlastsWindows\x12\x16\n" +
@@ -769,7 +930,16 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\rLastHostLeave\x12\x1f\n" +
 	"\x1bLAST_HOST_LEAVE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15LAST_HOST_LEAVE_GO_ON\x10\x01\x12\x17\n" +
-	"\x13LAST_HOST_LEAVE_END\x10\x02BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x13LAST_HOST_LEAVE_END\x10\x02*O\n" +
+	"\bSpeaking\x12\x18\n" +
+	"\x14SPEAKING_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10SPEAKING_ANSWERS\x10\x01\x12\x13\n" +
+	"\x0fSPEAKING_EVENTS\x10\x02*`\n" +
+	"\bAnnounce\x12\x18\n" +
+	"\x14ANNOUNCE_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fANNOUNCE_NOBODY\x10\x01\x12\x11\n" +
+	"\rANNOUNCE_TONE\x10\x02\x12\x12\n" +
+	"\x0eANNOUNCE_WORDS\x10\x03BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_rooms_proto_rawDescOnce sync.Once
@@ -783,35 +953,39 @@ func file_confbridge_v1_rooms_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_rooms_proto_rawDescData
 }
 
-var file_confbridge_v1_rooms_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_confbridge_v1_rooms_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_confbridge_v1_rooms_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_confbridge_v1_rooms_proto_goTypes = []any{
 	(RecordingContent)(0),         // 0: confbridge.v1.RecordingContent
 	(RecordingFormat)(0),          // 1: confbridge.v1.RecordingFormat
 	(LastHostLeave)(0),            // 2: confbridge.v1.LastHostLeave
-	(*Room)(nil),                  // 3: confbridge.v1.Room
-	(*OpenWindow)(nil),            // 4: confbridge.v1.OpenWindow
-	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(Speaking)(0),                 // 3: confbridge.v1.Speaking
+	(Announce)(0),                 // 4: confbridge.v1.Announce
+	(*Room)(nil),                  // 5: confbridge.v1.Room
+	(*OpenWindow)(nil),            // 6: confbridge.v1.OpenWindow
+	(*durationpb.Duration)(nil),   // 7: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_confbridge_v1_rooms_proto_depIdxs = []int32{
-	5,  // 0: confbridge.v1.Room.max_duration:type_name -> google.protobuf.Duration
-	6,  // 1: confbridge.v1.Room.create_time:type_name -> google.protobuf.Timestamp
-	6,  // 2: confbridge.v1.Room.start_time:type_name -> google.protobuf.Timestamp
+	7,  // 0: confbridge.v1.Room.max_duration:type_name -> google.protobuf.Duration
+	8,  // 1: confbridge.v1.Room.create_time:type_name -> google.protobuf.Timestamp
+	8,  // 2: confbridge.v1.Room.start_time:type_name -> google.protobuf.Timestamp
 	2,  // 3: confbridge.v1.Room.on_last_host_leave:type_name -> confbridge.v1.LastHostLeave
-	5,  // 4: confbridge.v1.Room.host_grace:type_name -> google.protobuf.Duration
-	5,  // 5: confbridge.v1.Room.warn_before:type_name -> google.protobuf.Duration
+	7,  // 4: confbridge.v1.Room.host_grace:type_name -> google.protobuf.Duration
+	7,  // 5: confbridge.v1.Room.warn_before:type_name -> google.protobuf.Duration
 	0,  // 6: confbridge.v1.Room.recording_content:type_name -> confbridge.v1.RecordingContent
 	1,  // 7: confbridge.v1.Room.recording_format:type_name -> confbridge.v1.RecordingFormat
-	4,  // 8: confbridge.v1.Room.open_windows:type_name -> confbridge.v1.OpenWindow
-	6,  // 9: confbridge.v1.Room.open_time:type_name -> google.protobuf.Timestamp
-	6,  // 10: confbridge.v1.Room.close_time:type_name -> google.protobuf.Timestamp
-	5,  // 11: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	3,  // 8: confbridge.v1.Room.speaking:type_name -> confbridge.v1.Speaking
+	4,  // 9: confbridge.v1.Room.announce:type_name -> confbridge.v1.Announce
+	6,  // 10: confbridge.v1.Room.open_windows:type_name -> confbridge.v1.OpenWindow
+	8,  // 11: confbridge.v1.Room.open_time:type_name -> google.protobuf.Timestamp
+	8,  // 12: confbridge.v1.Room.close_time:type_name -> google.protobuf.Timestamp
+	7,  // 13: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_rooms_proto_init() }
@@ -825,7 +999,7 @@ func file_confbridge_v1_rooms_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_rooms_proto_rawDesc), len(file_confbridge_v1_rooms_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      5,
 			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,

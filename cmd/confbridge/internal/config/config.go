@@ -52,6 +52,7 @@ type Rooms struct {
 	AGC              bool
 	NoiseSuppression bool
 	Modes
+	Speech
 	// List is the rooms that are declared here.
 	List []Room
 }
@@ -98,7 +99,7 @@ func Default() Config {
 		Sounds:    defaultSounds(),
 		CDR:       CDR{Enabled: true, Keep: 90 * 24 * time.Hour, MaxSize: 64 << 20},
 		Media:     Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute, Codecs: []string{"opus", "G722", "PCMU", "PCMA"}},
-		Rooms:     Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true, Modes: defaultModes()},
+		Rooms:     Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true, Modes: defaultModes(), Speech: defaultSpeech()},
 		API:       API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},
 		Trace:     Trace{Calls: 1000, HEPID: 2001},
 		DataDir:   "./data",

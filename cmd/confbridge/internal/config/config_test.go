@@ -72,6 +72,21 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"more talkers than can be mixed", "rooms:\n  max_talkers: 17\n", []string{
 			`c.yaml:2:16: rooms.max_talkers: "17" is neither a number from 1 to 16 nor all`,
 		}},
+		{"speech that cannot be", "rooms:\n  speaking: always\n  announce: song\n  announce_limit: 0\n  voice: Anna\n  music: " + strings.Repeat("m", 256) + "\n", []string{
+			`c.yaml:2:13: rooms.speaking: "always" is not one of answers, events`,
+			`c.yaml:3:13: rooms.announce: "song" is not one of none, tone, words`,
+			`c.yaml:4:19: rooms.announce_limit: "0" is not a number from 1 to 100000`,
+			`c.yaml:5:10: rooms.voice: "Anna" is no voice, like en or de-anna: a language, and a name of its own after a hyphen`,
+			"c.yaml:6:10: rooms.music: is longer than 255 bytes",
+		}},
+		{"keys that cannot be", "rooms:\n  keys:\n    \"*6\": dance\n    \"66\": mute\n    \"*7\": none\n    \"*71\": mute\n", []string{
+			`c.yaml:3:11: rooms.keys.*6: "dance" is not one of none, help, count, deaf, quieter, louder, speak-quieter, speak-louder, mute, hand, leave, ` +
+				"lock, announce, lecture, admit, refuse, mute-all, record, pause, next, wait-for-host, kick, end",
+			`c.yaml:4:11: rooms.keys.66: command "66", want a star and 1 to 5 other keys`,
+		}},
+		{"a command that another one begins", "rooms: {keys: {\"*61\": mute}}\n", []string{
+			"c.yaml:1:15: rooms.keys: *6 (mute) is the beginning of *61 (mute)",
+		}},
 		{"modes that cannot be", "rooms:\n  lobby: 1\n  on_last_host_leave: sing\n  host_grace: 2h\n  reserved_for_hosts: -1\n  warn_before: [0s, 1m, 60s, 2m, 3m, 4m, 5m]\n", []string{
 			"c.yaml:2:10: rooms.lobby: is a number, not true or false",
 			`c.yaml:3:23: rooms.on_last_host_leave: "sing" is not one of go-on, end`,
@@ -373,6 +388,7 @@ func TestFormatIsReadAsItWas(t *testing.T) {
 		"rooms: {on_demand: false, empty_grace: 2h, max_talkers: all, agc: false, noise_suppression: true,\n"+
 		"  wait_for_host: true, on_last_host_leave: end, host_grace: 90s, lobby: true, lecture: true, mute_on_entry: true, allow_self_unmute: false,\n"+
 		"  reserved_for_hosts: 2, warn_before: [10m, 1m30s],\n"+
+		"  speaking: events, announce: words, announce_limit: 7, voice: de, music: music/piano, keys: {\"*6\": none, \"*D\": mute},\n"+
 		"  list: [{number: \"1\", display_name: \"a \\\"b\", max_participants: 3, max_duration: 1h30m, max_talkers: all, agc: false, noise_suppression: true,\n"+
 		"    wait_for_host: true, on_last_host_leave: end, host_grace: 0s, lobby: true, lecture: false, mute_on_entry: true, allow_self_unmute: true,\n"+
 		"    reserved_for_hosts: 0, warn_before: [2m]}, {number: \"*2\"}]}\nstore: {url: \"nats://a:1,tls://b\"}\n"+

@@ -16,6 +16,7 @@ type endpoint struct {
 // cross checks what no key can know by itself: ports that are wanted twice, a voice that is nowhere.
 func (l *loader) cross() {
 	l.crossVoice()
+	l.crossCommands()
 	all := l.endpoints()
 	for i, e := range all {
 		for _, other := range all[:i] {

@@ -51,7 +51,7 @@ const listenKey = "sip.listen"
 
 // keys are all settings, in the order in which they are written.
 func keys() []key {
-	return slices.Concat(sipKeys(), mediaKeys(), modeKeys(), []key{
+	return slices.Concat(sipKeys(), mediaKeys(), modeKeys(), speechKeys(), []key{
 		recordKey("numbers", func(c *Config) *[]Number { return &c.Numbers }, numberFields()),
 	}, recordingKeys(), soundsKeys(), cdrKeys(), []key{
 		{

@@ -76,13 +76,17 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rooms: %w", err)
 	}
+	speech, err := roomSpeech(cfg.Rooms.Speech)
+	if err != nil {
+		return nil, fmt.Errorf("rooms: %w", err)
+	}
 	m.tapes = recorder.New(recorderConfig(cfg, log))
 	m.rooms = rooms.NewRegistry(rooms.Config{
-		Recorder: m.tapes,
+		Recorder: m.tapes, Sounds: library{m},
 		OnDemand: cfg.Rooms.OnDemand, EmptyGrace: cfg.Rooms.EmptyGrace, ExactTicks: true, Log: log,
 		Defaults: rooms.Settings{
 			MaxTalkers: cfg.Rooms.MaxTalkers, AGC: cfg.Rooms.AGC, NoiseSuppression: cfg.Rooms.NoiseSuppression,
-			Recording: recordingSettings(cfg.Recording), Modes: modes,
+			Recording: recordingSettings(cfg.Recording), Modes: modes, Speech: speech,
 		},
 	})
 	if m.desk, err = entry.New(entryConfig(cfg, library{m}, log), m.rooms); err != nil {

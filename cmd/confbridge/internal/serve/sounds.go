@@ -17,10 +17,13 @@ func soundsConfig(s config.Sounds, log *slog.Logger) sounds.Config {
 // library is the sounds of a bridge, which are opened after the parts that play them are made, and before those are asked for anything.
 type library struct{ of *Main }
 
-// Prompt implements entry.Sounds.
+// Prompt implements entry.Sounds and rooms.Sounds.
 func (l library) Prompt(voice, name string) *mixer.Clip { return l.of.sounds.Prompt(voice, name) }
 
-// Clip implements api.Sounds.
+// Clip implements api.Sounds and rooms.Sounds.
 func (l library) Clip(ctx context.Context, voice, name string) (*mixer.Clip, error) {
 	return l.of.sounds.Clip(ctx, voice, name)
 }
+
+// Language implements rooms.Sounds.
+func (l library) Language(voice string) string { return l.of.sounds.Language(voice) }

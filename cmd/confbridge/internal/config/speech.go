@@ -1,0 +1,128 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/confbridge/confbridge/rooms"
+)
+
+// Speech is what rooms say, and what keys do in them.
+type Speech struct {
+	// Speaking is SpeakAnswers or SpeakEvents; Announce is AnnounceNobody, AnnounceTone or AnnounceWords, in rooms of up to AnnounceLimit people.
+	Speaking      string
+	Announce      string
+	AnnounceLimit int
+	// Voice says it; empty: the one of Sounds.
+	Voice string
+	// Music is the name of the sound that those hear who wait; empty: that of the bridge.
+	Music string
+	// Keys are changes of the commands that rooms know.
+	Keys []rooms.Command
+}
+
+// What Speech.Speaking and Speech.Announce can be.
+const (
+	SpeakAnswers   = "answers"
+	SpeakEvents    = "events"
+	AnnounceNobody = "none"
+	AnnounceTone   = "tone"
+	AnnounceWords  = "words"
+)
+
+const (
+	maxAnnounceLimit = 100_000
+	maxMusic         = 255 // bytes
+)
+
+func defaultSpeech() Speech {
+	return Speech{Speaking: SpeakAnswers, Announce: AnnounceNobody, AnnounceLimit: 20}
+}
+
+// speechKeys are those of rooms that are about what is said, and about keys.
+func speechKeys() []key {
+	return []key{
+		{
+			path: "rooms.speaking",
+			set:  func(c *Config, s string) error { c.Rooms.Speaking = s; return oneOf(s, SpeakAnswers, SpeakEvents) },
+			get:  func(c *Config) string { return c.Rooms.Speaking },
+		},
+		{
+			path: "rooms.announce",
+			set: func(c *Config, s string) error {
+				c.Rooms.Announce = s
+				return oneOf(s, AnnounceNobody, AnnounceTone, AnnounceWords)
+			},
+			get: func(c *Config) string { return c.Rooms.Announce },
+		},
+		{
+			path: "rooms.announce_limit",
+			set: func(c *Config, s string) (err error) {
+				c.Rooms.AnnounceLimit, err = parseCount(s, 1, maxAnnounceLimit)
+				return err
+			},
+			get: func(c *Config) string { return strconv.Itoa(c.Rooms.AnnounceLimit) },
+		},
+		{
+			path: "rooms.voice",
+			set: func(c *Config, s string) error {
+				if c.Rooms.Voice = s; s != "" && !voiceName.MatchString(s) {
+					return fmt.Errorf("%q is no voice, like en or de-anna: a language, and a name of its own after a hyphen", s)
+				}
+				return nil
+			},
+			get: func(c *Config) string { return strconv.Quote(c.Rooms.Voice) },
+		},
+		{
+			path: "rooms.music",
+			set: func(c *Config, s string) error {
+				if c.Rooms.Music = s; len(s) > maxMusic {
+					return fmt.Errorf("is longer than %d bytes", maxMusic)
+				}
+				return nil
+			},
+			get: func(c *Config) string { return strconv.Quote(c.Rooms.Music) },
+		},
+		{
+			path: "rooms.keys", shape: table,
+			put: func(c *Config, name, s string) error { return addCommand(&c.Rooms.Keys, name, s) },
+			get: func(c *Config) string { return commandsYAML(c.Rooms.Keys) },
+		},
+	}
+}
+
+func addCommand(to *[]rooms.Command, keys, name string) error {
+	a, err := rooms.ParseAction(name)
+	if err != nil {
+		return plain(err)
+	}
+	c := rooms.Command{Keys: keys, Action: a}
+	if _, err := new(rooms.KeyMap).Change(c); err != nil { // how they go together is seen when all are there
+		return plain(err)
+	}
+	*to = append(*to, c)
+	return nil
+}
+
+// plain is an error of rooms as one line of a file's faults.
+func plain(err error) error {
+	text := strings.ReplaceAll(err.Error(), ": "+rooms.ErrInvalid.Error(), "")
+	return errors.New(strings.ReplaceAll(text, "\n", "; "))
+}
+
+func commandsYAML(all []rooms.Command) string {
+	parts := make([]string, len(all))
+	for i, c := range all {
+		parts[i] = strconv.Quote(c.Keys) + ": " + c.Action.String()
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// crossCommands looks for commands that are the beginning of others.
+func (l *loader) crossCommands() {
+	if _, err := rooms.DefaultKeys().Change(l.cfg.Rooms.Keys...); err != nil {
+		l.fault(l.places["rooms.keys"], "rooms.keys", "%v", plain(err))
+	}
+}

@@ -1,0 +1,290 @@
+package rooms
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/confbridge/confbridge/rooms/sounds"
+)
+
+// commandPause is how long a command may rest between two of its keys.
+const commandPause = 4 * time.Second
+
+// dialled is a command that a member is in the middle of. The zero value is of one who is not.
+type dialled struct {
+	keys [maxCommandKeys]byte
+	n    int // of them
+	last time.Time
+}
+
+// order is a command that has been dialled, and is to be obeyed between the ticks.
+type order struct {
+	by     *member
+	action Action // ActionNone: there is no such command
+}
+
+// dial takes a key that may be part of a command. It is part of the tick.
+func (m *member) dial(digit byte, now time.Time) {
+	keys, d := m.state.speech().Keys, &m.dialled
+	switch {
+	case keys.empty():
+		return
+	case digit == '*':
+		d.keys[0], d.n, d.last = '*', 1, now
+		return
+	case d.n == 0:
+		return
+	case now.Sub(d.last) > commandPause:
+		d.n = 0
+		return
+	}
+	d.keys[d.n], d.last = digit, now
+	d.n++
+	action, more := keys.find(d.keys[:d.n])
+	if more {
+		return
+	}
+	d.n = 0
+	m.state.orders = append(m.state.orders, order{m, action})
+}
+
+// obey does what has been dialled. It is called between ticks.
+func (s *state) obey() {
+	for i, o := range s.orders {
+		s.orders[i] = order{}
+		if slices.Contains(s.members, o.by) { // one before it may have sent that one away
+			s.answering = append(s.answering, o.by)
+			o.by.aside.stop() // who dials has heard enough of the help
+			s.do(o.by, o.action)
+		}
+	}
+	s.orders = s.orders[:0]
+}
+
+// may says whether a member can have an action done where it stands; help tells of no others.
+func (m *member) may(a Action) bool {
+	switch {
+	case a == ActionHelp, a == ActionLeave:
+		return true
+	case m.place != PlaceInside, a.ForModerators() && m.caller.Role != RoleModerator:
+		return false
+	case a == ActionMute, a == ActionHand, a == ActionSpeakLouder, a == ActionSpeakQuieter:
+		return m.caller.Role != RoleListener
+	case a == ActionRecord, a == ActionPause:
+		return m.state.room.registry.cfg.Recorder != nil
+	}
+	return true
+}
+
+// do has a member's action done, or tells it that this cannot be.
+func (s *state) do(m *member, a Action) {
+	switch {
+	case a == ActionNone:
+		s.answer(m, words(sounds.InvalidKey))
+	case !m.may(a):
+		s.answer(m, words(sounds.NotAllowed))
+	case a.ForModerators():
+		s.steer(m, a)
+	default:
+		s.serve(m, a)
+	}
+}
+
+// gainStepDB is what one command makes louder or quieter, and gainRangeDB how far commands go either way.
+const (
+	gainStepDB  = 3
+	gainRangeDB = 12
+)
+
+// louder is a gain one step further.
+func louder(db float64, up bool) float64 {
+	if up {
+		return min(db+gainStepDB, max(db, gainRangeDB))
+	}
+	return max(db-gainStepDB, min(db, -gainRangeDB))
+}
+
+// serve does what a member wants for itself.
+func (s *state) serve(m *member, a Action) {
+	switch a {
+	case ActionHelp:
+		s.answer(m, s.help(m))
+	case ActionCount:
+		s.answer(m, s.count())
+	case ActionDeaf:
+		m.deaf = !m.deaf
+		s.adjusted(m)
+		word := sounds.Hearing
+		if m.deaf {
+			word = sounds.Deaf
+		}
+		s.answer(m, words(word))
+	case ActionQuieter, ActionLouder:
+		m.hearingDB = louder(m.hearingDB, a == ActionLouder)
+		s.adjusted(m)
+		s.answer(m, words(beep))
+	case ActionSpeakQuieter, ActionSpeakLouder:
+		m.gainDB = louder(m.gainDB, a == ActionSpeakLouder)
+		s.adjusted(m)
+		s.answer(m, words(beep))
+	case ActionMute:
+		s.toggleSelfMute(m) // what comes of it is an event, and told as such
+	case ActionHand:
+		if s.handPosition(m) > 0 {
+			s.lowerHand(m)
+		} else if err := s.raiseHand(m); err != nil {
+			s.answer(m, words(sounds.NotAllowed))
+		}
+	case ActionLeave:
+		s.letGo(m.p, ReasonHangup)
+	}
+}
+
+// adjusted tells that a member is heard or hears otherwise than before.
+func (s *state) adjusted(m *member) {
+	m.rearrange()
+	s.raise(Event{Kind: KindUpdated, Participant: s.describe(m)})
+}
+
+// steer does what a moderator wants of the room.
+func (s *state) steer(m *member, a Action) {
+	switch a {
+	case ActionLock, ActionLecture, ActionWaitForHost:
+		s.switchOver(m, a)
+	case ActionAnnounce:
+		s.say(everybody, s.count())
+	case ActionAdmit, ActionRefuse:
+		s.door(m, a == ActionAdmit)
+	case ActionMuteAll:
+		if s.allMuted() {
+			s.unmuteAll()
+		} else {
+			s.muteAll(s.set.AllowSelfUnmute)
+		}
+	case ActionRecord, ActionPause:
+		s.recordAs(m, a)
+	case ActionNext:
+		if s.nextHand() == nil {
+			s.answer(m, words(sounds.NoHands))
+		}
+	case ActionKick:
+		s.kickLast(m)
+	case ActionEnd:
+		s.endTwice(m)
+	}
+}
+
+// opposite is the change of settings that an action is, and what its moderator is told of it.
+func (a Action) opposite(set Settings) (p SettingsPatch, told string) {
+	switch a {
+	case ActionLock:
+		if told = sounds.NowLocked; set.Locked {
+			told = sounds.NowUnlocked
+		}
+		p.Locked = new(!set.Locked)
+	case ActionLecture:
+		if told = sounds.LectureOn; set.Lecture {
+			told = sounds.LectureOff
+		}
+		p.Lecture = new(!set.Lecture)
+	case ActionWaitForHost:
+		told, p.WaitForHost = beep, new(!set.WaitForHost)
+	}
+	return p, told
+}
+
+// switchOver changes one of the room's settings, which may have to be kept: the disk is waited for.
+func (s *state) switchOver(by *member, a Action) {
+	s.later(func(r *room) {
+		ctx := context.Background()
+		info, err := r.registry.Info(ctx, r.number)
+		p, told := a.opposite(info.Settings)
+		if err == nil {
+			_, err = r.registry.Update(ctx, r.number, p)
+		}
+		if err != nil {
+			r.refuse(by, a, err)
+			return
+		}
+		_ = r.doAlways(func(s *state) error { // ErrClosed: nobody is there
+			if told == beep || s.speech().Speaking != SpeakEvents {
+				s.answer(by, words(told))
+			}
+			return nil
+		})
+	})
+}
+
+// refuse tells a moderator that something has failed which others than the room's goroutine have tried.
+func (r *room) refuse(by *member, a Action, err error) {
+	r.registry.cfg.Log.Warn("what was dialled cannot be done", "room", r.number, "participant", by.p.id, "action", a.String(), "err", err)
+	_ = r.doAlways(func(s *state) error { s.answer(by, words(sounds.NotAllowed)); return nil }) // ErrClosed: nobody is there
+}
+
+// door lets in or sends away who has waited longest in the lobby.
+func (s *state) door(by *member, in bool) {
+	i := slices.IndexFunc(s.members, func(m *member) bool { return m.place == PlaceLobby })
+	switch {
+	case i < 0:
+		s.answer(by, words(sounds.LobbyNobody))
+	case in:
+		s.letIn(s.members[i])
+	default:
+		s.letGo(s.members[i].p, ReasonRemoved)
+	}
+}
+
+// allMuted says whether moderators have muted everybody else.
+func (s *state) allMuted() bool {
+	for _, m := range s.members {
+		if m.caller.Role != RoleModerator && !m.mute.moderator {
+			return false
+		}
+	}
+	return true
+}
+
+// recordAs starts or stops the recording, or has it pause or go on.
+func (s *state) recordAs(by *member, a Action) {
+	s.watchTape()
+	switch {
+	case a == ActionPause && s.taping.tape == nil:
+		s.answer(by, words(sounds.NotAllowed))
+	case a == ActionPause:
+		s.pauseRecording(!s.taping.paused)
+	case s.taping.tape != nil:
+		s.stopRecording(ReasonStopped)
+	default:
+		s.later(func(r *room) { // files are made
+			if _, err := r.registry.StartRecording(context.Background(), r.number); err != nil {
+				r.refuse(by, a, err)
+			}
+		})
+	}
+}
+
+// kickLast removes who came last, but neither moderators nor those who wait at the door.
+func (s *state) kickLast(by *member) {
+	for _, m := range slices.Backward(s.members) {
+		if m.caller.Role != RoleModerator && m.place == PlaceInside {
+			s.letGo(m.p, ReasonRemoved)
+			return
+		}
+	}
+	s.answer(by, words(sounds.NotAllowed))
+}
+
+// endAgain is how soon the end has to be dialled once more.
+const endAgain = 10 * time.Second
+
+// endTwice ends the conference when it is asked for the second time; the first time it tells how.
+func (s *state) endTwice(by *member) {
+	now := time.Now()
+	if !by.asksEnd.IsZero() && now.Sub(by.asksEnd) <= endAgain {
+		s.sayGoodbye(ReasonEnded)
+		return
+	}
+	by.asksEnd = now
+	s.answer(by, s.helpWith(ActionEnd))
+}

@@ -1,0 +1,210 @@
+package rooms
+
+import (
+	"context"
+	"time"
+
+	"github.com/confbridge/confbridge/mixer"
+	"github.com/confbridge/confbridge/rooms/sounds"
+)
+
+// Sounds has what is said in rooms. Its methods are safe for concurrent use, and may read files: a room asks it on a goroutine of its own.
+type Sounds interface {
+	// Prompt is what a voice says under a name; an empty voice is the usual one. It never fails: where there is no such prompt it is something else
+	// that can be heard.
+	Prompt(voice, name string) *mixer.Clip
+	// Language is the one by whose rules a voice's sentences are made.
+	Language(voice string) string
+	// Clip is a sound by its name: of a voice, or with an empty voice any other.
+	Clip(ctx context.Context, voice, name string) (*mixer.Clip, error)
+}
+
+// maxJobs is how much can wait to be said in a room.
+const maxJobs = 64
+
+// speaker has what a room's goroutine may not wait for, reading sounds above all, done by another one, in order. That one lives from the first job to
+// the end of the conference. The zero value has none.
+type speaker struct {
+	jobs chan func(*room) // nil: nothing has been to do yet
+}
+
+// later has a job done behind those that wait. False: too many do, which is counted.
+func (s *state) later(job func(*room)) bool {
+	if s.speaker.jobs == nil {
+		jobs, r := make(chan func(*room), maxJobs), s.room
+		s.speaker.jobs = jobs
+		r.registry.running.Go(func() {
+			for job := range jobs {
+				job(r)
+			}
+		})
+	}
+	select {
+	case s.speaker.jobs <- job:
+		return true
+	default:
+		s.metrics.wordsDropped.Add(1)
+		return false
+	}
+}
+
+// end lets the goroutine end, after what waits has been done.
+func (k *speaker) end() {
+	if k.jobs != nil {
+		close(k.jobs)
+		k.jobs = nil
+	}
+}
+
+// line is something to be said: names of prompts, by the rules of a language.
+type line func(language string) []string
+
+// words are a line that is the same in all languages.
+func words(names ...string) line { return func(string) []string { return names } }
+
+// then is a line with another one behind it.
+func (l line) then(more line) line {
+	return func(language string) []string {
+		return append(append([]string(nil), l(language)...), more(language)...)
+	}
+}
+
+// beep is what is said where there is no word: a short tone.
+const beep = "beep"
+
+// clips reads what a line says. It is not for the room's goroutine.
+func (r *room) clips(voice string, l line) []*mixer.Clip {
+	from := r.registry.cfg.Sounds
+	var clips []*mixer.Clip
+	for _, name := range l(from.Language(voice)) {
+		if name == beep {
+			clips = append(clips, sounds.Beep())
+		} else {
+			clips = append(clips, from.Prompt(voice, name))
+		}
+	}
+	return joined(clips)
+}
+
+// joined makes one clip of neighbours that have the same rate: a player takes only so many.
+func joined(clips []*mixer.Clip) []*mixer.Clip {
+	var all []*mixer.Clip
+	for _, c := range clips {
+		n := len(all) - 1
+		if n < 0 || all[n].RateHz != c.RateHz {
+			all = append(all, c)
+			continue
+		}
+		pcm := make([]int16, 0, len(all[n].PCM)+len(c.PCM))
+		all[n] = &mixer.Clip{Name: all[n].Name + " " + c.Name, RateHz: c.RateHz, PCM: append(append(pcm, all[n].PCM...), c.PCM...)}
+	}
+	return all
+}
+
+// audience is who is meant by what is said.
+type audience struct {
+	one    *member // nil: more than one
+	hosts  bool    // those who are inside
+	answer bool    // in place of what is said to that one
+}
+
+var everybody = audience{} // who is inside
+
+// say has a line said. Nothing comes of it where there are no sounds.
+func (s *state) say(to audience, l line) {
+	voice := s.speech().Voice
+	if s.room.registry.cfg.Sounds == nil || len(s.members) == 0 {
+		return
+	}
+	s.later(func(r *room) {
+		clips := r.clips(voice, l)
+		_ = r.doAlways(func(s *state) error { s.play(to, clips); return nil }) // ErrClosed: nobody is there
+	})
+}
+
+// answer says a line to a member who has dialled a command.
+func (s *state) answer(m *member, l line) { s.say(audience{one: m, answer: true}, l) }
+
+// play lets people hear what has been read.
+func (s *state) play(to audience, clips []*mixer.Clip) {
+	switch m := to.one; {
+	case m != nil && s.member(m.p.id) != m: // it has gone
+	case m != nil && to.answer:
+		m.aside.play(clips)
+	case m != nil:
+		m.aside.add(clips)
+	case to.hosts:
+		for _, m := range s.members {
+			if m.caller.Role == RoleModerator && m.place == PlaceInside {
+				m.aside.add(clips)
+			}
+		}
+	case len(s.members) > 0:
+		s.announcer.play(clips) // where too much waits it is left out
+	}
+}
+
+// goodbyeTime is how long the last words may take.
+const goodbyeTime = 5 * time.Second
+
+// sayGoodbye ends the conference, and where the room speaks when everybody has heard that it does.
+func (s *state) sayGoodbye(why Reason) {
+	voice, started := s.speech().Voice, s.started
+	finish := func(s *state) {
+		if s.started.Equal(started) { // it is still the same conference
+			s.end(why)
+			s.closed = s.onDemand && why == ReasonEnded
+		}
+	}
+	if s.room.registry.cfg.Sounds == nil || s.speech().Speaking != SpeakEvents || len(s.members) == 0 {
+		finish(s)
+		return
+	}
+	queued := s.later(func(r *room) {
+		clips := r.clips(voice, words(sounds.ConferenceOver))
+		var played <-chan struct{}
+		_ = r.doAlways(func(s *state) error { // ErrClosed: it has ended
+			if len(s.members) > 0 && s.started.Equal(started) {
+				s.announcer.stop()
+				played, _ = s.announcer.play(clips) // after stop there is room
+			}
+			return nil
+		})
+		if played != nil {
+			timeout := time.NewTimer(goodbyeTime)
+			defer timeout.Stop()
+			select {
+			case <-played:
+			case <-timeout.C:
+			case <-r.done:
+			}
+		}
+		_ = r.doAlways(func(s *state) error { finish(s); return nil }) // ErrClosed: it has ended
+	})
+	if !queued {
+		finish(s)
+	}
+}
+
+// waitingTone is what those hear who wait, where no music is set.
+const waitingTone = "tone:440/150,0/9850"
+
+// wantMusic has the room's music played when the first has to wait for something.
+func (s *state) wantMusic() {
+	name := s.speech().Music
+	if name == "" && s.speech().Speaking == SpeakEvents {
+		name = waitingTone
+	}
+	if name == "" || s.musical || s.room.registry.cfg.Sounds == nil {
+		return
+	}
+	s.musical = true
+	s.later(func(r *room) {
+		clip, err := r.registry.cfg.Sounds.Clip(context.Background(), "", name)
+		if err != nil {
+			r.registry.cfg.Log.Warn("no music for those who wait", "room", r.number, "err", err)
+			return
+		}
+		_ = r.doAlways(func(s *state) error { s.playMusic(clip); return nil }) // ErrClosed: nobody is there
+	})
+}

@@ -73,14 +73,16 @@ func (v *toneVoice) recognise(pcm []int16) []string {
 	}
 	for ; len(pcm) >= 800; pcm = pcm[800:] {
 		best, loudest := "", -40.
-		if measure.RMSDBFS(pcm[:800]) > loudest {
-			for name, hz := range tones {
-				if level := measure.ToneDBFS(pcm[:800], 8000, hz); level > loudest {
-					best, loudest = name, level
-				}
+		rms := measure.RMSDBFS(pcm[:800])
+		for name, hz := range tones {
+			if rms <= loudest+1 { // silence, or the one that it is
+				break
+			}
+			if level := measure.ToneDBFS(pcm[:800], 8000, hz); level > loudest {
+				best, loudest = name, level
 			}
 		}
-		switch rms := measure.RMSDBFS(pcm[:800]); {
+		switch {
 		case best != "" && rms > loudest+1: // of two, or of one that comes or goes
 			continue
 		case best != last && best != "":

@@ -72,7 +72,7 @@ func below(levelDBFS float64) uint8 {
 func (c *cast) tell(m *member) {
 	d := &m.down
 	switch {
-	case m.ear() != earMix:
+	case d.group.key.ear != earMix:
 		if d.told != toldNobody {
 			m.leg.Mixed(nil)
 		}

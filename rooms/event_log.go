@@ -50,7 +50,7 @@ func (l *eventLog) append(e Event) {
 		l.granted(0)
 	}
 	if e.Kind.lasting() {
-		l.keep.offer(entry{log: l, event: e})
+		l.keep.offer(entry{log: l, event: &e})
 	}
 }
 

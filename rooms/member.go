@@ -35,12 +35,12 @@ type member struct {
 	deaf      bool
 	gainDB    float64
 	voice     voice     // what it says
+	aside     aside     // what is between it alone and the bridge
+	down      downlink  // what it hears
 	keys      keypad    // what it presses
 	dialled   dialled   // the command that it is in the middle of
 	asksEnd   time.Time // when it asked last for the conference to end
-	down      downlink  // what it hears
 	place     Place
-	aside     aside          // what is between it alone and the bridge
 	moving    chan<- *member // where it goes; nil: it stays
 	whisper   whisper
 	hearingDB float64 // what is done to the loudness of what it hears

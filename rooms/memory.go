@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxUnwritten bounds the events that wait for the disk, some 500 bytes each; what comes while so many wait is not kept.
+	// maxUnwritten bounds the events that wait for the disk, some 800 bytes each; what comes while so many wait is not kept.
 	maxUnwritten = 8192
 	// maxBatch is how many are written at once.
 	maxBatch = 512
@@ -35,7 +35,7 @@ type memory struct {
 type entry struct {
 	log     *eventLog
 	mark    uint64
-	event   Event // Kind 0: none
+	event   *Event // nil: none
 	written chan<- struct{}
 }
 
@@ -130,10 +130,10 @@ func (m *memory) write(ctx context.Context, batch []entry) {
 	var marks []Mark
 	at := map[string]int{}
 	for _, e := range batch {
-		if e.event.Kind != KindUnspecified {
-			events = append(events, e.event)
+		if e.event != nil {
+			events = append(events, *e.event)
 		}
-		if e.log == nil || e.event.Kind != KindUnspecified {
+		if e.log == nil || e.event != nil {
 			continue
 		}
 		mark := Mark{Room: e.log.number, Last: e.mark}

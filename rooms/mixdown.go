@@ -203,14 +203,14 @@ func (x *mixdown) dropLeaving() {
 // send sends m what it hears in this tick.
 func (x *mixdown) send(m *member, now time.Time) {
 	d := &m.down
-	said, ear := m.aside.next(x.rateHz), m.ear()
+	said, ear := m.aside.next(x.rateHz), d.group.key.ear // regroup has looked at the member, whose memory is not touched for it
 	switch {
 	case m.voice.contributes || said != nil || d.ear != ear || d.whispered():
 		if d.ownTicks == 0 {
 			d.leaveGroup(x)
 		}
 		d.ownTicks = ownEncodeTicks
-	case m.deaf:
+	case ear == earSilence:
 		d.ownTicks = 0
 	case d.ownTicks > 0:
 		if d.ownTicks--; d.ownTicks == 0 {

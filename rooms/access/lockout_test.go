@@ -81,7 +81,7 @@ func mostIn(at []time.Time, d time.Duration) int {
 func TestTablesKeepTheirSize(t *testing.T) {
 	l := newLockout()
 	now := time.Unix(1_800_000_000, 0)
-	size := func() int { return len(l.sources.sets) + len(l.rooms.sets) + len(l.trunks.sets) + len(l.visits.sets) }
+	size := func() int { return l.sources.size + l.rooms.size + l.trunks.size + l.visits.size }
 	before := size()
 	for n := range 5 * sourcesKept {
 		c := from(n)

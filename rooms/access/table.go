@@ -12,7 +12,8 @@ const ways = 8
 // wrong PINs, and of those the one that was seen the longest ago: new keys push out each other, and not those that are locked out.
 type table[K comparable] struct {
 	seed maphash.Seed
-	sets [][ways]slot[K]
+	size int             // of sets
+	sets [][ways]slot[K] // nil before the first key: a bridge without PINs has none
 }
 
 type slot[K comparable] struct {
@@ -23,10 +24,13 @@ type slot[K comparable] struct {
 }
 
 func newTable[K comparable](n int) table[K] {
-	return table[K]{seed: maphash.MakeSeed(), sets: make([][ways]slot[K], max(n/ways, 1))}
+	return table[K]{seed: maphash.MakeSeed(), size: max(n/ways, 1)}
 }
 
 func (t *table[K]) set(key K) *[ways]slot[K] {
+	if t.sets == nil {
+		t.sets = make([][ways]slot[K], t.size)
+	}
 	return &t.sets[maphash.Comparable(t.seed, key)%uint64(len(t.sets))]
 }
 

@@ -34,7 +34,7 @@ const (
 // most, in this order. It is a prometheus.Collector of confbridge_call_records_total{result}.
 type Book struct {
 	cfg   Config
-	queue chan Record
+	queue chan *Record
 	stop  chan struct{}
 	ended chan struct{}
 
@@ -51,7 +51,7 @@ func NewBook(cfg Config) *Book {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Book{cfg: cfg, queue: make(chan Record, queueSize), stop: make(chan struct{}), ended: make(chan struct{})}
+	return &Book{cfg: cfg, queue: make(chan *Record, queueSize), stop: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // Start begins to write. What fails is logged, counted and tried again with the next record: calls go on without.
@@ -69,7 +69,7 @@ func (b *Book) Add(r Record) {
 		return
 	}
 	select {
-	case b.queue <- r:
+	case b.queue <- &r:
 	default:
 		b.lost.Add(1)
 	}
@@ -100,10 +100,10 @@ func (b *Book) run() {
 	for {
 		select {
 		case r := <-b.queue:
-			b.write(w, r)
+			b.write(w, *r)
 		case <-b.stop:
 			for len(b.queue) > 0 {
-				b.write(w, <-b.queue)
+				b.write(w, *<-b.queue)
 			}
 			return
 		}
@@ -114,7 +114,7 @@ func (b *Book) run() {
 func (b *Book) write(w *writer, first Record) {
 	batch := []Record{first}
 	for len(batch) < maxBatch && len(b.queue) > 0 {
-		batch = append(batch, <-b.queue)
+		batch = append(batch, *<-b.queue)
 	}
 	whole := w.append(time.Now(), batch)
 	b.written.Add(uint64(whole))

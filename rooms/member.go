@@ -31,6 +31,7 @@ type member struct {
 	calmFrom time.Time // which report was the first of those that say that it needs no copies any more; zero: none is
 
 	mute      muting
+	away      muting  // that of the room that it is in a side room of
 	mutedBy   MutedBy // by what mute and the room's modes come to: settle keeps it so
 	deaf      bool
 	gainDB    float64

@@ -84,6 +84,7 @@ func Warnings(before ...time.Duration) ([MaxWarnings]time.Duration, error) {
 		w[i] = d
 	}
 	slices.SortFunc(w[:len(before)], func(a, b time.Duration) int { return int((b - a) / max(b-a, a-b, 1)) })
+	clear(w[len(slices.Compact(w[:len(before)])):])
 	return w, nil
 }
 

@@ -71,7 +71,7 @@ func (g *Registry) move(ctx context.Context, p *Participant, role Role, to strin
 	if err := next.do(ctx, func(s *state) error { return s.admitAs(p, role, own) }); err != nil {
 		return ParticipantInfo{}, err
 	}
-	m, err := depart(ctx, p)
+	m, err := depart(ctx, p, next.sideOf != nil)
 	if err != nil {
 		_ = next.doAlways(func(s *state) error { s.vacate(p); return nil }) // ErrClosed: it has let go
 		return ParticipantInfo{}, err
@@ -102,13 +102,15 @@ func (g *Registry) move(ctx context.Context, p *Participant, role Role, to strin
 }
 
 // depart waits until p's room has faded it out and given it away: two ticks at most.
-func depart(ctx context.Context, p *Participant) (*member, error) {
+func depart(ctx context.Context, p *Participant, aside bool) (*member, error) {
 	given := make(chan *member, 1)
 	err := p.room.Load().do(ctx, func(s *state) error {
 		m := s.member(p.id)
 		switch {
 		case m == nil:
 			return fmt.Errorf("participant %q: %w", p.id, ErrNoParticipant)
+		case aside && m.place != PlaceInside: // nobody comes in by way of a side room
+			return fmt.Errorf("participant %q waits: %w", p.id, ErrNotAllowed)
 		case m.moving != nil:
 			panic("a participant moves twice at once") // Participant.turn is held
 		}
@@ -176,6 +178,9 @@ func (s *state) arrive(m *member, own bool) error {
 	m.voice.speaker, m.voice.contributes, m.voice.talking = mixer.Speaker{}, false, false
 	m.down.own.Renumber(s.mix.ticks)
 	m.down.group, m.down.ownTicks, m.down.told = nil, ownEncodeTicks, toldNothing
+	if ear := m.ear(); ear != earMix {
+		m.down.ear = ear // nothing of the mix is for it
+	}
 	m.suppressNoise()
 	s.enter(m, now)
 	return nil

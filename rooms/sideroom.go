@@ -12,7 +12,7 @@ const sideMark = "-side-"
 
 // OpenSideRoom takes at least two participants out of a room into one of their own, which nobody else gets into, with the room's settings of sound and
 // recording. Who is left alone there comes back; CloseSideRoom brings all of them back, and with the end of the room theirs ends. Nobody goes where
-// one of them cannot (ErrNoRoom, ErrNoParticipant, ErrInvalid of fewer than two, of one named twice, or of a side room's side room).
+// one of them cannot (ErrNoRoom, ErrNoParticipant, ErrInvalid of fewer than two, of one named twice, or of a side room's side room; ErrNotAllowed of who waits).
 func (g *Registry) OpenSideRoom(ctx context.Context, number string, ids ...string) (Info, error) {
 	if len(ids) < 2 || len(slices.Compact(slices.Sorted(slices.Values(ids)))) < len(ids) {
 		return Info{}, fmt.Errorf("side room of %q for %d participants, want two or more different ones: %w", number, len(ids), ErrInvalid)
@@ -27,8 +27,12 @@ func (g *Registry) OpenSideRoom(ctx context.Context, number string, ids ...strin
 	var set Settings
 	err := of.do(ctx, func(s *state) error {
 		for _, id := range ids {
-			if s.member(id) == nil {
+			m := s.member(id)
+			switch {
+			case m == nil:
 				return fmt.Errorf("participant %q: %w", id, ErrNoParticipant)
+			case m.place != PlaceInside: // nobody comes in by way of a side room
+				return fmt.Errorf("participant %q waits: %w", id, ErrNotAllowed)
 			}
 		}
 		set = s.set
@@ -56,6 +60,7 @@ func (g *Registry) OpenSideRoom(ctx context.Context, number string, ids ...strin
 		_ = g.CloseSideRoom(context.WithoutCancel(ctx), side.number) // ErrNoRoom: all have left
 		return Info{}, wrap("side room of", number, errors.Join(err, missing(moved)))
 	}
+	_ = side.doAlways(func(s *state) error { s.bringBack(); return nil }) // one may have hung up before the other was there
 	return g.Info(ctx, side.number)
 }
 

@@ -198,11 +198,11 @@ func (s *state) wantMusic() {
 	if name == "" || s.musical || s.room.registry.cfg.Sounds == nil {
 		return
 	}
-	s.musical = true
-	s.later(func(r *room) {
+	s.musical = s.later(func(r *room) {
 		clip, err := r.registry.cfg.Sounds.Clip(context.Background(), "", name)
 		if err != nil {
 			r.registry.cfg.Log.Warn("no music for those who wait", "room", r.number, "err", err)
+			_ = r.doAlways(func(s *state) error { s.musical = false; return nil }) // ErrClosed: nobody is there
 			return
 		}
 		_ = r.doAlways(func(s *state) error { s.playMusic(clip); return nil }) // ErrClosed: nobody is there

@@ -64,7 +64,7 @@ func newState(r *room, k Kept, onDemand bool) *state {
 		hours:  hours{timer: newStoppedTimer()},
 		chair:  chair{alarm: alarm{timer: newStoppedTimer()}},
 	}
-	s.keepHours(s.created)
+	s.keepHours(time.Now()) // a room that has been kept was made long ago
 	return s
 }
 
@@ -120,7 +120,7 @@ func (s *state) admitAs(p *Participant, role Role, own bool) error {
 	}
 	switch {
 	case own:
-	case s.set.Locked:
+	case s.set.Locked && role != RoleModerator:
 		return ErrLocked
 	case s.set.MaxParticipants > 0 && len(s.seats) >= s.set.MaxParticipants:
 		return fmt.Errorf("%d of %d seats taken: %w", len(s.seats), s.set.MaxParticipants, ErrFull)

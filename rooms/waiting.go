@@ -31,13 +31,21 @@ func (m *member) greet() {
 }
 
 // greetGuest is greet for one who comes from inside another room: whoever has sent it here has let it in, and it is muted as it was. One of the
-// house, who goes to a side room or comes back, does not wait for a host either.
+// house, who goes to a side room or comes back, does not wait for a host either, and is muted by others again when it is back, whatever it has done there.
 func (m *member) greetGuest(own bool) {
 	s := m.state
 	if s.hostless(m) && !own {
 		m.place = PlaceWaiting
 	}
-	m.mute.held = m.mute.moderator && !s.set.AllowSelfUnmute
+	switch {
+	case s.room.sideOf != nil: // nobody presides there
+		m.away = m.mute
+		m.mute.held = false
+	case own:
+		m.mute.moderator, m.mute.held = m.away.moderator, m.away.held
+	default:
+		m.mute.held = m.mute.moderator && !s.set.AllowSelfUnmute
+	}
 	m.mutedBy = m.whoMutes()
 }
 

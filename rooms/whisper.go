@@ -14,20 +14,22 @@ type whisper struct {
 	over bool       // it fades out, and to is nil after that
 }
 
-// setWhisper has the member of the given ID, and nobody else, hear m from now on; "" has everybody hear it again (ErrNoParticipant, ErrInvalid). It is
-// not for the tick.
+// setWhisper has the member of the given ID, and nobody else, hear m from now on; "" has everybody hear it again (ErrNoParticipant; ErrInvalid;
+// ErrNotAllowed, where one of them is not inside). It is not for the tick.
 func (s *state) setWhisper(m *member, id string) error {
 	if id == "" {
 		m.whisper.over = m.whisper.to != nil
 		return nil
 	}
 	to := s.member(id)
-	switch to {
-	case nil:
+	switch {
+	case to == nil:
 		return fmt.Errorf("whisper to participant %q: %w", id, ErrNoParticipant)
-	case m:
+	case to == m:
 		return fmt.Errorf("participant %q whispers to itself: %w", id, ErrInvalid)
-	case m.whisper.to:
+	case m.place != PlaceInside || to.place != PlaceInside:
+		return fmt.Errorf("whisper to participant %q: one of the two waits: %w", id, ErrNotAllowed)
+	case to == m.whisper.to:
 		m.whisper.over = false
 		return nil
 	}
@@ -46,9 +48,18 @@ func (m *member) forgetWhisper() {
 	}
 }
 
-// leaveWhispers ends all that m has to do with when it leaves the room. Who has whispered to it is muted: what was for one is not for all.
+// leaveWhispers ends all that m has to do with when it leaves the room. Who has whispered is muted, here or where it goes: what was for one is not for
+// all.
 func (s *state) leaveWhispers(m *member) {
+	if m.whisper.to != nil {
+		m.mute.self = true
+	}
 	m.forgetWhisper()
+	s.muteCoaches(m)
+}
+
+// muteCoaches ends all whispers to m.
+func (s *state) muteCoaches(m *member) {
 	for len(m.down.coaches) > 0 {
 		coach := m.down.coaches[0]
 		coach.forgetWhisper()
@@ -85,7 +96,7 @@ func (d *downlink) layWhispers(heard []int16, rateHz int) {
 		if v.contributes { // it is still on its way out of the mix
 			continue
 		}
-		if c.whisper.over || c.mute.self || c.mute.moderator || c.caller.Role == RoleListener {
+		if c.whisper.over || c.mute.self || c.mute.moderator || c.caller.Role == RoleListener || c.place != PlaceInside || c.moving != nil {
 			c.whisper.gain.Set(0)
 		} else {
 			c.whisper.gain.Set(v.level.at(c.mixedGainDB()))

@@ -343,6 +343,14 @@ func TestWhomATrunkVouchesFor(t *testing.T) {
 		{"also where others are not to know", true, []string{pai, "Privacy: id"}, "tel:+4930"},
 		{"one that is not trusted", false, []string{pai}, ""},
 		{"nobody", true, nil, ""},
+		{"who withholds their number", true, []string{"P-Asserted-Identity: <sip:anonymous@anonymous.invalid>"}, ""},
+		{"whose number the network does not have", true, []string{"P-Asserted-Identity: <sip:unavailable@unknown.invalid>"}, ""},
+		{"a name that is nobody's, in capitals and with a dot", true, []string{"P-Asserted-Identity: <sip:4711@Anonymous.INVALID.>"}, ""},
+		{"nobody at the carrier's own host", true, []string{"P-Asserted-Identity: <sip:Restricted@carrier.example>"}, ""},
+		{"unknown at the carrier's own host", true, []string{"P-Asserted-Identity: <sip:unknown@192.0.2.1;user=phone>"}, ""},
+		{"nobody's name written in escapes", true, []string{"P-Asserted-Identity: <sip:%61nonymous@carrier.example>"}, ""},
+		{"of two the one that is somebody", true, []string{"P-Asserted-Identity: <sip:anonymous@anonymous.invalid>, <tel:+4930>"}, "tel:+4930"},
+		{"a host that only sounds like it", true, []string{"P-Asserted-Identity: <sip:4711@valid.example>"}, "sip:4711@valid.example"},
 		{"what is preferred is not asserted", true, []string{"P-Preferred-Identity: <sip:x@y>"}, ""},
 	} {
 		b := newBook(t, Config{Trunks: []Trunk{{Name: "a", Networks: prefixes("192.0.2.0/24"), Terms: Terms{Trusted: row.trusted, Rooms: []string{"1*"}}}}})

@@ -1,6 +1,7 @@
 package trunk
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,7 @@ type Call struct {
 	// DisplayName and Address are what others are shown of the caller.
 	DisplayName, Address string
 	// Identity is who the caller is, as far as a trusted trunk vouches for it (RFC 3325 §5), whether or not others are to be shown it; empty of all
-	// other calls.
+	// other calls, and of those whom it does not name.
 	Identity string
 	// Codecs are those that are spoken with the trunk; nil: the server's. The slice is the Config's: not to be written.
 	Codecs []string
@@ -101,10 +102,23 @@ func (c *Call) MayEnter(number string) bool {
 
 // asserted is the first identity that a request asserts; empty where there is none.
 func asserted(req *message.Message) string {
-	if all := req.AssertedIdentities(); len(all) > 0 {
-		return all[0].URI.Shown().String()
+	for _, a := range req.AssertedIdentities() {
+		if !nobody(a.URI) {
+			return a.URI.Shown().String()
+		}
 	}
 	return ""
+}
+
+// nobody says whether an asserted URI is what a network writes of callers whom it does not know or may not name (RFC 3323 §4.1.1.3, 3GPP TS 24.229,
+// 3GPP TS 23.003 §13.6, §13.7): many are called so, and it is no identity.
+func nobody(u message.URI) bool {
+	switch strings.ToLower(u.UserText()) {
+	case "anonymous", "unavailable", "restricted", "unknown":
+		return true
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Host, "."))
+	return host == "invalid" || strings.HasSuffix(host, ".invalid")
 }
 
 // Who wants not to be known is shown like this (RFC 3323 §4.1.1.3).

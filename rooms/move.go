@@ -63,12 +63,16 @@ func (g *Registry) move(ctx context.Context, p *Participant, role Role, to strin
 	if to == p.Room() {
 		return ParticipantInfo{}, fmt.Errorf("participant %q is there: %w", p.id, ErrInvalid)
 	}
+	address, err := p.address(ctx)
+	if err != nil {
+		return ParticipantInfo{}, err
+	}
 	next, err := g.lookupOrOpen(ctx, to)
 	if err != nil {
 		return ParticipantInfo{}, err
 	}
 	own := next.sideOf == p.room.Load() || p.room.Load().sideOf == next // its lock is not for them
-	if err := next.do(ctx, func(s *state) error { return s.admitAs(p, role, own) }); err != nil {
+	if err := next.do(ctx, func(s *state) error { return s.admitAs(p, address, role, own) }); err != nil {
 		return ParticipantInfo{}, err
 	}
 	m, err := depart(ctx, p, next.sideOf != nil)
@@ -99,6 +103,19 @@ func (g *Registry) move(ctx context.Context, p *Participant, role Role, to strin
 	}
 	p.room.Store(next)
 	return info, nil
+}
+
+// address is what p is called from now; another call may have the seat than the one that it was taken for. p.turn is held.
+func (p *Participant) address(ctx context.Context) (address string, err error) {
+	err = p.room.Load().do(ctx, func(s *state) error {
+		m := s.member(p.id)
+		if m == nil {
+			return fmt.Errorf("participant %q: %w", p.id, ErrNoParticipant)
+		}
+		address = m.caller.Address
+		return nil
+	})
+	return address, err
 }
 
 // depart waits until p's room has faded it out and given it away: two ticks at most.

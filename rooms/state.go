@@ -103,12 +103,15 @@ func (s *state) makeLasting(k Kept) {
 }
 
 // admit takes a seat for p, who comes in that role.
-func (s *state) admit(p *Participant, role Role) error { return s.admitAs(p, role, false) }
+func (s *state) admit(p *Participant, role Role) error {
+	return s.admitAs(p, p.caller.Address, role, false)
+}
 
-// admitAs is admit for one of the house too, to whom no lock, no limit and no hours apply.
-func (s *state) admitAs(p *Participant, role Role, own bool) error {
+// admitAs is admit for whoever calls from that address now, which is not who p was made for once another call has the seat (swap); and for one of the
+// house too, to whom no lock, no limit and no hours apply.
+func (s *state) admitAs(p *Participant, address string, role Role, own bool) error {
 	switch {
-	case s.room.registry.bans.covers(s.room.number, p.caller.Address, time.Now()):
+	case s.bans(address):
 		return ErrBanned
 	case s.closed:
 		return ErrClosed
@@ -130,6 +133,11 @@ func (s *state) admitAs(p *Participant, role Role, own bool) error {
 	s.seats = append(s.seats, p)
 	s.timers.grace.Stop()
 	return nil
+}
+
+// bans says whether whoever calls from an address is kept out.
+func (s *state) bans(address string) bool {
+	return s.room.registry.bans.covers(s.room.number, address, time.Now())
 }
 
 // onlyForHosts says whether all seats that are left are for moderators.
@@ -236,6 +244,9 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 	m := s.member(p.id)
 	if m == nil {
 		return ErrClosed
+	}
+	if s.bans(c.Address) {
+		return ErrBanned
 	}
 	before, format, reported, spoken := m.leg, m.profile.Name, m.peer, m.heard
 	stay := s.stay(m)

@@ -61,6 +61,51 @@ func TestAnotherLegTakesTheSameSeat(t *testing.T) {
 	})
 }
 
+func TestWhoIsBannedTakesNobodysSeat(t *testing.T) {
+	inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
+		enter := func(number, address string) *Participant {
+			p, err := g.Admit(ctx, number, Caller{DisplayName: "Ann", Address: address})
+			if err == nil {
+				err = p.Join(ctx, newFakeLeg(t, pcmu, 0))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		const banned, good = "sip:mallory@192.0.2.1", "sip:ann@192.0.2.2"
+		if err := g.Ban(ctx, "1000", enter("1000", banned).ID(), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		p, next := enter("1000", good), newFakeLeg(t, pcmu, 0)
+		if err := p.Swap(ctx, next, Caller{DisplayName: "Ann", Address: banned}); !errors.Is(err, ErrBanned) {
+			t.Errorf("a seat in the room: got %v, want ErrBanned", err)
+		}
+		if info, err := g.Participant(ctx, "1000", p.ID()); err != nil || info.Address != good || next.closed != 0 {
+			t.Errorf("got %+v, %v, the leg closed %d times; want all as before", info, err, next.closed)
+		}
+		p.Leave(ReasonHangup)
+
+		p = enter("1001", good)
+		if err := p.Swap(ctx, newFakeLeg(t, pcmu, 0), Caller{Address: banned}); err != nil {
+			t.Fatalf("a seat in another room: %v", err)
+		}
+		if _, err := g.Move(ctx, "1001", p.ID(), "1000"); !errors.Is(err, ErrBanned) {
+			t.Errorf("from the other room: got %v, want ErrBanned", err)
+		}
+		p.Leave(ReasonHangup)
+
+		p = enter("1001", banned)
+		if err := p.Swap(ctx, newFakeLeg(t, pcmu, 0), Caller{Address: good}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.Move(ctx, "1001", p.ID(), "1000"); err != nil {
+			t.Errorf("whose seat was that of somebody who is banned: %v", err)
+		}
+		p.Leave(ReasonHangup)
+	})
+}
+
 func TestASwapKeepsWhoIsMutedMuted(t *testing.T) {
 	inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
 		next, other := newFakeLeg(t, pcmu, toneHz(1)), newFakeLeg(t, pcmu, 0)

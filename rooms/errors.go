@@ -1,6 +1,9 @@
 package rooms
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Sentinels of this package. They come wrapped with the room or participant they are about; api and sipua each
 // translate them in one table.
@@ -39,3 +42,15 @@ var (
 	ErrNoKeys   = errors.New("the participant's telephone takes no keys")
 	ErrKeyQueue = errors.New("too many keys wait to be sent")
 )
+
+// RoomError says which room an error is about.
+type RoomError struct {
+	What   string // was tried: "admit to room"
+	Number string
+	Err    error
+}
+
+func (e *RoomError) Error() string { return fmt.Sprintf("%s %q: %v", e.What, e.Number, e.Err) }
+
+// Unwrap returns Err.
+func (e *RoomError) Unwrap() error { return e.Err }

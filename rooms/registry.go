@@ -152,7 +152,7 @@ func (g *Registry) Admit(ctx context.Context, number string, c Caller) (*Partici
 func (g *Registry) seat(ctx context.Context, number string, c Caller, taken func(*state, *Participant)) (*Participant, error) {
 	for {
 		if g.draining.Load() {
-			return nil, fmt.Errorf("admit to room %q: %w", number, ErrDraining)
+			return nil, wrap("admit to room", number, ErrDraining)
 		}
 		r, err := g.lookupOrOpen(ctx, number)
 		if err != nil {
@@ -328,7 +328,7 @@ func wrap(what, number string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s %q: %w", what, number, err)
+	return &RoomError{What: what, Number: number, Err: err}
 }
 
 // checkNumber is the grammar of room numbers.

@@ -2,6 +2,7 @@ package sipua
 
 import (
 	"crypto/rand"
+	"errors"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/confbridge/confbridge/rooms/cdr"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/transaction"
+	"github.com/confbridge/confbridge/sipua/transport"
 	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
@@ -41,6 +43,46 @@ func (s *Server) account(tx *transaction.ServerTx, who trunk.Caller) *account {
 		a.shows(req.From.Display, req.From.URI.Shown().String())
 	}
 	return a
+}
+
+// accountOut begins that of a call that is placed from a room; nil where no records are kept.
+func (s *Server) accountOut(want DialOut, route *trunk.Route, seat *seat, callID string) *account {
+	if s.cfg.Records == nil {
+		return nil
+	}
+	number := want.Address
+	if want.Trunk == "" {
+		number = route.URI.UserText()
+	}
+	a := &account{to: s.cfg.Records, record: cdr.Record{
+		ID: strings.ToLower(rand.Text()[:16]), Direction: cdr.Out, Began: time.Now(),
+		CallID: noted(callID), Number: noted(number), Trunk: want.Trunk,
+	}}
+	a.shows(seat.caller.DisplayName, seat.caller.Address)
+	a.enters(want.Room, seat.participant)
+	return a
+}
+
+// goes notes the way that a call from here takes, the last one that was tried.
+func (a *account) goes(by transport.Flow) {
+	if a != nil {
+		a.record.Transport, a.record.Remote = strings.ToLower(by.Transport), by.Remote.String()
+	}
+}
+
+// failed notes why a call from here was not answered: with the peer's status, else with that which stands for it (RFC 3261 §8.1.3.1, §9).
+func (a *account) failed(err error) {
+	_, status := dialFailure(err)
+	switch {
+	case status != 0:
+	case errors.Is(err, errRungOut), errors.Is(err, errLetGo), errors.Is(err, ErrShutdown):
+		status = 487
+	case errors.Is(err, ErrNoAnswer):
+		status = 408
+	default:
+		status = 503
+	}
+	a.refused(status, err.Error())
 }
 
 // noted is a text of a message, bounded, and without the message that it is a part of: the account lives as long as the call.

@@ -1,14 +1,18 @@
 package sipua
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/cdr"
+	"github.com/confbridge/confbridge/sipua/locate"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/trunk"
 )
@@ -195,6 +199,157 @@ func TestEachOfTwoCallsInOneSeatHasItsRecord(t *testing.T) {
 	l.want(t, first)
 	c.hangup()
 	l.want(t, taken(c))
+}
+
+func TestACallOutLeavesARecord(t *testing.T) {
+	l := make(ledger, 16)
+	b := dialingBridge(t, func(c *Config) { c.Records = l })
+	call := func(t *testing.T) (*callee, cdr.Record) {
+		t.Helper()
+		peer := newCallee(t)
+		b.dialOut(t, DialOut{Address: peer.uri(), DisplayName: "Bob", Role: rooms.RoleModerator})
+		peer.invite = peer.read(message.Invite)
+		return peer, cdr.Record{
+			Direction: cdr.Out, CallID: peer.invite.CallID, Address: peer.uri(), DisplayName: "Bob", Number: "callee", Room: "1000", Transport: "udp",
+		}
+	}
+	t.Run("that is answered", func(t *testing.T) {
+		peer, want := call(t)
+		peer.respond(200, "callee")
+		peer.read(message.Ack)
+		b.participants(t, "1000", 1)
+		peer.send(peer.request(message.Bye, 1, ""))
+		want.Status, want.EndedBy, want.Reason = 200, cdr.Peer, "caller hung up"
+		want.Seat = &cdr.Seat{Role: "moderator", Codec: "PCMU"}
+		l.want(t, want)
+	})
+	t.Run("that is busy", func(t *testing.T) {
+		peer, want := call(t)
+		peer.refuse(486, nil)
+		got := l.next(t)
+		want.Status, want.Reason = 486, got.Reason
+		if diff := cmp.Diff(want, got); diff != "" || got.Reason == "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("that nobody waits for any more", func(t *testing.T) {
+		peer, want := call(t)
+		peer.respond(180, "callee")
+		for ctx := patient(t); ; {
+			dials, err := b.rooms.Dials(ctx, "1000")
+			if err != nil || len(dials) != 1 {
+				t.Fatalf("got %+v, %v, want one", dials, err)
+			}
+			if dials[0].State == rooms.DialRinging {
+				break
+			}
+		}
+		if err := b.rooms.End(patient(t), "1000", rooms.ReasonEnded); err != nil {
+			t.Fatal(err)
+		}
+		peer.send(message.NewResponse(peer.read(message.Cancel), 200, ""))
+		peer.respond(487, "callee")
+		want.Status, want.Reason = 487, errLetGo.Error()
+		l.want(t, want)
+	})
+	t.Run("that has no answer to the offer", func(t *testing.T) {
+		peer, want := call(t)
+		res := message.NewResponse(peer.invite, 200, "")
+		res.To = res.To.WithTag("callee")
+		uri, _ := message.ParseURI(peer.uri())
+		res.Contact = []message.Address{{URI: uri}}
+		peer.send(res)
+		peer.ok(peer.read(message.Bye))
+		got := l.next(t)
+		want.Status, want.EndedBy, want.Reason = 200, cdr.Bridge, got.Reason
+		if diff := cmp.Diff(want, got); diff != "" || got.Reason == "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestACallOutWithoutAStatusHasOneInItsRecord(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"nobody has answered in time", errRungOut, 487},
+		{"the room has let go", errLetGo, 487},
+		{"the bridge shuts down", ErrShutdown, 487},
+		{"nothing came", fmt.Errorf("%w: timer B", ErrNoAnswer), 408},
+		{"there is no such host", locate.ErrNotFound, 503},
+		{"the peer's own counts", &StatusError{Status: 603}, 603},
+	} {
+		a := &account{}
+		a.failed(row.err)
+		if a.record.Status != row.want || a.record.Reason != row.err.Error() {
+			t.Errorf("%s: got %d %q, want %d %q", row.name, a.record.Status, a.record.Reason, row.want, row.err)
+		}
+	}
+}
+
+func TestTheRoomOfACallIsNotTheNumberThatWasDialled(t *testing.T) {
+	b := newBridge(t, nil)
+	asked, err := b.rooms.AdmitToReception(patient(t), rooms.Caller{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asked.Leave(rooms.ReasonHangup)
+	inside, err := b.rooms.Admit(patient(t), "4242", rooms.Caller{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inside.Leave(rooms.ReasonHangup)
+	for _, row := range []struct {
+		name string
+		p    *rooms.Participant
+		err  error
+		want string
+	}{
+		{"who is in a room", inside, nil, "4242"},
+		{"who is asked for a PIN", asked, nil, ""},
+		{"whom a room refuses", nil, fmt.Errorf("admit: %w", &rooms.RoomError{What: "admit to room", Number: "4242", Err: rooms.ErrLocked}), "4242"},
+		{"a room that is not there", nil, &rooms.RoomError{What: "admit to room", Number: "4242", Err: rooms.ErrNoRoom}, ""},
+		{"whom the reception refuses", nil, rooms.ErrDraining, ""},
+	} {
+		if got := ledTo(row.p, row.err); got != row.want {
+			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
+		}
+	}
+}
+
+// renumbered has callers in another room than that whose number they dial; "ask" leads to the reception.
+type renumbered struct{ *rooms.Registry }
+
+func (r renumbered) Admit(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error) {
+	if number == "ask" {
+		return r.AdmitToReception(ctx, c)
+	}
+	return r.Registry.Admit(ctx, "4242", c)
+}
+
+func TestARecordHasTheRoomThatANumberLeadsTo(t *testing.T) {
+	l := make(ledger, 16)
+	front := func(r *rooms.Registry) Rooms { return renumbered{r} }
+	b := newBridgeWith(t, media.Config{PortMin: 31000, PortMax: 31999}, front, func(c *Config) { c.Records = l })
+	for number, room := range map[string]string{"1000": "4242", "ask": ""} {
+		w := b.phone(t, "UDP")
+		w.target = "sip:" + number + "@" + w.server
+		w.call()
+		w.hangup()
+		if got := l.next(t); got.Number != number || got.Room != room || got.Seat == nil {
+			t.Errorf("%s: got %+v, want the room %q", number, got, room)
+		}
+		refused := b.phone(t, "UDP") // after its seat has been taken
+		refused.target = w.target
+		refused.send("INVITE", "m")
+		refused.want(message.Invite, 400)
+		refused.send("ACK", "")
+		if got := l.next(t); got.Number != number || got.Room != room || got.Seat != nil {
+			t.Errorf("%s: got %+v, want the room %q without a seat", number, got, room)
+		}
+	}
 }
 
 func TestTheShutdownLeavesRecords(t *testing.T) {

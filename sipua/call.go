@@ -56,7 +56,7 @@ type call struct {
 	user string // of our Contact
 	// focus says that our Contact is that of a conference (RFC 4579 §5.1).
 	focus    bool
-	admitted *trunk.Call // of a call that came in: its trunk's line
+	admitted *trunk.Call // of a call that came in, or was placed from a room: its trunk's line; not written once it is confirmed, as focus
 	side     side
 	account  *account // nil: no record of the call is kept
 

@@ -8,10 +8,12 @@ import (
 	"net/netip"
 
 	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/rooms/cdr"
 	"github.com/confbridge/confbridge/sipua/message"
 	"github.com/confbridge/confbridge/sipua/sdp"
 	"github.com/confbridge/confbridge/sipua/transaction"
 	"github.com/confbridge/confbridge/sipua/transport"
+	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
 // dialling is one call that is being placed: what stays from one INVITE to the next (RFC 3261 §8.1.3.4, §8.1.3.5). One goroutine owns it.
@@ -33,6 +35,8 @@ type dialling struct {
 	focus string // user of our Contact, which is then that of a focus (RFC 4579 §5.1); empty: none is
 	as    string // user of From, where cfg.From says nothing; empty: focus
 	rings func() // told of the provisional responses but 100; nil: nobody is
+	line  *trunk.Call
+	noted *account // nil: no record of the call is kept
 }
 
 func newDialling(ep *endpoint, engine *media.Engine, cfg DialConfig, uri message.URI) *dialling {
@@ -109,6 +113,7 @@ func (d *dialling) build(flow transport.Flow, uri message.URI) (*message.Message
 		return nil, err
 	}
 	d.seq++
+	d.noted.goes(flow)
 	req.RequestURI, req.CallID, req.CSeq.Seq, req.From = uri, d.callID, d.seq, req.From.WithTag(d.tag)
 	d.timer.ask(req)
 	return req, nil
@@ -230,6 +235,9 @@ func (d *dialling) answered(got outcome, with side, begin func(*call, sdp.Agreed
 		return nil, err
 	}
 	call.side, call.again, call.auth = with, got.tx.Responses(), d.auth
+	call.focus, call.admitted = d.focus != "", d.line // before it is confirmed: then others look at them (replaced)
+	call.account = d.noted
+	call.account.answered()
 	call.updates, call.noInfo = res.HasToken("Allow", string(message.Update)), takesNoInfo(res)
 	call.session.answered(res)
 	call.fork = early.decline
@@ -245,6 +253,7 @@ func (d *dialling) answered(got outcome, with side, begin func(*call, sdp.Agreed
 	}
 	if err != nil {
 		call.ending = &message.Reason{Protocol: "SIP", Cause: refuse(err).status, Text: err.Error()}
+		call.account.ended(cdr.Bridge, err.Error())
 		return call, fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
 	return call, nil

@@ -69,6 +69,7 @@ func (s *Server) DialOut(ctx context.Context, want DialOut) (id string, err erro
 		end()
 		return "", err
 	}
+	o.d.noted = s.accountOut(want, route, o.seat, o.d.callID)
 	id = o.seat.participant.ID()
 	ep.log.Info("call out", "call_id", o.d.callID, "room", want.Room, "participant", id, "trunk", want.Trunk)
 	go func() {
@@ -95,7 +96,7 @@ func (s *Server) newOutward(ep *endpoint, route *trunk.Route, want DialOut) *out
 	}
 	cfg := DialConfig{From: from, DisplayName: want.CallerName, Codecs: s.codecs(route.Call), User: route.User, Password: route.Password}
 	d := newDialling(ep, s.engine, cfg, route.URI.Requested())
-	d.focus, d.as = message.EscapeUser(want.Room), message.EscapeUser(want.CallerNumber)
+	d.focus, d.as, d.line = message.EscapeUser(want.Room), message.EscapeUser(want.CallerNumber), route.Call
 	caller := rooms.Caller{
 		DisplayName: cmp.Or(want.DisplayName, route.URI.UserText()), Address: route.URI.Shown().String(), CallID: d.callID, Role: want.Role,
 	}
@@ -147,7 +148,6 @@ func (o *outward) place(ctx context.Context, ring time.Duration) {
 
 // begin takes the call that has been answered into the room. Early media is not heard there.
 func (o *outward) begin(c *call, agreed sdp.Agreed) error {
-	c.focus, c.admitted = true, o.route.Call
 	c.log = c.log.With("room", o.seat.participant.Room(), "participant", o.seat.participant.ID())
 	if o.route.Trunk != "" {
 		c.log = c.log.With("trunk", o.route.Trunk)
@@ -167,11 +167,13 @@ func (o *outward) begin(c *call, agreed sdp.Agreed) error {
 	return nil
 }
 
-// failed gives the seat and the line back, and tells why.
+// failed gives the seat and the line back, and tells why and writes it down.
 func (o *outward) failed(err error) {
 	o.d.ep.log.Info("call out has failed", "call_id", o.d.callID, "room", o.seat.participant.Room(), "participant", o.seat.participant.ID(), "err", err)
 	o.seat.participant.FailDial(dialFailure(err))
 	o.route.End()
+	o.d.noted.failed(err)
+	o.d.noted.close()
 }
 
 // dialFailures are the statuses that say more than that it has failed (RFC 3261 §21).

@@ -164,9 +164,8 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 		asking := seat.caller
 		asking.Origin = origin(c.admitted, tx)
 		p, err := s.rooms.Admit(ctx, strings.Clone(c.admitted.Number), asking)
-		if !errors.Is(err, rooms.ErrNoRoom) {
-			c.account.enters(c.admitted.Number, p)
-		}
+		room := ledTo(p, err)
+		c.account.enters(room, p)
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				err = cause
@@ -174,7 +173,9 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 			return err
 		}
 		seat.participant = p
-		c.log = c.log.With("room", c.admitted.Number, "participant", p.ID())
+		if c.log = c.log.With("participant", p.ID()); room != "" {
+			c.log = c.log.With("room", room)
+		}
 	}
 	c.side = seat
 	peer, _ := sdp.MediaAddress(offer)
@@ -189,6 +190,22 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 		RTP: netip.AddrPortFrom(shown, seat.leg.Addr().Port()), Codecs: s.codecs(c.admitted), Linear: len(c.admitted.Codecs) == 0, SessionID: rand.Uint64() >> 2,
 	}
 	return nil
+}
+
+// ledTo is the number of the room that has taken a caller in, or has refused to; empty where none has: the reception is no room, and a number that was
+// dialled need not be one.
+func ledTo(p *rooms.Participant, err error) string {
+	if p != nil {
+		if room := p.Room(); room != rooms.ReceptionNumber {
+			return room
+		}
+		return ""
+	}
+	var about *rooms.RoomError
+	if errors.As(err, &about) && !errors.Is(err, rooms.ErrNoRoom) {
+		return about.Number
+	}
+	return ""
 }
 
 // origin is where a call comes from, for whoever lets it into a room.

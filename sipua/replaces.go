@@ -39,7 +39,9 @@ func (s *Server) replaced(tx *transaction.ServerTx, who trunk.Caller) (old *call
 	old = s.ep.calls[dialogID{callID: r.CallID, localTag: r.ToTag, remoteTag: r.FromTag}]
 	s.ep.mu.Unlock()
 	switch {
-	case old == nil || old.admitted == nil || !old.confirmed.Load(): // an early one that we have not begun is none, and one of ours has no seat
+	case old == nil || !old.confirmed.Load(): // an early one that we have not begun is none; nothing else of it is to be read yet
+		s.ep.reply(tx, 481, "")
+	case old.admitted == nil: // one of ours has no seat
 		s.ep.reply(tx, 481, "")
 	case old.admitted.Trunk != who.Trunk():
 		s.ep.reply(tx, 403, "")
@@ -95,7 +97,7 @@ func (c *call) relieve() {
 		return
 	}
 	if seat, ok := c.side.(*seat); ok && seat.joined {
-		c.account.enters(seat.participant.Room(), seat.participant)
+		c.account.enters(ledTo(seat.participant, nil), seat.participant)
 		c.predecessor.requestStop(rooms.ReasonHangup)
 		c.predecessor = nil
 	}

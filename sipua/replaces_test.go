@@ -12,6 +12,7 @@ import (
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/sipua/message"
+	"github.com/confbridge/confbridge/sipua/sdp"
 	"github.com/confbridge/confbridge/sipua/trunk"
 )
 
@@ -157,6 +158,69 @@ func (b *bridge) dialogs() map[dialogID]bool {
 		ids[id] = true
 	}
 	return ids
+}
+
+func TestACallOutIsReplacedAsSoonAsItIsAnswered(t *testing.T) {
+	b, peer := dialingBridge(t, nil), newCallee(t)
+	b.dialOut(t, DialOut{Address: peer.uri()})
+	peer.invite = peer.read(message.Invite)
+	peer.respond(200, "callee")
+	replaces := fmt.Sprintf("Replaces: %s;to-tag=%s;from-tag=callee", peer.invite.CallID, peer.invite.From.Tag())
+	for ctx := patient(t); ; { // from before its answer is read until it can be replaced
+		w := b.phone(t, "UDP")
+		w.send("INVITE", w.sdp(), replaces)
+		res := w.final(message.Invite)
+		if w.toTag = res.To.Tag(); res.StatusCode == 200 {
+			w.enter(res)
+		}
+		w.send("ACK", "")
+		if res.StatusCode == 200 {
+			peer.ok(peer.read(message.Bye))
+			if list := b.participants(t, "1000", 1); list[0].CallID != w.callID {
+				t.Errorf("got %+v, want the seat of the call out", list[0])
+			}
+			w.hangup()
+			return
+		}
+		if res.StatusCode != 481 || ctx.Err() != nil {
+			t.Fatalf("got %d, want 481 until the call is confirmed, and then 200", res.StatusCode)
+		}
+	}
+}
+
+func TestACallOutIsWholeWhenItIsConfirmed(t *testing.T) {
+	b, peer := dialingBridge(t, nil), newCallee(t)
+	route, err := b.book.Dial("1000", "", peer.uri())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := b.newOutward(b.ep, route, DialOut{Room: "1000"})
+	if o.seat.participant, err = b.rooms.Dial(patient(t), "1000", o.seat.caller); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		peer.invite = peer.read(message.Invite)
+		peer.respond(200, "callee")
+	}()
+	got, err := o.d.ask(patient(t), outgoing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := o.d.answered(got, o.seat, func(c *call, _ sdp.Agreed) error {
+		if !c.confirmed.Load() || c.admitted != route.Call || !c.focus {
+			t.Errorf("confirmed %v, admitted %v, focus %v; want all of it", c.confirmed.Load(), c.admitted != nil, c.focus)
+		}
+		return ErrShutdown // it is not taken any further
+	})
+	if c == nil || !errors.Is(err, ErrShutdown) {
+		t.Fatalf("got %v, %v", c, err)
+	}
+	o.d.close()
+	ended := make(chan struct{})
+	go func() { c.live(); close(ended) }()
+	peer.ok(peer.read(message.Bye))
+	<-ended
+	b.idle(t)
 }
 
 func TestACallThatIsOverGivesNoSeat(t *testing.T) {

@@ -52,13 +52,13 @@ type Record struct {
 
 	CallID      string `json:"call_id"`                // the signalling's name of the call
 	Address     string `json:"address,omitempty"`      // who calls or is called, as others are shown it
-	DisplayName string `json:"display_name,omitempty"` // as the caller gave it
+	DisplayName string `json:"display_name,omitempty"` // as the caller gave it; of whom the bridge calls
 	Number      string `json:"number,omitempty"`       // as it was dialled
 	Trunk       string `json:"trunk,omitempty"`
 	Transport   string `json:"transport,omitempty"` // "udp", "tls"
-	Remote      string `json:"remote,omitempty"`    // host:port that the signalling came from
+	Remote      string `json:"remote,omitempty"`    // host:port that the signalling came from, or went to
 
-	Status  int    `json:"status"`             // final status of the signalling: 200, 404, 487
+	Status  int    `json:"status"`             // final status of the signalling: 200, 404, 487; of a call out without one 408 or 503
 	EndedBy Side   `json:"ended_by,omitempty"` // who ended an answered call
 	Reason  string `json:"reason"`             // why it ended or was refused
 

@@ -97,8 +97,8 @@ func (g *Registry) storyOf(ctx context.Context, number string) (*eventLog, error
 	return log, err
 }
 
-// Update changes a room's settings (ErrNoRoom, ErrInvalid, ErrDeclared where more than Locked would change). A smaller MaxParticipants sends
-// nobody away. When it returns nil, what was set on a lasting room is kept (ErrStorage).
+// Update changes a room's settings (ErrNoRoom, ErrInvalid, ErrDeclared where more than their state would change, see Info.Declared). A smaller
+// MaxParticipants sends nobody away. When it returns nil, what was set on a lasting room is kept (ErrStorage).
 func (g *Registry) Update(ctx context.Context, number string, p SettingsPatch) (Info, error) {
 	err := g.turns.run(ctx, number, func() error { return g.update(ctx, number, p) })
 	if err != nil {
@@ -123,7 +123,7 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 	}
 	if info.Declared {
 		same := info.Settings
-		same.Locked = set.Locked
+		same.Locked, same.Lecture, same.WaitForHost = set.Locked, set.Lecture, set.WaitForHost
 		if !set.equal(same) {
 			return wrap("room", number, ErrDeclared)
 		}

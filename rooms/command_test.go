@@ -508,7 +508,7 @@ func TestTheEndIsSaidBeforeItComes(t *testing.T) {
 	}
 }
 
-func TestKeysDoNotChangeWhatTheFileDeclares(t *testing.T) {
+func TestKeysChangeTheStateOfWhatTheFileDeclares(t *testing.T) {
 	voice := &toneVoice{}
 	cfg := Config{Sounds: voice, Defaults: Settings{Speech: Speech{Keys: DefaultKeys()}}}
 	inBubble(t, cfg, func(ctx context.Context, t *testing.T, g *Registry) {
@@ -526,9 +526,17 @@ func TestKeysDoNotChangeWhatTheFileDeclares(t *testing.T) {
 		k.come("HOST")
 		k.story()
 		k.dials("HOST", "*#3")
-		if got := strings.Join(append(k.story(), k.hears()...), ", "); got != "HOST hears: not-allowed" {
-			t.Errorf("a lecture: got %q, want a refusal", got)
+		if got := strings.Join(append(k.story(), k.hears()...), ", "); got != "settings, HOST hears: lecture-on" {
+			t.Errorf("a lecture: got %q, want it to begin", got)
 		}
+		k.dials("HOST", "*#7")
+		if info, err := g.Info(ctx, "1000"); err != nil || !info.WaitForHost || !info.Lecture {
+			t.Errorf("got %+v, %v; want a lecture that waits for its host", info, err)
+		}
+		if got := k.hears(); len(got) != 1 || strings.Contains(got[0], "not-allowed") {
+			t.Errorf("waiting for the host: got %q, want a beep", got)
+		}
+		k.story()
 		k.dials("HOST", "*#1")
 		if got := strings.Join(append(k.story(), k.hears()...), ", "); got != "locked, HOST hears: now-locked" {
 			t.Errorf("the lock: got %q, want it to be locked", got)

@@ -369,6 +369,14 @@ func TestADeclaredRoomChangesItsStateAndNothingElse(t *testing.T) {
 		if _, err := g.Update(t.Context(), "1000", SettingsPatch{Locked: ptr(true)}); err != nil {
 			t.Errorf("lock: %v", err)
 		}
+		lecture := ModesPatch{Lecture: ptr(true), WaitForHost: ptr(true)}
+		if info, err := g.Update(t.Context(), "1000", SettingsPatch{ModesPatch: lecture}); err != nil || !info.Lecture || !info.WaitForHost {
+			t.Errorf("lecture: got %+v, %v", info, err)
+		}
+		lecture.MuteOnEntry = ptr(true)
+		if _, err := g.Update(t.Context(), "1000", SettingsPatch{ModesPatch: lecture}); !errors.Is(err, ErrDeclared) {
+			t.Errorf("a lecture and more: got %v, want ErrDeclared", err)
+		}
 		closeRegistry(t, g)
 
 		board.DisplayName = "new board"
@@ -376,6 +384,9 @@ func TestADeclaredRoomChangesItsStateAndNothingElse(t *testing.T) {
 		info, err := g.Info(t.Context(), "1000")
 		if err != nil || info.DisplayName != "new board" || !info.Locked || !info.Declared {
 			t.Errorf("after a restart: got %+v, %v", info, err)
+		}
+		if info.Lecture || info.WaitForHost {
+			t.Errorf("after a restart: got %+v; want what the file says of lectures", info.Modes)
 		}
 		closeRegistry(t, g)
 

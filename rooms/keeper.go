@@ -26,7 +26,7 @@ type Kept struct {
 	Number string
 	Settings
 	Created time.Time
-	// Declared rooms stand in the configuration file, which has their settings; of what is kept, only their state counts: Locked.
+	// Declared rooms stand in the configuration file, which has their settings; of what is kept, only what cannot stand there counts: Locked.
 	Declared bool
 }
 

@@ -141,6 +141,9 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 // returns nil, the room does not come back (ErrStorage).
 func (g *Registry) Delete(ctx context.Context, number string, force bool) error {
 	return g.turns.run(ctx, number, func() error {
+		if g.isBlocked(number) {
+			return wrap("delete room", number, g.removeBlocked(ctx, number))
+		}
 		info, err := g.Info(ctx, number)
 		if err != nil {
 			return err
@@ -150,6 +153,17 @@ func (g *Registry) Delete(ctx context.Context, number string, force bool) error 
 		}
 		return wrap("delete room", number, g.remove(ctx, info, force))
 	})
+}
+
+// removeBlocked forgets a room that could not be read.
+func (g *Registry) removeBlocked(ctx context.Context, number string) error {
+	if g.memory != nil {
+		if err := g.memory.keeper.Remove(ctx, number); err != nil {
+			return storage(err)
+		}
+	}
+	g.unblock(number)
+	return nil
 }
 
 // remove is Delete in its turn.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -26,9 +27,13 @@ func (g *Registry) Restore(ctx context.Context, from Memory) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	for _, number := range from.Blocked {
+		g.blocked[number] = true
+	}
 	for _, k := range from.Rooms {
 		if err := cmp.Or(checkNumber(k.Number), k.check()); err != nil {
 			g.cfg.Log.Error("a room is left out that cannot be", "room", k.Number, "err", err)
+			g.blocked[k.Number] = true
 			continue
 		}
 		k.Recording = k.Recording.or(g.cfg.Defaults.Recording) // a record may be older than this setting
@@ -51,7 +56,9 @@ func (g *Registry) Restore(ctx context.Context, from Memory) error {
 		k.Recording = k.Recording.or(g.cfg.Defaults.Recording) // a record may be older than this setting
 		g.dormant[k.Number] = &dormant{Kept: k, last: last[k.Number]}
 		listed = append(listed, k.Number)
+		delete(g.blocked, k.Number) // the file has what could not be read
 	}
+	g.tellBlocked()
 	slices.Sort(listed)
 	for number, d := range g.dormant {
 		if _, found := slices.BinarySearch(listed, number); d.Declared && !found {
@@ -67,6 +74,30 @@ func (g *Registry) Restore(ctx context.Context, from Memory) error {
 		}
 	}
 	return nil
+}
+
+// errBlocked is what callers of a room get that could not be read.
+var errBlocked = fmt.Errorf("%w: the room could not be read", ErrStorage)
+
+// tellBlocked logs which numbers nobody comes in at; g.mu is held.
+func (g *Registry) tellBlocked() {
+	for _, number := range slices.Sorted(maps.Keys(g.blocked)) {
+		g.cfg.Log.Error("nobody is let into a room that cannot be read, until it is created anew or deleted", "room", number)
+	}
+}
+
+// isBlocked says whether there was a room of that number that cannot be read.
+func (g *Registry) isBlocked(number string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.blocked[number]
+}
+
+// unblock has the number be any other again.
+func (g *Registry) unblock(number string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.blocked, number)
 }
 
 // asleep describes a room that sleeps.
@@ -144,5 +175,6 @@ func (g *Registry) lay(k Kept, log *eventLog) (bool, error) {
 		d.last = log.sequence()
 	}
 	g.dormant[k.Number] = d
+	delete(g.blocked, k.Number)
 	return true, nil
 }

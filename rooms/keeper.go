@@ -55,4 +55,7 @@ type Memory struct {
 	// Rooms and Marks are what was kept. Marks are needed of the rooms; others are asked for when somebody comes.
 	Rooms []Kept
 	Marks []Mark
+	// Blocked are the numbers of rooms that were kept and cannot be read. Nobody comes in there (ErrStorage) until Create or Delete of that number: what is not
+	// known of such a room may be its PIN.
+	Blocked []string
 }

@@ -67,6 +67,7 @@ type Registry struct {
 	mu      sync.Mutex // guards the maps, never held across a call out
 	rooms   map[string]*room
 	dormant map[string]*dormant // lasting rooms without a goroutine
+	blocked map[string]bool     // numbers of rooms that could not be read
 	logs    map[string]*eventLog
 	idle    []string // numbers in logs that are no room, or a dormant one, longest idle first
 	done    bool
@@ -90,7 +91,7 @@ func NewRegistry(cfg Config) *Registry {
 	cfg.Defaults.Speech = cfg.Defaults.speechOr(Speech{Speaking: SpeakAnswers, Announce: AnnounceNobody, AnnounceLimit: defaultAnnounceLimit})
 	g := &Registry{
 		cfg: cfg, metrics: newTickMetrics(),
-		turns: newTurns(), rooms: map[string]*room{}, dormant: map[string]*dormant{}, logs: map[string]*eventLog{}, receptions: newReceptions(),
+		turns: newTurns(), rooms: map[string]*room{}, dormant: map[string]*dormant{}, blocked: map[string]bool{}, logs: map[string]*eventLog{}, receptions: newReceptions(),
 	}
 	if cfg.ExactTicks {
 		g.phases = newPhases(time.Now(), perProcessor*runtime.GOMAXPROCS(0))
@@ -176,12 +177,14 @@ func (g *Registry) seat(ctx context.Context, number string, c Caller, taken func
 	}
 }
 
-// Reachable says whether a caller of that number would find a room: nil, ErrNoRoom or ErrDraining. It neither opens one nor
-// waits for one, so it does not say whether the room is locked or full.
+// Reachable says whether a caller of that number would find a room: nil, ErrNoRoom, ErrDraining, or ErrStorage where there was one that could not
+// be read. It neither opens one nor waits for one, so it does not say whether the room is locked or full.
 func (g *Registry) Reachable(number string) error {
 	switch {
 	case g.draining.Load():
 		return fmt.Errorf("room %q: %w", number, ErrDraining)
+	case g.isBlocked(number):
+		return fmt.Errorf("room %q: %w", number, errBlocked)
 	case !g.exists(number) && (!g.cfg.OnDemand || checkNumber(number) != nil):
 		return fmt.Errorf("room %q: %w", number, ErrNoRoom)
 	}
@@ -193,6 +196,9 @@ func (g *Registry) lookupOrOpen(ctx context.Context, number string) (*room, erro
 	for {
 		if r := g.room(number); r != nil {
 			return r, nil
+		}
+		if g.isBlocked(number) {
+			return nil, errBlocked
 		}
 		if !g.cfg.OnDemand || checkNumber(number) != nil {
 			return nil, ErrNoRoom
@@ -330,6 +336,9 @@ func wrap(what, number string, err error) error {
 	}
 	return &RoomError{What: what, Number: number, Err: err}
 }
+
+// IsNumber says whether a room can have that number.
+func IsNumber(number string) bool { return checkNumber(number) == nil }
 
 // checkNumber is the grammar of room numbers.
 func checkNumber(number string) error {

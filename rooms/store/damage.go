@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -192,12 +193,16 @@ func (s *Store) copyAside(path string) (aside string, err error) {
 func (s *Store) load(ctx context.Context, n *session, before found) (memory, error) {
 	now := newFound()
 	hurt := before.hurt(numbersStream)
+	unread := before.unread()
 	for _, from := range []jetstream.Stream{n.rooms, n.numbers} {
 		err := read(ctx, from, "", func(m jetstream.Msg) {
 			r, _, err := decode(m.Data())
 			if err != nil && len(m.Data()) > 0 { // empty: what other tools of NATS have deleted
 				s.cfg.Log.Error("a record is damaged", "subject", m.Subject(), "err", err)
 				hurt = hurt || from == n.numbers
+				if from == n.rooms {
+					unread = append(unread, damage{Number: numberOf(strings.TrimPrefix(m.Subject(), roomsSubject)), Revision: r.revision})
+				}
 			}
 			if err == nil {
 				now.add(r)
@@ -219,6 +224,9 @@ func (s *Store) load(ctx context.Context, n *session, before found) (memory, err
 		s.cfg.Log.Warn("what the store had lost was found in its files", "room", at.number, "kind", string(rune(at.kind)))
 	}
 	m, err := s.sort(now)
+	if err == nil {
+		lost = append(lost, s.leaveOut(&m, now, unread)...)
+	}
 	if err == nil && hurt {
 		lost, err = s.leap(ctx, n, &m, lost)
 	}
@@ -229,6 +237,33 @@ func (s *Store) load(ctx context.Context, n *session, before found) (memory, err
 		return memory{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return m, nil
+}
+
+// leftOut is the body of the record of a room that was damaged: no version reads it as a room.
+var leftOut = []byte(`"left out"`)
+
+// leaveOut notes the rooms of which there are only records that cannot be read, and returns what is to be written so that they are left out at the next start
+// too, when what is damaged has been cut off. One that was removed after its damaged record was written is not there.
+func (s *Store) leaveOut(m *memory, now found, unread []damage) []*nats.Msg {
+	known := map[string]bool{}
+	for _, k := range m.rooms {
+		known[k.Number] = true
+	}
+	for _, number := range m.leftOut {
+		known[number] = true
+	}
+	var marks []*nats.Msg
+	for _, d := range unread {
+		removed, ok := now.newest[id{kind: aRoom, number: d.Number}]
+		if !rooms.IsNumber(d.Number) || known[d.Number] || ok && removed.revision > d.Revision {
+			continue
+		}
+		known[d.Number] = true
+		m.leftOut = append(m.leftOut, d.Number)
+		s.cfg.Log.Error("a room is left out", "room", d.Number, "err", errDamaged)
+		marks = append(marks, record{kind: aRoom, revision: s.revision.Add(1), number: d.Number, body: leftOut}.message())
+	}
+	return marks
 }
 
 // leap has all numbers go on far behind what is known of them: newer marks may be among what is damaged. It adds to what is to be written.
@@ -274,7 +309,8 @@ func (s *Store) sort(all found) (memory, error) {
 				return memory{}, err
 			}
 			if err != nil {
-				s.cfg.Log.Error("a room is left out", "err", err)
+				s.cfg.Log.Error("a room is left out", "room", r.number, "err", err)
+				m.leftOut = append(m.leftOut, r.number)
 				continue
 			}
 			m.rooms = append(m.rooms, k)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -236,5 +237,75 @@ func TestNumbersLeapWhereMarksAreDamaged(t *testing.T) {
 	}
 	if _, _, again := opened(t, Config{Dir: dir}); !slices.Equal(again, marks) {
 		t.Errorf("at the next start: got %v, want %v", again, marks)
+	}
+}
+
+// What is damaged is cut off when the files are opened, so the number has to be remembered by itself.
+func TestARoomThatCannotBeReadIsNamedUntilItIsMadeAnew(t *testing.T) {
+	dir := t.TempDir()
+	s, _, _ := opened(t, Config{Dir: dir})
+	for _, k := range []rooms.Kept{room("1000", "spoilt"), room("2000", "spoilt"), room("3000", "whole")} {
+		if err := s.Put(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeStore(t, s)
+	file := filepath.Join(messages(filepath.Join(dir, "store"), roomsStream), "1.blk")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, bytes.ReplaceAll(b, []byte("spoilt"), []byte("spoilT")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		log := &logged{}
+		s, kept, _ := opened(t, Config{Dir: dir, Log: log.logger()})
+		got := s.LeftOut()
+		slices.Sort(got)
+		if len(kept) != 1 || !slices.Equal(got, []string{"1000", "2000"}) || !strings.Contains(log.String(), "room=1000") {
+			t.Errorf("left out %v, kept %v: %s", got, kept, log)
+		}
+		closeStore(t, s)
+	}
+	s, _, _ = opened(t, Config{Dir: dir})
+	if err := errors.Join(s.Put(t.Context(), room("1000", "anew")), s.Remove(t.Context(), "2000")); err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+	s, kept, _ := opened(t, Config{Dir: dir})
+	if got := s.LeftOut(); len(kept) != 2 || len(got) != 0 {
+		t.Errorf("left out %v, kept %v", got, kept)
+	}
+}
+
+func TestARecordThatIsDamagedInItsMessageIsLeftOut(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg Config) {
+		s, _, _ := opened(t, cfg)
+		damaged := record{kind: aRoom, number: "*1+0#"}.message()
+		damaged.Data[0]++
+		if err := s.session.Load().publish(t.Context(), []*nats.Msg{damaged}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			closeStore(t, s)
+			s, _, _ = opened(t, cfg)
+			if got := s.LeftOut(); !slices.Equal(got, []string{"*1+0#"}) {
+				t.Errorf("left out %v", got)
+			}
+		}
+	})
+}
+
+func TestARoomThatWasRemovedIsNotLeftOut(t *testing.T) {
+	s := &Store{cfg: Config{Log: slog.New(slog.DiscardHandler)}}
+	now := newFound()
+	for _, number := range []string{"1000", "2000"} {
+		now.add(record{kind: aRoom, number: number, revision: 7})
+	}
+	var m memory
+	marks := s.leaveOut(&m, now, []damage{{Number: "1000", Revision: 6}, {Number: "2000", Revision: 8}, {Number: "no number", Revision: 8}})
+	if want := []string{"2000"}; !slices.Equal(m.leftOut, want) || len(marks) != 1 {
+		t.Errorf("left out %v, %d records; want %v", m.leftOut, len(marks), want)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -203,4 +204,13 @@ func key(number string) string {
 		b.Write([]byte{'=', hex[c>>4], hex[c&15]})
 	}
 	return b.String()
+}
+
+// numberOf is the number that a key is of; empty: it is none.
+func numberOf(key string) string {
+	number, err := url.PathUnescape(strings.ReplaceAll(key, "=", "%"))
+	if err != nil {
+		return ""
+	}
+	return number
 }

@@ -28,9 +28,10 @@ type found struct {
 
 // damage is a place where a record begins that cannot be read.
 type damage struct {
-	File   string
-	Offset int
-	Number string // of the room as it can be read, rightly or not
+	File     string
+	Offset   int
+	Number   string // of the room as it can be read, rightly or not
+	Revision uint64 // likewise
 }
 
 // count is how many records of a kind there are.
@@ -42,6 +43,12 @@ func (f *found) count(k kind) int {
 		}
 	}
 	return n
+}
+
+// unread are the damaged records of rooms.
+func (f *found) unread() []damage {
+	dir := messages("", roomsStream)
+	return slices.DeleteFunc(slices.Clone(f.damaged), func(d damage) bool { return !strings.HasSuffix(filepath.Dir(d.File), dir) })
 }
 
 // hurt says whether a record of that stream is damaged.
@@ -129,7 +136,7 @@ func (f *found) searchBytes(file string, b []byte, take func(record)) (last int)
 		at += i
 		r, length, err := decode(b[at:])
 		if err != nil {
-			f.damaged = append(f.damaged, damage{File: file, Offset: at, Number: r.number})
+			f.damaged = append(f.damaged, damage{File: file, Offset: at, Number: r.number, Revision: r.revision})
 			at += len(magic)
 			continue
 		}

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -72,6 +73,7 @@ type Store struct {
 	turn     chan struct{} // whoever opens it again, or closes it, holds this
 	tried    time.Time     // when it was last opened again; guarded by turn
 	closed   bool          // guarded by turn
+	leftOut  []string      // written by Open alone
 }
 
 // Open opens the store and returns what it remembers of rooms: those, and the marks of all numbers. What is damaged is logged, set aside below
@@ -86,13 +88,18 @@ func Open(ctx context.Context, cfg Config) (*Store, []rooms.Kept, []rooms.Mark, 
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, s.Close())
 	}
+	s.leftOut = memory.leftOut
 	return s, memory.rooms, memory.marks, nil
 }
 
+// LeftOut are the numbers of rooms of which there is a record that Open could not read. They are left out at every start, until Put or Remove of that number.
+func (s *Store) LeftOut() []string { return slices.Clone(s.leftOut) }
+
 // memory is what a store remembers.
 type memory struct {
-	rooms []rooms.Kept
-	marks []rooms.Mark
+	rooms   []rooms.Kept
+	marks   []rooms.Mark
+	leftOut []string // numbers of rooms whose records cannot be read
 }
 
 // open is Open; what it has opened when it fails, Close closes.

@@ -30,7 +30,7 @@ func (m *Main) remember(ctx context.Context) error {
 	m.store = s
 	listed, err := m.declared(ctx)
 	if err == nil {
-		err = m.rooms.Restore(ctx, rooms.Memory{Keeper: s, Declared: listed, Rooms: kept, Marks: marks})
+		err = m.rooms.Restore(ctx, rooms.Memory{Keeper: s, Declared: listed, Rooms: kept, Marks: marks, Blocked: s.LeftOut()})
 	}
 	if err != nil {
 		return fmt.Errorf("rooms.list: %w", err)

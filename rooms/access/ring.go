@@ -151,12 +151,54 @@ func (r *Ring) invites(k keys) bool {
 }
 
 // Remove takes an invitation out; false: it is not there.
-func (r *Ring) Remove(id string) bool {
+func (r *Ring) Remove(id string) (Invitation, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := len(r.invitations)
-	r.invitations = slices.DeleteFunc(r.invitations, func(i Invitation) bool { return i.ID == id })
-	return len(r.invitations) < before
+	at := slices.IndexFunc(r.invitations, func(i Invitation) bool { return i.ID == id })
+	if at < 0 {
+		return Invitation{}, false
+	}
+	removed := r.invitations[at]
+	r.invitations = slices.Delete(r.invitations, at, at+1)
+	return removed, true
+}
+
+// PutBack takes an invitation in again that Remove has taken out (ErrInvalid, ErrTooMany).
+func (r *Ring) PutBack(i Invitation) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.add(i)
+}
+
+// Claim has an invitation that has opened in another ring, of which r was made since or which r is, be used in r as well. False: it is not there any more, or
+// somebody else has used it.
+func (r *Ring) Claim(id string, opened *Ring) bool {
+	if opened == nil {
+		return false
+	}
+	used := opened.used(id)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.invitations {
+		if r.invitations[i].ID == id {
+			if r.invitations[i].Used.IsZero() {
+				r.invitations[i].Used = used
+			}
+			return !used.IsZero() && r.invitations[i].Used.Equal(used)
+		}
+	}
+	return false
+}
+
+// used is when an invitation has opened; zero: it has not, or is not there.
+func (r *Ring) used(id string) time.Time {
+	_, _, invitations := r.Kept()
+	for _, i := range invitations {
+		if i.ID == id {
+			return i.Used
+		}
+	}
+	return time.Time{}
 }
 
 // Release makes an invitation that has opened one that has not, for a caller who could not come in after all.

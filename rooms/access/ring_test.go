@@ -282,8 +282,15 @@ func TestAnInvitationThatLedNowhereOpensOnceMore(t *testing.T) {
 	if !open() || open() {
 		t.Error("after Release it opens once more")
 	}
-	if !r.Remove("ann") || r.Remove("ann") {
+	removed, ok := r.Remove("ann")
+	if _, again := r.Remove("ann"); !ok || again || removed.ID != "ann" {
 		t.Error("it is there once")
+	}
+	if err := r.PutBack(removed); err != nil || open() || !r.used("ann").Equal(removed.Used) {
+		t.Errorf("put back it is not as it was: %v", err)
+	}
+	if err := r.PutBack(removed); !errors.Is(err, ErrInvalid) {
+		t.Errorf("put back twice: got %v, want ErrInvalid", err)
 	}
 }
 
@@ -335,4 +342,48 @@ func TestARingComesBackFromItsRecord(t *testing.T) {
 			t.Errorf("%s: got %v, want an error", name, err)
 		}
 	}
+}
+
+func TestAnInvitationIsClaimedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGuard(Config{})
+		invited := func() *Ring {
+			r := newTestRing(t)
+			if err := g.Invite(t.Context(), r, Invitation{ID: "ann"}, mustPIN(t, "111111")); err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		opens := func(r *Ring) {
+			t.Helper()
+			time.Sleep(time.Second)
+			if _, err := g.Check(t.Context(), from(1), r, mustPIN(t, "111111")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		copied := func(r *Ring) *Ring {
+			next, err := g.Rekey(t.Context(), r, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return next
+		}
+		r := invited()
+		if r.Claim("ann", r) || r.Claim("ann", nil) {
+			t.Error("one that has not opened is claimed")
+		}
+		before := copied(r)
+		opens(r)
+		after := copied(r)
+		for name, to := range map[string]*Ring{"the same ring": r, "a ring made before": before, "a ring made after": after} {
+			if !to.Claim("ann", r) || to.used("ann").IsZero() {
+				t.Errorf("%s: not claimed", name)
+			}
+		}
+		other := invited()
+		opens(other)
+		if other.Claim("ann", r) || before.Claim("bob", r) {
+			t.Error("one that somebody else has used, or that is not there, is claimed")
+		}
+	})
 }

@@ -113,18 +113,18 @@ func (d *dialogue) askPIN(ctx context.Context, greeting []string) (access.Grant,
 	var tries access.Tries
 	for {
 		ring, err := d.ring(ctx)
-		if err != nil {
+		if some, _ := ring.Asks(); err != nil || !some {
 			return access.Grant{}, 0, err
 		}
-		some, all := ring.Asks()
-		if !some {
-			return access.Grant{}, 0, nil
-		}
 		digits, err := d.dial(ctx, access.LongestPIN, prompts...)
+		if err == nil {
+			ring, err = d.ring(ctx) // the PINs may be other ones by now
+		}
+		some, all := ring.Asks()
 		switch {
 		case err != nil:
 			return access.Grant{}, 0, err
-		case digits == "" && !all: // only hosts have one
+		case !some, digits == "" && !all: // only hosts have one
 			return access.Grant{}, 0, nil
 		case digits == "":
 			if silent++; silent == attempts {
@@ -164,7 +164,7 @@ func (d *dialogue) ring(ctx context.Context) (*access.Ring, error) {
 	return info.PINs, err
 }
 
-// check says what digits open in a ring.
+// check says what digits open in a ring. An invitation that opens is remembered as used.
 func (d *dialogue) check(ctx context.Context, ring *access.Ring, digits string) (access.Grant, error) {
 	pin, err := access.ParsePIN(digits)
 	if err != nil {
@@ -174,11 +174,37 @@ func (d *dialogue) check(ctx context.Context, ring *access.Ring, digits string) 
 	grant, err := d.desk.cfg.Guard.Check(ctx, access.Caller{
 		Address: address, Identity: d.from.Identity, Trunk: d.from.Trunk, Room: d.room,
 	}, ring, pin)
+	if err == nil {
+		return grant, d.stands(ctx, ring, grant)
+	}
 	if errors.Is(err, access.ErrWrongPIN) {
 		d.desk.metrics.wrongPINs.Add(1)
 		d.log.Info("wrong PIN", "room", d.room, "remote", d.from.Source)
 	}
 	return grant, err
+}
+
+// stands says whether a grant is still good in the ring that the room has now: it may have got another one while the PIN was looked at (access.ErrWrongPIN). Where
+// it cannot be remembered that an invitation was used, the caller does not have to pay for it.
+func (d *dialogue) stands(ctx context.Context, ring *access.Ring, grant access.Grant) error {
+	if grant.Invitation == "" {
+		now, err := d.ring(ctx)
+		if err == nil && now != ring {
+			err = access.ErrWrongPIN
+		}
+		return err
+	}
+	err := d.desk.claim(context.WithoutCancel(ctx), d.room, grant.Invitation, ring)
+	if err == nil || errors.Is(err, access.ErrWrongPIN) {
+		return err
+	}
+	d.forgotten(grant, err)
+	return nil
+}
+
+// forgotten logs that what became of an invitation is not remembered.
+func (d *dialogue) forgotten(grant access.Grant, err error) {
+	d.log.Error("what became of an invitation is not remembered", "room", d.room, "invitation", grant.Invitation, "err", err)
 }
 
 // enter takes the caller into the room.
@@ -187,7 +213,6 @@ func (d *dialogue) enter(ctx context.Context, grant access.Grant) (rooms.Reason,
 	if grant.Moderator {
 		with.Role = rooms.RoleModerator
 	}
-	d.keep(ctx, grant)
 	err := d.p.MoveTo(ctx, d.room, with)
 	if err != nil {
 		d.release(ctx, grant)
@@ -226,19 +251,7 @@ func (d *dialogue) release(ctx context.Context, grant access.Grant) {
 	if grant.Invitation == "" {
 		return
 	}
-	info, err := d.desk.rooms.Info(context.WithoutCancel(ctx), d.room)
-	if err == nil && info.PINs != nil {
-		info.PINs.Release(grant.Invitation)
-		d.keep(ctx, grant)
-	}
-}
-
-// keep has it remembered that an invitation was used, or was not. The caller does not have to pay for it where that fails.
-func (d *dialogue) keep(ctx context.Context, grant access.Grant) {
-	if grant.Invitation == "" {
-		return
-	}
-	if err := d.desk.keep(context.WithoutCancel(ctx), d.room); err != nil {
-		d.log.Error("that an invitation was used is not remembered", "room", d.room, "invitation", grant.Invitation, "err", err)
+	if err := d.desk.release(context.WithoutCancel(ctx), d.room, grant.Invitation); err != nil {
+		d.forgotten(grant, err)
 	}
 }

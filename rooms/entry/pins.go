@@ -90,7 +90,9 @@ func (d *Desk) Invite(ctx context.Context, number string, i access.Invitation, p
 		if err != nil {
 			return err
 		}
-		_, err = d.rooms.Update(ctx, number, rooms.SettingsPatch{PINs: &ring})
+		if err = d.keep(ctx, number, ring); err != nil {
+			ring.Remove(i.ID) // it may be the room's ring: nobody is invited of whom nobody is told
+		}
 		return err
 	})
 	if err != nil {
@@ -120,20 +122,46 @@ func (d *Desk) Invitations(ctx context.Context, number string) ([]access.Invitat
 // Withdraw takes an invitation back; who has come in by it stays (rooms.ErrNoRoom, ErrNoInvitation).
 func (d *Desk) Withdraw(ctx context.Context, number, id string) error {
 	return d.change(ctx, number, func(ring *access.Ring) error {
-		if ring == nil || !ring.Remove(id) {
+		if ring == nil {
 			return fmt.Errorf("invitation %q: %w", id, ErrNoInvitation)
 		}
-		_, err := d.rooms.Update(ctx, number, rooms.SettingsPatch{PINs: &ring})
+		removed, ok := ring.Remove(id)
+		if !ok {
+			return fmt.Errorf("invitation %q: %w", id, ErrNoInvitation)
+		}
+		err := d.keep(ctx, number, ring)
+		if err != nil {
+			err = errors.Join(err, ring.PutBack(removed))
+		}
 		return err
 	})
 }
 
-// keep has a room's PINs and invitations remembered as they are now.
-func (d *Desk) keep(ctx context.Context, number string) error {
+// claim has it remembered that an invitation was used that has opened in a ring which may not be the room's any more (access.ErrWrongPIN where it is good no longer).
+func (d *Desk) claim(ctx context.Context, number, id string, opened *access.Ring) error {
 	return d.change(ctx, number, func(ring *access.Ring) error {
-		_, err := d.rooms.Update(ctx, number, rooms.SettingsPatch{PINs: &ring})
-		return err
+		if ring == nil || !ring.Claim(id, opened) {
+			return fmt.Errorf("invitation %q: %w", id, access.ErrWrongPIN)
+		}
+		return d.keep(ctx, number, ring)
 	})
+}
+
+// release has it remembered that an invitation was not used after all.
+func (d *Desk) release(ctx context.Context, number, id string) error {
+	return d.change(ctx, number, func(ring *access.Ring) error {
+		if ring == nil {
+			return nil // it was taken back meanwhile
+		}
+		ring.Release(id)
+		return d.keep(ctx, number, ring)
+	})
+}
+
+// keep has a ring be a room's, and remembered.
+func (d *Desk) keep(ctx context.Context, number string, ring *access.Ring) error {
+	_, err := d.rooms.Update(ctx, number, rooms.SettingsPatch{PINs: &ring})
+	return err
 }
 
 // Declared is the PINs of a room that a file declares, each as digits or as a PHC string of argon2id; an empty one is none (access.ErrInvalid,

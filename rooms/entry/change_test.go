@@ -1,0 +1,140 @@
+package entry
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/access"
+)
+
+func TestAPINThatIsChangedWhileItIsDialledOpensNothing(t *testing.T) {
+	inBubble(t, Config{}, func(b *bridge) {
+		old, now := b.dial("1000", rooms.Origin{}), b.dial("1000", rooms.Origin{})
+		old.leg.press("135")
+		now.leg.press("987")
+		time.Sleep(time.Second)
+		if _, err := b.desk.Update(b.ctx, "1000", rooms.SettingsPatch{}, PINs{Participant: b.pin("9876")}); err != nil {
+			t.Fatal(err)
+		}
+		old.leg.press("7#")
+		now.leg.press("6#")
+		time.Sleep(5 * time.Second)
+		if got := b.of(old).room; got == "1000" {
+			t.Error("the old PIN has opened")
+		}
+		if got := b.of(now).room; got != "1000" {
+			t.Errorf("by the new PIN into %q", got)
+		}
+	})
+}
+
+func TestAPINThatIsTakenAwayWhileItIsDialledIsAskedForNoLonger(t *testing.T) {
+	inBubble(t, Config{}, func(b *bridge) {
+		c := b.dial("5000", rooms.Origin{})
+		time.Sleep(time.Second)
+		if _, err := b.desk.Update(b.ctx, "5000", rooms.SettingsPatch{}, PINs{Participant: &access.PIN{}}); err != nil {
+			t.Fatal(err)
+		}
+		c.leg.press("1111#")
+		time.Sleep(5 * time.Second)
+		if got := b.of(c); got.room != "5000" || got.role != rooms.RoleSpeaker {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+// A change of PINs makes a new ring, and a caller may have been let in by the old one.
+func TestAGrantIsGoodInTheRingThatTheRoomHas(t *testing.T) {
+	inBubble(t, Config{}, func(b *bridge) {
+		guest, pin, err := b.desk.Invite(b.ctx, "1000", access.Invitation{Name: "Zoe"}, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &dialogue{desk: b.desk, room: "1000", log: b.desk.cfg.Log}
+		ring := func() *access.Ring {
+			r, err := d.ring(b.ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		old := ring()
+		if err := d.stands(b.ctx, old, access.Grant{}); err != nil {
+			t.Errorf("a PIN, nothing has changed: %v", err)
+		}
+		if _, err := b.desk.Update(b.ctx, "1000", rooms.SettingsPatch{}, PINs{Moderator: b.pin("8642")}); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.stands(b.ctx, old, access.Grant{}); !errors.Is(err, access.ErrWrongPIN) {
+			t.Errorf("a PIN of a ring that was: got %v, want ErrWrongPIN", err)
+		}
+		if _, err := d.check(b.ctx, old, pin.Reveal()); err != nil {
+			t.Errorf("the first who is invited: %v", err)
+		}
+		time.Sleep(time.Second)
+		if _, err := d.check(b.ctx, ring(), pin.Reveal()); !errors.Is(err, access.ErrWrongPIN) {
+			t.Errorf("the second: got %v, want ErrWrongPIN", err)
+		}
+		if err := b.desk.release(b.ctx, "1000", guest.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.check(b.ctx, ring(), pin.Reveal()); err != nil {
+			t.Errorf("once it is given back: %v", err)
+		}
+	})
+}
+
+// failing forgets everything, and keeps nothing while it is broken.
+type failing struct{ broken bool }
+
+var errBroken = errors.New("the disk is gone")
+
+func (f *failing) failed() error {
+	if f.broken {
+		return errBroken
+	}
+	return nil
+}
+
+func (f *failing) Put(context.Context, rooms.Kept) error                   { return f.failed() }
+func (f *failing) Remove(context.Context, string) error                    { return f.failed() }
+func (f *failing) Tell(context.Context, []rooms.Event, []rooms.Mark) error { return nil }
+func (f *failing) Recall(context.Context, string, uint64, int) (rooms.Past, error) {
+	return rooms.Past{}, nil
+}
+
+func TestInvitationsThatCannotBeKeptChangeNothing(t *testing.T) {
+	inBubble(t, Config{}, func(b *bridge) {
+		disk := &failing{}
+		if err := b.rooms.Restore(b.ctx, rooms.Memory{Keeper: disk}); err != nil {
+			t.Fatal(err)
+		}
+		guest, pin, err := b.desk.Invite(b.ctx, "1000", access.Invitation{Name: "Zoe"}, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk.broken = true
+		for _, number := range []string{"1000", "3000"} {
+			if _, _, err := b.desk.Invite(b.ctx, number, access.Invitation{Name: "Hal"}, 8); !errors.Is(err, rooms.ErrStorage) {
+				t.Errorf("invite to %s: got %v, want ErrStorage", number, err)
+			}
+		}
+		if err := b.desk.Withdraw(b.ctx, "1000", guest.ID); !errors.Is(err, rooms.ErrStorage) {
+			t.Errorf("withdraw: got %v, want ErrStorage", err)
+		}
+		for number, want := range map[string]int{"1000": 1, "3000": 0} {
+			if all, err := b.desk.Invitations(b.ctx, number); err != nil || len(all) != want {
+				t.Errorf("%s has %+v, %v; want %d", number, all, err, want)
+			}
+		}
+		c := b.dial("1000", rooms.Origin{})
+		c.leg.press(pin.Reveal() + "#")
+		time.Sleep(5 * time.Second)
+		if got := b.of(c); got.room != "1000" || got.name != "Zoe" {
+			t.Errorf("by the invitation that could not be withdrawn: got %+v", got)
+		}
+	})
+}

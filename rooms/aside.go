@@ -124,6 +124,14 @@ func (p *Participant) Play(ctx context.Context, clips ...*mixer.Clip) (<-chan st
 	return played, err
 }
 
+// Queue is Play behind what is played to the participant already, also by the room; where too much waits it is left out (ErrClosed).
+func (p *Participant) Queue(ctx context.Context, clips ...*mixer.Clip) error {
+	return p.withMember(ctx, func(_ *state, m *member) error {
+		m.aside.add(clips)
+		return nil
+	})
+}
+
 // AnnounceTo is Play for a participant by its ID (ErrNoRoom, ErrNoParticipant).
 func (g *Registry) AnnounceTo(ctx context.Context, number, id string, clips ...*mixer.Clip) (<-chan struct{}, error) {
 	var played <-chan struct{}

@@ -38,10 +38,12 @@ type Pass struct {
 	Role Role
 	// DisplayName is what they are called from then on; empty: as they gave it.
 	DisplayName string
+	// KeepKeys has their keys go on to whom TakeKeys has given them.
+	KeepKeys bool
 }
 
-// MoveTo is Registry.Move by whoever has the participant in hand: the way out of a reception. The participant's keys are the room's business from then
-// on, and what is played to it is heard to its end. Errors are those of Move; ErrNoParticipant, where it has left.
+// MoveTo is Registry.Move by whoever has the participant in hand: the way out of a reception. Unless with says otherwise, the participant's keys are the room's
+// business from then on; what is played to it is heard to its end. Errors are those of Move; ErrNoParticipant, where it has left.
 func (p *Participant) MoveTo(ctx context.Context, to string, with Pass) error {
 	select {
 	case p.turn <- struct{}{}:
@@ -50,7 +52,10 @@ func (p *Participant) MoveTo(ctx context.Context, to string, with Pass) error {
 		return context.Cause(ctx)
 	}
 	_, err := p.room.Load().registry.move(ctx, p, with.Role, to, func(m *member) {
-		m.caller.Role, m.aside.keys = with.Role, nil
+		m.caller.Role = with.Role
+		if !with.KeepKeys {
+			m.aside.keys = nil
+		}
 		if with.DisplayName != "" {
 			m.caller.DisplayName = with.DisplayName
 		}

@@ -102,6 +102,11 @@ func NewRegistry(cfg Config) *Registry {
 // Defaults are the settings of a room that nobody has said anything about: those of rooms on demand. MaxTalkers is never 0.
 func (g *Registry) Defaults() Settings { return g.cfg.Defaults }
 
+// Speaks says whether those who are in a room are told by itself what happens there, and what they wait for.
+func (g *Registry) Speaks(set Settings) bool {
+	return g.cfg.Sounds != nil && set.speechOr(g.cfg.Defaults.Speech).Speaking == SpeakEvents
+}
+
 // Info describes a room (ErrNoRoom).
 func (g *Registry) Info(ctx context.Context, number string) (Info, error) {
 	if info, asleep := g.asleep(number); asleep {

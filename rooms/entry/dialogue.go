@@ -13,6 +13,9 @@ import (
 // attempts is how often a caller is asked for something that does not come, or for the number of a room that is not there.
 const attempts = 3
 
+// hostAttempts is how often a caller who dials nothing is asked where only moderators have a PIN.
+const hostAttempts = 2
+
 // dialogue is what goes on with one caller, from the connection to the room. One goroutine owns it.
 type dialogue struct {
 	desk  *Desk
@@ -22,6 +25,7 @@ type dialogue struct {
 	voice string
 	log   *slog.Logger
 	keys  chan byte
+	late  bool // let in without an answer: a moderators' PIN may come yet
 }
 
 // run is the dialogue's goroutine. ctx ends with the participant, and with the desk.
@@ -77,14 +81,19 @@ func (d *dialogue) lead(ctx context.Context) (rooms.Reason, error) {
 	if why != 0 || err != nil {
 		return why, err
 	}
-	return d.enter(ctx, grant)
+	why, err = d.enter(ctx, grant)
+	if d.late && why == 0 && err == nil {
+		d.linger(ctx)
+	}
+	return why, err
 }
 
 // askRoom asks which room the caller wants.
 func (d *dialogue) askRoom(ctx context.Context) (why rooms.Reason, err error) {
 	prompts, fault := []string{PromptWelcome, PromptEnterConference}, ""
 	for range attempts {
-		number, err := d.dial(ctx, mostRoomDigits, prompts...)
+		dialled, err := d.dial(ctx, mostRoomDigits, prompts...)
+		number := dialled.digits
 		switch {
 		case err != nil:
 			return 0, err
@@ -116,7 +125,8 @@ func (d *dialogue) askPIN(ctx context.Context, greeting []string) (access.Grant,
 		if some, _ := ring.Asks(); err != nil || !some {
 			return access.Grant{}, 0, err
 		}
-		digits, err := d.dial(ctx, access.LongestPIN, prompts...)
+		dialled, err := d.dial(ctx, access.LongestPIN, prompts...)
+		digits := dialled.digits
 		if err == nil {
 			ring, err = d.ring(ctx) // the PINs may be other ones by now
 		}
@@ -124,7 +134,10 @@ func (d *dialogue) askPIN(ctx context.Context, greeting []string) (access.Grant,
 		switch {
 		case err != nil:
 			return access.Grant{}, 0, err
-		case !some, digits == "" && !all: // only hosts have one
+		case !some, digits == "" && dialled.pound && !all: // only hosts have one
+			return access.Grant{}, 0, nil
+		case digits == "" && !all && silent == hostAttempts-1:
+			d.late = true
 			return access.Grant{}, 0, nil
 		case digits == "":
 			if silent++; silent == attempts {
@@ -209,7 +222,7 @@ func (d *dialogue) forgotten(grant access.Grant, err error) {
 
 // enter takes the caller into the room.
 func (d *dialogue) enter(ctx context.Context, grant access.Grant) (rooms.Reason, error) {
-	with := rooms.Pass{Role: rooms.RoleSpeaker, DisplayName: grant.Name}
+	with := rooms.Pass{Role: rooms.RoleSpeaker, DisplayName: grant.Name, KeepKeys: d.late}
 	if grant.Moderator {
 		with.Role = rooms.RoleModerator
 	}
@@ -220,7 +233,9 @@ func (d *dialogue) enter(ctx context.Context, grant access.Grant) (rooms.Reason,
 	switch {
 	case err == nil:
 		d.log.Info("caller is let in", "room", d.room, "moderator", grant.Moderator, "invitation", grant.Invitation)
-		_, _ = d.p.Play(ctx, d.clips(d.arrived(ctx))...) // who has left meanwhile need not hear it
+		if prompt := d.arrived(ctx); prompt != "" {
+			_ = d.p.Queue(ctx, d.clips(prompt)...) // who has left meanwhile need not hear it
+		}
 		return 0, nil
 	case errors.Is(err, rooms.ErrLocked), errors.Is(err, rooms.ErrBanned): // that it is locked for them alone is not told
 		return rooms.ReasonRoomLocked, d.say(ctx, PromptConferenceLocked, PromptGoodbye)
@@ -234,16 +249,23 @@ func (d *dialogue) enter(ctx context.Context, grant access.Grant) (rooms.Reason,
 	return 0, err
 }
 
-// arrived is what a caller is told who has come to the room: that they are in it, or what they wait for.
+// arrived is what a caller is told who has come to the room: that they are in it, or what they wait for; empty where the room itself tells that.
 func (d *dialogue) arrived(ctx context.Context) string {
-	info, err := d.desk.rooms.Participant(ctx, d.p.Room(), d.p.ID())
+	number := d.p.Room()
+	info, err := d.desk.rooms.Participant(ctx, number, d.p.ID())
+	prompt := ""
 	switch {
 	case err == nil && info.Place == rooms.PlaceLobby:
-		return PromptLobbyWait
+		prompt = PromptLobbyWait
 	case err == nil && info.Place == rooms.PlaceWaiting:
-		return PromptWaitingHost
+		prompt = PromptWaitingHost
+	default:
+		return PromptEntering
 	}
-	return PromptEntering
+	if of, err := d.desk.rooms.Info(ctx, number); err == nil && d.desk.rooms.Speaks(of.Settings) {
+		return ""
+	}
+	return prompt
 }
 
 // release gives an invitation back that led nowhere.

@@ -66,7 +66,37 @@ func TestTheWayIn(t *testing.T) {
 			outcome{why: rooms.ReasonNothingEntered, said: asked + " nothing-entered enter-pin nothing-entered enter-pin nothing-entered" + bye},
 		},
 		{"where only hosts have a PIN, others press the pound key", "2000", rooms.Origin{}, []step{{3 * time.Second, "#"}}, outcome{room: "2000", said: asked + " entering"}},
-		{"or nothing", "2000", rooms.Origin{}, nil, outcome{room: "2000", said: asked + " entering"}},
+		{"or nothing, twice", "2000", rooms.Origin{}, nil, outcome{room: "2000", said: asked + " nothing-entered enter-pin entering"}},
+		{
+			"and hosts theirs when they are asked again", "2000",
+			rooms.Origin{},
+			[]step{{14 * time.Second, "2468#"}},
+			outcome{room: "2000", role: rooms.RoleModerator, said: asked + " nothing-entered enter-pin entering"},
+		},
+		{
+			"or when they are in already", "2000",
+			rooms.Origin{},
+			[]step{{35 * time.Second, "2468#"}},
+			outcome{room: "2000", role: rooms.RoleModerator, said: asked + " nothing-entered enter-pin entering"},
+		},
+		{
+			"without the pound key too, and behind a wrong one", "2000",
+			rooms.Origin{},
+			[]step{{30 * time.Second, "1111#"}, {14 * time.Second, "2468"}},
+			outcome{room: "2000", role: rooms.RoleModerator, said: asked + " nothing-entered enter-pin entering wrong-pin"},
+		},
+		{
+			"but not after three", "2000",
+			rooms.Origin{},
+			[]step{{30 * time.Second, "1111#2222#3333#"}, {5 * time.Second, "2468#"}},
+			outcome{room: "2000", said: asked + " nothing-entered enter-pin entering wrong-pin wrong-pin"},
+		},
+		{
+			"and not when it is too late", "2000",
+			rooms.Origin{},
+			[]step{{50 * time.Second, "2468#"}},
+			outcome{room: "2000", said: asked + " nothing-entered enter-pin entering"},
+		},
 		{"and hosts theirs", "2000", rooms.Origin{}, []step{{3 * time.Second, "2468#"}}, outcome{room: "2000", role: rooms.RoleModerator, said: asked + " entering"}},
 		{
 			"an entrance", "9000",
@@ -279,38 +309,45 @@ func TestCloseEndsDialogues(t *testing.T) {
 }
 
 func TestKeysOfADialogueAreInNoEvent(t *testing.T) {
-	inBubble(t, Config{}, func(b *bridge) {
-		var told []rooms.Event
-		watch, err := b.rooms.Watch(b.ctx, "1000", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := b.dial("9000", rooms.Origin{})
-		c.leg.press("1000#9999#")
-		time.Sleep(5 * time.Second)
-		c.leg.press("1357#")
-		time.Sleep(10 * time.Second)
-		c.leg.press("6")
-		time.Sleep(time.Second)
-		c.Leave(rooms.ReasonHangup)
-		for {
-			e, err := watch.Next(b.ctx)
+	for name, row := range map[string]struct {
+		number, room string
+		steps        []step // before the 6
+	}{
+		"an entrance":                {"9000", "1000", []step{{0, "1000#9999#"}, {5 * time.Second, "1357#"}, {10 * time.Second, ""}}},
+		"a PIN that comes late":      {"2000", "2000", []step{{35 * time.Second, "2468#"}, {time.Second, ""}}},
+		"a late PIN that is wrong":   {"2000", "2000", []step{{35 * time.Second, "2467#"}, {5 * time.Second, "2468#"}, {time.Second, ""}}},
+		"who wants to ask for no PIN": {"2000", "2000", []step{{35 * time.Second, "#"}, {time.Second, ""}}},
+		"who waits":                  {"2000", "2000", []step{{50 * time.Second, ""}}},
+	} {
+		inBubble(t, Config{}, func(b *bridge) {
+			watch, err := b.rooms.Watch(b.ctx, row.room, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			told = append(told, e)
-			if e.Kind == rooms.KindEnded {
-				break
+			c := b.dial(row.number, rooms.Origin{})
+			for _, s := range row.steps {
+				time.Sleep(s.after)
+				c.leg.press(s.keys)
 			}
-		}
-		keys := ""
-		for _, e := range told {
-			if e.Kind == rooms.KindKeyPressed {
-				keys += string(e.Key)
+			c.leg.press("6")
+			time.Sleep(time.Second)
+			c.Leave(rooms.ReasonHangup)
+			keys, told := "", 0
+			for kind := rooms.KindUnspecified; kind != rooms.KindEnded; told++ {
+				e, err := watch.Next(b.ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if kind = e.Kind; kind == rooms.KindKeyPressed {
+					keys += string(e.Key)
+				}
+				if told == 0 && kind != rooms.KindJoined {
+					t.Errorf("%s: the room is told of %v first", name, kind)
+				}
 			}
-		}
-		if keys != "6" || told[0].Kind != rooms.KindJoined {
-			t.Errorf("the room was told of keys %q in %d events, want 6 alone", keys, len(told))
-		}
-	})
+			if keys != "6" {
+				t.Errorf("%s: the room was told of keys %q in %d events, want 6 alone", name, keys, told)
+			}
+		})
+	}
 }

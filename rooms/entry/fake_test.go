@@ -24,6 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fakeLeg struct {
 	mu     sync.Mutex
 	keys   []byte
+	loud   int // samples that it has heard and that are no silence
 	closed bool
 }
 
@@ -34,7 +35,15 @@ func (l *fakeLeg) Expects() codec.Format       { return l.Profile().Format }
 func (l *fakeLeg) KeysInSound() bool           { return false }
 func (l *fakeLeg) Mixed([]mixer.Source)        {}
 func (l *fakeLeg) Observe(quality.Local)       {}
-func (l *fakeLeg) Send(time.Time, []byte, int) {}
+func (l *fakeLeg) Send(_ time.Time, payload []byte, _ int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, b := range payload {
+		if b&0x7f < 0x60 { // mu-law: above some 60 of 32767
+			l.loud++
+		}
+	}
+}
 func (l *fakeLeg) Receive(_ time.Time, in rooms.Inlet) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,10 +106,18 @@ var cheap = access.Cost{MemoryKiB: 8, Passes: 1, Lanes: 1}
 // 9000 is an entrance.
 func inBubble(t *testing.T, cfg Config, f func(b *bridge)) {
 	t.Helper()
+	inBubbleOf(t, cfg, rooms.Config{}, f)
+}
+
+// inBubbleOf is inBubble over rooms that are not as usual.
+func inBubbleOf(t *testing.T, cfg Config, of rooms.Config, f func(b *bridge)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bridge{T: t, ctx: t.Context(), voice: &voices{}, guard: access.NewGuard(access.Config{Cost: cheap})}
-		b.rooms = rooms.NewRegistry(rooms.Config{})
-		cfg.Guard, cfg.Sounds = b.guard, b.voice
+		b.rooms = rooms.NewRegistry(of)
+		if cfg.Guard = b.guard; cfg.Sounds == nil {
+			cfg.Sounds = b.voice
+		}
 		cfg.Numbers = append(slices.Clone(cfg.Numbers), Number{Dialled: "9000"})
 		var err error
 		if b.desk, err = New(cfg, b.rooms); err != nil {

@@ -270,6 +270,7 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 	s.metrics.participant(format, -1)
 	s.metrics.participant(m.profile.Name, 1)
 	s.retune()
+	s.muteCoaches(m) // it is somebody else whom they would whisper to
 	s.raise(Event{Kind: KindUpdated, Participant: s.describe(m)})
 	return nil
 }

@@ -110,3 +110,27 @@ func TestWhatSomebodyHearsIsTurnedUpAndDown(t *testing.T) {
 		}
 	})
 }
+
+func TestACoachDoesNotWhisperToWhoTakesTheSeat(t *testing.T) {
+	inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
+		stranger := newFakeLeg(t, pcmu, 0)
+		coach, agent := join(t, g, "1000", "coach", newFakeLeg(t, pcmu, toneHz(0))), join(t, g, "1000", "agent", newFakeLeg(t, pcmu, 0))
+		to := agent.ID()
+		if _, err := g.UpdateParticipant(ctx, "1000", coach.ID(), ParticipantPatch{WhisperTo: &to}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if err := agent.Swap(ctx, stranger, Caller{DisplayName: "stranger"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if info, err := g.Participant(ctx, "1000", coach.ID()); err != nil || !info.Muted || info.WhisperTo != "" {
+			t.Errorf("got %+v, %v; want the coach muted", info, err)
+		}
+		if level := measure.ToneDBFS(stranger.lastHeard(time.Second), 8000, toneHz(0)); level > -70 {
+			t.Errorf("the stranger hears the coach at %.0f dBFS", level)
+		}
+		coach.Leave(ReasonHangup)
+		agent.Leave(ReasonHangup)
+	})
+}

@@ -253,7 +253,7 @@ func (d *dialogue) enter(ctx context.Context, grant access.Grant) (rooms.Reason,
 func (d *dialogue) arrived(ctx context.Context) string {
 	number := d.p.Room()
 	info, err := d.desk.rooms.Participant(ctx, number, d.p.ID())
-	prompt := ""
+	var prompt string
 	switch {
 	case err == nil && info.Place == rooms.PlaceLobby:
 		prompt = PromptLobbyWait

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -68,16 +69,8 @@ func (g *Registry) move(ctx context.Context, p *Participant, role Role, to strin
 	if to == p.Room() {
 		return ParticipantInfo{}, fmt.Errorf("participant %q is there: %w", p.id, ErrInvalid)
 	}
-	address, err := p.address(ctx)
+	next, own, err := g.seatMover(ctx, p, role, to)
 	if err != nil {
-		return ParticipantInfo{}, err
-	}
-	next, err := g.lookupOrOpen(ctx, to)
-	if err != nil {
-		return ParticipantInfo{}, err
-	}
-	own := next.sideOf == p.room.Load() || p.room.Load().sideOf == next // its lock is not for them
-	if err := next.do(ctx, func(s *state) error { return s.admitAs(p, address, role, own) }); err != nil {
 		return ParticipantInfo{}, err
 	}
 	m, err := depart(ctx, p, next.sideOf != nil)
@@ -121,6 +114,25 @@ func (p *Participant) address(ctx context.Context) (address string, err error) {
 		return nil
 	})
 	return address, err
+}
+
+// seatMover takes a seat for p in the room that it goes to, while it is in its own one still; own says that its lock is not for them.
+func (g *Registry) seatMover(ctx context.Context, p *Participant, role Role, to string) (next *room, own bool, err error) {
+	address, err := p.address(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	for {
+		if next, err = g.lookupOrOpen(ctx, to); err != nil {
+			return nil, false, err
+		}
+		own = next.sideOf == p.room.Load() || p.room.Load().sideOf == next
+		err = next.do(ctx, func(s *state) error { return s.admitAs(p, address, role, own) })
+		if !errors.Is(err, ErrClosed) {
+			return next, own, err
+		}
+		// It closed under our hands; the next look-up finds none, or wakes it.
+	}
 }
 
 // depart waits until p's room has faded it out and given it away: two ticks at most.

@@ -199,3 +199,37 @@ func TestMovesAndEndsMeet(t *testing.T) {
 		})
 	}
 }
+
+func TestAMoveIntoARoomThatIsClosingOpensItAnew(t *testing.T) {
+	inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
+		for _, lasting := range []bool{false, true} {
+			number := "2000"
+			if lasting {
+				number = "3000"
+				if _, err := g.Create(ctx, number, Settings{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			first, err := g.lookupOrOpen(ctx, number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := join(t, g, "1000", "Alice", newFakeLeg(t, pcmu, 0))
+			goOn := make(chan struct{})
+			var all sync.WaitGroup
+			all.Go(func() {
+				_ = first.do(ctx, func(s *state) error { <-goOn; s.closed = true; return nil })
+			})
+			synctest.Wait()
+			var info ParticipantInfo
+			all.Go(func() { info, err = g.Move(ctx, "1000", p.ID(), number) })
+			synctest.Wait() // it has found the room, and waits for its goroutine
+			close(goOn)
+			all.Wait()
+			if err != nil || info.Room != number || p.Room() != number || p.room.Load() == first {
+				t.Errorf("lasting %v: got room %q, %v; the room that was: %v", lasting, info.Room, err, p.room.Load() == first)
+			}
+			p.Leave(ReasonHangup)
+		}
+	})
+}

@@ -138,3 +138,20 @@ func TestInvitationsThatCannotBeKeptChangeNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestARoomThatHasEndedIsNoHangUp(t *testing.T) {
+	inBubble(t, Config{}, func(b *bridge) {
+		p, err := b.rooms.AdmitToReception(b.ctx, rooms.Caller{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &dialogue{desk: b.desk, p: p}
+		if d.isCutOff(b.ctx, rooms.ErrClosed) || d.isCutOff(b.ctx, rooms.ErrStorage) || !d.isCutOff(b.ctx, rooms.ErrNoParticipant) {
+			t.Error("who is there still has hung up, or who is gone has not")
+		}
+		p.Leave(rooms.ReasonHangup)
+		if !d.isCutOff(b.ctx, rooms.ErrClosed) {
+			t.Error("who has left has not hung up")
+		}
+	})
+}

@@ -41,7 +41,7 @@ func (d *dialogue) run(ctx context.Context) {
 	why, err := d.lead(ctx)
 	switch {
 	case err == nil:
-	case ctx.Err() != nil || errors.Is(err, rooms.ErrClosed) || errors.Is(err, rooms.ErrNoParticipant):
+	case d.isCutOff(ctx, err):
 		why = d.interrupted()
 	default:
 		d.log.Error("a caller could not be let in", "room", d.room, "err", err)
@@ -51,6 +51,19 @@ func (d *dialogue) run(ctx context.Context) {
 	if why != rooms.ReasonUnspecified {
 		d.log.Info("caller is not let in", "room", d.room, "reason", why.String())
 		d.p.Leave(why)
+	}
+}
+
+// isCutOff says whether what has failed has done so because the caller or the desk is gone. rooms.ErrClosed alone does not say so: a room may have ended.
+func (d *dialogue) isCutOff(ctx context.Context, err error) bool {
+	if ctx.Err() != nil || errors.Is(err, rooms.ErrNoParticipant) {
+		return true
+	}
+	select {
+	case <-d.p.Left():
+		return true
+	default:
+		return false
 	}
 }
 

@@ -313,11 +313,11 @@ func TestKeysOfADialogueAreInNoEvent(t *testing.T) {
 		number, room string
 		steps        []step // before the 6
 	}{
-		"an entrance":                {"9000", "1000", []step{{0, "1000#9999#"}, {5 * time.Second, "1357#"}, {10 * time.Second, ""}}},
-		"a PIN that comes late":      {"2000", "2000", []step{{35 * time.Second, "2468#"}, {time.Second, ""}}},
-		"a late PIN that is wrong":   {"2000", "2000", []step{{35 * time.Second, "2467#"}, {5 * time.Second, "2468#"}, {time.Second, ""}}},
+		"an entrance":                 {"9000", "1000", []step{{0, "1000#9999#"}, {5 * time.Second, "1357#"}, {10 * time.Second, ""}}},
+		"a PIN that comes late":       {"2000", "2000", []step{{35 * time.Second, "2468#"}, {time.Second, ""}}},
+		"a late PIN that is wrong":    {"2000", "2000", []step{{35 * time.Second, "2467#"}, {5 * time.Second, "2468#"}, {time.Second, ""}}},
 		"who wants to ask for no PIN": {"2000", "2000", []step{{35 * time.Second, "#"}, {time.Second, ""}}},
-		"who waits":                  {"2000", "2000", []step{{50 * time.Second, ""}}},
+		"who waits":                   {"2000", "2000", []step{{50 * time.Second, ""}}},
 	} {
 		inBubble(t, Config{}, func(b *bridge) {
 			watch, err := b.rooms.Watch(b.ctx, row.room, nil)

@@ -31,10 +31,10 @@ type fakeLeg struct {
 func (l *fakeLeg) Profile() codec.Profile {
 	return codec.Profile{Format: codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}}
 }
-func (l *fakeLeg) Expects() codec.Format       { return l.Profile().Format }
-func (l *fakeLeg) KeysInSound() bool           { return false }
-func (l *fakeLeg) Mixed([]mixer.Source)        {}
-func (l *fakeLeg) Observe(quality.Local)       {}
+func (l *fakeLeg) Expects() codec.Format { return l.Profile().Format }
+func (l *fakeLeg) KeysInSound() bool     { return false }
+func (l *fakeLeg) Mixed([]mixer.Source)  {}
+func (l *fakeLeg) Observe(quality.Local) {}
 func (l *fakeLeg) Send(_ time.Time, payload []byte, _ int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,6 +44,7 @@ func (l *fakeLeg) Send(_ time.Time, payload []byte, _ int) {
 		}
 	}
 }
+
 func (l *fakeLeg) Receive(_ time.Time, in rooms.Inlet) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

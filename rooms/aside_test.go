@@ -238,3 +238,30 @@ func TestAnnouncementsLieBelowTalk(t *testing.T) {
 		q.Leave(ReasonHangup)
 	})
 }
+
+func TestWhatIsQueuedFollowsWhatIsPlayed(t *testing.T) {
+	inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
+		leg := newFakeLeg(t, pcmu, 0)
+		p := join(t, g, "1000", "Alice", leg)
+		done, err := p.Play(ctx, clip(clipHz, time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Queue(ctx, clip(clipHz/2, time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		for _, hz := range []float64{clipHz, clipHz / 2} {
+			time.Sleep(950 * time.Millisecond)
+			if level := measure.ToneDBFS(leg.lastHeard(500*time.Millisecond), 8000, hz); level < -24 || level > -20 {
+				t.Errorf("%.0f Hz is heard at %.1f dBFS, want -22", hz, level)
+			}
+			if ended(done) {
+				t.Errorf("at %.0f Hz it is said to have ended", hz)
+			}
+		}
+		p.Leave(ReasonHangup)
+		if err := p.Queue(ctx, clip(clipHz, time.Second)); !errors.Is(err, ErrClosed) {
+			t.Errorf("to nobody: got %v, want ErrClosed", err)
+		}
+	})
+}

@@ -155,3 +155,34 @@ func TestARoomThatHasEndedIsNoHangUp(t *testing.T) {
 		}
 	})
 }
+
+func TestADamagedRoomIsNoOpenOne(t *testing.T) {
+	inBubbleOf(t, Config{Numbers: []Number{{Dialled: "7", Room: "7000"}}}, rooms.Config{OnDemand: true}, func(b *bridge) {
+		if err := b.rooms.Restore(b.ctx, rooms.Memory{Blocked: []string{"7000"}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.desk.Reachable("7000"); !errors.Is(err, rooms.ErrStorage) {
+			t.Errorf("reachable: got %v, want ErrStorage", err)
+		}
+		for _, number := range []string{"7", "7000"} {
+			if _, err := b.desk.Admit(b.ctx, number, rooms.Caller{}); !errors.Is(err, rooms.ErrStorage) {
+				t.Errorf("admit to %s: got %v, want ErrStorage", number, err)
+			}
+		}
+		c := b.dial("9000", rooms.Origin{})
+		c.leg.press("7000#")
+		time.Sleep(2 * time.Minute)
+		if got := b.of(c); got.why == rooms.ReasonUnspecified {
+			t.Errorf("by the entrance: got %+v", got)
+		}
+		if _, err := b.desk.Create(b.ctx, "7000", rooms.Settings{}, PINs{Participant: b.pin("1357")}); err != nil {
+			t.Fatal(err)
+		}
+		again := b.dial("7", rooms.Origin{})
+		again.leg.press("1357#")
+		time.Sleep(10 * time.Second)
+		if got := b.of(again).room; got != "7000" {
+			t.Errorf("made anew: in room %q", got)
+		}
+	})
+}

@@ -60,7 +60,8 @@ func New(cfg Config, reg *rooms.Registry) (*Desk, error) {
 	}, nil
 }
 
-// Reachable says whether a call to that number would be taken, by some trunk at least: nil, rooms.ErrNoRoom or rooms.ErrDraining. It does not wait.
+// Reachable says whether a call to that number would be taken, by some trunk at least: nil, rooms.ErrNoRoom,
+// rooms.ErrStorage or rooms.ErrDraining. It does not wait.
 func (d *Desk) Reachable(number string) error {
 	for _, n := range d.plan.leads(number) {
 		err := d.rooms.Reachable(n.Room)

@@ -55,11 +55,11 @@ func (a *announcer) stop() {
 	a.tell(len(a.played))
 }
 
-// next is the next 20 ms; nil where nothing is played. It is part of the tick.
+// sounds says whether anything is played. It is part of the tick.
+func (a *announcer) sounds() bool { return a.player != nil && a.player.Playing() }
+
+// next is the next 20 ms where anything is played. It is part of the tick.
 func (a *announcer) next(rateHz int, talk bool) []int16 {
-	if a.player == nil || !a.player.Playing() {
-		return nil
-	}
 	sound := a.player.Next(rateHz)
 	if talk {
 		a.duck.Set(ducked)

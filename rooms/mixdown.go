@@ -165,8 +165,8 @@ func (s *state) tick(now time.Time) {
 	if sound := s.chime.next(s.mix.rateHz); sound != nil {
 		s.mix.bus.Add(sound)
 	}
-	if sound := s.announcer.next(s.mix.rateHz, s.talking()); sound != nil {
-		s.mix.bus.Add(sound)
+	if s.announcer.sounds() {
+		s.mix.bus.Add(s.announcer.next(s.mix.rateHz, s.talking()))
 	}
 	s.record()
 	s.mix.dropLeaving()

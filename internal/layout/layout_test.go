@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"rooms/schedule": {},
 	"media":          {"mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
-	"rooms/entry":    {"rooms", "rooms/access", "mixer"},
+	"rooms/entry":    {"rooms", "rooms/access", "rooms/sounds", "mixer"},
 	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},
 	"rooms/sounds":   {"mixer"},
 	"rooms/store":    {"rooms", "rooms/access"},

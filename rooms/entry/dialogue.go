@@ -8,6 +8,7 @@ import (
 
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/sounds"
 )
 
 // attempts is how often a caller is asked for something that does not come, or for the number of a room that is not there.
@@ -83,7 +84,7 @@ func (d *dialogue) lead(ctx context.Context) (rooms.Reason, error) {
 	if err := d.p.TakeKeys(ctx, d.keys); err != nil {
 		return 0, err
 	}
-	greeting := []string{PromptWelcome}
+	greeting := []string{sounds.Welcome}
 	if d.room == "" {
 		if why, err := d.askRoom(ctx); why != 0 || err != nil {
 			return why, err
@@ -103,7 +104,7 @@ func (d *dialogue) lead(ctx context.Context) (rooms.Reason, error) {
 
 // askRoom asks which room the caller wants.
 func (d *dialogue) askRoom(ctx context.Context) (why rooms.Reason, err error) {
-	prompts, fault := []string{PromptWelcome, PromptEnterConference}, ""
+	prompts, fault := []string{sounds.Welcome, sounds.EnterConference}, ""
 	for range attempts {
 		dialled, err := d.dial(ctx, mostRoomDigits, prompts...)
 		number := dialled.digits
@@ -111,17 +112,17 @@ func (d *dialogue) askRoom(ctx context.Context) (why rooms.Reason, err error) {
 		case err != nil:
 			return 0, err
 		case number == "":
-			fault, why = PromptNothingEntered, rooms.ReasonNothingEntered
+			fault, why = sounds.NothingEntered, rooms.ReasonNothingEntered
 		case !d.there(number):
-			fault, why = PromptNoSuchConference, rooms.ReasonNoRoom
+			fault, why = sounds.NoSuchConference, rooms.ReasonNoRoom
 		default:
 			d.room = number
 			return 0, nil
 		}
 		d.forget()
-		prompts = []string{fault, PromptEnterConference}
+		prompts = []string{fault, sounds.EnterConference}
 	}
-	return why, d.say(ctx, fault, PromptGoodbye)
+	return why, d.say(ctx, fault, sounds.Goodbye)
 }
 
 // there says whether there is, or could be, a room of that number for this caller.
@@ -131,7 +132,7 @@ func (d *dialogue) there(number string) bool {
 
 // askPIN asks for a PIN, if the room wants one.
 func (d *dialogue) askPIN(ctx context.Context, greeting []string) (access.Grant, rooms.Reason, error) {
-	prompts, silent := append(greeting, PromptEnterPIN), 0
+	prompts, silent := append(greeting, sounds.EnterPIN), 0
 	var tries access.Tries
 	for {
 		ring, err := d.ring(ctx)
@@ -154,9 +155,9 @@ func (d *dialogue) askPIN(ctx context.Context, greeting []string) (access.Grant,
 			return access.Grant{}, 0, nil
 		case digits == "":
 			if silent++; silent == attempts {
-				return access.Grant{}, rooms.ReasonNothingEntered, d.say(ctx, PromptNothingEntered, PromptGoodbye)
+				return access.Grant{}, rooms.ReasonNothingEntered, d.say(ctx, sounds.NothingEntered, sounds.Goodbye)
 			}
-			prompts = []string{PromptNothingEntered, PromptEnterPIN}
+			prompts = []string{sounds.NothingEntered, sounds.EnterPIN}
 			d.forget()
 			continue
 		}
@@ -166,15 +167,15 @@ func (d *dialogue) askPIN(ctx context.Context, greeting []string) (access.Grant,
 			return grant, 0, nil
 		case errors.Is(err, access.ErrWrongPIN) || errors.Is(err, access.ErrInvalid):
 			if !tries.Wrong() {
-				return access.Grant{}, rooms.ReasonWrongPIN, d.say(ctx, PromptWrongPINGoodbye)
+				return access.Grant{}, rooms.ReasonWrongPIN, d.say(ctx, sounds.WrongPINGoodbye)
 			}
-			prompts = []string{PromptWrongPIN}
+			prompts = []string{sounds.WrongPIN}
 			d.forget()
 		case errors.Is(err, access.ErrLockedOut):
 			d.log.Warn("caller is locked out", "room", d.room, "remote", d.from.Source, "err", err)
-			return access.Grant{}, rooms.ReasonLockedOut, d.say(ctx, PromptLockedOut)
+			return access.Grant{}, rooms.ReasonLockedOut, d.say(ctx, sounds.LockedOut)
 		case errors.Is(err, access.ErrBusy):
-			return access.Grant{}, rooms.ReasonOverloaded, d.say(ctx, PromptTryLater, PromptGoodbye)
+			return access.Grant{}, rooms.ReasonOverloaded, d.say(ctx, sounds.TryLater, sounds.Goodbye)
 		default:
 			return access.Grant{}, 0, err
 		}
@@ -251,13 +252,13 @@ func (d *dialogue) enter(ctx context.Context, grant access.Grant) (rooms.Reason,
 		}
 		return 0, nil
 	case errors.Is(err, rooms.ErrLocked), errors.Is(err, rooms.ErrBanned): // that it is locked for them alone is not told
-		return rooms.ReasonRoomLocked, d.say(ctx, PromptConferenceLocked, PromptGoodbye)
+		return rooms.ReasonRoomLocked, d.say(ctx, sounds.ConferenceLocked, sounds.Goodbye)
 	case errors.Is(err, rooms.ErrFull):
-		return rooms.ReasonRoomFull, d.say(ctx, PromptConferenceFull, PromptGoodbye)
+		return rooms.ReasonRoomFull, d.say(ctx, sounds.ConferenceFull, sounds.Goodbye)
 	case errors.Is(err, rooms.ErrNotOpen):
-		return rooms.ReasonClosed, d.say(ctx, PromptNotOpen, PromptGoodbye)
+		return rooms.ReasonClosed, d.say(ctx, sounds.NotOpen, sounds.Goodbye)
 	case errors.Is(err, rooms.ErrNoRoom):
-		return rooms.ReasonNoRoom, d.say(ctx, PromptNoSuchConference, PromptGoodbye)
+		return rooms.ReasonNoRoom, d.say(ctx, sounds.NoSuchConference, sounds.Goodbye)
 	}
 	return 0, err
 }
@@ -269,11 +270,11 @@ func (d *dialogue) arrived(ctx context.Context) string {
 	var prompt string
 	switch {
 	case err == nil && info.Place == rooms.PlaceLobby:
-		prompt = PromptLobbyWait
+		prompt = sounds.LobbyWait
 	case err == nil && info.Place == rooms.PlaceWaiting:
-		prompt = PromptWaitingHost
+		prompt = sounds.WaitingHost
 	default:
-		return PromptEntering
+		return sounds.Entering
 	}
 	if of, err := d.desk.rooms.Info(ctx, number); err == nil && d.desk.rooms.Speaks(of.Settings) {
 		return ""

@@ -6,6 +6,7 @@ import (
 
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/sounds"
 )
 
 // linger takes the keys of somebody who was let in without an answer for a while yet: where they are the moderators' PIN they make a moderator, and in no case does
@@ -20,7 +21,7 @@ func (d *dialogue) linger(ctx context.Context) {
 		}
 		switch err := d.promote(ctx, dialled.digits); {
 		case errors.Is(err, access.ErrWrongPIN) || errors.Is(err, access.ErrInvalid):
-			if !tries.Wrong() || d.p.Queue(ctx, d.clips(PromptWrongPIN)...) != nil {
+			if !tries.Wrong() || d.p.Queue(ctx, d.clips(sounds.WrongPIN)...) != nil {
 				return
 			}
 		case err != nil && ctx.Err() == nil:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/mixer"
+	"github.com/confbridge/confbridge/rooms/sounds"
 )
 
 // Sounds has what is said to callers.
@@ -16,31 +17,11 @@ type Sounds interface {
 	Prompt(voice, name string) *mixer.Clip
 }
 
-// The names of the prompts that callers hear on their way in.
-const (
-	PromptWelcome          = "welcome"
-	PromptEnterConference  = "enter-conference"
-	PromptNoSuchConference = "no-such-conference"
-	PromptEnterPIN         = "enter-pin"
-	PromptNothingEntered   = "nothing-entered"
-	PromptWrongPIN         = "wrong-pin"
-	PromptWrongPINGoodbye  = "wrong-pin-goodbye"
-	PromptLockedOut        = "locked-out"
-	PromptConferenceLocked = "conference-locked"
-	PromptConferenceFull   = "conference-full"
-	PromptNotOpen          = "not-open"
-	PromptTryLater         = "try-later"
-	PromptGoodbye          = "goodbye"
-	PromptEntering         = "entering"
-	PromptLobbyWait        = "lobby-wait"
-	PromptWaitingHost      = "waiting-host"
-)
-
 // Prompts are the names of all that is said.
 func Prompts() []string {
 	return []string{
-		PromptWelcome, PromptEnterConference, PromptNoSuchConference, PromptEnterPIN, PromptNothingEntered, PromptWrongPIN, PromptWrongPINGoodbye,
-		PromptLockedOut, PromptConferenceLocked, PromptConferenceFull, PromptNotOpen, PromptTryLater, PromptGoodbye, PromptEntering, PromptLobbyWait, PromptWaitingHost,
+		sounds.Welcome, sounds.EnterConference, sounds.NoSuchConference, sounds.EnterPIN, sounds.NothingEntered, sounds.WrongPIN, sounds.WrongPINGoodbye,
+		sounds.LockedOut, sounds.ConferenceLocked, sounds.ConferenceFull, sounds.NotOpen, sounds.TryLater, sounds.Goodbye, sounds.Entering, sounds.LobbyWait, sounds.WaitingHost,
 	}
 }
 

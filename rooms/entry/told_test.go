@@ -44,10 +44,10 @@ func TestWhatTheRoomTellsANewcomerIsNotCutOff(t *testing.T) {
 		said     []string // behind what is asked
 		loud     bool
 	}{
-		{"the room speaks", rooms.SpeakEvents, rooms.ModesPatch{}, []string{PromptEntering}, true},
-		{"the room does not speak", rooms.SpeakAnswers, rooms.ModesPatch{}, []string{PromptEntering}, false},
+		{"the room speaks", rooms.SpeakEvents, rooms.ModesPatch{}, []string{sounds.Entering}, true},
+		{"the room does not speak", rooms.SpeakAnswers, rooms.ModesPatch{}, []string{sounds.Entering}, false},
 		{"the room speaks of its host", rooms.SpeakEvents, rooms.ModesPatch{WaitForHost: &yes}, nil, true},
-		{"the room does not speak of its host", rooms.SpeakAnswers, rooms.ModesPatch{WaitForHost: &yes}, []string{PromptWaitingHost}, false},
+		{"the room does not speak of its host", rooms.SpeakAnswers, rooms.ModesPatch{WaitForHost: &yes}, []string{sounds.WaitingHost}, false},
 		{"the room speaks of its lobby", rooms.SpeakEvents, rooms.ModesPatch{Lobby: &yes}, nil, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -162,7 +162,11 @@ func TestASlowWatcherIsToldWhatItMissed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	other := b.watch(t, "1000", nil)
+	receive(t, other) // the snapshot: from here on it is told all
 	b.story(t)
+	for receive(t, other).GetEvent().GetKind() != confbridgev1.EventKind_EVENT_KIND_ENDED { // the leaving is told from the room's own goroutine
+	}
 	stream := &fakeStream{ctx: waitContext(t)}
 	resp, err := next(stream, watch)
 	if err != nil {

@@ -107,12 +107,12 @@ func (s *state) talking() bool {
 }
 
 // Announce lets everybody who is inside a room hear clips, behind what is announced already, and below those who talk. The channel is
-// closed when they have been heard, or are not to be any more: nobody is left, or StopAnnouncing was called (ErrNoRoom; ErrEmpty, where nobody
-// is there; ErrBusy, where more waits than can).
+// closed when they have been heard, or are not to be any more: nobody is left, or StopAnnouncing was called (ErrNoRoom; ErrEmpty, where neither
+// anybody is there nor a feed goes on; ErrBusy, where more waits than can).
 func (g *Registry) Announce(ctx context.Context, number string, clips ...*mixer.Clip) (<-chan struct{}, error) {
 	var played <-chan struct{}
 	err := g.do(ctx, number, func(s *state) error {
-		if len(s.members) == 0 {
+		if !s.audible() {
 			return ErrEmpty
 		}
 		var ok bool

@@ -67,7 +67,7 @@ func (d *downlink) change(to *packetizer.Stream, mix *mixdown) {
 	d.own = to
 }
 
-// group is all members that hear the same in the same profile. They share one encode a tick.
+// group is all members and feeds that hear the same in the same profile. They share one encode a tick.
 type group struct {
 	key     groupKey
 	out     *packetizer.Stream

@@ -45,6 +45,11 @@ const (
 	KindTimeWarning   // the conference ends in Remaining
 	KindBanned        // Participant is; Ban says until when
 	KindUnbanned      // whom Ban is about
+	KindFeedStarted   // the mix goes to Feed too
+	KindFeedStopped   // and no longer
+	KindFeedDown      // nothing can be sent there for now
+	KindFeedUp        // and again it can
+	KindFeedLooped    // what the room was to take in is what it has sent itself
 )
 
 // Reason says why a participant left or a conference ended.
@@ -102,6 +107,7 @@ type Event struct {
 	Recording string        // all about recordings: its ID
 	Remaining time.Duration // TimeWarning: until the conference ends
 	Ban       *Ban          // Banned and Unbanned; never changed
+	Feed      string        // all about feeds: its ID
 }
 
 // aboutRoom says whether events of this kind carry Event.Info.

@@ -34,6 +34,9 @@ func (s *state) retune() {
 	for _, m := range s.members {
 		rate = max(rate, m.profile.SampleRateHz)
 	}
+	for _, f := range s.feeds {
+		rate = max(rate, f.to.Profile().SampleRateHz)
+	}
 	s.speakers = s.speakers[:0]
 	for _, m := range s.members {
 		s.speakers = append(s.speakers, &m.voice.speaker)
@@ -65,7 +68,7 @@ func (x *mixdown) setRate(rateHz int) {
 	x.all, x.own, x.next, x.zero = make([]int16, n), make([]int16, n), make([]int16, n), make([]int16, n)
 }
 
-// regroup finds or makes each member's group and drops those that nobody is in.
+// regroup finds or makes the group of each member and feed, and drops those that nobody is in.
 func (s *state) regroup() {
 	for _, g := range s.mix.groups {
 		g.members = 0
@@ -78,6 +81,10 @@ func (s *state) regroup() {
 			m.down.ownTicks = ownEncodeTicks
 		}
 		m.down.group = g
+	}
+	for _, f := range s.feeds {
+		f.group = s.mix.group(groupKey{profile: f.to.Profile(), ear: earMix})
+		f.group.members++
 	}
 	s.mix.groups = slices.DeleteFunc(s.mix.groups, func(g *group) bool { return g.members == 0 })
 }
@@ -119,7 +126,7 @@ func (s *state) runDue() {
 	s.endWhispers()
 	s.endAsides()
 	s.announcer.endPlayed()
-	if len(s.members) > 0 {
+	if s.timers.clock.runs {
 		s.timers.clock.rearm(time.Now())
 	}
 }
@@ -175,6 +182,7 @@ func (s *state) tick(now time.Time) {
 		s.mix.cast.tell(m)
 		s.mix.send(m, now)
 	}
+	s.sendFeeds(now)
 }
 
 const frameDuration = mixer.FrameDuration
@@ -240,19 +248,25 @@ func (x *mixdown) send(m *member, now time.Time) {
 	}
 }
 
-// sendShared sends m what its group hears, which is made once a tick.
+// sendShared sends m what its group hears.
 func (x *mixdown) sendShared(m *member, now time.Time) {
 	g := m.down.group
-	if !g.made {
-		pcm := x.heardBy(g.key.ear)
-		if g.key.gainDB != 0 {
-			copy(x.own, pcm)
-			g.hearing.apply(x.own, g.key.gainDB, x.rateHz)
-			pcm = x.own
-		}
-		g.fill(pcm, x.ticks)
-	}
+	x.make(g)
 	g.send(m.leg, now)
+}
+
+// make makes what a group hears in this tick, once.
+func (x *mixdown) make(g *group) {
+	if g.made {
+		return
+	}
+	pcm := x.heardBy(g.key.ear)
+	if g.key.gainDB != 0 {
+		copy(x.own, pcm)
+		g.hearing.apply(x.own, g.key.gainDB, x.rateHz)
+		pcm = x.own
+	}
+	g.fill(pcm, x.ticks)
 }
 
 // hear is what m hears with that ear, but for what is said to it alone.

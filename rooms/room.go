@@ -57,7 +57,7 @@ func (r *room) run(k Kept, onDemand bool) {
 		case <-s.timers.clock.timer.C:
 			s.runDue()
 		case <-s.timers.grace.C:
-			used := s.used()
+			used := s.used() || len(s.feeds) > 0
 			if s.closed = !used && (s.onDemand || s.set.Schedule == nil); used {
 				s.armGrace()
 			}
@@ -71,6 +71,8 @@ func (r *room) run(k Kept, onDemand bool) {
 		s.obey()
 		s.publish()
 	}
+	s.unfeedAll()
+	s.publish()
 	s.speaker.end()
 	s.stopTimers()
 	r.registry.forget(s)
@@ -84,6 +86,7 @@ type clock struct {
 	frames int64  // ticked or skipped since start
 	phase  *phase // nil: it need not wake exactly
 	awake  int    // frames for which it wakes by its timer alone
+	runs   bool
 }
 
 // maxCatchUp is how many overdue frames a room makes up for; the rest is skipped and counted.

@@ -23,7 +23,8 @@ type state struct {
 
 	seats   []*Participant // who has been admitted, joined or not, in that order
 	members []*member      // who has joined, in that order
-	turn    int            // of them: whom adapt has looked at last
+	feeds   []*feeding
+	turn    int // of them: whom adapt has looked at last
 	mix     mixdown
 
 	floor    mixer.Floor
@@ -185,13 +186,16 @@ func (s *state) join(p *Participant, leg Leg) error {
 func (s *state) enter(m *member, now time.Time) {
 	if len(s.members) == 0 {
 		s.started = now
-		s.timers.clock.restart(now, s.room.registry.phases.take())
-		s.timers.beat = beat{known: s.timers.clock.phase == nil}
+		s.timers.beat = beat{known: s.room.registry.phases == nil}
 		s.armLimit()
 		s.rewarn()
 	}
 	m.p.dial = nil
 	s.members = append(s.members, m)
+	if len(s.members) == 1 {
+		s.wakeFeeds()
+		s.wind(now)
+	}
 	s.reserve()
 	s.retune()
 	s.raise(Event{Kind: KindJoined, Participant: s.describe(m)})
@@ -333,15 +337,14 @@ func (s *state) release(m *member, why Reason) {
 	s.hosts = 0
 	s.quiet()
 	s.dominant = nil
-	s.timers.clock.timer.Stop()
-	s.room.registry.phases.leave(s.timers.clock.phase)
+	s.restFeeds(time.Now())
 	s.timers.limit.Stop()
 	if why == ReasonHangup || why == ReasonRemoved || why == ReasonMediaTimeout || why == ReasonFailed || why == ReasonMoved {
 		why = ReasonEmpty
 	}
 	s.stopRecording(why)
 	s.chime.stop()
-	s.announcer.stop()
+	s.unwind()
 	s.speaker.end()
 	s.started = time.Time{}
 	s.raise(Event{Kind: KindEnded, Reason: why, Info: s.info()})

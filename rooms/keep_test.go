@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ type fakeKeeper struct {
 	rooms  map[string]Kept
 	marks  map[string]uint64
 	events map[string][]Event
+	tells  int // calls of Tell
 	broken bool
 	stuck  chan struct{} // closed: no longer; nil: not
 }
@@ -60,6 +62,7 @@ func (k *fakeKeeper) Tell(ctx context.Context, events []Event, marks []Mark) err
 		}
 	}
 	return k.with(func() {
+		k.tells++
 		for _, m := range marks {
 			k.marks[m.Room] = m.Last
 		}
@@ -272,6 +275,31 @@ func TestAWatcherResumesAcrossARestart(t *testing.T) {
 		defer join(t, g, "1000", "b", newFakeLeg(t, pcmu, 0)).Leave(ReasonHangup)
 		if got, want := toldNext(t, w), fmt.Sprintf("%d %d b", last+1, KindJoined); got != want {
 			t.Errorf("after a clean end: got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestWhatHappensAtOnceIsWrittenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newFakeKeeper()
+		m := newMemory(t.Context(), k, slog.New(slog.DiscardHandler))
+		defer m.close()
+		log := newEventLog("1000", 8, m, 0)
+		for seq := range uint64(100) {
+			m.offer(entry{log: log, event: &Event{Room: "1000", Sequence: seq + 1}})
+			time.Sleep(gatherTime / 200)
+		}
+		time.Sleep(gatherTime)
+		if len(k.events["1000"]) != 100 || k.tells != 1 {
+			t.Errorf("%d events were written in %d turns, want 100 in 1", len(k.events["1000"]), k.tells)
+		}
+		m.offer(entry{log: log, event: &Event{Room: "1000", Sequence: 101}})
+		began := time.Now()
+		if err := m.flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(began); waited != 0 || len(k.events["1000"]) != 101 {
+			t.Errorf("who waits for it waited %v, and %d of 101 events were written", waited, len(k.events["1000"]))
 		}
 	})
 }

@@ -15,6 +15,8 @@ const (
 	maxUnwritten = 8192
 	// maxBatch is how many are written at once.
 	maxBatch = 512
+	// gatherTime is how long an event waits for others to be written with: of many at once each costs a fraction.
+	gatherTime = 50 * time.Millisecond
 	// tellTime is how long the store may take for a batch.
 	tellTime = 10 * time.Second
 )
@@ -30,6 +32,9 @@ type memory struct {
 	unkept  atomic.Uint64 // events
 	failing bool          // of the writer: the store's last word was an error
 }
+
+// urgent says that somebody waits until it is written.
+func (e *entry) urgent() bool { return e.event == nil }
 
 // entry is one thing to write: an event, a mark, or nothing but a word when all before it is written.
 type entry struct {
@@ -102,7 +107,7 @@ func (m *memory) run(ctx context.Context) {
 		case e := <-m.queue:
 			batch = m.gather(append(batch[:0], e))
 		case <-m.stop:
-			if batch = m.gather(batch[:0]); len(batch) == 0 {
+			if batch = m.drain(batch[:0]); len(batch) == 0 {
 				return
 			}
 		}
@@ -111,8 +116,24 @@ func (m *memory) run(ctx context.Context) {
 	}
 }
 
-// gather adds what else is waiting.
+// gather adds what comes until somebody waits for it, or gatherTime is over.
 func (m *memory) gather(batch []entry) []entry {
+	enough := time.After(gatherTime)
+	for !batch[len(batch)-1].urgent() && len(batch) < maxBatch {
+		select {
+		case e := <-m.queue:
+			batch = append(batch, e)
+		case <-enough:
+			return batch
+		case <-m.stop:
+			return m.drain(batch)
+		}
+	}
+	return m.drain(batch)
+}
+
+// drain adds what else is waiting.
+func (m *memory) drain(batch []entry) []entry {
 	for len(batch) < maxBatch {
 		select {
 		case e := <-m.queue:

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,16 +64,34 @@ func (s *Store) Tell(ctx context.Context, events []rooms.Event, marks []rooms.Ma
 	for _, m := range marks {
 		all = append(all, markRecord(m, s.revision.Add(1)).message())
 	}
-	var errs []error
+	packs, errs := pack(events)
+	all = append(all, packs...)
+	return errors.Join(append(errs, s.wrote(ctx, n.publish(ctx, all)))...)
+}
+
+// maxPack bounds the events of one message, in bytes, but for the last of them: what is damaged takes no more than that with it.
+const maxPack = 16 << 10
+
+// pack puts those events of a room that are told at once into one message: a message costs the server several times what an event does. What cannot be
+// written is left out, and is an error.
+func pack(events []rooms.Event) (all []*nats.Msg, errs []error) {
+	open := map[string]*nats.Msg{} // by room
 	for _, e := range events {
 		r, err := eventRecord(e)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		all = append(all, r.message())
+		if m := open[e.Room]; m != nil && len(m.Data) < maxPack {
+			m.Data = append(m.Data, r.encode()...)
+			m.Header.Set(sequenceHeader, strconv.FormatUint(r.revision, 10))
+			continue
+		}
+		m := r.message()
+		open[e.Room] = m
+		all = append(all, m)
 	}
-	return errors.Join(append(errs, s.wrote(ctx, n.publish(ctx, all)))...)
+	return all, errs
 }
 
 // Recall implements [rooms.Keeper].
@@ -97,7 +116,23 @@ func (s *Store) Recall(ctx context.Context, number string, after uint64, limit i
 	if limit == 0 || newest == 0 {
 		return past, nil
 	}
-	return past, s.recallEvents(ctx, n, &past, number, after, limit)
+	kept, err := s.keptEvents(ctx, n, number)
+	if err != nil || len(kept) == 0 {
+		return past, err
+	}
+	past.First = kept[0].revision
+	for _, r := range kept[max(len(kept)-limit, 0):] {
+		if r.revision <= after {
+			continue
+		}
+		e, err := r.event()
+		if err != nil || e.Sequence != r.revision || e.Room != number {
+			s.cfg.Log.Error("an event is damaged", "room", number, "event", r.revision, "err", err)
+			continue
+		}
+		past.Events = append(past.Events, e)
+	}
+	return past, nil
 }
 
 // lastMark reads a number's mark; 0 where there is none. One that cannot be read is logged, and keeps nobody from calling the room.
@@ -133,34 +168,24 @@ func (n *session) lastEvent(ctx context.Context, number string) (uint64, error) 
 	return sequenceOf(msg.Header), nil
 }
 
-// recallEvents reads a number's events. One that is damaged is left out, and logged.
-func (s *Store) recallEvents(ctx context.Context, n *session, past *rooms.Past, number string, after uint64, limit int) error {
+// keptEvents are the records of a number's events, the newest of them that are to be kept. One that is damaged is left out, and logged.
+func (s *Store) keptEvents(ctx context.Context, n *session, number string) ([]record, error) {
+	var kept []record
+	most := cmp.Or(s.cfg.EventsKept, defaultEventsKept)
 	err := read(ctx, n.events, eventsSubject+key(number), func(m jetstream.Msg) {
-		seq := sequenceOf(m.Headers())
-		if past.First == 0 {
-			past.First = seq
+		f := newFound()
+		end := f.searchBytes("", m.Data(), func(r record) { kept = append(kept, r) })
+		if len(f.damaged) > 0 || end != len(m.Data()) {
+			s.cfg.Log.Error("events are damaged", "room", number, "up to", sequenceOf(m.Headers()))
 		}
-		if seq <= after {
-			return
+		if len(kept) >= 2*most { // a message can hold several: there may be more than are to be kept
+			kept = append(kept[:0], kept[len(kept)-most:]...)
 		}
-		r, _, err := decode(m.Data())
-		var e rooms.Event
-		if err == nil {
-			e, err = r.event()
-		}
-		if err != nil || e.Sequence != seq || e.Room != number {
-			s.cfg.Log.Error("an event is damaged", "room", number, "event", seq, "err", err)
-			return
-		}
-		past.Events = append(past.Events, e)
 	})
 	if err != nil {
-		return fmt.Errorf("events of room %q: %w", number, err)
+		return nil, fmt.Errorf("events of room %q: %w", number, err)
 	}
-	if n := len(past.Events) - limit; n > 0 {
-		past.Events = past.Events[n:]
-	}
-	return nil
+	return kept[max(len(kept)-most, 0):], nil
 }
 
 // sequenceOf is an event's number; 0 where the field is missing.

@@ -115,6 +115,58 @@ func TestEventsAndMarksAreThereAgain(t *testing.T) {
 	})
 }
 
+func TestEventsThatAreToldAtOnceShareMessages(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg Config) {
+		s, _, _ := opened(t, cfg)
+		var events []rooms.Event
+		const many = 100
+		for seq := range uint64(many) {
+			events = append(events, event("1000", seq+1), event("2", seq+1))
+		}
+		if err := s.Tell(t.Context(), events, nil); err != nil {
+			t.Fatal(err)
+		}
+		info, err := s.session.Load().events.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := eventRecord(events[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := 2 * (many*len(one.encode())/maxPack + 1); int(info.State.Msgs) > want {
+			t.Errorf("%d events are in %d messages, want at most %d", len(events), info.State.Msgs, want)
+		}
+		past, err := s.Recall(t.Context(), "2", 90, many)
+		if err != nil || past.First != 1 || past.Last != many || len(past.Events) != 10 || past.Events[0].Sequence != 91 {
+			t.Errorf("got %d events from %d to %d, %v", len(past.Events), past.First, past.Last, err)
+		}
+	})
+}
+
+func TestADamagedEventTakesNoOtherWithIt(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg Config) {
+		log := &logged{}
+		cfg.Log = log.logger()
+		s, _, _ := opened(t, cfg)
+		messages, errs := pack([]rooms.Event{event("1000", 1), event("1000", 2), event("1000", 3)})
+		if len(messages) != 1 || len(errs) != 0 {
+			t.Fatalf("got %d messages, %v", len(messages), errs)
+		}
+		messages[0].Data[len(messages[0].Data)/2]++
+		if err := s.session.Load().publish(t.Context(), messages); err != nil {
+			t.Fatal(err)
+		}
+		past, err := s.Recall(t.Context(), "1000", 0, 10)
+		if err != nil || len(past.Events) != 2 || past.Events[0].Sequence != 1 || past.Events[1].Sequence != 3 {
+			t.Errorf("got %v, %v, want events 1 and 3", past.Events, err)
+		}
+		if !strings.Contains(log.String(), "events are damaged") {
+			t.Errorf("nobody says so: %s", log)
+		}
+	})
+}
+
 func TestARegistryGoesOnWhereItWas(t *testing.T) {
 	onBoth(t, func(t *testing.T, cfg Config) {
 		for life := range uint64(3) {

@@ -17,7 +17,7 @@ const (
 	beatTries   = 2 // before a room stays where it is
 	// The latest of the packets that were seen comes so long before the tick, and as long again as they are spread. The jitter buffer needs 1 ms; the
 	// rest is for drift, and for what is later than any of them: a packet that misses its tick costs a frame of delay, for seconds.
-	beatMargin = 4 * time.Millisecond
+	beatMargin = 6 * time.Millisecond
 	// Where packets are spread by more than beatSpread there is little to be had.
 	beatSpread = 3 * time.Millisecond
 	// Packets of less are some in each tick, and it hardly matters when it is.

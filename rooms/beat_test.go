@@ -198,8 +198,8 @@ func TestARoomMovesOnce(t *testing.T) {
 		talker := newBeatLeg(t, 20, time.Now().Add(107*time.Millisecond))
 		m := seat(t, room.state, talker)
 		room.run(2 * time.Second)
-		if got := room.phaseOf(t); got != 5 { // it comes at 7 ms, and the phase is that of 12.5 ms: 11 ms would do
-			t.Errorf("the room ticks in phase %d, want 5", got)
+		if got := room.phaseOf(t); got != 6 { // it comes at 7 ms, and the phase is that of 15 ms: 13 ms would do
+			t.Errorf("the room ticks in phase %d, want 6", got)
 		}
 		start := room.timers.clock.start
 		other := newBeatLeg(t, 20, time.Now().Add(2*time.Millisecond))

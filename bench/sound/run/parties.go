@@ -26,7 +26,10 @@ func marker(i int) float64 { return markers[i] }
 
 const (
 	// notchHz is what is taken out of speech around each of them: a limiter that follows speech smears it by some tens of Hz.
-	notchHz = 80
+	notchHz = 160
+	// toneRamp is in what time a tone comes and goes within a word, along a cosine. What a limiter makes of tones that come and go faster is as wide as
+	// the markers are apart, and louder than what is looked for there.
+	toneRamp = 20 * time.Millisecond
 )
 
 // marked is speech without the tones of all talkers, and with the talker's own while there is a word.
@@ -39,15 +42,16 @@ func marked(speaker int, length time.Duration, peak, toneDBFS float64) func(int)
 		for i := range len(markers) {
 			pcm = talk.Notch(talk.Notch(pcm, marker(i), notchHz, rateHz), marker(i), notchHz, rateHz)
 		}
-		tone := voices.Tone(marker(speaker), toneDBFS, rateHz, len(pcm))
-		open := words(pcm, rateHz)
-		level, step := 0.0, 1/(0.003*float64(rateHz)) // it comes and goes within 3 ms
-		for i := range tone {
-			if level = max(level-step, 0); open(i) {
-				level = min(level+2*step, 1)
+		tone, silent := voices.Tone(marker(speaker), toneDBFS, rateHz, len(pcm)), 0
+		for _, word := range spans(pcm, rateHz) {
+			clear(tone[silent:word[0]])
+			for i := word[0]; i < word[1]; i++ {
+				inside := float64(min(i-word[0], word[1]-1-i)) / (toneRamp.Seconds() * float64(rateHz))
+				tone[i] *= (1 - math.Cos(math.Pi*min(inside, 1))) / 2
 			}
-			tone[i] *= level
+			silent = word[1]
 		}
+		clear(tone[silent:])
 		voices.Add(pcm, tone, 0)
 		most := 0.0
 		for _, x := range pcm {

@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 
 	"rooms/schedule": {},
 	"media":          {"mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
+	"media/session":  {"mixer/codec"},
 
 	"rooms/entry":    {"rooms", "rooms/access", "rooms/sounds", "mixer"},
 	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},
@@ -137,6 +138,7 @@ var purity = map[string][]string{
 	"rooms/recorder": {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"rooms":          {"github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"media":          {"github.com/pion/sdp/v3", "google.golang.org/grpc"},
+	"media/session":  {"net", "os", "log", "log/slog", "sync", "context"},
 }
 
 // TestTheMixerHasNoGoroutines holds package mixer and those below it to what they promise. Only mixer/codec has locks, around what it makes

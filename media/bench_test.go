@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/confbridge/confbridge/media/internal/udp"
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
@@ -56,21 +57,21 @@ func BenchmarkFloor(b *testing.B) {
 		all[i] = openLeg(b, e, "127.0.0.1")
 	}
 	packet := make([]byte, headerSize+160)
-	to := make([]destination, legs)
+	to := make([]udp.Destination, legs)
 	for i := range all {
-		to[i] = all[i].rtp.destination(all[i^1].Addr())
+		to[i] = all[i].rtp.To(all[i^1].Addr())
 	}
-	buf := make([]byte, maxPacket)
+	buf := make([]byte, udp.MaxPacket)
 	b.ResetTimer()
 	for n := 0; n < b.N; n += legs {
 		for i, l := range all {
 			for {
-				_, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(l.rtp.fd), uintptr(unsafe.Pointer(&buf[0])), maxPacket, unix.MSG_DONTWAIT, 0, 0)
+				_, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(l.rtp.FD), uintptr(unsafe.Pointer(&buf[0])), udp.MaxPacket, unix.MSG_DONTWAIT, 0, 0)
 				if errno != 0 {
 					break
 				}
 			}
-			l.rtp.send(packet, &to[i])
+			l.rtp.Send(packet, &to[i])
 		}
 	}
 }
@@ -80,10 +81,10 @@ func BenchmarkHandle(b *testing.B) {
 	l := bare(newTestEngine(b, Config{}))
 	batch := newBatch()
 	var in deaf
-	p := arrived{data: packet(7, 0), from: signalledAddr, at: start}
+	p := udp.Packet{Data: packet(7, 0), From: signalledAddr, At: start}
 	b.ReportAllocs()
 	for i := range b.N {
-		p.data[2], p.data[3] = byte(i>>8), byte(i)
+		p.Data[2], p.Data[3] = byte(i>>8), byte(i)
 		l.handle(p, start, &batch.parsed, &in)
 	}
 }

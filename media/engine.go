@@ -13,6 +13,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/confbridge/confbridge/media/internal/udp"
 )
 
 const (
@@ -84,23 +86,23 @@ func (e *Engine) Open(ip netip.Addr) (*Leg, error) {
 }
 
 // bind takes pairs from the pool until one can be bound. What another process holds goes to the end of the queue.
-func (e *Engine) bind(ip netip.Addr) (uint16, socket, socket, error) {
+func (e *Engine) bind(ip netip.Addr) (uint16, udp.Socket, udp.Socket, error) {
 	for range e.ports.total() {
 		port, ok := e.ports.take()
 		if !ok {
 			break
 		}
-		rtp, rtcp, err := openPair(ip, port)
+		rtp, rtcp, err := udp.OpenPair(ip, port)
 		if err == nil {
 			return port, rtp, rtcp, nil
 		}
 		e.ports.give(port)
-		if !isPortTaken(err) {
-			return 0, socket{}, socket{}, err
+		if !udp.IsPortTaken(err) {
+			return 0, udp.Socket{}, udp.Socket{}, err
 		}
 		e.log.Debug("port is held by another process", "port", port)
 	}
-	return 0, socket{}, socket{}, ErrNoPorts
+	return 0, udp.Socket{}, udp.Socket{}, ErrNoPorts
 }
 
 // forget takes a leg that is closed out of the books and keeps its counts.

@@ -5,34 +5,37 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+
+	"github.com/confbridge/confbridge/media/internal/control"
+	"github.com/confbridge/confbridge/media/internal/udp"
 )
 
 // handleRTCP takes one packet of RTCP: first whether it is the peer's, then whether it is well-formed, then what it says.
-func (l *Leg) handleRTCP(p arrived, now time.Time, into *parsed, in Inlet) reason {
+func (l *Leg) handleRTCP(p udp.Packet, now time.Time, into *parsed, in Inlet) reason {
 	switch {
 	case len(l.stream.Payloads) == 0:
 		return reasonNotConfigured
-	case p.long:
+	case p.Long:
 		return reasonTooLong
-	case !validRTCP(p.data):
+	case !control.Valid(p.Data):
 		return reasonRTCP
 	}
-	ssrc := binary.BigEndian.Uint32(p.data[rtcpHeaderSize:])
+	ssrc := binary.BigEndian.Uint32(p.Data[control.HeaderSize:])
 	if !l.admitRTCP(p, ssrc, now) {
 		return reasonRTCPSource
 	}
 	if ssrc == l.sender.ssrc {
-		return l.collide(p.from, now)
+		return l.collide(p.From, now)
 	}
-	l.report.measure(len(p.data))
+	l.report.measure(len(p.Data))
 	if ssrc == l.source.ssrc {
 		l.latch.heardRTCP = now
 		l.alive = now // who is muted may send reports and nothing else
 	}
 	why := accepted
-	for rest := p.data; len(rest) >= rtcpHeaderSize; {
+	for rest := p.Data; len(rest) >= control.HeaderSize; {
 		size := 4 * (int(binary.BigEndian.Uint16(rest[2:])) + 1)
-		if l.feedback(rest[:size], p.at, into) != nil {
+		if l.feedback(rest[:size], p.At, into) != nil {
 			why = reasonRTCP
 		}
 		rest = rest[size:]
@@ -45,48 +48,29 @@ func (l *Leg) handleRTCP(p arrived, now time.Time, into *parsed, in Inlet) reaso
 	return why
 }
 
-// validRTCP is the check of RFC 3550 §A.2: a compound packet that begins with a report without padding, and whose
-// lengths add up. At least one SSRC is in it then.
-func validRTCP(b []byte) bool {
-	if len(b) < 2*rtcpHeaderSize || b[0]>>6 != rtpVersion || b[0]&0x20 != 0 || b[1] != 200 && b[1] != 201 || b[2] == 0 && b[3] == 0 {
-		return false
-	}
-	for len(b) > 0 {
-		if len(b) < rtcpHeaderSize || b[0]>>6 != rtpVersion {
-			return false
-		}
-		size := 4 * (int(binary.BigEndian.Uint16(b[2:])) + 1)
-		if size > len(b) {
-			return false
-		}
-		b = b[size:]
-	}
-	return true
-}
-
 // admitRTCP says whether RTCP of ssrc comes from the peer. Muxed, that is where RTP comes from (RFC 5761). Otherwise
 // the address in SDP is always believed; behind a NAT, so is one with the address of the true RTP source and its
 // SSRC, and then no other until it has been silent.
-func (l *Leg) admitRTCP(p arrived, ssrc uint32, now time.Time) bool {
+func (l *Leg) admitRTCP(p udp.Packet, ssrc uint32, now time.Time) bool {
 	r := &l.report
 	if l.stream.Mux {
-		return p.from == l.latch.addr || p.from == l.latch.signalled
+		return p.From == l.latch.addr || p.From == l.latch.signalled
 	}
 	learn := false
 	switch {
-	case r.learned && p.from == r.addr:
-	case p.from == r.signalled:
+	case r.learned && p.From == r.addr:
+	case p.From == r.signalled:
 		learn = true
 	case r.learned && now.Sub(r.heard) < rtcpForget:
 		return false
-	case l.latch.addr.IsValid() && p.from.Addr() == l.latch.addr.Addr() && l.source.known && ssrc == l.source.ssrc:
+	case l.latch.addr.IsValid() && p.From.Addr() == l.latch.addr.Addr() && l.source.known && ssrc == l.source.ssrc:
 		learn = true
 	default:
 		return false
 	}
 	r.heard = now
 	if learn {
-		r.addr, r.learned = p.from, true
+		r.addr, r.learned = p.From, true
 		l.aim()
 	}
 	return true
@@ -104,7 +88,7 @@ func (l *Leg) feedback(b []byte, at time.Time, into *parsed) error {
 			return err
 		}
 		if p.SSRC == l.source.ssrc {
-			r.senderReport, r.reportAt = ntpMiddle(p.NTPTime), at
+			r.senderReport, r.reportAt = control.NTPMiddle(p.NTPTime), at
 		}
 		l.aboutUs(p.Reports, at)
 	case rtcp.TypeReceiverReport:
@@ -145,7 +129,7 @@ func (l *Leg) aboutUs(reports []rtcp.ReceptionReport, at time.Time) {
 		if b.LastSenderReport == 0 {
 			continue
 		}
-		units := int32(ntpMiddle(ntpTime(at)) - b.LastSenderReport - b.Delay)
+		units := int32(control.NTPMiddle(control.NTPTime(at)) - b.LastSenderReport - b.Delay)
 		if units >= 0 { // clocks and rounding can make it less
 			peer.RoundTrip = time.Duration(units) * time.Second / 65536
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"github.com/confbridge/confbridge/media/internal/udp"
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
@@ -60,7 +61,7 @@ func (c *scene) rtp(from netip.AddrPort, ssrc uint32, sequence uint16, n int) (w
 // goesTo checks where media goes.
 func (c *scene) goesTo(want netip.AddrPort) {
 	c.t.Helper()
-	if got := c.l.latch.target(); got != want || c.l.sender.to != c.l.rtp.destination(want) {
+	if got := c.l.latch.target(); got != want || c.l.sender.to != c.l.rtp.To(want) {
 		c.t.Errorf("media goes to %v, want %v", got, want)
 	}
 }
@@ -226,7 +227,7 @@ func TestACallerWhoSendsOnlyRTCPIsAlive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.is(c.l.handleRTCP(arrived{data: report, from: nextPort(natAddr), at: c.now}, c.now, new(parsed), new(ear)), accepted)
+		c.is(c.l.handleRTCP(udp.Packet{Data: report, From: nextPort(natAddr), At: c.now}, c.now, new(parsed), new(ear)), accepted)
 		c.is(c.rtp(strangerAddr, 66, 1, 50), reasonSource)
 	}
 	c.goesTo(natAddr)
@@ -306,19 +307,19 @@ func TestRTCPIsLatchedToThePeer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.l.handleRTCP(arrived{data: b, from: from, at: c.now}, c.now, new(parsed), new(ear))
+		return c.l.handleRTCP(udp.Packet{Data: b, From: from, At: c.now}, c.now, new(parsed), new(ear))
 	}
 	c.is(report(7, strangerAddr), reasonRTCPSource)
 	c.is(report(7, nextPort(natAddr)), reasonRTCPSource)
 	c.rtp(natAddr, 7, 1, 5)
 	c.is(report(8, nextPort(natAddr)), reasonRTCPSource)
 	c.is(report(7, netip.MustParseAddrPort("127.0.0.2:5555")), accepted)
-	if want := c.l.rtcp.destination(netip.MustParseAddrPort("127.0.0.2:5555")); c.l.report.to != want {
+	if want := c.l.rtcp.To(netip.MustParseAddrPort("127.0.0.2:5555")); c.l.report.to != want {
 		t.Error("reports do not go where the peer's come from")
 	}
 	c.is(report(7, nextPort(natAddr)), reasonRTCPSource)
 	c.is(report(7, nextPort(signalledAddr)), accepted)
-	if want := c.l.rtcp.destination(nextPort(signalledAddr)); c.l.report.to != want {
+	if want := c.l.rtcp.To(nextPort(signalledAddr)); c.l.report.to != want {
 		t.Error("the signalled address does not win")
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/confbridge/confbridge/media/internal/control"
+	"github.com/confbridge/confbridge/media/internal/udp"
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
@@ -24,7 +26,7 @@ const (
 // Receive and Send do not allocate, whatever comes in, but for the peer's RTCP BYE and the error that ends a leg.
 type Leg struct {
 	engine    *Engine
-	rtp, rtcp socket
+	rtp, rtcp udp.Socket
 	local     netip.AddrPort
 	closed    bool
 	hint      uint8 // see batches
@@ -47,13 +49,13 @@ type Leg struct {
 	events   eventReceiver
 	keys     keySender
 	report   reporter
-	conflict conflicts
+	conflict control.Conflicts
 	counters counters
 
 	bytesIn, bytesOut uint64
 }
 
-func newLeg(e *Engine, local netip.AddrPort, rtp, rtcp socket) *Leg {
+func newLeg(e *Engine, local netip.AddrPort, rtp, rtcp udp.Socket) *Leg {
 	l := &Leg{engine: e, local: local, rtp: rtp, rtcp: rtcp, restart: true}
 	l.sender.init()
 	l.report.init()
@@ -109,7 +111,7 @@ func (l *Leg) Configure(s Stream) error {
 	s.Remote, s.RemoteRTCP = remote, remoteRTCP
 	l.sender.fit(s.Payloads[0].Format)
 	l.stream, l.types = s, *types
-	if reachable(remote) { // a hold by c=0.0.0.0 leaves the latch alone
+	if udp.Reachable(remote) { // a hold by c=0.0.0.0 leaves the latch alone
 		l.latch.signal(remote, l.now)
 	}
 	l.keys.configure(s.Events, s.Payloads[0].ClockRateHz)
@@ -121,13 +123,13 @@ func (l *Leg) Configure(s Stream) error {
 
 // aim points what is sent to where the peer is now believed to be.
 func (l *Leg) aim() {
-	l.sender.to = destination{}
-	if reachable(l.stream.Remote) {
-		l.sender.to = l.rtp.destination(l.latch.target())
+	l.sender.to = udp.Destination{}
+	if udp.Reachable(l.stream.Remote) {
+		l.sender.to = l.rtp.To(l.latch.target())
 	}
 	l.report.to = l.sender.to
 	if !l.stream.Mux {
-		l.report.to = l.rtcp.destination(l.report.addr)
+		l.report.to = l.rtcp.To(l.report.addr)
 	}
 }
 
@@ -141,12 +143,12 @@ func (l *Leg) Receive(now time.Time, in Inlet) error {
 	l.begin(now)
 	b := l.engine.batches.take(&l.hint)
 	wallNow := now.UnixNano()
-	for taken := 0; taken < packetsPerReceive; taken += batchSize {
-		n := b.receive(l.rtp)
+	for taken := 0; taken < packetsPerReceive; taken += udp.BatchSize {
+		n := b.Batch.Receive(l.rtp)
 		for i := range n {
-			l.handle(b.packet(i, now, wallNow), now, &b.parsed, in)
+			l.handle(b.Packet(i, now, wallNow), now, &b.parsed, in)
 		}
-		if n < batchSize {
+		if n < udp.BatchSize {
 			break
 		}
 	}
@@ -173,14 +175,14 @@ func (l *Leg) Discard() (packets int) {
 		return 0
 	}
 	b := l.engine.batches.take(&l.hint)
-	for _, s := range [...]socket{l.rtp, l.rtcp} {
-		for range mostDiscarded / batchSize {
-			n := b.receive(s)
+	for _, s := range [...]udp.Socket{l.rtp, l.rtcp} {
+		for range mostDiscarded / udp.BatchSize {
+			n := b.Batch.Receive(s)
 			for i := range n {
-				b.reset(i)
+				b.Reset(i)
 			}
 			packets += n
-			if n < batchSize {
+			if n < udp.BatchSize {
 				break
 			}
 		}
@@ -200,17 +202,17 @@ func (l *Leg) begin(now time.Time) {
 }
 
 func (l *Leg) drainRTCP(b *batch, now time.Time, wallNow int64, in Inlet) {
-	for taken := 0; taken < rtcpPerReceive; taken += batchSize {
-		n := b.receive(l.rtcp)
+	for taken := 0; taken < rtcpPerReceive; taken += udp.BatchSize {
+		n := b.Batch.Receive(l.rtcp)
 		for i := range n {
-			p := b.packet(i, now, wallNow)
+			p := b.Packet(i, now, wallNow)
 			if l.stream.Mux {
 				l.reject(reasonRTCPSource)
 				continue
 			}
 			l.reject(l.handleRTCP(p, now, &b.parsed, in))
 		}
-		if n < batchSize {
+		if n < udp.BatchSize {
 			return
 		}
 	}
@@ -230,8 +232,8 @@ func (l *Leg) Close() error {
 	}
 	l.report.bye(l, l.sender.ssrc)
 	l.closed = true
-	err := l.rtp.close()
-	if e := l.rtcp.close(); err == nil {
+	err := l.rtp.Close()
+	if e := l.rtcp.Close(); err == nil {
 		err = e
 	}
 	l.engine.forget(l)

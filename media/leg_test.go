@@ -10,11 +10,13 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/confbridge/confbridge/mixer"
-	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/google/go-cmp/cmp"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+
+	"github.com/confbridge/confbridge/media/internal/udp"
+	"github.com/confbridge/confbridge/mixer"
+	"github.com/confbridge/confbridge/mixer/codec"
 )
 
 func TestSoundGoesBothWays(t *testing.T) {
@@ -188,7 +190,7 @@ func TestReportsKeepALegAlive(t *testing.T) {
 	}
 	for range 10 { // muted for ten timeouts, but there
 		c.wait(time.Hour - time.Second)
-		c.l.handleRTCP(arrived{data: report, from: nextPort(signalledAddr), at: c.now}, c.now, new(parsed), new(ear))
+		c.l.handleRTCP(udp.Packet{Data: report, From: nextPort(signalledAddr), At: c.now}, c.now, new(parsed), new(ear))
 	}
 	c.wait(time.Hour)
 	if err := c.l.Receive(c.now.Add(time.Second), &c.ear); !errors.Is(err, ErrTimeout) {
@@ -220,7 +222,7 @@ func TestHoldDropsSoundAndRestartsAfterwards(t *testing.T) {
 // inject hands the leg a packet as if it had come in.
 func (l *Leg) inject(b []byte, from netip.AddrPort, now time.Time, in Inlet) reason {
 	var h rtp.Header
-	return l.handleRTP(arrived{data: bytes.Clone(b), from: from, at: now}, now, &h, in)
+	return l.handleRTP(udp.Packet{Data: bytes.Clone(b), From: from, At: now}, now, &h, in)
 }
 
 func TestAPayloadTypeThatChangesRestarts(t *testing.T) {
@@ -352,7 +354,7 @@ func TestJitterBeginsAnewWithAnotherClock(t *testing.T) {
 			b[1], b[12] = 111, 31<<3
 		}
 		var h rtp.Header
-		l.handleRTP(arrived{data: b, from: signalledAddr, at: at}, at, &h, &in)
+		l.handleRTP(udp.Packet{Data: b, From: signalledAddr, At: at}, at, &h, &in)
 		// The timestamp of the fourth on counts at 48 kHz, 160 a packet.
 		if at = at.Add(tick); seq >= 4 {
 			at = at.Add(time.Second/300 - tick)
@@ -462,9 +464,9 @@ func TestTheTickDoesNotAllocate(t *testing.T) {
 		seq++
 		with[2], with[3] = byte(seq>>8), byte(seq)
 		for _, g := range garbage[1:] {
-			tx.send(g, &to)
+			tx.Send(g, &to)
 		}
-		tx.send(with, &to)
+		tx.Send(with, &to)
 		if err := l.Receive(now, &in); err != nil {
 			t.Fatal(err)
 		}
@@ -483,16 +485,16 @@ func TestTheTickDoesNotAllocate(t *testing.T) {
 }
 
 // destinationOf is an IPv4 address for rawSender.
-func destinationOf(a netip.AddrPort) destination { return socket{v4: true}.destination(a) }
+func destinationOf(a netip.AddrPort) udp.Destination { return udp.Socket{V4: true}.To(a) }
 
 // rawSender sends without allocating, from a port next to a's.
-func rawSender(t testing.TB, a netip.AddrPort) socket {
+func rawSender(t testing.TB, a netip.AddrPort) udp.Socket {
 	t.Helper()
-	s, err := openSocket(a.Addr(), 0)
+	s, err := udp.Open(a.Addr(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.close() })
+	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
 

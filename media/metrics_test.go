@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/confbridge/confbridge/media/internal/udp"
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
@@ -47,7 +48,7 @@ func TestMetrics(t *testing.T) {
 		p.send(p.rtp, packet(7, seq), l.Addr())
 	}
 	p.send(p.rtp, []byte{0x80}, l.Addr())
-	p.send(p.rtp, make([]byte, maxPacket+1), l.Addr())
+	p.send(p.rtp, make([]byte, udp.MaxPacket+1), l.Addr())
 	p.send(p.rtcp, []byte{1, 2, 3}, nextPort(l.Addr()))
 	until(t, l, start, &ear{}, func() bool { return l.counters.rejected[reasonRTCP].Load() == 1 })
 	l.Send(start, []byte{1}, 160)

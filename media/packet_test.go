@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/rtp"
 
+	"github.com/confbridge/confbridge/media/internal/udp"
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
@@ -75,7 +76,7 @@ func FuzzRTP(f *testing.F) {
 		var in ear
 		for i, p := range [][]byte{a, b, c, a, b, c} {
 			why := reasonTooLong
-			if len(p) <= maxPacket {
+			if len(p) <= udp.MaxPacket {
 				why = l.inject(p, signalledAddr, start, &in)
 			}
 			if why == accepted && len(p) < headerSize {
@@ -101,7 +102,7 @@ func FuzzRTP(f *testing.F) {
 
 // bare is a configured leg without sockets.
 func bare(e *Engine) *Leg {
-	l := newLeg(e, signalledAddr, socket{fd: -1, v4: true}, socket{fd: -1, v4: true})
+	l := newLeg(e, signalledAddr, udp.Socket{FD: -1, V4: true}, udp.Socket{FD: -1, V4: true})
 	err := l.Configure(Stream{
 		Remote: signalledAddr, Send: true, Receive: true, Mux: true,
 		Payloads: []Payload{{0, 0, 0, codec.Profile{Format: pcmu}}, {8, 8, 0, codec.Profile{Format: pcma}}, {111, 111, 0, codec.Profile{Format: opus}}}, Events: []EventPayload{{101, 101, 8000}, {110, 110, 48000}},

@@ -9,11 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtp"
+	"golang.org/x/sys/unix"
+
+	"github.com/confbridge/confbridge/media/internal/udp"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
 	"github.com/confbridge/confbridge/mixer/quality"
-	"github.com/pion/rtp"
-	"golang.org/x/sys/unix"
 )
 
 var (
@@ -134,7 +136,7 @@ func newPeer(t testing.TB, ip string) *peer {
 	return &peer{t, open(), open()}
 }
 
-func addrOf(c *net.UDPConn) netip.AddrPort { return plain(c.LocalAddr().(*net.UDPAddr).AddrPort()) }
+func addrOf(c *net.UDPConn) netip.AddrPort { return udp.Plain(c.LocalAddr().(*net.UDPAddr).AddrPort()) }
 
 // read waits for the next datagram at c, 5 s at most: loopback takes microseconds.
 func (p *peer) read(c *net.UDPConn) ([]byte, netip.AddrPort) {
@@ -145,7 +147,7 @@ func (p *peer) read(c *net.UDPConn) ([]byte, netip.AddrPort) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return b[:n], plain(from)
+	return b[:n], udp.Plain(from)
 }
 
 func (p *peer) readRTP() rtp.Packet {

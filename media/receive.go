@@ -4,14 +4,16 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pion/rtp"
+
+	"github.com/confbridge/confbridge/media/internal/udp"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
-	"github.com/pion/rtp"
 )
 
 // handle takes one packet off the RTP socket.
-func (l *Leg) handle(p arrived, now time.Time, into *parsed, in Inlet) {
-	if l.stream.Mux && isRTCP(p.data) {
+func (l *Leg) handle(p udp.Packet, now time.Time, into *parsed, in Inlet) {
+	if l.stream.Mux && isRTCP(p.Data) {
 		l.reject(l.handleRTCP(p, now, into, in))
 		return
 	}
@@ -21,12 +23,12 @@ func (l *Leg) handle(p arrived, now time.Time, into *parsed, in Inlet) {
 		return
 	}
 	l.counters.in.Add(1)
-	l.bytesIn += uint64(len(p.data))
+	l.bytesIn += uint64(len(p.Data))
 }
 
 // incoming is one RTP packet whose form has been checked.
 type incoming struct {
-	arrived
+	udp.Packet
 	header    *rtp.Header
 	payload   []byte
 	extension extension
@@ -35,14 +37,14 @@ type incoming struct {
 }
 
 // handleRTP checks a packet in the order of RFC 3550 §A.1: form, payload type, source, sequence.
-func (l *Leg) handleRTP(p arrived, now time.Time, h *rtp.Header, in Inlet) reason {
+func (l *Leg) handleRTP(p udp.Packet, now time.Time, h *rtp.Header, in Inlet) reason {
 	if len(l.stream.Payloads) == 0 {
 		return reasonNotConfigured
 	}
-	if p.long {
+	if p.Long {
 		return reasonTooLong
 	}
-	payload, x, why := parse(p.data, h)
+	payload, x, why := parse(p.Data, h)
 	if why != accepted {
 		return why
 	}
@@ -59,7 +61,7 @@ func (l *Leg) handleRTP(p arrived, now time.Time, h *rtp.Header, in Inlet) reaso
 		return reasonOnHold
 	}
 	l.alive = now
-	i := incoming{arrived: p, header: h, payload: payload, extension: x, units: units, step: s}
+	i := incoming{Packet: p, header: h, payload: payload, extension: x, units: units, step: s}
 	switch {
 	case k&eventKind != 0:
 		if !l.restart {
@@ -97,14 +99,14 @@ func (l *Leg) lasts(k kind, payload []byte) (int, reason) {
 }
 
 // judge says whether the packet is of the true source, and where in its sequence.
-func (l *Leg) judge(p arrived, h *rtp.Header, now time.Time) (step, reason) {
+func (l *Leg) judge(p udp.Packet, h *rtp.Header, now time.Time) (step, reason) {
 	if h.SSRC == l.sender.ssrc {
-		if p.from != l.latch.addr && p.from != l.latch.signalled {
+		if p.From != l.latch.addr && p.From != l.latch.signalled {
 			return stepBad, reasonSource
 		}
-		return stepBad, l.collide(p.from, now)
+		return stepBad, l.collide(p.From, now)
 	}
-	if l.source.known && h.SSRC == l.source.ssrc && p.from == l.latch.addr {
+	if l.source.known && h.SSRC == l.source.ssrc && p.From == l.latch.addr {
 		s := l.source.update(h.SequenceNumber)
 		if s == stepBad {
 			return s, reasonSequence
@@ -119,12 +121,12 @@ func (l *Leg) judge(p arrived, h *rtp.Header, now time.Time) (step, reason) {
 		}
 		return s, accepted
 	}
-	why := l.latch.try(p.from, h.SSRC, h.SequenceNumber, now, &l.source)
+	why := l.latch.try(p.From, h.SSRC, h.SequenceNumber, now, &l.source)
 	if why != accepted {
 		return stepBad, why
 	}
-	if p.from != l.latch.addr {
-		l.latch.fix(p.from, now)
+	if p.From != l.latch.addr {
+		l.latch.fix(p.From, now)
 		l.aim()
 	}
 	l.source.start(h.SSRC, h.SequenceNumber)
@@ -180,14 +182,14 @@ func (l *Leg) noise(p *incoming, in Inlet) reason {
 // deliver hands on what is of the stream's format.
 func (l *Leg) deliver(p *incoming, noise bool, in Inlet) {
 	h := p.header
-	l.source.clock(h.Timestamp, p.at, l.format.ClockRateHz)
+	l.source.clock(h.Timestamp, p.At, l.format.ClockRateHz)
 	if l.restart {
 		l.restart = false
 		in.Restart(l.format, h.SSRC)
 	}
 	verdict := in.Audio(jitter.Packet{
 		Sequence: h.SequenceNumber, Timestamp: h.Timestamp, Samples: p.units, Marker: h.Marker,
-		Arrival: p.at, Payload: p.payload, Noise: noise, Level: p.extension.level(l.stream.LevelID),
+		Arrival: p.At, Payload: p.payload, Noise: noise, Level: p.extension.level(l.stream.LevelID),
 	})
 	if verdict == jitter.Late || verdict == jitter.Overflow {
 		l.source.discard(h.SequenceNumber)

@@ -3,32 +3,24 @@ package media
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/binary"
-	mathrand "math/rand/v2"
 	"net/netip"
 	"time"
 
-	"github.com/pion/rtcp"
-
+	"github.com/confbridge/confbridge/media/internal/control"
+	"github.com/confbridge/confbridge/media/internal/udp"
 	"github.com/confbridge/confbridge/mixer/quality"
 )
 
 const (
-	// rtcpMinimum is the least mean time between two reports (RFC 3550 §6.2); half of it before the first.
-	rtcpMinimum = 5 * time.Second
 	// rtcpBandwidth is 5 % of a call of 80 kbit/s, in octets a second.
 	rtcpBandwidth = 500
-	// compensation undoes that timer reconsideration converges below the mean that is meant (RFC 3550 §6.3.1).
-	compensation = 1.21828
-	// datagramOverhead is what IP and UDP add to a packet (RFC 3550 §6.2 counts it).
-	datagramOverhead = 28
 	// rtcpForget is how long the peer's RTCP must have been silent before it may come from another port.
 	rtcpForget = 25 * time.Second
 )
 
 // reporter sends and reads RTCP.
 type reporter struct {
-	to        destination
+	to        udp.Destination
 	addr      netip.AddrPort // where it goes: what SDP says, or where the peer's comes from
 	signalled netip.AddrPort
 	learned   bool // addr is where the peer's comes from
@@ -68,7 +60,7 @@ func (r *reporter) init() {
 
 // signal says where SDP wants RTCP.
 func (r *reporter) signal(addr netip.AddrPort) {
-	if addr != r.signalled && reachable(addr) {
+	if addr != r.signalled && udp.Reachable(addr) {
 		r.signalled, r.addr, r.learned = addr, addr, false
 	}
 }
@@ -91,13 +83,7 @@ func (r *reporter) sent() { r.sentNow, r.sentAny = true, true }
 
 // interval is rtcp_interval of RFC 3550 §A.7 for a session of two.
 func (r *reporter) interval() time.Duration {
-	shortest := rtcpMinimum
-	if r.initial {
-		shortest /= 2
-	}
-	const members = 2
-	t := max(time.Duration(r.size*members/rtcpBandwidth*float64(time.Second)), shortest)
-	return time.Duration(float64(t) * (mathrand.Float64() + 0.5) / compensation)
+	return control.Session{Members: 2, Senders: 2, Bandwidth: rtcpBandwidth, Size: r.size, Initial: r.initial}.Interval()
 }
 
 // due sends a report when it is time, after timer reconsideration (RFC 3550 §6.3.6), and says whether it was.
@@ -109,8 +95,8 @@ func (r *reporter) due(l *Leg, now time.Time) bool {
 		r.next = t
 		return false
 	}
-	if r.to.size != 0 {
-		b := r.appendCNAME(r.appendReport(l.sender.buf[:0], l, now), l.sender.ssrc)
+	if !r.to.None() {
+		b := control.AppendDescription(r.appendReport(l.sender.buf[:0], l, now), l.sender.ssrc, r.cname, "")
 		r.send(l, r.appendExtended(b, l, now, false))
 		r.initial = false
 	}
@@ -122,13 +108,12 @@ func (r *reporter) due(l *Leg, now time.Time) bool {
 
 // bye says goodbye for ssrc. Who never sent anything must not (RFC 3550 §6.3.7); below 50 members nobody waits.
 func (r *reporter) bye(l *Leg, ssrc uint32) {
-	if !r.sentAny || r.to.size == 0 {
+	if !r.sentAny || r.to.None() {
 		return
 	}
-	b := r.appendCNAME(r.appendReport(l.sender.buf[:0], l, l.now), ssrc)
+	b := control.AppendDescription(r.appendReport(l.sender.buf[:0], l, l.now), ssrc, r.cname, "")
 	b = r.appendExtended(b, l, l.now, true)
-	b = appendRTCPHeader(b, 1, rtcp.TypeGoodbye, 1)
-	r.send(l, binary.BigEndian.AppendUint32(b, ssrc))
+	r.send(l, control.AppendGoodbye(b, ssrc))
 }
 
 func (r *reporter) send(l *Leg, b []byte) {
@@ -136,7 +121,7 @@ func (r *reporter) send(l *Leg, b []byte) {
 	if l.stream.Mux {
 		from = l.rtp
 	}
-	if !from.send(b, &r.to) {
+	if !from.Send(b, &r.to) {
 		l.counters.outError.Add(1)
 		return
 	}
@@ -146,5 +131,5 @@ func (r *reporter) send(l *Leg, b []byte) {
 
 // measure keeps avg_rtcp_size (RFC 3550 §6.3.3).
 func (r *reporter) measure(octets int) {
-	r.size += (float64(octets+datagramOverhead) - r.size) / 16
+	r.size += (float64(octets+control.DatagramOverhead) - r.size) / 16
 }

@@ -8,6 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pion/rtcp"
+
+	"github.com/confbridge/confbridge/media/internal/control"
+	"github.com/confbridge/confbridge/media/internal/udp"
 )
 
 // nextReport moves the leg's clock on until a report is sent, and returns it and when that was.
@@ -48,7 +51,7 @@ func TestSenderReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	heard := start.Add(500 * time.Millisecond)
-	if why := l.handleRTCP(arrived{data: sr, from: addrOf(p.rtcp), at: heard}, heard, new(parsed), new(ear)); why != accepted {
+	if why := l.handleRTCP(udp.Packet{Data: sr, From: addrOf(p.rtcp), At: heard}, heard, new(parsed), new(ear)); why != accepted {
 		t.Fatal(reasonNames[why])
 	}
 	sentAt := start.Add(time.Second)
@@ -66,7 +69,7 @@ func TestSenderReport(t *testing.T) {
 		t.Fatalf("got %v, want a sender report and a source description", packets)
 	}
 	want := &rtcp.SenderReport{
-		SSRC: l.sender.ssrc, NTPTime: ntpTime(at), PacketCount: 2, OctetCount: 320,
+		SSRC: l.sender.ssrc, NTPTime: control.NTPTime(at), PacketCount: 2, OctetCount: 320,
 		RTPTime: second.Timestamp + uint32(at.Sub(sentAt)*8000/time.Second),
 		Reports: []rtcp.ReceptionReport{{
 			// The first of 10 was probation: 11 to 17 are 7, of which 4 came; 3/7 of 256 is 109.
@@ -122,20 +125,20 @@ func TestRTCPThatIsNotRTCP(t *testing.T) {
 		"BYE for more than it names":        {append(rr[:8:8], 0x82, 203, 0, 1, 0, 0, 0, 7), signalledAddr, reasonRTCP},
 		"an unknown packet behind":          {append(rr[:8:8], 0x80, 210, 0, 0), signalledAddr, accepted},
 	} {
-		if why := l.handleRTCP(arrived{data: c.b, from: c.from, at: start}, start, new(parsed), new(ear)); why != c.want {
+		if why := l.handleRTCP(udp.Packet{Data: c.b, From: c.from, At: start}, start, new(parsed), new(ear)); why != c.want {
 			t.Errorf("%s: got %q, want %q", name, reasonNames[why], reasonNames[c.want])
 		}
 	}
 }
 
 func TestNTPTime(t *testing.T) {
-	if got := ntpTime(time.Unix(0, 0)); got != 2208988800<<32 {
+	if got := control.NTPTime(time.Unix(0, 0)); got != 2208988800<<32 {
 		t.Errorf("got %#x for 1970", got)
 	}
-	if got := ntpTime(time.Unix(1, 750_000_000)); got != 2208988801<<32|0xc0000000 {
+	if got := control.NTPTime(time.Unix(1, 750_000_000)); got != 2208988801<<32|0xc0000000 {
 		t.Errorf("got %#x for 1970 and 1.75 s", got)
 	}
-	if got := ntpMiddle(0x1122334455667788); got != 0x33445566 {
+	if got := control.NTPMiddle(0x1122334455667788); got != 0x33445566 {
 		t.Errorf("got %#x in the middle", got)
 	}
 }
@@ -147,7 +150,7 @@ func TestRoundTrip(t *testing.T) {
 		l.inject(packet(7, seq), signalledAddr, start, &in)
 	}
 	// Sent at 1000 s, kept by the peer for 2.5 s, back at 1003 s: half a second on the way.
-	lsr := ntpMiddle(ntpTime(time.Unix(1000, 0)))
+	lsr := control.NTPMiddle(control.NTPTime(time.Unix(1000, 0)))
 	b, err := rtcp.Marshal([]rtcp.Packet{
 		&rtcp.ReceiverReport{SSRC: 7, Reports: []rtcp.ReceptionReport{
 			{SSRC: 99, FractionLost: 1, LastSenderReport: lsr},
@@ -159,7 +162,7 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: time.Unix(1003, 0)}, start, new(parsed), new(ear)); why != accepted {
+	if why := l.handleRTCP(udp.Packet{Data: b, From: signalledAddr, At: time.Unix(1003, 0)}, start, new(parsed), new(ear)); why != accepted {
 		t.Fatal(reasonNames[why])
 	}
 	if got := l.Stats(); got.RoundTrip != 500*time.Millisecond || got.PeerLost != 0.25 || !got.PeerBye {
@@ -185,11 +188,11 @@ func TestIntervalOfReports(t *testing.T) {
 		for range n {
 			got := r.interval()
 			sum += got
-			if f := float64(got) * compensation / float64(c.mean); f < 0.499 || f > 1.501 {
+			if f := float64(got) * control.Compensation / float64(c.mean); f < 0.499 || f > 1.501 {
 				t.Fatalf("got %v for a mean of %v", got, c.mean)
 			}
 		}
-		if f := float64(sum) / n * compensation / float64(c.mean); math.Abs(f-1) > 0.05 {
+		if f := float64(sum) / n * control.Compensation / float64(c.mean); math.Abs(f-1) > 0.05 {
 			t.Errorf("the mean is %.3f of what it should be", f)
 		}
 	}
@@ -316,7 +319,7 @@ func TestCollision(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if why := l.handleRTCP(arrived{data: b, from: addrOf(p.rtcp), at: start}, start, new(parsed), new(ear)); why != reasonLoop || l.sender.ssrc == renewed {
+	if why := l.handleRTCP(udp.Packet{Data: b, From: addrOf(p.rtcp), At: start}, start, new(parsed), new(ear)); why != reasonLoop || l.sender.ssrc == renewed {
 		t.Errorf("got %q, SSRC changed: %v", reasonNames[why], l.sender.ssrc != renewed)
 	}
 	renewed = l.sender.ssrc
@@ -355,7 +358,7 @@ func TestReportsDoNotAllocate(t *testing.T) {
 	got := testing.AllocsPerRun(100, func() {
 		now = now.Add(20 * time.Second) // a report is due each time
 		last := l.report.last
-		if why := l.handleRTCP(arrived{data: b, from: addrOf(p.rtcp), at: now}, now, &into, &in); why != accepted {
+		if why := l.handleRTCP(udp.Packet{Data: b, From: addrOf(p.rtcp), At: now}, now, &into, &in); why != accepted {
 			t.Fatal(reasonNames[why])
 		}
 		l.source.received++
@@ -394,7 +397,7 @@ func FuzzRTCP(f *testing.F) {
 	f.Add([]byte{0x80, 201, 0, 1, 0, 0, 0, 7, 0xa1, 203, 0, 1, 0, 0, 0, 7})
 	e := newTestEngine(f, Config{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > maxPacket {
+		if len(b) > udp.MaxPacket {
 			return
 		}
 		l := bare(e)
@@ -403,14 +406,14 @@ func FuzzRTCP(f *testing.F) {
 		for seq := range uint16(2) {
 			l.inject(packet(7, seq), signalledAddr, start, &in)
 		}
-		why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: start}, start, new(parsed), &in)
+		why := l.handleRTCP(udp.Packet{Data: b, From: signalledAddr, At: start}, start, new(parsed), &in)
 		if _, err := rtcp.Unmarshal(b); why == accepted && len(b) < 8 {
 			t.Errorf("%d bytes were taken, pion says %v", len(b), err)
 		}
 		if s := l.Stats(); s.RoundTrip < 0 || s.PeerLost < 0 || s.PeerLost > 1 {
 			t.Errorf("got %+v", s)
 		}
-		l.handle(arrived{data: b, from: signalledAddr, at: start}, start, new(parsed), &in)
+		l.handle(udp.Packet{Data: b, From: signalledAddr, At: start}, start, new(parsed), &in)
 		l.report.block(&l.source, start)
 		for _, p := range in.reports {
 			if p.Loss < 0 || p.Loss > 1 || p.RFactor < 0 || p.RFactor > 100 || p.MOS != 0 && (p.MOS < 1 || p.MOS > 5) || p.RoundTrip < 0 || p.Jitter < 0 {

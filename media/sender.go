@@ -8,12 +8,13 @@ import (
 
 	"github.com/pion/rtp"
 
+	"github.com/confbridge/confbridge/media/internal/udp"
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
 // sender is our own RTP stream.
 type sender struct {
-	to      destination
+	to      udp.Destination
 	ssrc    uint32
 	next    uint32 // timestamp of the next sample
 	at      uint32 // timestamp of the last Send, and when that was
@@ -70,7 +71,7 @@ func (l *Leg) Send(now time.Time, payload []byte, units int) {
 	timestamp := s.next
 	s.next += uint32(units)
 	s.at, s.sentAt = timestamp, now
-	if !l.stream.Send || s.to.size == 0 {
+	if !l.stream.Send || s.to.None() {
 		s.talking = false
 		return
 	}
@@ -104,7 +105,7 @@ func (l *Leg) transmit(payloadType uint8, timestamp uint32, marker bool, n int) 
 		return
 	}
 	s.seq++
-	if !l.rtp.send(packet, &s.to) {
+	if !l.rtp.Send(packet, &s.to) {
 		l.counters.outError.Add(1)
 		return
 	}

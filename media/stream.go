@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/confbridge/confbridge/media/internal/udp"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
 	"github.com/confbridge/confbridge/mixer/quality"
@@ -131,7 +132,7 @@ func (s *Stream) payloadTypes() (*[128]kind, error) {
 // remotes checks the addresses against the local one and fills in what was left out. Zones are dropped: the socket
 // is bound in its own.
 func (s *Stream) remotes(local netip.Addr) (rtp, rtcp netip.AddrPort, err error) {
-	rtp, rtcp = plain(s.Remote), plain(s.RemoteRTCP)
+	rtp, rtcp = udp.Plain(s.Remote), udp.Plain(s.RemoteRTCP)
 	if s.Mux {
 		rtcp = rtp
 	} else if !rtcp.IsValid() && rtp.IsValid() && rtp.Port() != 0 && rtp.Port() < 65535 {
@@ -143,14 +144,4 @@ func (s *Stream) remotes(local netip.Addr) (rtp, rtcp netip.AddrPort, err error)
 		}
 	}
 	return rtp, rtcp, nil
-}
-
-// plain is the address as the kernel's answers are compared with it.
-func plain(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
-}
-
-// reachable says whether anything can be sent there.
-func reachable(a netip.AddrPort) bool {
-	return a.IsValid() && a.Port() != 0 && !a.Addr().IsUnspecified() && !a.Addr().IsMulticast()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"github.com/confbridge/confbridge/media/internal/control"
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/quality"
 )
@@ -72,13 +73,13 @@ func (r *reporter) appendExtended(b []byte, l *Leg, now time.Time, last bool) []
 	if metrics {
 		words += metricsWords
 	}
-	b = appendRTCPHeader(b, 0, rtcp.TypeExtendedReport, words)
+	b = control.AppendHeader(b, 0, rtcp.TypeExtendedReport, words)
 	b = binary.BigEndian.AppendUint32(b, l.sender.ssrc)
 	if delay {
 		b = append(b, blockDelay, 0, 0, delayWords-1)
 		b = binary.BigEndian.AppendUint32(b, l.source.ssrc)
 		b = binary.BigEndian.AppendUint32(b, x.reference)
-		b = binary.BigEndian.AppendUint32(b, delaySince(x.referenceAt, now))
+		b = binary.BigEndian.AppendUint32(b, control.DelaySince(x.referenceAt, now))
 		x.reference = 0
 	}
 	if metrics {
@@ -149,11 +150,11 @@ func (l *Leg) readExtended(b []byte, at time.Time) error {
 	if b[0]&0x20 != 0 { // padding
 		end -= int(b[len(b)-1])
 	}
-	if len(b) < 2*rtcpHeaderSize || end < 2*rtcpHeaderSize || end%4 != 0 {
+	if len(b) < 2*control.HeaderSize || end < 2*control.HeaderSize || end%4 != 0 {
 		return errBlocks
 	}
-	ours := binary.BigEndian.Uint32(b[rtcpHeaderSize:]) == l.source.ssrc
-	for rest := b[2*rtcpHeaderSize : end]; len(rest) > 0; {
+	ours := binary.BigEndian.Uint32(b[control.HeaderSize:]) == l.source.ssrc
+	for rest := b[2*control.HeaderSize : end]; len(rest) > 0; {
 		size := 4 * (int(binary.BigEndian.Uint16(rest[2:])) + 1)
 		if size > len(rest) {
 			return errBlocks
@@ -172,7 +173,7 @@ func (l *Leg) readBlock(b []byte, at time.Time) {
 	r := &l.report
 	switch {
 	case b[0] == blockReferenceTime && len(b) == referenceTimeSize:
-		r.extended.reference, r.extended.referenceAt = ntpMiddle(binary.BigEndian.Uint64(b[4:])), at
+		r.extended.reference, r.extended.referenceAt = control.NTPMiddle(binary.BigEndian.Uint64(b[4:])), at
 	case b[0] == blockMetrics && len(b) == metricsSize && binary.BigEndian.Uint32(b[4:]) == l.sender.ssrc:
 		r.news = true
 		p := &r.peer.Peer
@@ -190,9 +191,4 @@ func (l *Leg) readBlock(b []byte, at time.Time) {
 			p.RoundTrip = time.Duration(binary.BigEndian.Uint16(b[16:])) * time.Millisecond
 		}
 	}
-}
-
-// delaySince is the time between two moments in units of 1/65536 s.
-func delaySince(then, now time.Time) uint32 {
-	return uint32(min(max(now.Sub(then), 0), time.Hour) * 65536 / time.Second)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/pion/rtcp"
 
+	"github.com/confbridge/confbridge/media/internal/udp"
 	"github.com/confbridge/confbridge/mixer/quality"
 )
 
@@ -100,7 +101,7 @@ func TestMetricsAreSentToNobodyElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if why := l.handleRTCP(arrived{data: b, from: addrOf(p.rtcp), at: now}, now, new(parsed), &deaf{}); why != accepted {
+		if why := l.handleRTCP(udp.Packet{Data: b, From: addrOf(p.rtcp), At: now}, now, new(parsed), &deaf{}); why != accepted {
 			t.Fatal(reasonNames[why])
 		}
 		packets, at := nextReport(t, l, p, now, &deaf{})
@@ -165,7 +166,7 @@ func TestAReferenceTimeIsAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if why := l.handleRTCP(arrived{data: b, from: addrOf(p.rtcp), at: now}, now, new(parsed), &deaf{}); why != accepted {
+	if why := l.handleRTCP(udp.Packet{Data: b, From: addrOf(p.rtcp), At: now}, now, new(parsed), &deaf{}); why != accepted {
 		t.Fatal(reasonNames[why])
 	}
 	packets, at := nextReport(t, l, p, now, &deaf{})
@@ -193,7 +194,7 @@ func TestWhatThePeerReportsGoesToTheRoom(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if why := l.handleRTCP(arrived{data: b, from: signalledAddr, at: at}, at, new(parsed), &in); why != accepted {
+		if why := l.handleRTCP(udp.Packet{Data: b, From: signalledAddr, At: at}, at, new(parsed), &in); why != accepted {
 			t.Fatal(reasonNames[why])
 		}
 	}
@@ -262,7 +263,7 @@ func TestExtendedReportsThatAreNone(t *testing.T) {
 		"a reference time that is half": {with(4, 0, 0, 1, 1, 2, 3, 4), accepted},
 	} {
 		var in ear
-		if why := l.handleRTCP(arrived{data: c.b, from: signalledAddr, at: start}, start, new(parsed), &in); why != c.want {
+		if why := l.handleRTCP(udp.Packet{Data: c.b, From: signalledAddr, At: start}, start, new(parsed), &in); why != c.want {
 			t.Errorf("%s: got %q, want %q", name, reasonNames[why], reasonNames[c.want])
 		}
 		if len(in.reports) != 0 || l.report.extended.reference != 0 {

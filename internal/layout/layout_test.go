@@ -37,6 +37,10 @@ var allowed = map[string][]string{
 	"rooms/schedule": {},
 	"media":          {"mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 	"media/session":  {"mixer/codec"},
+	"media":          {"media/internal/control", "media/internal/udp", "mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
+
+	"media/internal/control": {},
+	"media/internal/udp":     {},
 
 	"rooms/entry":    {"rooms", "rooms/access", "rooms/sounds", "mixer"},
 	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},

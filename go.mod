@@ -22,6 +22,7 @@ require (
 	github.com/pion/rtp v1.10.6
 	github.com/pion/sctp v1.11.3
 	github.com/pion/sdp/v3 v3.0.20
+	github.com/pion/srtp/v3 v3.1.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/teambition/rrule-go v1.8.2
 	github.com/zaf/g711 v1.4.0

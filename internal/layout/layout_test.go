@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"media/session":  {"mixer/codec"},
 	"media":          {"media/internal/control", "media/internal/udp", "mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
+	"media/multicast":        {"media/internal/control", "media/internal/udp", "mixer", "mixer/codec"},
 	"media/internal/control": {},
 	"media/internal/udp":     {},
 
@@ -143,6 +144,17 @@ var purity = map[string][]string{
 	"rooms":          {"github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"media":          {"github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"media/session":  {"net", "os", "log", "log/slog", "sync", "context"},
+	"mixer":           {"net", "os", "log", "log/slog", "sync", "context", "time/tzdata"},
+	"mixer/dtmf":      {"net", "os", "log", "log/slog", "sync", "context"},
+	"mixer/jitter":    {"net", "os", "log", "log/slog", "sync", "context"},
+	"mixer/codec":     {"net", "os", "log", "log/slog", "context"},
+	"rooms/sounds":    {"net", "net/http", "net/netip", "net/url"},
+	"rooms/cdr":       {"net", "net/netip", "google.golang.org/grpc"},
+	"rooms/schedule":  {"net", "os", "log", "log/slog", "sync", "context"},
+	"rooms/recorder":  {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
+	"rooms":           {"github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
+	"media":           {"github.com/pion/sdp/v3", "google.golang.org/grpc"},
+	"media/multicast": {"log", "log/slog", "sync", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 }
 
 // TestTheMixerHasNoGoroutines holds package mixer and those below it to what they promise. Only mixer/codec has locks, around what it makes

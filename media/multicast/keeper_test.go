@@ -1,0 +1,99 @@
+package multicast
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// pump calls Tick and Send until an event comes.
+func pump(t *testing.T, s *Sender, events <-chan Event) Event {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+		select {
+		case e := <-events:
+			return e
+		case <-time.After(time.Millisecond):
+			now := time.Now()
+			s.Tick(now)
+			s.Send(now, []byte{1}, 160)
+		}
+	}
+	t.Fatal("nothing is told")
+	return Event{}
+}
+
+// TestAnInterfaceGoesAndComesBack unplugs, takes down and removes it: each time the stream goes on.
+func TestAnInterfaceGoesAndComesBack(t *testing.T) {
+	n := newNetwork(t)
+	t.Parallel()
+	if err := n.plug(other); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config(groups[0].group)
+	cfg.Path.Interface = other.here
+	events := make(chan Event, 10)
+	cfg.Notify = func(e Event) { events <- e }
+	s := open(t, cfg)
+	ssrc := s.header.SSRC
+	for _, c := range []struct {
+		name       string
+		down, back func() error
+	}{
+		{"taken down", func() error { return run("link set e0 down") }, func() error { return errors.Join(run("link set e0 up"), ready("e0")) }},
+		{"removed", func() error { return run("link del e0") }, func() error { return n.plug(other) }},
+	} {
+		if err := c.down(); err != nil {
+			t.Fatal(err)
+		}
+		e := pump(t, s, events)
+		if e.Kind != Down || e.Err == nil || s.Stats().Up {
+			t.Errorf("%s: got %+v", c.name, e)
+		}
+		now := time.Now()
+		s.Tick(now)
+		sequence, errs := s.sequence, s.Stats().SendErrors
+		s.Send(now, []byte{1}, 160)
+		if s.sequence != sequence+1 || s.Stats().SendErrors != errs+1 {
+			t.Errorf("%s: while it is down the sequence does not go on, or it is not counted", c.name)
+		}
+		if err := c.back(); err != nil {
+			t.Fatal(err)
+		}
+		heard := n.listenBy(t, other, cfg.Group)
+		if e := pump(t, s, events); e.Kind != Up || e.SSRC != ssrc || !s.Stats().Up {
+			t.Errorf("%s: got %+v", c.name, e)
+		}
+		now = time.Now()
+		s.Tick(now)
+		s.Send(now, []byte{1}, 160)
+		if p := heard.rtp(); p.SSRC != ssrc || p.SequenceNumber != s.sequence-1 {
+			t.Errorf("%s: got %v", c.name, p)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsNotThereIsWaitedForWherePatient(t *testing.T) {
+	newNetwork(t)
+	t.Parallel()
+	cfg := config(groups[0].group)
+	cfg.Path.Interface = "d0"
+	if _, err := Open(cfg); !errors.Is(err, ErrPath) {
+		t.Errorf("got %v, want ErrPath", err)
+	}
+	cfg.Patient = true
+	events := make(chan Event, 10)
+	cfg.Notify = func(e Event) { events <- e }
+	s := open(t, cfg)
+	if s.Stats().Up {
+		t.Error("up without an interface")
+	}
+	mustRun(t, "link add d0 type veth peer name d1", "addr add 10.78.0.1/24 dev d0", "link set d1 up", "link set d0 up")
+	t.Cleanup(func() { _ = run("link del d0") })
+	if e := pump(t, s, events); e.Kind != Up {
+		t.Errorf("got %+v", e)
+	}
+}

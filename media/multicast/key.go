@@ -1,0 +1,114 @@
+package multicast
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pion/rtp"
+	"github.com/pion/srtp/v3"
+
+	"github.com/confbridge/confbridge/mixer"
+)
+
+// Suite is how a group is encrypted.
+type Suite uint8
+
+const (
+	// AES128CMHMACSHA180 is AES_CM_128_HMAC_SHA1_80 (RFC 4568 §6.2.1): a key of 16 bytes, a salt of 14.
+	AES128CMHMACSHA180 Suite = 1 + iota
+	// AEADAES128GCM is AEAD_AES_128_GCM (RFC 7714 §12): a key of 16 bytes, a salt of 12.
+	AEADAES128GCM
+)
+
+var suites = map[Suite]srtp.ProtectionProfile{
+	AES128CMHMACSHA180: srtp.ProtectionProfileAes128CmHmacSha1_80,
+	AEADAES128GCM:      srtp.ProtectionProfileAeadAes128Gcm,
+}
+
+// Key is a master key and its salt. It is never logged: it has no String, and errors do not show it.
+type Key struct {
+	Suite        Suite
+	Master, Salt []byte
+}
+
+// validate finds nothing wrong with no key at all.
+func (k *Key) validate() error {
+	if k == nil {
+		return nil
+	}
+	profile, ok := suites[k.Suite]
+	if !ok {
+		return invalid("suite %d", k.Suite)
+	}
+	master, err := profile.KeyLen()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	salt, err := profile.SaltLen()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if len(k.Master) != master || len(k.Salt) != salt {
+		return invalid("a key of %d bytes and a salt of %d, where %d and %d are wanted", len(k.Master), len(k.Salt), master, salt)
+	}
+	return nil
+}
+
+// secretRoom is by how much a packet grows: the tag, and the index of RTCP.
+const secretRoom = 16 + 4
+
+// secret encrypts. The Sender's owner owns it.
+type secret struct {
+	context *srtp.Context
+	header  rtp.Header // scratch
+}
+
+// newSecret is nil for no key.
+func newSecret(k *Key) (*secret, error) {
+	if k == nil {
+		return nil, nil //nolint:nilnil // nothing to encrypt with, and nothing wrong with that
+	}
+	context, err := srtp.CreateContext(slices.Clone(k.Master), slices.Clone(k.Salt), suites[k.Suite])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	s := &secret{context: context}
+	s.header.CSRC = make([]uint32, 0, mixer.MaxSources)
+	return s, nil
+}
+
+// protectRTP encrypts packet into b's room.
+func (s *secret) protectRTP(b, packet []byte) ([]byte, error) {
+	return s.context.EncryptRTP(b, packet, &s.header)
+}
+
+func (s *secret) protectRTCP(b, compound []byte) ([]byte, error) {
+	return s.context.EncryptRTCP(b, compound, nil)
+}
+
+// succeed goes on where before stops: a new key does not begin the count of the sequence's rounds anew (RFC 3711 §3.3.1).
+func (s *secret) succeed(before *secret, ssrc uint32) {
+	if before == nil {
+		return
+	}
+	if rounds, known := before.context.ROC(ssrc); known {
+		s.context.SetROC(ssrc, rounds)
+	}
+}
+
+// Rekey has all that is sent from the next Tick on encrypted by k (ErrInvalid; also of a distribution that was opened without a key, whose
+// description says that it is in the clear). The rounds of the sequence go on being counted. Safe for concurrent use.
+func (s *Sender) Rekey(k Key) error {
+	if s.cfg.Key == nil {
+		return invalid("a key for what is sent in the clear")
+	}
+	if err := k.validate(); err != nil {
+		return fmt.Errorf("rekey distribution: %w", err)
+	}
+	fresh, err := newSecret(&k)
+	if err != nil {
+		return fmt.Errorf("rekey distribution: %w", err)
+	}
+	s.counters.freshKey.Store(fresh)
+	return nil
+}

@@ -113,5 +113,7 @@ func (e *Engine) forget(l *Leg) {
 		e.closed.add(&l.counters)
 	}
 	e.mu.Unlock()
-	e.ports.give(l.local.Port())
+	if l.group == nil {
+		e.ports.give(l.local.Port())
+	}
 }

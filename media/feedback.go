@@ -12,6 +12,9 @@ import (
 
 // handleRTCP takes one packet of RTCP: first whether it is the peer's, then whether it is well-formed, then what it says.
 func (l *Leg) handleRTCP(p udp.Packet, now time.Time, into *parsed, in Inlet) reason {
+	if l.group != nil {
+		return l.handleGroupRTCP(p, now, into)
+	}
 	switch {
 	case len(l.stream.Payloads) == 0:
 		return reasonNotConfigured
@@ -32,18 +35,23 @@ func (l *Leg) handleRTCP(p udp.Packet, now time.Time, into *parsed, in Inlet) re
 		l.latch.heardRTCP = now
 		l.alive = now // who is muted may send reports and nothing else
 	}
-	why := accepted
+	why := l.feedbacks(p, into)
+	if l.report.news {
+		l.report.news = false
+		l.report.peer.Incoming = l.jitter()
+		in.Report(l.report.peer.Peer)
+	}
+	return why
+}
+
+// feedbacks reads the packets of a compound.
+func (l *Leg) feedbacks(p udp.Packet, into *parsed) (why reason) {
 	for rest := p.Data; len(rest) >= control.HeaderSize; {
 		size := 4 * (int(binary.BigEndian.Uint16(rest[2:])) + 1)
 		if l.feedback(rest[:size], p.At, into) != nil {
 			why = reasonRTCP
 		}
 		rest = rest[size:]
-	}
-	if l.report.news {
-		l.report.news = false
-		l.report.peer.Incoming = l.jitter()
-		in.Report(l.report.peer.Peer)
 	}
 	return why
 }

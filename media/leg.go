@@ -45,6 +45,7 @@ type Leg struct {
 	now   time.Time // of the last call
 	alive time.Time // when the clock of Config.Timeout last started; zero before the first Receive
 
+	group    *member // nil: of one caller
 	sender   sender
 	events   eventReceiver
 	keys     keySender
@@ -98,6 +99,9 @@ func (l *Leg) Configure(s Stream) error {
 	if err != nil {
 		return fmt.Errorf("configure leg: %w", err)
 	}
+	if l.group != nil && (s.Send || s.Mux || s.Remote.IsValid()) {
+		return fmt.Errorf("configure leg: nothing can be sent to those who listen with us: %w", ErrInvalid)
+	}
 	remote, remoteRTCP, err := s.remotes(l.local.Addr())
 	if err != nil {
 		return fmt.Errorf("configure leg: %w", err)
@@ -124,6 +128,10 @@ func (l *Leg) Configure(s Stream) error {
 // aim points what is sent to where the peer is now believed to be.
 func (l *Leg) aim() {
 	l.sender.to = udp.Destination{}
+	if l.group != nil {
+		l.report.to = l.group.to
+		return
+	}
 	if udp.Reachable(l.stream.Remote) {
 		l.sender.to = l.rtp.To(l.latch.target())
 	}
@@ -135,7 +143,7 @@ func (l *Leg) aim() {
 
 // Receive drains the sockets without waiting and hands on what is valid, in order of arrival, at most 32 packets a
 // call. now is from time.Now, not reckoned from an earlier one: its wall clock is compared with the kernel's. It returns ErrTimeout when the peer should be heard and has not been for
-// Config.Timeout, counted from the first call, and ErrClosed. On hold (Stream.Receive false) that clock stands still.
+// Config.Timeout, or Membership.Timeout, counted from the first call, ErrLoop (see Join), and ErrClosed. On hold (Stream.Receive false) that clock stands still.
 func (l *Leg) Receive(now time.Time, in Inlet) error {
 	if l.closed {
 		return ErrClosed
@@ -162,8 +170,20 @@ func (l *Leg) Receive(now time.Time, in Inlet) error {
 		l.report.peer.Incoming = l.jitter()
 		in.Report(l.report.peer.Peer)
 	}
-	if l.stream.Receive && now.Sub(l.alive) > l.engine.timeout {
-		return fmt.Errorf("for %v: %w", l.engine.timeout, ErrTimeout)
+	return l.ended(now)
+}
+
+// ended says why nothing more is to be expected, if that is so.
+func (l *Leg) ended(now time.Time) error {
+	timeout := l.engine.timeout
+	if l.group != nil {
+		if l.group.looped {
+			return ErrLoop
+		}
+		timeout = l.group.Timeout
+	}
+	if l.stream.Receive && now.Sub(l.alive) > timeout {
+		return fmt.Errorf("for %v: %w", timeout, ErrTimeout)
 	}
 	return nil
 }

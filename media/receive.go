@@ -1,6 +1,7 @@
 package media
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -47,6 +48,15 @@ func (l *Leg) handleRTP(p udp.Packet, now time.Time, h *rtp.Header, in Inlet) re
 	payload, x, why := parse(p.Data, h)
 	if why != accepted {
 		return why
+	}
+	if g := l.group; g != nil {
+		switch {
+		case !g.admits(p.From.Addr()):
+			return reasonSource
+		case g.loops(h.SSRC, h.CSRC):
+			return reasonLoop
+		}
+		p.From = netip.AddrPortFrom(p.From.Addr(), 0) // ports of a source may change
 	}
 	k := l.types[h.PayloadType]
 	units, why := l.lasts(k, payload)
@@ -101,7 +111,7 @@ func (l *Leg) lasts(k kind, payload []byte) (int, reason) {
 // judge says whether the packet is of the true source, and where in its sequence.
 func (l *Leg) judge(p udp.Packet, h *rtp.Header, now time.Time) (step, reason) {
 	if h.SSRC == l.sender.ssrc {
-		if p.From != l.latch.addr && p.From != l.latch.signalled {
+		if l.group == nil && p.From != l.latch.addr && p.From != l.latch.signalled {
 			return stepBad, reasonSource
 		}
 		return stepBad, l.collide(p.From, now)

@@ -88,6 +88,9 @@ func (r *reporter) interval() time.Duration {
 
 // due sends a report when it is time, after timer reconsideration (RFC 3550 §6.3.6), and says whether it was.
 func (r *reporter) due(l *Leg, now time.Time) bool {
+	if l.group != nil {
+		return l.dueInGroup(now)
+	}
 	if now.Before(r.next) {
 		return false
 	}
@@ -116,17 +119,19 @@ func (r *reporter) bye(l *Leg, ssrc uint32) {
 	r.send(l, control.AppendGoodbye(b, ssrc))
 }
 
-func (r *reporter) send(l *Leg, b []byte) {
+// send says whether it has gone.
+func (r *reporter) send(l *Leg, b []byte) bool {
 	from := l.rtcp
 	if l.stream.Mux {
 		from = l.rtp
 	}
 	if !from.Send(b, &r.to) {
 		l.counters.outError.Add(1)
-		return
+		return false
 	}
 	r.sentAny = true
 	r.measure(len(b))
+	return true
 }
 
 // measure keeps avg_rtcp_size (RFC 3550 §6.3.3).

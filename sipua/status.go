@@ -69,6 +69,7 @@ var refusals = []struct {
 	{media.ErrClosed, refusal{status: 480, cause: 41, text: "participant has left"}},
 	{media.ErrNoEvents, refusal{status: 500}},
 	{media.ErrKeyQueue, refusal{status: 500}},
+	{media.ErrLoop, refusal{status: 482}},
 
 	{sdp.ErrMalformed, refusal{status: 400, text: "Malformed SDP"}},
 	{sdp.ErrTooMany, refusal{status: 488, warning: 399, text: "Too many media streams"}},

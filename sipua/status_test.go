@@ -67,7 +67,7 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 		"../media": {
 			"ErrInvalid": {media.ErrInvalid, 488}, "ErrNoPorts": {media.ErrNoPorts, 503},
 			"ErrClosed": {media.ErrClosed, 480}, "ErrTimeout": {media.ErrTimeout, 480},
-			"ErrNoEvents": {media.ErrNoEvents, 500}, "ErrKeyQueue": {media.ErrKeyQueue, 500},
+			"ErrNoEvents": {media.ErrNoEvents, 500}, "ErrKeyQueue": {media.ErrKeyQueue, 500}, "ErrLoop": {media.ErrLoop, 482},
 		},
 		"sdp": {
 			"ErrMalformed": {sdp.ErrMalformed, 400}, "ErrTooMany": {sdp.ErrTooMany, 488},

@@ -1,0 +1,194 @@
+package media
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/confbridge/confbridge/media/internal/control"
+	"github.com/confbridge/confbridge/media/internal/udp"
+)
+
+// Membership is a group that a leg listens to.
+type Membership struct {
+	Group netip.AddrPort // of RTP
+	// RTCPPort is where RTCP comes by, at the same address; 0 means the port behind Group's, which must be even then (RFC 3550 §11).
+	RTCPPort uint16
+	// Interface is the name of the one to join on; empty: the route's, which there must be one of to the group.
+	Interface string
+	// Sources are whom the group is heard from (RFC 4607), for others are kept out by the network and by the kernel; none: from anybody.
+	Sources []netip.Addr
+	// TTL is how far our receiver reports go, 1 to 255; 0 means 1.
+	TTL int
+	// Timeout is how long the leg may hear nothing; 0 means Config.Timeout.
+	Timeout time.Duration
+	// Own says whether an SSRC is one that this bridge sends under. It is asked for each packet, on the leg's goroutine, and must not wait. nil: none
+	// is.
+	Own func(ssrc uint32) bool
+}
+
+// member is what a leg has more, that listens to a group.
+type member struct {
+	Membership
+	to      udp.Destination // of reports; nowhere for a source-specific group
+	self    netip.AddrPort  // where they come from
+	members *control.Members
+	timer   control.Timer
+	looped  bool
+}
+
+// Join opens a leg that listens to a group, by IGMPv3 or MLDv2 (ErrInvalid). Its Stream must say Receive, and not Send nor Mux: nothing is sent but
+// receiver reports to the group, at the intervals of a session of any size (RFC 3550 §6.2); to a source-specific one
+// none are sent, since the network takes them to nobody, and unicast feedback (RFC 5760) is not built.
+//
+// The first source is kept while it sends; packets of others are counted as rejected. A source is an address and an SSRC: its port may change. When
+// a packet comes whose SSRC or CSRC is one of Own, it is our own sound, and Receive returns ErrLoop from then on (RFC 3550 §8.2).
+func (e *Engine) Join(m Membership) (*Leg, error) {
+	m.Group = udp.Plain(m.Group)
+	if m.Timeout == 0 {
+		m.Timeout = e.timeout
+	}
+	if m.RTCPPort == 0 && m.Group.Port()%2 == 0 {
+		m.RTCPPort = m.Group.Port() + 1
+	}
+	if err := m.validate(); err != nil {
+		return nil, fmt.Errorf("join %s: %w", m.Group, err)
+	}
+	route, err := m.route()
+	if err != nil {
+		return nil, fmt.Errorf("join %s: %w", m.Group, err)
+	}
+	self, err := udp.SourceFor(m.Group, route)
+	if err != nil {
+		return nil, fmt.Errorf("join %s: %w", m.Group, err)
+	}
+	rtp, err := udp.OpenMember(m.Group, m.Sources, route)
+	if err != nil {
+		return nil, fmt.Errorf("join %s: %w", m.Group, err)
+	}
+	next := netip.AddrPortFrom(m.Group.Addr(), m.RTCPPort)
+	rtcp, err := udp.OpenMember(next, m.Sources, route)
+	if err != nil {
+		_ = rtp.Close() // of the two errors the other one tells more
+		return nil, fmt.Errorf("join %s: %w", next, err)
+	}
+	l := newLeg(e, m.Group, rtp, rtcp)
+	l.group = &member{
+		Membership: m, self: netip.AddrPortFrom(self.WithZone(""), next.Port()),
+		members: control.NewMembers(time.Now()),
+	}
+	if len(m.Sources) == 0 {
+		l.group.to = rtcp.ToGroup(next)
+	}
+	e.mu.Lock()
+	e.legs[l] = struct{}{}
+	e.mu.Unlock()
+	return l, nil
+}
+
+func (m *Membership) validate() error {
+	switch {
+	case !m.Group.Addr().IsMulticast():
+		return fmt.Errorf("it is no group: %w", ErrInvalid)
+	case m.Group.Port() == 0 || m.RTCPPort == 0 || m.RTCPPort == m.Group.Port():
+		return fmt.Errorf("its port is not even, or that of RTCP is the same: %w", ErrInvalid)
+	case m.TTL < 0 || m.TTL > 255:
+		return fmt.Errorf("TTL %d is not 1 to 255: %w", m.TTL, ErrInvalid)
+	case m.Timeout < 0:
+		return fmt.Errorf("timeout %v is negative: %w", m.Timeout, ErrInvalid)
+	}
+	for _, s := range m.Sources {
+		if s.Is4() != m.Group.Addr().Is4() || s.IsMulticast() || s.IsUnspecified() {
+			return fmt.Errorf("%s is no source of it: %w", s, ErrInvalid)
+		}
+	}
+	return nil
+}
+
+// route is how reports go out. They are heard on this host too: the sender may be here.
+func (m *Membership) route() (udp.Route, error) {
+	r := udp.Route{Hops: m.TTL, DSCP: udp.Expedited, Loopback: true}
+	if m.Interface == "" {
+		return r, nil
+	}
+	link, err := udp.LinkNamed(m.Interface)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	r.Interface = link.Index
+	return r, nil
+}
+
+// admits says whether the group may be heard from there.
+func (g *member) admits(from netip.Addr) bool {
+	return len(g.Sources) == 0 || slices.Contains(g.Sources, from)
+}
+
+// loops says whether a packet of these sources is our own sound, and remembers it.
+func (g *member) loops(ssrc uint32, csrc []uint32) bool {
+	if g.Own == nil {
+		return false
+	}
+	found := g.Own(ssrc)
+	for _, c := range csrc {
+		found = found || g.Own(c)
+	}
+	g.looped = g.looped || found
+	return found
+}
+
+// handleGroupRTCP takes RTCP of a group: anybody's.
+func (l *Leg) handleGroupRTCP(p udp.Packet, now time.Time, into *parsed) reason {
+	g := l.group
+	switch {
+	case p.Long:
+		return reasonTooLong
+	case !control.Valid(p.Data):
+		return reasonRTCP
+	case !g.admits(p.From.Addr()):
+		return reasonRTCPSource
+	}
+	ssrc := binary.BigEndian.Uint32(p.Data[control.HeaderSize:])
+	switch {
+	case ssrc == l.sender.ssrc && p.From == g.self:
+		return accepted
+	case ssrc == l.sender.ssrc:
+		return l.collide(p.From, now)
+	case g.loops(ssrc, nil):
+		return reasonLoop
+	}
+	g.timer.Measure(len(p.Data))
+	if !g.members.Read(p.Data, l.sender.ssrc, now) {
+		return reasonRTCP
+	}
+	if !l.source.known || ssrc != l.source.ssrc || p.From.Addr() != l.latch.addr.Addr() {
+		return accepted
+	}
+	l.latch.heardRTCP, l.alive = now, now
+	return l.feedbacks(p, into)
+}
+
+// dueInGroup sends a receiver report when it is time.
+func (l *Leg) dueInGroup(now time.Time) bool {
+	g, r := l.group, &l.report
+	s := l.groupSession()
+	g.members.Sweep(now, g.timer.Timeout(s))
+	if !g.timer.Due(now, s) {
+		return false
+	}
+	if !r.to.None() {
+		b := control.AppendDescription(r.appendReport(l.sender.buf[:0], l, now), l.sender.ssrc, r.cname, "")
+		if r.send(l, b) {
+			g.timer.Measure(len(b))
+		}
+	}
+	return true
+}
+
+// groupSession is who is in it, with ourselves.
+func (l *Leg) groupSession() control.Session {
+	a := l.group.members.Audience()
+	return control.Session{Members: a.Members + 1, Senders: a.Senders, Bandwidth: rtcpBandwidth}
+}

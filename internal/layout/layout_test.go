@@ -41,6 +41,7 @@ var allowed = map[string][]string{
 	"media/multicast":        {"media/internal/control", "media/internal/udp", "mixer", "mixer/codec"},
 	"media/internal/control": {},
 	"media/internal/udp":     {},
+	"media/sap":      {"media/session"},
 
 	"rooms/entry":    {"rooms", "rooms/access", "rooms/sounds", "mixer"},
 	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},

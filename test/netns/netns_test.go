@@ -167,3 +167,34 @@ func TestWhatRunsElsewhereDoesNotEnterTheNamespace(t *testing.T) {
 		t.Errorf("after: %q, %v; want %q", after, err, own)
 	}
 }
+
+func TestACaptureHasWhatHasArrived(t *testing.T) {
+	network := New(t, "source", "ear")
+	source, ear := network.Host("source"), network.Host("ear")
+	group := netip.MustParseAddrPort("239.1.2.3:5004")
+	file := t.TempDir() + "/frames.pcap"
+	stop := ear.Capture(file)
+	in, out := memberOf(t, ear, group), sender(t, source, source.IPv4)
+	packet, got := []byte("sound that nothing else on this network says"), make([]byte, 1500)
+	waitForSwitch(t, network, group.Addr())
+	const packets = 10
+	for range packets {
+		if _, err := out.WriteToUDPAddrPort(packet, group); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := in.Read(got); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(raw, packet); n != packets {
+		t.Errorf("%d packets are in the file, want %d", n, packets)
+	}
+	if !bytes.HasPrefix(raw, []byte("\xd4\xc3\xb2\xa1\x02\x00\x04\x00")) {
+		t.Errorf("no header of libpcap: %x", raw[:8])
+	}
+}

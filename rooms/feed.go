@@ -33,6 +33,8 @@ type FeedConfig struct {
 	ID string
 	// Occupied feeds rest while nobody is in the room; others go on, and the room ticks for them.
 	Occupied bool
+	// Pauses says that Send gets empty payloads while nothing is mixed, from a fifth of a second on.
+	Pauses bool
 	// Opening is heard in the room, and so by the feed, when the first one comes in: before a page.
 	Opening []*mixer.Clip
 }
@@ -52,6 +54,9 @@ type feeding struct {
 	told    bool // of who is in the mix
 	resting bool
 }
+
+// pauseTicks is for how many ticks nothing has been mixed when a pause begins: what the limiter, resamplers and packets of 60 ms hold back is out by then.
+const pauseTicks = 10
 
 // Feed has a room's mix go to a feed too, until Feeding.Stop is called, or the room or the bridge ends. A room that has one does not fall asleep (ErrNoRoom,
 // ErrDraining; ErrInvalid where no encoder can be made for its profile). On an error the feed has not been closed.
@@ -179,6 +184,9 @@ func (s *state) unwind() {
 
 // sendFeeds sends what listeners hear in this tick to all feeds. It is part of the tick.
 func (s *state) sendFeeds(now time.Time) {
+	if s.mix.still++; s.mix.bus.Frames() > 0 {
+		s.mix.still = 0
+	}
 	for _, f := range s.feeds {
 		if f.resting {
 			continue
@@ -191,6 +199,10 @@ func (s *state) sendFeeds(now time.Time) {
 		s.mix.make(f.group)
 		for i := range f.group.packets[:f.group.count] {
 			p := &f.group.packets[i]
+			if f.Pauses && s.mix.still >= pauseTicks {
+				f.to.Send(now, nil, p.units)
+				continue
+			}
 			f.to.Send(now, p.payload, p.units)
 		}
 	}

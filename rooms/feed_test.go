@@ -16,6 +16,7 @@ import (
 type fakeFeed struct {
 	*fakeLeg
 	sends, ticks, rests int
+	pauses              int // of sends
 	sources             []mixer.Source
 }
 
@@ -27,8 +28,12 @@ func (f *fakeFeed) Tick(time.Time) { f.with(func(*fakeLeg) { f.ticks++ }) }
 func (f *fakeFeed) Rest(time.Time) { f.with(func(*fakeLeg) { f.rests++ }) }
 
 func (f *fakeFeed) Send(now time.Time, payload []byte, units int) {
-	f.fakeLeg.Send(now, payload, units)
 	f.with(func(*fakeLeg) { f.sends++ })
+	if len(payload) == 0 {
+		f.with(func(*fakeLeg) { f.pauses++ })
+		return
+	}
+	f.fakeLeg.Send(now, payload, units)
 }
 
 func (f *fakeFeed) Mixed(sources []mixer.Source) {
@@ -84,6 +89,46 @@ func TestAFeedIsSentWhatListenersAre(t *testing.T) {
 	}
 	if level := measure.ToneDBFS(feed.lastHeard(500*time.Millisecond), 8000, 700); level < -30 {
 		t.Errorf("the talker is heard at %.1f dBFS", level)
+	}
+}
+
+func TestAFeedThatPausesIsSentNothingWhileNobodyIsHeard(t *testing.T) {
+	s := newTestState(t)
+	feed, other := newFakeFeed(t, pcmu), newFakeFeed(t, pcmu)
+	for f, pauses := range map[Feed]bool{feed: true, other: false} {
+		if _, err := s.feed(f, FeedConfig{Pauses: pauses}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	talker := newFakeLeg(t, pcmu, 700)
+	seat(t, s, talker)
+	now := time.Now()
+	run := func(ticks int) {
+		for range ticks {
+			now = now.Add(frameDuration)
+			s.tick(now)
+		}
+	}
+	run(50)
+	if feed.pauses != 0 {
+		t.Errorf("%d pauses while somebody talks", feed.pauses)
+	}
+	talker.toneHz = 0
+	run(100)
+	before := feed.pauses
+	run(50)
+	if got := feed.pauses - before; got != 50 || other.pauses != 0 {
+		t.Errorf("%d of 50 packets were pauses, and %d of the one that does not pause", got, other.pauses)
+	}
+	if feed.sends != 200 {
+		t.Errorf("told of %d packets, want 200: the timestamp has to go on", feed.sends)
+	}
+	talker.toneHz = 700
+	run(20)
+	before = feed.pauses
+	run(20)
+	if feed.pauses != before {
+		t.Error("it pauses while somebody talks again")
 	}
 }
 

@@ -21,7 +21,8 @@ type Keeper interface {
 
 // Kept is a room as it is kept: what was set, and nothing of who is in it.
 //
-// Its PINs are a part of it, which who keeps it is to write as an access.Record: encoding/json passes them over.
+// Its PINs and its Distributions are parts of it, which who keeps it is to write, the PINs as an access.Record: encoding/json passes them over, so that
+// they are in no event.
 type Kept struct {
 	Number string
 	Settings

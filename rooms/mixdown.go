@@ -22,6 +22,7 @@ type mixdown struct {
 	waits   []int16       // what those hear who wait, once it is wanted in this tick; nil: not yet
 	payload [maxPayload]byte
 	ticks   uint64
+	still   int // ticks in which nothing was mixed, until now
 	groups  []*group
 	cast    cast
 	leaving []*voice // of those who have left since the last tick, and are heard once more, ever fainter

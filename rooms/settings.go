@@ -6,6 +6,7 @@ import (
 
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/distribution"
 	"github.com/confbridge/confbridge/rooms/schedule"
 )
 
@@ -42,6 +43,8 @@ type Settings struct {
 	Modes
 	// PINs are the room's; nil: nobody is asked for one. Who lets callers in asks (package rooms/entry): Admit and Move do not.
 	PINs *access.Ring `json:"-"`
+	// Distributions are where the room's mix goes besides; who runs them (package rooms/distributor) opens them.
+	Distributions *distribution.Set `json:"-"`
 	// IdentityForPIN lets those in as participants without a PIN whom their trunk vouches for.
 	IdentityForPIN bool
 	Speech
@@ -49,7 +52,8 @@ type Settings struct {
 
 // equal says whether two rooms are set alike.
 func (set Settings) equal(o Settings) bool {
-	same := set.Schedule.Equal(o.Schedule) && set.Keys.equal(o.Keys)
+	same := set.Schedule.Equal(o.Schedule) && set.Keys.equal(o.Keys) && set.Distributions.Equal(o.Distributions)
+	set.Distributions, o.Distributions = nil, nil
 	set.Schedule, o.Schedule = nil, nil
 	set.Keys, o.Keys = nil, nil
 	return same && set == o
@@ -79,6 +83,7 @@ type SettingsPatch struct {
 	OutlastsSchedule *bool
 	ModesPatch
 	PINs           **access.Ring
+	Distributions  **distribution.Set
 	IdentityForPIN *bool
 	SpeechPatch
 }
@@ -98,6 +103,7 @@ func (p SettingsPatch) apply(to Settings) (Settings, error) {
 	set(&to.Schedule, p.Schedule)
 	set(&to.OutlastsSchedule, p.OutlastsSchedule)
 	set(&to.PINs, p.PINs)
+	set(&to.Distributions, p.Distributions)
 	set(&to.IdentityForPIN, p.IdentityForPIN)
 	p.SpeechPatch.apply(&to.Speech)
 	return to, p.ModesPatch.apply(&to.Modes)

@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"mixer/playout":    {"mixer", "mixer/codec", "mixer/jitter"},
 	"mixer/packetizer": {"mixer", "mixer/codec"},
 
-	"rooms":        {"rooms/access", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/denoise", "mixer/dtmf", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
+	"rooms":        {"rooms/access", "rooms/distribution", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/denoise", "mixer/dtmf", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
 	"rooms/access": {},
 	"rooms/cdr":    {},
 
@@ -46,7 +46,10 @@ var allowed = map[string][]string{
 	"rooms/entry":    {"rooms", "rooms/access", "rooms/sounds", "mixer"},
 	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},
 	"rooms/sounds":   {"mixer"},
-	"rooms/store":    {"rooms", "rooms/access"},
+	"rooms/store":    {"rooms", "rooms/access", "rooms/distribution"},
+
+	"rooms/distribution": {"mixer/codec"},
+	"rooms/distributor":  {"rooms", "rooms/distribution", "media/multicast", "media/sap", "media/session", "mixer", "mixer/codec"},
 
 	"sipua/message":        {},
 	"sipua/transport":      {"sipua/message", "sipua/transport/sctp"},

@@ -53,8 +53,9 @@ type Sender struct {
 	sequence uint16
 	next     uint32 // timestamp of the next sample
 	pairing  pairing
-	silence  int  // units of the clock since comfort noise was sent
-	talking  bool // the last Send sent sound
+	silence  int       // units of the clock since comfort noise was sent
+	talking  bool      // the last Send sent sound
+	rested   time.Time // since when it does; zero: it does not
 	csrc     [mixer.MaxSources]uint32
 	longest  int    // payload
 	buf      []byte // a packet's payload is behind the longest header, its header ends there
@@ -243,6 +244,7 @@ func (s *Sender) Tick(now time.Time) {
 	if s.closed {
 		return
 	}
+	s.wake(now)
 	s.out, s.failures = s.keeper.exchange(s.out, s.failures)
 	if fresh := s.counters.freshKey.Swap(nil); fresh != nil {
 		fresh.succeed(s.secret, s.header.SSRC)

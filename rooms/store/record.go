@@ -13,6 +13,7 @@ import (
 
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/distribution"
 )
 
 // A record is what is kept of a room or of its numbers. It can be told from any other bytes, and found among them, so that it
@@ -104,12 +105,13 @@ func decode(b []byte) (r record, length int, err error) {
 // keptRoom is a room as it stands in its record.
 type keptRoom struct {
 	rooms.Kept
-	Access *access.Record `json:",omitempty"`
+	Access        *access.Record    `json:",omitempty"`
+	Distributions *distribution.Set `json:",omitempty"` // in place of that of Kept
 }
 
 // roomRecord is a room's record.
 func roomRecord(k rooms.Kept, revision uint64) (record, error) {
-	body, err := json.Marshal(keptRoom{k, k.PINs.Record()})
+	body, err := json.Marshal(keptRoom{k, k.PINs.Record(), k.Distributions})
 	if err != nil {
 		return record{}, fmt.Errorf("room %q: %w", k.Number, err)
 	}
@@ -134,6 +136,7 @@ func (r record) room() (rooms.Kept, error) {
 	if k.PINs, err = k.Access.Ring(); err != nil {
 		return rooms.Kept{}, fmt.Errorf("room %q: %w: %w", r.number, errDamaged, err)
 	}
+	k.Kept.Distributions = k.Distributions
 	return k.Kept, nil
 }
 

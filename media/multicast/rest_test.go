@@ -1,0 +1,40 @@
+package multicast
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+func TestARestEndsWithTheNextTick(t *testing.T) {
+	n := newNetwork(t)
+	row := groups[0]
+	e, control := n.listen(t, row.group), n.listen(t, netip.AddrPortFrom(row.group.Addr(), row.group.Port()+1))
+	s := open(t, config(row.group))
+	now := time.Now()
+	sound := make([]byte, 160)
+	s.Tick(now)
+	s.Send(now, sound, 160)
+	before := e.rtp()
+	s.Rest(now)
+	s.Rest(now) // again: nothing is said twice
+	all := control.rtcp()
+	if _, ok := all[len(all)-1].(*rtcp.Goodbye); !ok {
+		t.Errorf("a rest begins with %v, want BYE", all)
+	}
+	now = now.Add(10 * time.Second)
+	s.Tick(now)
+	s.Send(now, sound, 160)
+	after := e.rtp()
+	if after.SSRC != before.SSRC || after.SequenceNumber != before.SequenceNumber+1 || !after.Marker {
+		t.Errorf("after the rest: %v, before it %v", after.Header, before.Header)
+	}
+	if got := after.Timestamp - before.Timestamp; got != 160+80000 {
+		t.Errorf("the timestamp went on by %d in 10 s and a packet, want 80160", got)
+	}
+	if control.waits(50) {
+		t.Errorf("more was said: %v", control.rtcp())
+	}
+}

@@ -1,0 +1,224 @@
+package distributor
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/confbridge/confbridge/media/multicast"
+	"github.com/confbridge/confbridge/media/session"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/distribution"
+)
+
+// Create gives a room another distribution, and begins it. An empty ID is given one; Key, SSRC, Session, Version and Created are made here. When it returns
+// nil, the distribution is kept (rooms.ErrNoRoom, rooms.ErrDeclared, rooms.ErrStorage; ErrExists, ErrTaken, ErrPath; a distribution.Error).
+func (d *Distributor) Create(ctx context.Context, room string, dist distribution.Distribution) (View, error) {
+	if dist.ID == "" {
+		dist.ID = strings.ToLower(rand.Text()[:8])
+	}
+	dist.Created = time.Now()
+	dist.Session = session.Number(dist.Created)
+	dist.Version, dist.SSRC = dist.Session, newSSRC()
+	dist.Key = newKey(dist.Suite)
+	err := d.inTurn(ctx, func() error {
+		info, err := d.rooms.Info(ctx, room)
+		if err != nil {
+			return err
+		}
+		if _, there := info.Distributions.Find(dist.ID); there {
+			return fmt.Errorf("distribution %q: %w", dist.ID, ErrExists)
+		}
+		return d.replace(ctx, info, nil, dist)
+	})
+	if err != nil {
+		return View{}, err
+	}
+	return d.Get(ctx, room, dist.ID)
+}
+
+// Change changes a distribution by change, which gets it as it is and may not change what Create makes; where it goes another way than before, it is ended and begun
+// anew, under its SSRC (ErrNoDistribution, and as Create). What cannot be opened leaves it as it was.
+func (d *Distributor) Change(ctx context.Context, room, id string, change func(*distribution.Distribution) error) (View, error) {
+	err := d.inTurn(ctx, func() error {
+		info, before, err := d.find(ctx, room, id)
+		if err != nil {
+			return err
+		}
+		dist := before
+		dist.To = slices.Clone(before.To)
+		if err := change(&dist); err != nil {
+			return err
+		}
+		if dist.Suite != before.Suite {
+			dist.Key = newKey(dist.Suite)
+		}
+		if dist.Equal(before) {
+			return nil
+		}
+		dist.Version = max(session.Number(time.Now()), before.Version+1)
+		return d.replace(ctx, info, &before, dist)
+	})
+	if err != nil {
+		return View{}, err
+	}
+	return d.Get(ctx, room, id)
+}
+
+// replace has a room have a distribution in place of another, or besides those that it has.
+func (d *Distributor) replace(ctx context.Context, info rooms.Info, before *distribution.Distribution, dist distribution.Distribution) error {
+	n := name{info.Number, dist.ID}
+	set, err := d.fit(ctx, info, n, dist)
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if before != nil {
+		d.stop(n) // its sockets are in the way of those to come
+	}
+	err = d.open(ctx, n, dist, false)
+	if err == nil {
+		if err = d.keep(ctx, info.Number, set); err == nil {
+			return nil
+		}
+		d.stop(n)
+	}
+	if before != nil {
+		err = errors.Join(err, d.open(ctx, n, *before, true))
+	}
+	return err
+}
+
+// fit says whether a distribution can be, beside all others, and what the room has then.
+func (d *Distributor) fit(ctx context.Context, info rooms.Info, n name, dist distribution.Distribution) (*distribution.Set, error) {
+	if err := dist.Check(); err != nil {
+		return nil, err
+	}
+	if info.Declared {
+		return nil, &rooms.RoomError{What: "room", Number: info.Number, Err: rooms.ErrDeclared}
+	}
+	if info.OnDemand {
+		return nil, fmt.Errorf("room %q is there for as long as somebody is in it: create it first: %w", info.Number, rooms.ErrInvalid)
+	}
+	if err := d.cfg.Policy.Allow(dist); err != nil {
+		return nil, err
+	}
+	set, err := info.Distributions.With(dist)
+	if err != nil {
+		return nil, err
+	}
+	all, err := d.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	together := []distribution.Distribution{dist}
+	for o, other := range all {
+		if o == n {
+			continue
+		}
+		together = append(together, other)
+		for _, to := range other.To {
+			if slices.Contains(dist.To, to) && other.Interface == dist.Interface {
+				return nil, &distribution.Error{Field: "destinations", Text: fmt.Sprintf("%s is that of distribution %q of room %q", to, o.id, o.room), Err: ErrTaken}
+			}
+		}
+	}
+	return set, d.cfg.Policy.AllowAll(together)
+}
+
+// Delete ends a distribution for good (rooms.ErrNoRoom, rooms.ErrDeclared, rooms.ErrStorage, ErrNoDistribution).
+func (d *Distributor) Delete(ctx context.Context, room, id string) error {
+	return d.inTurn(ctx, func() error {
+		info, _, err := d.find(ctx, room, id)
+		if err != nil {
+			return err
+		}
+		set, err := info.Distributions.Without(id)
+		if err == nil {
+			err = d.keep(ctx, room, set)
+		}
+		if err != nil {
+			return err
+		}
+		d.stop(name{room, id})
+		return nil
+	})
+}
+
+// Rekey has a distribution encrypted by another key from now on: who is to go on listening has to fetch the description again (ErrClear, and as Delete).
+func (d *Distributor) Rekey(ctx context.Context, room, id string) (View, error) {
+	err := d.inTurn(ctx, func() error {
+		info, dist, err := d.find(ctx, room, id)
+		if err != nil {
+			return err
+		}
+		if dist.Suite == distribution.SuiteNone {
+			return fmt.Errorf("distribution %q: %w", id, ErrClear)
+		}
+		dist.Key = newKey(dist.Suite)
+		dist.Version = max(session.Number(time.Now()), dist.Version+1)
+		set, err := info.Distributions.With(dist)
+		if err == nil {
+			err = d.keep(ctx, room, set)
+		}
+		if err != nil {
+			return err
+		}
+		cfg, err := senderConfig(info, dist)
+		if r := d.find1(name{room, id}); r != nil && err == nil {
+			err = r.sender.Rekey(multicast.Key{Suite: cfg.Key.Suite, Master: cfg.Key.Master, Salt: cfg.Key.Salt})
+			d.mu.Lock()
+			r.dist = dist
+			d.mu.Unlock()
+			d.announce(info, dist)
+		}
+		return err
+	})
+	if err != nil {
+		return View{}, err
+	}
+	return d.Get(ctx, room, id)
+}
+
+// keep has a room's distributions be these.
+func (d *Distributor) keep(ctx context.Context, room string, set *distribution.Set) error {
+	_, err := d.rooms.Update(ctx, room, rooms.SettingsPatch{Distributions: &set})
+	return err
+}
+
+// stop ends a distribution, if it runs, and returns when its sockets are closed or about to be.
+func (d *Distributor) stop(n name) {
+	if r := d.find1(n); r != nil {
+		r.feeding.Stop()
+		<-r.ended
+	}
+}
+
+// find1 is the distribution of that name that runs; nil: none does.
+func (d *Distributor) find1(n name) *running {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.running[n]
+}
+
+// newSSRC is drawn by chance (RFC 3550 §8.1).
+func newSSRC() uint32 {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return max(binary.BigEndian.Uint32(b[:]), 1)
+}
+
+// newKey is a master key and salt, drawn by chance; nil for none.
+func newKey(s distribution.Suite) []byte {
+	if s.KeyBytes() == 0 {
+		return nil
+	}
+	key := make([]byte, s.KeyBytes())
+	_, _ = rand.Read(key) // never fails
+	return key
+}

@@ -1,0 +1,414 @@
+package distributor
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"github.com/confbridge/confbridge/media/sap"
+	"github.com/confbridge/confbridge/mixer"
+	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/distribution"
+)
+
+// waitTime is how long a test waits for what must come.
+const waitTime = 20 * time.Second
+
+func waitContext(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), waitTime)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// ear is a listener on the loopback: an even port, and that behind it.
+type ear struct {
+	t         testing.TB
+	rtp, rtcp *net.UDPConn
+	to        netip.AddrPort
+}
+
+func newEar(t testing.TB) *ear {
+	t.Helper()
+	for range 100 {
+		a, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := a.LocalAddr().(*net.UDPAddr).AddrPort()
+		if to.Port()%2 == 0 {
+			b, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(to.Port()) + 1})
+			if err == nil {
+				t.Cleanup(func() { _, _ = a.Close(), b.Close() })
+				return &ear{t, a, b, to}
+			}
+		}
+		_ = a.Close()
+	}
+	t.Fatal("no even port is free with the one behind it")
+	return nil
+}
+
+// next is the next packet.
+func (e *ear) next() rtp.Packet {
+	e.t.Helper()
+	_ = e.rtp.SetReadDeadline(time.Now().Add(waitTime))
+	b := make([]byte, 2048)
+	n, err := e.rtp.Read(b)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	var p rtp.Packet
+	if err := p.Unmarshal(b[:n]); err != nil {
+		e.t.Fatal(err)
+	}
+	return p
+}
+
+// bye waits for RTCP that ends with BYE (RFC 3550 §6.6).
+func (e *ear) bye() {
+	e.t.Helper()
+	_ = e.rtcp.SetReadDeadline(time.Now().Add(waitTime))
+	b := make([]byte, 2048)
+	for {
+		n, err := e.rtcp.Read(b)
+		if err != nil {
+			e.t.Fatalf("no BYE: %v", err)
+		}
+		for at := 0; at+4 <= n; at += 4 * (1 + int(b[at+2])<<8 + int(b[at+3])) {
+			if b[at+1] == 203 {
+				return
+			}
+		}
+	}
+}
+
+// loopback allows what these tests need.
+var loopback = distribution.Policy{Listeners: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, MaxTTL: 255}
+
+// announcer notes what is announced.
+type announcer struct {
+	mu  sync.Mutex
+	all map[string]sap.Announcement
+}
+
+func (a *announcer) Announce(key string, ann sap.Announcement) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.all[key] = ann
+	return nil
+}
+
+func (a *announcer) Withdraw(key string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.all, key)
+}
+
+func (a *announcer) says(key string) (sap.Announcement, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ann, there := a.all[key]
+	return ann, there
+}
+
+// clips has one sound.
+type clips struct{}
+
+func (clips) Clip(_ context.Context, _, name string) (*mixer.Clip, error) {
+	if name != "gong" {
+		return nil, errors.New("no such sound: " + name)
+	}
+	return &mixer.Clip{Name: name, RateHz: 8000, PCM: make([]int16, 8000)}, nil
+}
+
+// house is a bridge without telephones.
+type house struct {
+	*Distributor
+	reg   *rooms.Registry
+	radio *announcer
+}
+
+func newHouse(t testing.TB, memory rooms.Memory, policy distribution.Policy) *house {
+	t.Helper()
+	reg := rooms.NewRegistry(rooms.Config{OnDemand: true})
+	if err := reg.Restore(t.Context(), memory); err != nil {
+		t.Fatal(err)
+	}
+	h := &house{reg: reg, radio: &announcer{all: map[string]sap.Announcement{}}}
+	h.Distributor = New(Config{Policy: policy, Sounds: clips{}, Announcer: h.radio}, reg)
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		if err := errors.Join(h.Close(ctx), reg.Close(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+func (h *house) room(t testing.TB, number string) {
+	t.Helper()
+	if _, err := h.reg.Create(waitContext(t), number, rooms.Settings{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// to is a distribution of PCMU.
+func to(all ...netip.AddrPort) distribution.Distribution {
+	return distribution.Distribution{
+		ID: "hall", To: all, TTL: 1, DSCP: distribution.DefaultDSCP, Codec: codec.PCMU, Packet: 20 * time.Millisecond, Silence: distribution.SilenceSound,
+	}
+}
+
+func TestADistributionIsSentKeptDescribedAndEnded(t *testing.T) {
+	ctx := waitContext(t)
+	h := newHouse(t, rooms.Memory{}, loopback)
+	h.room(t, "1000")
+	e := newEar(t)
+	v, err := h.Create(ctx, "1000", to(e.to))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := e.next()
+	if !v.Runs || !v.Stats.Up || first.SSRC != v.SSRC || first.PayloadType != 0 || len(first.Payload) != 160 {
+		t.Errorf("got %v of %+v", first.Header, v)
+	}
+	if second := e.next(); second.SequenceNumber != first.SequenceNumber+1 || second.Timestamp != first.Timestamp+160 {
+		t.Errorf("packet %v follows %v", second.Header, first.Header)
+	}
+	info, err := h.reg.Info(ctx, "1000")
+	if _, there := info.Distributions.Find("hall"); err != nil || !there {
+		t.Errorf("the room has %v, %v", info.Distributions, err)
+	}
+	s, err := h.Describe(ctx, "1000", "hall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := s.Marshal()
+	if err != nil || !strings.Contains(string(text), "a=rtpmap:0 PCMU/8000") || !strings.Contains(string(text), "s=1000") {
+		t.Errorf("described as %s, %v", text, err)
+	}
+	if err := h.Delete(ctx, "1000", "hall"); err != nil {
+		t.Fatal(err)
+	}
+	e.bye()
+	if _, err := h.Get(ctx, "1000", "hall"); !errors.Is(err, ErrNoDistribution) {
+		t.Errorf("after its end: got %v, want ErrNoDistribution", err)
+	}
+	if all, err := h.List(ctx, "1000"); err != nil || len(all) != 0 {
+		t.Errorf("after its end: got %v, %v", all, err)
+	}
+}
+
+func TestADistributionThatChangesKeepsItsSSRC(t *testing.T) {
+	ctx := waitContext(t)
+	h := newHouse(t, rooms.Memory{}, loopback)
+	h.room(t, "1000")
+	e, other := newEar(t), newEar(t)
+	before, err := h.Create(ctx, "1000", to(e.to))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.next()
+	after, err := h.Change(ctx, "1000", "hall", func(d *distribution.Distribution) error {
+		d.To, d.Codec = append(d.To, other.to), codec.PCMA
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := other.next()
+	if p.PayloadType != 8 || p.SSRC != before.SSRC || after.SSRC != before.SSRC || after.Session != before.Session || after.Version <= before.Version {
+		t.Errorf("got %v of %+v, was %+v", p.Header, after, before)
+	}
+	same, err := h.Change(ctx, "1000", "hall", func(*distribution.Distribution) error { return nil })
+	if err != nil || same.Version != after.Version {
+		t.Errorf("changed by nothing: version %d, was %d, %v", same.Version, after.Version, err)
+	}
+	if _, err := h.Change(ctx, "1000", "hall", func(d *distribution.Distribution) error { d.Interface = "none0"; return nil }); !errors.Is(err, ErrPath) {
+		t.Errorf("to an interface that is not there: got %v, want ErrPath", err)
+	}
+	e.next()
+	if v, err := h.Get(ctx, "1000", "hall"); err != nil || !v.Runs || v.Interface != "" {
+		t.Errorf("after a change that failed: got %+v, %v", v, err)
+	}
+	if _, err := h.Change(ctx, "1000", "attic", nil); !errors.Is(err, ErrNoDistribution) {
+		t.Errorf("got %v, want ErrNoDistribution", err)
+	}
+}
+
+func TestWhatCannotBeIsRefusedAndNothingIsSent(t *testing.T) {
+	ctx := waitContext(t)
+	e := newEar(t)
+	declared := rooms.Kept{Number: "2000"}
+	h := newHouse(t, rooms.Memory{Declared: []rooms.Kept{declared}}, loopback)
+	h.room(t, "1000")
+	h.room(t, "1001")
+	if _, err := h.Create(ctx, "1001", to(newEar(t).to)); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := h.Get(ctx, "1001", "hall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := h.reg.Admit(ctx, "3000", rooms.Caller{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Leave(rooms.ReasonHangup)
+	for _, row := range []struct {
+		name, room string
+		change     func(*distribution.Distribution)
+		want       error
+	}{
+		{"no such room", "9", func(*distribution.Distribution) {}, rooms.ErrNoRoom},
+		{"a room of the file", "2000", func(*distribution.Distribution) {}, rooms.ErrDeclared},
+		{"a room on demand", "3000", func(*distribution.Distribution) {}, rooms.ErrInvalid},
+		{"another's destination", "1000", func(d *distribution.Distribution) { d.To = taken.To }, ErrTaken},
+		{"an ID that is taken", "1001", func(*distribution.Distribution) {}, ErrExists},
+		{"a host off the list", "1000", func(d *distribution.Distribution) { d.To = []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:5004")} }, distribution.ErrNotAllowed},
+		{"an odd port", "1000", func(d *distribution.Distribution) {
+			d.To = []netip.AddrPort{netip.AddrPortFrom(e.to.Addr(), e.to.Port()+1)}
+		}, distribution.ErrInvalid},
+		{"no such interface", "1000", func(d *distribution.Distribution) { d.Interface = "none0" }, ErrPath},
+		{"no such sound", "1000", func(d *distribution.Distribution) { d.Opening = "bell" }, distribution.ErrInvalid},
+	} {
+		dist := to(e.to)
+		row.change(&dist)
+		if _, err := h.Create(ctx, row.room, dist); !errors.Is(err, row.want) {
+			t.Errorf("%s: got %v, want %v", row.name, err, row.want)
+		}
+	}
+	if all, err := h.List(ctx, "1000"); err != nil || len(all) != 0 {
+		t.Errorf("the room has %v, %v", all, err)
+	}
+	_ = e.rtp.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if _, err := e.rtp.Read(make([]byte, 1)); err == nil {
+		t.Error("something was sent")
+	}
+}
+
+func TestDistributionsGoOnAfterARestart(t *testing.T) {
+	ctx := waitContext(t)
+	e := newEar(t)
+	dist := to(e.to)
+	dist.SSRC, dist.Session, dist.Version, dist.Created = 77, 1, 2, time.Now()
+	gone := to(newEar(t).to)
+	gone.ID, gone.Interface = "attic", "none0"
+	forbidden := to(netip.MustParseAddrPort("192.0.2.1:5004"))
+	forbidden.ID = "world"
+	set, err := distribution.NewSet(dist, gone, forbidden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse(t, rooms.Memory{Rooms: []rooms.Kept{{Number: "1000", Settings: rooms.Settings{Distributions: set}}}}, loopback)
+	if err := h.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if p := e.next(); p.SSRC != 77 {
+		t.Errorf("SSRC %d, was 77", p.SSRC)
+	}
+	for id, want := range map[string]struct{ runs, up bool }{"hall": {true, true}, "attic": {true, false}, "world": {}} {
+		if v, err := h.Get(ctx, "1000", id); err != nil || v.Runs != want.runs || v.Stats.Up != want.up {
+			t.Errorf("%s: runs %v, up %v, %v; want %v", id, v.Runs, v.Stats.Up, err, want)
+		}
+	}
+}
+
+func TestADistributionEndsWithItsRoom(t *testing.T) {
+	ctx := waitContext(t)
+	h := newHouse(t, rooms.Memory{}, loopback)
+	h.room(t, "1000")
+	e := newEar(t)
+	if _, err := h.Create(ctx, "1000", to(e.to)); err != nil {
+		t.Fatal(err)
+	}
+	e.next()
+	if err := h.reg.Delete(ctx, "1000", false); err != nil {
+		t.Fatal(err)
+	}
+	e.bye()
+	h.room(t, "1000")
+	if _, err := h.Create(ctx, "1000", to(e.to)); err != nil {
+		t.Errorf("the destination of a room that is gone: %v", err)
+	}
+}
+
+func TestAKeyIsMadeShownAndChanged(t *testing.T) {
+	ctx := waitContext(t)
+	h := newHouse(t, rooms.Memory{}, loopback)
+	h.room(t, "1000")
+	e := newEar(t)
+	dist := to(e.to)
+	dist.Suite = distribution.SuiteGCM
+	first, err := h.Create(ctx, "1000", dist)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := e.next(); len(p.Payload) != 160+16 {
+		t.Errorf("a payload of %d bytes, want 160 and a tag of 16", len(p.Payload))
+	}
+	s, err := h.Describe(ctx, "1000", "hall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := s.Marshal()
+	shown, err2 := s.MarshalWithKey()
+	if err := errors.Join(err, err2); err != nil || strings.Contains(string(open), "a=crypto") || !strings.Contains(string(shown), "a=crypto:1 AEAD_AES_128_GCM inline:") {
+		t.Errorf("described as\n%s and with the key as\n%s, %v", open, shown, err)
+	}
+	second, err := h.Rekey(ctx, "1000", "hall")
+	if err != nil || string(second.Key) == string(first.Key) || second.Version <= first.Version {
+		t.Errorf("the key is not another: %v", err)
+	}
+	for end := time.Now().Add(waitTime); ; e.next() {
+		if v, err := h.Get(ctx, "1000", "hall"); err != nil || v.Stats.KeyGeneration == 2 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the new key is not used")
+		}
+	}
+	if _, err := h.Change(ctx, "1000", "hall", func(d *distribution.Distribution) error { d.Suite = distribution.SuiteNone; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Rekey(ctx, "1000", "hall"); !errors.Is(err, ErrClear) {
+		t.Errorf("a key for what is in the clear: got %v, want ErrClear", err)
+	}
+}
+
+func TestOnlyGroupsAreAnnouncedAndTakenBack(t *testing.T) {
+	ctx := waitContext(t)
+	h := newHouse(t, rooms.Memory{}, loopback)
+	h.room(t, "1000")
+	list := to(newEar(t).to)
+	list.ID, list.Announced = "list", true
+	group := to(netip.MustParseAddrPort("239.255.1.2:5004"))
+	group.Announced, group.Interface = true, "lo"
+	for _, dist := range []distribution.Distribution{list, group} {
+		if _, err := h.Create(ctx, "1000", dist); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, there := h.radio.says("1000/list"); there {
+		t.Error("a list of listeners is announced")
+	}
+	ann, there := h.radio.says("1000/hall")
+	if !there || ann.Session.Group != group.To[0] || ann.Interface != "lo" || ann.TTL != 1 {
+		t.Errorf("announced as %+v", ann)
+	}
+	if _, err := h.Change(ctx, "1000", "hall", func(d *distribution.Distribution) error { d.Announced = false; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, there := h.radio.says("1000/hall"); there {
+		t.Error("it is announced, though it is not to be")
+	}
+}

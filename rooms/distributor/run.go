@@ -1,0 +1,196 @@
+package distributor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/confbridge/confbridge/media/multicast"
+	"github.com/confbridge/confbridge/media/sap"
+	"github.com/confbridge/confbridge/mixer"
+	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/distribution"
+)
+
+// running is a distribution that is on.
+type running struct {
+	name    name
+	dist    distribution.Distribution
+	sender  *multicast.Sender
+	feeding *rooms.Feeding
+	events  chan multicast.Event
+	ended   chan struct{} // closed when all of it has
+}
+
+// eventsQueue is how many events of a distribution wait until they are told.
+const eventsQueue = 16
+
+// open has a distribution run, and announced. A patient one waits for its interface.
+func (d *Distributor) open(ctx context.Context, n name, dist distribution.Distribution, patient bool) error {
+	feed, err := d.feedOf(ctx, dist)
+	if err != nil {
+		return err
+	}
+	info, err := d.rooms.Info(ctx, n.room)
+	if err != nil {
+		return err
+	}
+	cfg, err := senderConfig(info, dist)
+	if err != nil {
+		return err
+	}
+	r := &running{name: n, dist: dist, events: make(chan multicast.Event, eventsQueue), ended: make(chan struct{})}
+	cfg.Patient = patient
+	cfg.Notify = func(e multicast.Event) {
+		select {
+		case r.events <- e:
+		case <-r.ended:
+		}
+	}
+	if r.sender, err = multicast.Open(cfg); err != nil {
+		if errors.Is(err, multicast.ErrPath) {
+			err = fmt.Errorf("%w: %w", ErrPath, err)
+		}
+		return err
+	}
+	if r.feeding, err = d.rooms.Feed(ctx, n.room, r.sender, feed); err != nil {
+		close(r.ended)
+		return errors.Join(err, r.sender.Close())
+	}
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		r.feeding.Stop()
+		close(r.ended)
+		return fmt.Errorf("distribution %q: %w", n, rooms.ErrDraining)
+	}
+	d.running[n] = r
+	d.watchers.Go(func() { d.watch(r) })
+	d.mu.Unlock()
+	d.announce(info, dist)
+	return nil
+}
+
+// feedOf is how a room has a distribution.
+func (d *Distributor) feedOf(ctx context.Context, dist distribution.Distribution) (rooms.FeedConfig, error) {
+	cfg := rooms.FeedConfig{ID: dist.ID, Occupied: dist.Occupied, Pauses: dist.Silence != distribution.SilenceSound}
+	if dist.Opening == "" || d.cfg.Sounds == nil {
+		return cfg, nil
+	}
+	c, err := d.cfg.Sounds.Clip(ctx, "", dist.Opening)
+	if err != nil {
+		return cfg, &distribution.Error{Field: "opening", Text: err.Error(), Err: distribution.ErrInvalid}
+	}
+	cfg.Opening = []*mixer.Clip{c}
+	return cfg, nil
+}
+
+// senderConfig is a distribution in the words of package multicast.
+func senderConfig(info rooms.Info, dist distribution.Distribution) (multicast.Config, error) {
+	format, err := dist.Format()
+	if err != nil {
+		return multicast.Config{}, err
+	}
+	cfg := multicast.Config{
+		Path:        multicast.Path{Interface: dist.Interface, Source: dist.Source, TTL: dist.TTL, DSCP: dist.DSCP, Loopback: dist.Loopback},
+		Profile:     codec.Profile{Format: format, Packet: dist.Packet},
+		PayloadType: dist.PayloadType(),
+		Identity:    multicast.Identity{SSRC: dist.SSRC, Name: roomName(info)},
+	}
+	if dist.DSCP == 0 {
+		cfg.Path.DSCP = -1
+	}
+	if group, ok := dist.Group(); ok {
+		cfg.Group = group
+	} else {
+		cfg.Listeners = dist.To
+	}
+	if dist.Silence == distribution.SilenceNoise {
+		cfg.Noise = distribution.NoiseType
+	}
+	if dist.Suite != distribution.SuiteNone {
+		suites := map[distribution.Suite]multicast.Suite{distribution.SuiteCM: multicast.AES128CMHMACSHA180, distribution.SuiteGCM: multicast.AEADAES128GCM}
+		cfg.Key = &multicast.Key{Suite: suites[dist.Suite], Master: dist.Key[:masterBytes], Salt: dist.Key[masterBytes:]}
+	}
+	return cfg, nil
+}
+
+// masterBytes is how long the master key is of both suites.
+const masterBytes = 16
+
+// roomName is what a room is called to those who listen.
+func roomName(info rooms.Info) string {
+	if info.DisplayName != "" {
+		return info.DisplayName
+	}
+	return info.Number
+}
+
+// watch tells the room what becomes of a distribution, until it has ended.
+func (d *Distributor) watch(r *running) {
+	for {
+		select {
+		case e := <-r.events:
+			d.tell(r, e)
+		case <-r.feeding.Stopped():
+			d.cfg.withdraw(r.name)
+			close(r.ended)
+			<-r.sender.Done()
+			d.mu.Lock()
+			if d.running[r.name] == r {
+				delete(d.running, r.name)
+			}
+			d.mu.Unlock()
+			return
+		}
+	}
+}
+
+// tell passes on what has happened to a distribution.
+func (d *Distributor) tell(r *running, e multicast.Event) {
+	log := d.cfg.Log.With("room", r.name.room, "distribution", r.name.id)
+	switch e.Kind {
+	case multicast.Down:
+		log.Warn("a distribution is down", "err", e.Err)
+		r.feeding.Tell(rooms.KindFeedDown)
+	case multicast.Up:
+		log.Info("a distribution is up")
+		r.feeding.Tell(rooms.KindFeedUp)
+	case multicast.Collided:
+		log.Warn("another sender had our SSRC; we have taken another", "ssrc", e.SSRC, "before", e.Before, "from", e.From)
+	case multicast.Looped:
+		log.Warn("what is distributed comes back from elsewhere", "ssrc", e.SSRC, "from", e.From)
+	}
+}
+
+// announce has the network told of a distribution, if it is to be.
+func (d *Distributor) announce(info rooms.Info, dist distribution.Distribution) {
+	n := name{info.Number, dist.ID}
+	if _, group := dist.Group(); d.cfg.Announcer == nil || !dist.Announced || !group {
+		d.cfg.withdraw(n)
+		return
+	}
+	s, err := d.session(info, dist)
+	if err == nil {
+		err = d.cfg.Announcer.Announce(n.String(), sap.Announcement{Session: s, Interface: dist.Interface, TTL: dist.TTL})
+	}
+	if err != nil {
+		d.cfg.Log.Error("a distribution is not announced", "room", n.room, "distribution", n.id, "err", err)
+	}
+}
+
+func (c *Config) withdraw(n name) {
+	if c.Announcer != nil {
+		c.Announcer.Withdraw(n.String())
+	}
+}
+
+// origin is the address of ours that a description names.
+func (d *Distributor) origin(dist distribution.Distribution) netip.Addr {
+	if dist.Source.IsValid() {
+		return dist.Source
+	}
+	return d.cfg.Origin
+}

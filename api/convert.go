@@ -68,6 +68,12 @@ var (
 		rooms.KindOpened:           confbridgev1.EventKind_EVENT_KIND_OPENED,
 		rooms.KindClosed:           confbridgev1.EventKind_EVENT_KIND_CLOSED,
 
+		rooms.KindFeedStarted: confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_STARTED,
+		rooms.KindFeedStopped: confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_STOPPED,
+		rooms.KindFeedDown:    confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_DOWN,
+		rooms.KindFeedUp:      confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_UP,
+		rooms.KindFeedLooped:  confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_LOOPED,
+
 		rooms.KindDialing:    confbridgev1.EventKind_EVENT_KIND_DIALING,
 		rooms.KindRinging:    confbridgev1.EventKind_EVENT_KIND_RINGING,
 		rooms.KindAnswered:   confbridgev1.EventKind_EVENT_KIND_ANSWERED,
@@ -198,6 +204,9 @@ func toEvent(e rooms.Event) *confbridgev1.Event {
 	}
 	if e.Ban != nil {
 		out.Ban = toBan(e.Room, *e.Ban)
+	}
+	if e.Feed != "" {
+		out.Distribution = distributionName(e.Room, e.Feed)
 	}
 	if state, ok := dialKinds[e.Kind]; ok {
 		out.Dial = toDial(rooms.Dial{ID: e.Participant.ID, Room: e.Room, Caller: e.Participant.Caller})

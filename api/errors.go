@@ -13,6 +13,8 @@ import (
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
 	"github.com/confbridge/confbridge/rooms/cdr"
+	"github.com/confbridge/confbridge/rooms/distribution"
+	"github.com/confbridge/confbridge/rooms/distributor"
 	"github.com/confbridge/confbridge/rooms/entry"
 	"github.com/confbridge/confbridge/rooms/sounds"
 )
@@ -81,6 +83,15 @@ var translations = []struct {
 	{rooms.ErrNoKeys, codes.FailedPrecondition, "KEYS_NOT_TAKEN", aboutRequest},
 	{rooms.ErrKeyQueue, codes.ResourceExhausted, "TOO_MANY_KEYS", aboutRequest},
 	{entry.ErrNoInvitation, codes.NotFound, "INVITATION_NOT_FOUND", aboutRequest},
+	{distributor.ErrNoDistribution, codes.NotFound, "DISTRIBUTION_NOT_FOUND", aboutRequest},
+	{distributor.ErrExists, codes.AlreadyExists, "DISTRIBUTION_EXISTS", aboutRequest},
+	{distributor.ErrTaken, codes.AlreadyExists, "DESTINATION_TAKEN", aboutRequest},
+	{distributor.ErrPath, codes.FailedPrecondition, "NO_PATH", aboutRequest},
+	{distributor.ErrClear, codes.FailedPrecondition, "NOT_ENCRYPTED", aboutRequest},
+	{distribution.ErrNotAllowed, codes.PermissionDenied, "DISTRIBUTION_DENIED", aboutRequest},
+	{errNoDistributions, codes.FailedPrecondition, "DISTRIBUTIONS_UNAVAILABLE", aboutNothing},
+	{errKeyExposed, codes.PermissionDenied, "KEY_EXPOSED", aboutRequest},
+	{distribution.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", aboutRequest},
 	{access.ErrTaken, codes.AlreadyExists, "PIN_TAKEN", aboutRoom},
 	{access.ErrTooMany, codes.ResourceExhausted, "TOO_MANY_INVITATIONS", aboutRoom},
 	{access.ErrBusy, codes.ResourceExhausted, "PINS_BUSY", aboutRoom},
@@ -142,6 +153,10 @@ func toStatus(req any, err error) *status.Status {
 		if errors.As(err, &denied) {
 			message = denied.Error()
 		}
+		var told *distribution.Error
+		if errors.As(err, &told) || t.err == distributor.ErrPath {
+			message = textOf(err, told)
+		}
 		if resource != "" {
 			info.Metadata = map[string]string{"resource": resource}
 			message = resource + ": " + message
@@ -167,6 +182,14 @@ func toStatus(req any, err error) *status.Status {
 	}
 	info := &errdetails.ErrorInfo{Reason: "INTERNAL", Domain: ErrorDomain}
 	return withDetails(status.New(codes.Internal, "internal error"), []protoadapt.MessageV1{info})
+}
+
+// textOf is what is told of a distribution that cannot be: which field, or why there is no way.
+func textOf(err error, told *distribution.Error) string {
+	if told != nil {
+		return told.Error()
+	}
+	return err.Error()
 }
 
 // violationsOf returns the fields that err names; where package rooms found the fault, which names none, the whole

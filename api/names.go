@@ -5,20 +5,23 @@ import (
 	"strings"
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+	"github.com/confbridge/confbridge/rooms/distribution"
 )
 
-// Resource names (AIP-122): rooms/{number}, rooms/{number}/participants/{id}, rooms/{number}/bans/{id}, trunks/{name} and recordings/{id}.
+// Resource names (AIP-122): rooms/{number}, rooms/{number}/participants/{id}, rooms/{number}/bans/{id},
+// rooms/{number}/invitations/{id}, rooms/{number}/distributions/{id}, trunks/{name} and recordings/{id}.
 const (
-	roomsCollection        = "rooms"
-	participantsCollection = "participants"
-	trunksCollection       = "trunks"
-	recordingsCollection   = "recordings"
-	callRecordsCollection  = "callRecords"
-	bansCollection         = "bans"
-	invitationsCollection  = "invitations"
-	maxNumber              = 64 // bytes of a room's number
-	maxParticipantID       = 64 // bytes
-	maxEchoed              = 80 // bytes of a client's string that an error message repeats
+	roomsCollection         = "rooms"
+	participantsCollection  = "participants"
+	trunksCollection        = "trunks"
+	recordingsCollection    = "recordings"
+	callRecordsCollection   = "callRecords"
+	bansCollection          = "bans"
+	invitationsCollection   = "invitations"
+	distributionsCollection = "distributions"
+	maxNumber               = 64 // bytes of a room's number
+	maxParticipantID        = 64 // bytes
+	maxEchoed               = 80 // bytes of a client's string that an error message repeats
 )
 
 func roomName(number string) string { return roomsCollection + "/" + number }
@@ -113,6 +116,21 @@ func parseInvitationName(field, name string) (number, id string, err error) {
 	return parts[1], parts[3], nil
 }
 
+func distributionName(number, id string) string {
+	return roomName(number) + "/" + distributionsCollection + "/" + id
+}
+
+// parseDistributionName takes number and id out of a distribution's name, which came in the field so called.
+func parseDistributionName(field, name string) (number, id string, err error) {
+	parts := strings.SplitN(name, "/", 5)
+	if len(parts) != 4 || parts[0] != roomsCollection || parts[2] != distributionsCollection ||
+		!validNumber(parts[1]) || !distribution.IsID(parts[3]) {
+		return "", "", violated(field,
+			fmt.Sprintf("%s is not the name of a distribution, like rooms/1000/distributions/hall", quote(name)))
+	}
+	return parts[1], parts[3], nil
+}
+
 // parseTrunkName takes the trunk's own name out of its resource name, which came in the field so called.
 func parseTrunkName(field, name string) (trunk string, err error) {
 	trunk, ok := strings.CutPrefix(name, trunksCollection+"/")
@@ -186,6 +204,12 @@ func resourceOf(req any, what about) string {
 		}
 		return invitationName(number, id)
 	}
+	if number, id, err := parseDistributionName("", name); err == nil {
+		if what == aboutRoom {
+			return roomName(number)
+		}
+		return distributionName(number, id)
+	}
 	if _, err := parseTrunkName("", name); err == nil {
 		return name
 	}
@@ -206,6 +230,8 @@ func requestedName(req any) string {
 		return r.GetRoom().GetName()
 	case *confbridgev1.UpdateParticipantRequest:
 		return r.GetParticipant().GetName()
+	case *confbridgev1.UpdateDistributionRequest:
+		return r.GetDistribution().GetName()
 	case interface{ GetParent() string }:
 		return r.GetParent()
 	case interface{ GetName() string }:
@@ -221,6 +247,8 @@ func resourceField(req any) string {
 		return "room"
 	case *confbridgev1.UpdateParticipantRequest:
 		return "participant"
+	case *confbridgev1.CreateDistributionRequest, *confbridgev1.UpdateDistributionRequest:
+		return "distribution"
 	case interface{ GetParent() string }:
 		return "parent"
 	}
@@ -237,6 +265,9 @@ func resourceType(name string) string {
 	}
 	if strings.Contains(name, "/"+invitationsCollection+"/") {
 		return "confbridge.v1.Invitation"
+	}
+	if strings.Contains(name, "/"+distributionsCollection+"/") {
+		return "confbridge.v1.Distribution"
 	}
 	if strings.HasPrefix(name, trunksCollection+"/") {
 		return "confbridge.v1.Trunk"

@@ -23,6 +23,7 @@ import (
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/distributor"
 	"github.com/confbridge/confbridge/rooms/entry"
 )
 
@@ -52,12 +53,14 @@ type Config struct {
 	Dialer Dialer
 	// Desk is what gives rooms their PINs and invitations; nil: one that lets no callers in.
 	Desk *entry.Desk
+	// Distributor is what the DistributionService shows; nil: there is none.
+	Distributor *distributor.Distributor
 	// Log takes what no client is told: internal errors. nil discards it.
 	Log *slog.Logger
 }
 
 // Server is the gRPC server: RoomService, ParticipantService, TrunkService, DiagnosticsService,
-// RecordingService, CallRecordService, InvitationService, reflection (v1 and v1alpha) and grpc.health.v1. Its
+// RecordingService, CallRecordService, InvitationService, DistributionService, reflection (v1 and v1alpha) and grpc.health.v1. Its
 // methods are safe for concurrent use.
 type Server struct {
 	grpc     *grpc.Server
@@ -96,6 +99,7 @@ func New(cfg Config, reg *rooms.Registry) *Server {
 	confbridgev1.RegisterRecordingServiceServer(s.grpc, &recordingService{recordings: cfg.Recordings})
 	confbridgev1.RegisterCallRecordServiceServer(s.grpc, &callRecordService{records: cfg.CallRecords})
 	confbridgev1.RegisterInvitationServiceServer(s.grpc, &invitationService{desk: cfg.Desk})
+	confbridgev1.RegisterDistributionServiceServer(s.grpc, &distributionService{distributor: cfg.Distributor})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.SetReady(false)
@@ -112,7 +116,7 @@ func (s *Server) SetReady(ready bool) {
 		"", confbridgev1.RoomService_ServiceDesc.ServiceName, confbridgev1.ParticipantService_ServiceDesc.ServiceName,
 		confbridgev1.TrunkService_ServiceDesc.ServiceName, confbridgev1.DiagnosticsService_ServiceDesc.ServiceName,
 		confbridgev1.RecordingService_ServiceDesc.ServiceName, confbridgev1.CallRecordService_ServiceDesc.ServiceName,
-		confbridgev1.InvitationService_ServiceDesc.ServiceName,
+		confbridgev1.InvitationService_ServiceDesc.ServiceName, confbridgev1.DistributionService_ServiceDesc.ServiceName,
 	} {
 		s.health.SetServingStatus(service, status)
 	}

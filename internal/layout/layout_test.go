@@ -41,7 +41,7 @@ var allowed = map[string][]string{
 	"media/multicast":        {"media/internal/control", "media/internal/udp", "mixer", "mixer/codec"},
 	"media/internal/control": {},
 	"media/internal/udp":     {},
-	"media/sap":      {"media/session"},
+	"media/sap":              {"media/session"},
 
 	"rooms/entry":    {"rooms", "rooms/access", "rooms/sounds", "mixer"},
 	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},
@@ -68,7 +68,7 @@ var allowed = map[string][]string{
 	},
 
 	"proto/confbridge/v1": {},
-	"api":                 {"proto/confbridge/v1", "rooms", "rooms/access", "rooms/cdr", "rooms/entry", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
+	"api":                 {"proto/confbridge/v1", "rooms", "rooms/access", "rooms/cdr", "rooms/distribution", "rooms/distributor", "rooms/entry", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
 
 	"internal/layout": {},
 }

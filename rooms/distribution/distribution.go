@@ -84,6 +84,9 @@ const (
 // idGrammar is that of IDs: they stand in URLs and names of resources.
 var idGrammar = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)
 
+// IsID says whether a distribution can have that ID.
+func IsID(id string) bool { return idGrammar.MatchString(id) }
+
 // Group is where it goes, if that is a group.
 func (d *Distribution) Group() (netip.AddrPort, bool) {
 	if len(d.To) == 1 && d.To[0].Addr().IsMulticast() {
@@ -126,7 +129,7 @@ func invalid(field, format string, args ...any) error {
 
 // Check says whether there can be such a distribution anywhere: nil, or an Error.
 func (d *Distribution) Check() error {
-	if !idGrammar.MatchString(d.ID) {
+	if !IsID(d.ID) {
 		return invalid("id", "%q: want 1 to 32 of a to z, 0 to 9 and hyphens, none of them first or last", d.ID)
 	}
 	for _, check := range []func() error{d.checkTo, d.checkPath, d.checkSound, d.checkKey} {

@@ -82,6 +82,16 @@ const (
 	EventKind_EVENT_KIND_BANNED EventKind = 32
 	// A ban was taken back.
 	EventKind_EVENT_KIND_UNBANNED EventKind = 33
+	// The room's mix goes to a distribution too.
+	EventKind_EVENT_KIND_DISTRIBUTION_STARTED EventKind = 160
+	// And no longer.
+	EventKind_EVENT_KIND_DISTRIBUTION_STOPPED EventKind = 161
+	// Nothing can be sent there for now: the interface is down, say.
+	EventKind_EVENT_KIND_DISTRIBUTION_DOWN EventKind = 162
+	// It can be again.
+	EventKind_EVENT_KIND_DISTRIBUTION_UP EventKind = 163
+	// What the room was to take in from outside is its own sound, and is not taken in any longer.
+	EventKind_EVENT_KIND_DISTRIBUTION_LOOPED EventKind = 164
 	// The room is being recorded from now on.
 	EventKind_EVENT_KIND_RECORDING_STARTED EventKind = 40
 	// What is said from now on is left out of the recording.
@@ -109,84 +119,94 @@ const (
 // Enum value maps for EventKind.
 var (
 	EventKind_name = map[int32]string{
-		0:  "EVENT_KIND_UNSPECIFIED",
-		1:  "EVENT_KIND_JOINED",
-		2:  "EVENT_KIND_LEFT",
-		3:  "EVENT_KIND_MUTED",
-		4:  "EVENT_KIND_UNMUTED",
-		5:  "EVENT_KIND_TALKING_STARTED",
-		6:  "EVENT_KIND_TALKING_STOPPED",
-		7:  "EVENT_KIND_KEY_PRESSED",
-		8:  "EVENT_KIND_LOCKED",
-		9:  "EVENT_KIND_UNLOCKED",
-		10: "EVENT_KIND_UPDATED",
-		11: "EVENT_KIND_ENDED",
-		12: "EVENT_KIND_DOMINANT_SPEAKER",
-		20: "EVENT_KIND_WAITING",
-		21: "EVENT_KIND_LET_IN",
-		22: "EVENT_KIND_HOST_ARRIVED",
-		23: "EVENT_KIND_HOST_LEFT",
-		24: "EVENT_KIND_HAND_RAISED",
-		25: "EVENT_KIND_HAND_LOWERED",
-		26: "EVENT_KIND_FLOOR_GIVEN",
-		27: "EVENT_KIND_FLOOR_RETURNED",
-		28: "EVENT_KIND_ALL_MUTED",
-		29: "EVENT_KIND_ALL_UNMUTED",
-		30: "EVENT_KIND_UNMUTE_REFUSED",
-		31: "EVENT_KIND_TIME_WARNING",
-		32: "EVENT_KIND_BANNED",
-		33: "EVENT_KIND_UNBANNED",
-		40: "EVENT_KIND_RECORDING_STARTED",
-		41: "EVENT_KIND_RECORDING_PAUSED",
-		42: "EVENT_KIND_RECORDING_RESUMED",
-		43: "EVENT_KIND_RECORDING_STOPPED",
-		44: "EVENT_KIND_RECORDING_FAILED",
-		80: "EVENT_KIND_OPENED",
-		81: "EVENT_KIND_CLOSED",
-		70: "EVENT_KIND_DIALING",
-		71: "EVENT_KIND_RINGING",
-		72: "EVENT_KIND_ANSWERED",
-		73: "EVENT_KIND_DIAL_FAILED",
+		0:   "EVENT_KIND_UNSPECIFIED",
+		1:   "EVENT_KIND_JOINED",
+		2:   "EVENT_KIND_LEFT",
+		3:   "EVENT_KIND_MUTED",
+		4:   "EVENT_KIND_UNMUTED",
+		5:   "EVENT_KIND_TALKING_STARTED",
+		6:   "EVENT_KIND_TALKING_STOPPED",
+		7:   "EVENT_KIND_KEY_PRESSED",
+		8:   "EVENT_KIND_LOCKED",
+		9:   "EVENT_KIND_UNLOCKED",
+		10:  "EVENT_KIND_UPDATED",
+		11:  "EVENT_KIND_ENDED",
+		12:  "EVENT_KIND_DOMINANT_SPEAKER",
+		20:  "EVENT_KIND_WAITING",
+		21:  "EVENT_KIND_LET_IN",
+		22:  "EVENT_KIND_HOST_ARRIVED",
+		23:  "EVENT_KIND_HOST_LEFT",
+		24:  "EVENT_KIND_HAND_RAISED",
+		25:  "EVENT_KIND_HAND_LOWERED",
+		26:  "EVENT_KIND_FLOOR_GIVEN",
+		27:  "EVENT_KIND_FLOOR_RETURNED",
+		28:  "EVENT_KIND_ALL_MUTED",
+		29:  "EVENT_KIND_ALL_UNMUTED",
+		30:  "EVENT_KIND_UNMUTE_REFUSED",
+		31:  "EVENT_KIND_TIME_WARNING",
+		32:  "EVENT_KIND_BANNED",
+		33:  "EVENT_KIND_UNBANNED",
+		160: "EVENT_KIND_DISTRIBUTION_STARTED",
+		161: "EVENT_KIND_DISTRIBUTION_STOPPED",
+		162: "EVENT_KIND_DISTRIBUTION_DOWN",
+		163: "EVENT_KIND_DISTRIBUTION_UP",
+		164: "EVENT_KIND_DISTRIBUTION_LOOPED",
+		40:  "EVENT_KIND_RECORDING_STARTED",
+		41:  "EVENT_KIND_RECORDING_PAUSED",
+		42:  "EVENT_KIND_RECORDING_RESUMED",
+		43:  "EVENT_KIND_RECORDING_STOPPED",
+		44:  "EVENT_KIND_RECORDING_FAILED",
+		80:  "EVENT_KIND_OPENED",
+		81:  "EVENT_KIND_CLOSED",
+		70:  "EVENT_KIND_DIALING",
+		71:  "EVENT_KIND_RINGING",
+		72:  "EVENT_KIND_ANSWERED",
+		73:  "EVENT_KIND_DIAL_FAILED",
 	}
 	EventKind_value = map[string]int32{
-		"EVENT_KIND_UNSPECIFIED":       0,
-		"EVENT_KIND_JOINED":            1,
-		"EVENT_KIND_LEFT":              2,
-		"EVENT_KIND_MUTED":             3,
-		"EVENT_KIND_UNMUTED":           4,
-		"EVENT_KIND_TALKING_STARTED":   5,
-		"EVENT_KIND_TALKING_STOPPED":   6,
-		"EVENT_KIND_KEY_PRESSED":       7,
-		"EVENT_KIND_LOCKED":            8,
-		"EVENT_KIND_UNLOCKED":          9,
-		"EVENT_KIND_UPDATED":           10,
-		"EVENT_KIND_ENDED":             11,
-		"EVENT_KIND_DOMINANT_SPEAKER":  12,
-		"EVENT_KIND_WAITING":           20,
-		"EVENT_KIND_LET_IN":            21,
-		"EVENT_KIND_HOST_ARRIVED":      22,
-		"EVENT_KIND_HOST_LEFT":         23,
-		"EVENT_KIND_HAND_RAISED":       24,
-		"EVENT_KIND_HAND_LOWERED":      25,
-		"EVENT_KIND_FLOOR_GIVEN":       26,
-		"EVENT_KIND_FLOOR_RETURNED":    27,
-		"EVENT_KIND_ALL_MUTED":         28,
-		"EVENT_KIND_ALL_UNMUTED":       29,
-		"EVENT_KIND_UNMUTE_REFUSED":    30,
-		"EVENT_KIND_TIME_WARNING":      31,
-		"EVENT_KIND_BANNED":            32,
-		"EVENT_KIND_UNBANNED":          33,
-		"EVENT_KIND_RECORDING_STARTED": 40,
-		"EVENT_KIND_RECORDING_PAUSED":  41,
-		"EVENT_KIND_RECORDING_RESUMED": 42,
-		"EVENT_KIND_RECORDING_STOPPED": 43,
-		"EVENT_KIND_RECORDING_FAILED":  44,
-		"EVENT_KIND_OPENED":            80,
-		"EVENT_KIND_CLOSED":            81,
-		"EVENT_KIND_DIALING":           70,
-		"EVENT_KIND_RINGING":           71,
-		"EVENT_KIND_ANSWERED":          72,
-		"EVENT_KIND_DIAL_FAILED":       73,
+		"EVENT_KIND_UNSPECIFIED":          0,
+		"EVENT_KIND_JOINED":               1,
+		"EVENT_KIND_LEFT":                 2,
+		"EVENT_KIND_MUTED":                3,
+		"EVENT_KIND_UNMUTED":              4,
+		"EVENT_KIND_TALKING_STARTED":      5,
+		"EVENT_KIND_TALKING_STOPPED":      6,
+		"EVENT_KIND_KEY_PRESSED":          7,
+		"EVENT_KIND_LOCKED":               8,
+		"EVENT_KIND_UNLOCKED":             9,
+		"EVENT_KIND_UPDATED":              10,
+		"EVENT_KIND_ENDED":                11,
+		"EVENT_KIND_DOMINANT_SPEAKER":     12,
+		"EVENT_KIND_WAITING":              20,
+		"EVENT_KIND_LET_IN":               21,
+		"EVENT_KIND_HOST_ARRIVED":         22,
+		"EVENT_KIND_HOST_LEFT":            23,
+		"EVENT_KIND_HAND_RAISED":          24,
+		"EVENT_KIND_HAND_LOWERED":         25,
+		"EVENT_KIND_FLOOR_GIVEN":          26,
+		"EVENT_KIND_FLOOR_RETURNED":       27,
+		"EVENT_KIND_ALL_MUTED":            28,
+		"EVENT_KIND_ALL_UNMUTED":          29,
+		"EVENT_KIND_UNMUTE_REFUSED":       30,
+		"EVENT_KIND_TIME_WARNING":         31,
+		"EVENT_KIND_BANNED":               32,
+		"EVENT_KIND_UNBANNED":             33,
+		"EVENT_KIND_DISTRIBUTION_STARTED": 160,
+		"EVENT_KIND_DISTRIBUTION_STOPPED": 161,
+		"EVENT_KIND_DISTRIBUTION_DOWN":    162,
+		"EVENT_KIND_DISTRIBUTION_UP":      163,
+		"EVENT_KIND_DISTRIBUTION_LOOPED":  164,
+		"EVENT_KIND_RECORDING_STARTED":    40,
+		"EVENT_KIND_RECORDING_PAUSED":     41,
+		"EVENT_KIND_RECORDING_RESUMED":    42,
+		"EVENT_KIND_RECORDING_STOPPED":    43,
+		"EVENT_KIND_RECORDING_FAILED":     44,
+		"EVENT_KIND_OPENED":               80,
+		"EVENT_KIND_CLOSED":               81,
+		"EVENT_KIND_DIALING":              70,
+		"EVENT_KIND_RINGING":              71,
+		"EVENT_KIND_ANSWERED":             72,
+		"EVENT_KIND_DIAL_FAILED":          73,
 	}
 )
 
@@ -397,7 +417,9 @@ type Event struct {
 	// The recording: "recordings/{id}"; with all kinds of recordings.
 	Recording string `protobuf:"bytes,40,opt,name=recording,proto3" json:"recording,omitempty"`
 	// Who is called; with all kinds of dials.
-	Dial          *Dial `protobuf:"bytes,70,opt,name=dial,proto3" json:"dial,omitempty"`
+	Dial *Dial `protobuf:"bytes,70,opt,name=dial,proto3" json:"dial,omitempty"`
+	// The distribution: "rooms/{number}/distributions/{id}"; with all kinds of distributions.
+	Distribution  string `protobuf:"bytes,160,opt,name=distribution,proto3" json:"distribution,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -514,6 +536,13 @@ func (x *Event) GetDial() *Dial {
 		return x.Dial
 	}
 	return nil
+}
+
+func (x *Event) GetDistribution() string {
+	if x != nil {
+		return x.Distribution
+	}
+	return ""
 }
 
 // KeyPress is one key pressed on a telephone.
@@ -694,7 +723,7 @@ var File_confbridge_v1_events_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a\x18confbridge/v1/bans.proto\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x04\n" +
+	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a\x18confbridge/v1/bans.proto\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb5\x04\n" +
 	"\x05Event\x12\x1b\n" +
 	"\troom_name\x18\x01 \x01(\tR\broomName\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12.\n" +
@@ -707,7 +736,8 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\tremaining\x18\x14 \x01(\v2\x19.google.protobuf.DurationR\tremaining\x12$\n" +
 	"\x03ban\x18\x15 \x01(\v2\x12.confbridge.v1.BanR\x03ban\x12\x1c\n" +
 	"\trecording\x18( \x01(\tR\trecording\x12'\n" +
-	"\x04dial\x18F \x01(\v2\x13.confbridge.v1.DialR\x04dial\"K\n" +
+	"\x04dial\x18F \x01(\v2\x13.confbridge.v1.DialR\x04dial\x12#\n" +
+	"\fdistribution\x18\xa0\x01 \x01(\tR\fdistribution\"K\n" +
 	"\bKeyPress\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
 	"\x04held\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04held\"\x93\x01\n" +
@@ -718,7 +748,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\fMissedEvents\x12#\n" +
 	"\rfrom_sequence\x18\x01 \x01(\x04R\ffromSequence\x12\x1f\n" +
 	"\vto_sequence\x18\x02 \x01(\x04R\n" +
-	"toSequence*\x93\b\n" +
+	"toSequence*\xc8\t\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11EVENT_KIND_JOINED\x10\x01\x12\x13\n" +
@@ -747,7 +777,12 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x19EVENT_KIND_UNMUTE_REFUSED\x10\x1e\x12\x1b\n" +
 	"\x17EVENT_KIND_TIME_WARNING\x10\x1f\x12\x15\n" +
 	"\x11EVENT_KIND_BANNED\x10 \x12\x17\n" +
-	"\x13EVENT_KIND_UNBANNED\x10!\x12 \n" +
+	"\x13EVENT_KIND_UNBANNED\x10!\x12$\n" +
+	"\x1fEVENT_KIND_DISTRIBUTION_STARTED\x10\xa0\x01\x12$\n" +
+	"\x1fEVENT_KIND_DISTRIBUTION_STOPPED\x10\xa1\x01\x12!\n" +
+	"\x1cEVENT_KIND_DISTRIBUTION_DOWN\x10\xa2\x01\x12\x1f\n" +
+	"\x1aEVENT_KIND_DISTRIBUTION_UP\x10\xa3\x01\x12#\n" +
+	"\x1eEVENT_KIND_DISTRIBUTION_LOOPED\x10\xa4\x01\x12 \n" +
 	"\x1cEVENT_KIND_RECORDING_STARTED\x10(\x12\x1f\n" +
 	"\x1bEVENT_KIND_RECORDING_PAUSED\x10)\x12 \n" +
 	"\x1cEVENT_KIND_RECORDING_RESUMED\x10*\x12 \n" +

@@ -18,8 +18,10 @@ import (
 	"github.com/confbridge/confbridge/api"
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
 	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/media/sap"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/cdr"
+	"github.com/confbridge/confbridge/rooms/distributor"
 	"github.com/confbridge/confbridge/rooms/entry"
 	"github.com/confbridge/confbridge/rooms/recorder"
 	"github.com/confbridge/confbridge/rooms/sounds"
@@ -46,6 +48,8 @@ type Main struct {
 	rooms  *rooms.Registry
 	tapes  *recorder.Recorder
 	desk   *entry.Desk
+	spread *distributor.Distributor
+	radio  *sap.Announcer
 	sounds *sounds.Library // nil before Run
 	book   *cdr.Book       // nil: no call records are kept
 	store  *store.Store    // nil until Run has opened it
@@ -89,6 +93,8 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 			Recording: recordingSettings(cfg.Recording), Modes: modes, Speech: speech,
 		},
 	})
+	m.radio = sap.NewAnnouncer(sap.AnnouncerConfig{Log: log})
+	m.spread = distributor.New(distributorConfig(cfg, library{m}, m.radio, log), m.rooms)
 	if m.desk, err = entry.New(entryConfig(cfg, library{m}, log), m.rooms); err != nil {
 		return nil, fmt.Errorf("numbers: %w", err)
 	}
@@ -129,7 +135,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	m.grpc = api.New(api.Config{
-		Trunks: shown, Tracer: traced, Recordings: m.tapes, CallRecords: kept, Sounds: library{m}, Dialer: dialer{m.sip}, Desk: m.desk, Log: log,
+		Trunks: shown, Tracer: traced, Recordings: m.tapes, CallRecords: kept, Sounds: library{m}, Dialer: dialer{m.sip}, Desk: m.desk, Distributor: m.spread, Log: log,
 	}, m.rooms)
 	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Log: log})
 	return m, nil
@@ -174,6 +180,9 @@ func (m *Main) Run(ctx context.Context) error {
 	var err error
 	if m.sounds, err = sounds.Open(soundsConfig(m.cfg.Sounds, m.log)); err != nil {
 		return err
+	}
+	if err := m.spread.Start(ctx); err != nil {
+		return fmt.Errorf("distributions: %w", err)
 	}
 	if m.httpListener, err = listen(ctx, "api.http", m.cfg.API.HTTP); err != nil {
 		return err
@@ -231,7 +240,9 @@ func (m *Main) Close(ctx context.Context) error {
 		m.trace.Close() // behind the last BYE
 	}
 	m.desk.Close()
-	err := errors.Join(m.rooms.Close(ctx), m.tapes.Close(ctx))
+	err := m.spread.Close(ctx) // while rooms still say goodbye to whom they send
+	m.radio.Close()
+	err = errors.Join(err, m.rooms.Close(ctx), m.tapes.Close(ctx))
 	if m.book != nil { // behind the last call
 		err = errors.Join(err, m.book.Close(ctx))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/confbridge/confbridge/media/internal/control"
 	"github.com/confbridge/confbridge/media/internal/udp"
+	"github.com/confbridge/confbridge/mixer"
 )
 
 // Membership is a group that a leg listens to.
@@ -37,6 +38,9 @@ type member struct {
 	members *control.Members
 	timer   control.Timer
 	looped  bool
+
+	csrc  [mixer.MaxSources]uint32 // of the packet that was taken last
+	csrcs int
 }
 
 // Join opens a leg that listens to a group, by IGMPv3 or MLDv2 (ErrInvalid). Its Stream must say Receive, and not Send nor Mux: nothing is sent but
@@ -124,6 +128,15 @@ func (m *Membership) route() (udp.Route, error) {
 // admits says whether the group may be heard from there.
 func (g *member) admits(from netip.Addr) bool {
 	return len(g.Sources) == 0 || slices.Contains(g.Sources, from)
+}
+
+// Contributors are the CSRCs of the packet that was taken last by a leg that listens to a group (RFC 3550 §5.1): in a call of Inlet.Audio, those of its
+// packet. The slice is valid during the call.
+func (l *Leg) Contributors() []uint32 {
+	if l.group == nil {
+		return nil
+	}
+	return l.group.csrc[:l.group.csrcs]
 }
 
 // loops says whether a packet of these sources is our own sound, and remembers it.

@@ -71,6 +71,9 @@ func (l *Leg) handleRTP(p udp.Packet, now time.Time, h *rtp.Header, in Inlet) re
 		return reasonOnHold
 	}
 	l.alive = now
+	if l.group != nil {
+		l.group.csrcs = copy(l.group.csrc[:], h.CSRC)
+	}
 	i := incoming{Packet: p, header: h, payload: payload, extension: x, units: units, step: s}
 	switch {
 	case k&eventKind != 0:

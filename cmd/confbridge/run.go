@@ -38,6 +38,7 @@ type commands struct {
 	Trunks       trunksCmd       `cmd:"" help:"Show the trunks, their registrations and whether they answer."`
 	Trace        traceCmd        `cmd:"" help:"Show the SIP messages of a call as a ladder, or list the calls they are kept of."`
 	Call         callCmd         `cmd:"" help:"Place a SIP call, to try a bridge."`
+	Listen       listenCmd       `cmd:"" help:"Listen to a multicast session, and tell what was heard."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
 

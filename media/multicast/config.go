@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/confbridge/confbridge/media/internal/udp"
 	"github.com/confbridge/confbridge/mixer/codec"
@@ -32,6 +33,8 @@ type Config struct {
 	// Patient says that an interface that is not there yet, or is down, is waited for: Open succeeds, and the distribution begins as one that is
 	// down.
 	Patient bool
+
+	every time.Duration // between two looks at the path; 0 means keeperEvery
 }
 
 // Path is the way out. The zero value is the kernel's route, one hop far, expedited.

@@ -1,6 +1,7 @@
 package multicast
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
 	"sync/atomic"
@@ -142,7 +143,7 @@ type watch struct {
 
 func (w *watch) run() {
 	defer close(w.done)
-	ticker := time.NewTicker(keeperEvery)
+	ticker := time.NewTicker(cmp.Or(w.cfg.every, keeperEvery))
 	defer ticker.Stop()
 	for {
 		select {

@@ -31,7 +31,7 @@ func TestAnInterfaceGoesAndComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := config(groups[0].group)
-	cfg.Path.Interface = other.here
+	cfg.Path.Interface, cfg.every = other.here, 50*time.Millisecond
 	events := make(chan Event, 10)
 	cfg.Notify = func(e Event) { events <- e }
 	s := open(t, cfg)
@@ -80,7 +80,7 @@ func TestWhatIsNotThereIsWaitedForWherePatient(t *testing.T) {
 	newNetwork(t)
 	t.Parallel()
 	cfg := config(groups[0].group)
-	cfg.Path.Interface = "d0"
+	cfg.Path.Interface, cfg.every = "d0", 50*time.Millisecond
 	if _, err := Open(cfg); !errors.Is(err, ErrPath) {
 		t.Errorf("got %v, want ErrPath", err)
 	}

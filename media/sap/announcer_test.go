@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,8 +18,10 @@ import (
 type wire struct {
 	start time.Time
 	sent  []said
-	fail  error
+	down  atomic.Bool
 }
+
+var errDown = errors.New("the network is down")
 
 type said struct {
 	after time.Duration
@@ -34,8 +37,8 @@ func (w *wire) source(nic string, wanted netip.Addr, _ bool) (netip.Addr, error)
 }
 
 func (w *wire) send(d datagram) error {
-	if w.fail != nil {
-		return w.fail
+	if w.down.Load() {
+		return errDown
 	}
 	p, err := ParsePacket(d.bytes)
 	if err != nil {
@@ -189,19 +192,19 @@ func TestWhatIsAnnouncedAtOnceKeepsToTheLimit(t *testing.T) {
 
 func TestOthersMakeTheIntervalLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		others := 0
-		a, w := announcerOn(AnnouncerConfig{Others: func(netip.AddrPort, func(netip.Addr, uint16) bool) int { return others }})
+		var others atomic.Int64
+		a, w := announcerOn(AnnouncerConfig{Others: func(netip.AddrPort, func(netip.Addr, uint16) bool) int { return int(others.Load()) }})
 		if err := a.Announce("hall", sessionOf("Hall", 1, 1, "239.255.1.2:5004")); err != nil {
 			t.Fatal(err)
 		}
 		size := len(w.take()[0].bytes)
-		others = 20_000
+		others.Store(20_000)
 		time.Sleep(time.Hour) // most of an interval, whose timer was set when there were none
 		base := 20_001 * airtime(size)
 		if sent := w.take(); len(sent) != 0 || base < 90*time.Minute {
 			t.Errorf("%d announcements in an hour, want none in %v", len(sent), base)
 		}
-		others = 0
+		others.Store(0)
 		time.Sleep(time.Hour)
 		if sent := w.take(); len(sent) < 1 {
 			t.Error("no announcement in an hour when the others are gone")
@@ -240,7 +243,7 @@ func TestWhatCouldNotBeSentIsTriedAgainSoon(t *testing.T) {
 		var log strings.Builder
 		a, w := announcerOn(AnnouncerConfig{Log: textLog(&log)})
 		defer a.Close()
-		w.fail = errors.New("the network is down")
+		w.down.Store(true)
 		if err := a.Announce("hall", sessionOf("Hall", 1, 1, "239.255.1.2:5004")); err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +252,7 @@ func TestWhatCouldNotBeSentIsTriedAgainSoon(t *testing.T) {
 		if sent, failed := a.Sent(); sent != 0 || failed < 5 || failed > 8 {
 			t.Errorf("%d sent, %d failed in a minute", sent, failed)
 		}
-		w.fail = nil
+		w.down.Store(false)
 		time.Sleep(retryInterval)
 		if sent := w.take(); len(sent) != 1 {
 			t.Errorf("got %+v, want the announcement", sent)

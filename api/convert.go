@@ -213,8 +213,8 @@ func toEvent(e rooms.Event) *confbridgev1.Event {
 		out.Dial.State, out.Dial.SipStatus = state, int32(e.Code)
 	} else if e.Participant.ID != "" {
 		out.Participant = toParticipant(e.Participant)
-	} else if e.Info.Number != "" {
-		out.Room = toRoom(e.Info)
+	} else if e.Info != nil {
+		out.Room = toRoom(*e.Info)
 	}
 	if e.Kind == rooms.KindKeyPressed {
 		out.KeyPress = &confbridgev1.KeyPress{Key: string(rune(e.Key)), Held: durationpb.New(e.Held)}

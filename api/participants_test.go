@@ -241,7 +241,7 @@ func TestEventsAreConverted(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	got = toEvent(rooms.Event{
-		Room: "1", Kind: rooms.KindEnded, Reason: rooms.ReasonEmpty, Info: rooms.Info{Number: "1"},
+		Room: "1", Kind: rooms.KindEnded, Reason: rooms.ReasonEmpty, Info: &rooms.Info{Number: "1"},
 	})
 	want := &confbridgev1.Event{
 		RoomName: "rooms/1", Kind: confbridgev1.EventKind_EVENT_KIND_ENDED, Reason: confbridgev1.Reason_REASON_EMPTY,

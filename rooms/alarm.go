@@ -67,7 +67,7 @@ func (s *state) ring() {
 	if s.warnable() {
 		for _, before := range s.set.WarnBefore {
 			if at := s.warnAt(before); before > 0 && at.After(s.alarm.warned) && !at.After(now) {
-				s.raise(Event{Kind: KindTimeWarning, Remaining: before, Info: s.info()})
+				s.raise(Event{Kind: KindTimeWarning, Remaining: before, Info: new(s.info())})
 			}
 		}
 		s.alarm.warned = now

@@ -152,7 +152,7 @@ func (g *Registry) Unban(ctx context.Context, number, id string) error {
 		return fmt.Errorf("room %q: ban %q: %w", number, id, ErrNoBan)
 	}
 	err := g.do(ctx, number, func(s *state) error {
-		s.raise(Event{Kind: KindUnbanned, Ban: &ban, Info: s.info()})
+		s.raise(Event{Kind: KindUnbanned, Ban: &ban, Info: new(s.info())})
 		return nil
 	})
 	if errors.Is(err, ErrNoRoom) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,6 +15,7 @@ import (
 // dialStory is the events of a room in words, those of dials with their reasons and codes.
 func dialStory(t *testing.T, g *Registry, number string) []string {
 	t.Helper()
+	synctest.Wait() // whoever leaves does so on the room's own goroutine
 	var zero uint64
 	w, err := g.Watch(t.Context(), number, &zero)
 	if err != nil {

@@ -96,30 +96,19 @@ type Event struct {
 	Time     time.Time
 	Kind     Kind
 	// Participant is who it is about, as of after the event; its ID is empty where the event is the room's.
-	Participant ParticipantInfo
-	Reason      Reason        // Left, Ended, RecordingStopped, RecordingFailed and DialFailed
-	Code        int           // DialFailed: the number by which the other side has refused; 0: none
-	Key         byte          // KeyPressed: '0' to '9', '*', '#', 'A' to 'D'
-	Held        time.Duration // KeyPressed: how long
+	Participant ParticipantInfo `json:",omitzero"`
+	Reason      Reason          `json:",omitzero"` // Left, Ended, RecordingStopped, RecordingFailed and DialFailed
+	Code        int             `json:",omitzero"` // DialFailed: the number by which the other side has refused; 0: none
+	Key         byte            `json:",omitzero"` // KeyPressed: '0' to '9', '*', '#', 'A' to 'D'
+	Held        time.Duration   `json:",omitzero"` // KeyPressed: how long
 	// Info is the room, as of after the event: of Locked, Unlocked, Updated, Ended, Opened, Closed, AllMuted, AllUnmuted, TimeWarning, Unbanned,
-	// and all about recordings.
-	Info      Info
-	Recording string        // all about recordings: its ID
-	Remaining time.Duration // TimeWarning: until the conference ends
-	Ban       *Ban          // Banned and Unbanned; never changed
-	Feed      string        // all about feeds: its ID
+	// and all about recordings. Others have none: nil. It is never changed.
+	Info      *Info         `json:",omitzero"`
+	Recording string        `json:",omitzero"` // all about recordings: its ID
+	Remaining time.Duration `json:",omitzero"` // TimeWarning: until the conference ends
+	Ban       *Ban          `json:",omitzero"` // Banned and Unbanned; never changed
+	Feed      string        `json:",omitzero"` // all about feeds: its ID
 }
-
-// aboutRoom says whether events of this kind carry Event.Info.
-func (k Kind) aboutRoom() bool {
-	switch k {
-	case KindLocked, KindUnlocked, KindUpdated, KindEnded, KindOpened, KindClosed, KindAllMuted, KindAllUnmuted, KindTimeWarning, KindUnbanned:
-		return true
-	}
-	return k.aboutRecording()
-}
-
-func (k Kind) aboutRecording() bool { return k >= KindRecordingStarted && k <= KindRecordingFailed }
 
 // lasting says whether events of this kind are kept across a restart. Who talks is not: there are too many of them, and nobody asks
 // a day later.

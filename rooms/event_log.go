@@ -84,7 +84,7 @@ func (l *eventLog) note(e Event) (numbered Event, take uint64) {
 	defer l.mu.Unlock()
 	l.last++
 	e.Sequence = l.last
-	if e.Kind.aboutRoom() {
+	if e.Info != nil {
 		e.Info.Sequence = l.last
 	}
 	if len(l.ring) < l.kept {

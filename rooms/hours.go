@@ -44,9 +44,9 @@ func (s *state) turnHours(now time.Time) {
 	switch {
 	case s.hours.open == before:
 	case s.hours.open:
-		s.raise(Event{Kind: KindOpened, Info: s.info()})
+		s.raise(Event{Kind: KindOpened, Info: new(s.info())})
 	default:
-		s.raise(Event{Kind: KindClosed, Info: s.info()})
+		s.raise(Event{Kind: KindClosed, Info: new(s.info())})
 		if !s.set.OutlastsSchedule {
 			s.end(ReasonClosed)
 		}

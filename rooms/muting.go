@@ -95,7 +95,7 @@ func (s *state) toggleSelfMute(m *member) bool {
 
 // muteAll mutes everybody but moderators; who has the floor is heard until it is taken. It says how many there are of them.
 func (s *state) muteAll(selfUnmute bool) int {
-	s.raise(Event{Kind: KindAllMuted, Info: s.info()})
+	s.raise(Event{Kind: KindAllMuted, Info: new(s.info())})
 	n := 0
 	for _, m := range s.members {
 		if m.caller.Role == RoleModerator {
@@ -110,7 +110,7 @@ func (s *state) muteAll(selfUnmute bool) int {
 
 // unmuteAll takes back what others have muted; who has muted itself stays so. It says how many were muted by others.
 func (s *state) unmuteAll() int {
-	s.raise(Event{Kind: KindAllUnmuted, Info: s.info()})
+	s.raise(Event{Kind: KindAllUnmuted, Info: new(s.info())})
 	n := 0
 	for _, m := range s.members {
 		if m.mute.moderator {

@@ -261,7 +261,7 @@ func (s *state) watchTape() {
 }
 
 func (s *state) tellRecording(kind Kind, why Reason) {
-	s.raise(Event{Kind: kind, Reason: why, Recording: s.taping.made.ID, Info: s.info()})
+	s.raise(Event{Kind: kind, Reason: why, Recording: s.taping.made.ID, Info: new(s.info())})
 }
 
 // TapeReason is what a tape's error is called in events.

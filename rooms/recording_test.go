@@ -423,3 +423,6 @@ func TestATickThatIsRecordedDoesNotAllocate(t *testing.T) {
 		t.Error("nothing was recorded")
 	}
 }
+
+// aboutRecording says whether events of this kind are about a recording.
+func (k Kind) aboutRecording() bool { return k >= KindRecordingStarted && k <= KindRecordingFailed }

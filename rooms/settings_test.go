@@ -1,16 +1,26 @@
 package rooms
 
 import (
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
 
+	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/distribution"
 	"github.com/confbridge/confbridge/rooms/schedule"
 )
 
 func TestSettingsAreEqualIfEveryFieldIs(t *testing.T) {
 	hours, err := schedule.Parse([]schedule.Window{{Start: "2026-03-02T09:00", Zone: "UTC", Duration: time.Hour}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	feeds, err := distribution.NewSet(distribution.Distribution{
+		ID: "a", To: []netip.AddrPort{netip.MustParseAddrPort("239.1.2.3:5004")}, TTL: 1, Codec: codec.PCMU, Packet: 20 * time.Millisecond,
+		Silence: distribution.SilenceSound,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +37,7 @@ func TestSettingsAreEqualIfEveryFieldIs(t *testing.T) {
 		case reflect.Uint8:
 			v.SetUint(1)
 		case reflect.Pointer:
-			for _, one := range []any{hours, new(access.Ring), DefaultKeys()} {
+			for _, one := range []any{hours, new(access.Ring), DefaultKeys(), feeds} {
 				if value := reflect.ValueOf(one); value.Type() == v.Type() {
 					v.Set(value)
 				}

@@ -347,7 +347,7 @@ func (s *state) release(m *member, why Reason) {
 	s.unwind()
 	s.speaker.end()
 	s.started = time.Time{}
-	s.raise(Event{Kind: KindEnded, Reason: why, Info: s.info()})
+	s.raise(Event{Kind: KindEnded, Reason: why, Info: new(s.info())})
 	if len(s.room.registry.sidesOf(s.room)) == 0 { // else they come back
 		s.cancelDials(why)
 	}
@@ -393,7 +393,7 @@ func (s *state) changeSettings(set Settings) {
 		if set.Locked {
 			kind = KindLocked
 		}
-		s.raise(Event{Kind: kind, Info: s.info()})
+		s.raise(Event{Kind: kind, Info: new(s.info())})
 	}
 	before.Locked = set.Locked
 	if set.NoiseSuppression != before.NoiseSuppression {
@@ -402,7 +402,7 @@ func (s *state) changeSettings(set Settings) {
 		}
 	}
 	if !set.equal(before) {
-		s.raise(Event{Kind: KindUpdated, Info: s.info()})
+		s.raise(Event{Kind: KindUpdated, Info: new(s.info())})
 	}
 	if !set.Schedule.Equal(before.Schedule) {
 		s.turnHours(time.Now())

@@ -35,7 +35,7 @@ func (s *state) speak() {
 		case KindFloorGiven:
 			turn.floor = e.Participant.ID
 		case KindUpdated:
-			turn.lecture = turn.lecture || e.Participant.ID == "" && e.Info.Lecture != s.lectureTold
+			turn.lecture = turn.lecture || e.Info != nil && e.Info.Lecture != s.lectureTold
 		}
 	}
 	for i := range s.pending {
@@ -165,7 +165,7 @@ func (s *state) speakOfRoom(e *Event) {
 			s.tellEverybody(func(language string) []string { return sounds.EndsIn(language, left) })
 		}
 	case KindUpdated:
-		if e.Participant.ID != "" || e.Info.Lecture == s.lectureTold {
+		if e.Info == nil || e.Info.Lecture == s.lectureTold {
 			return
 		}
 		s.lectureTold = e.Info.Lecture

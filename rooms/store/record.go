@@ -169,6 +169,9 @@ func (r record) event() (rooms.Event, error) {
 	if err := json.Unmarshal(r.body, &e); err != nil {
 		return rooms.Event{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
+	if e.Info != nil && e.Info.Number == "" { // as earlier versions have written it of participants
+		e.Info = nil
+	}
 	return e, nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
 )
 
@@ -132,5 +133,22 @@ func TestPINsComeBackAsHashes(t *testing.T) {
 	r.body = bytes.Replace(r.body, []byte("$argon2id"), []byte("$argon3id"), 1)
 	if _, err := r.room(); !errors.Is(err, errDamaged) {
 		t.Errorf("a hash that cannot be read: got %v, want a room that is damaged, not one without a PIN", err)
+	}
+}
+
+func TestAnEventAboutNoRoomHasNone(t *testing.T) {
+	r := record{kind: anEvent, number: "1000", body: []byte(`{"Room":"1000","Sequence":7,"Kind":1,"Participant":{"ID":"a1"},"Info":{"Number":"","Locked":false}}`)}
+	e, err := r.event()
+	if err != nil || e.Info != nil || e.Participant.ID != "a1" {
+		t.Errorf("what an earlier version has written: got %+v, %v", e, err)
+	}
+	want := rooms.Event{Room: "1000", Sequence: 8, Kind: rooms.KindEnded, Info: &rooms.Info{Number: "1000", Participants: 2}}
+	r, err = eventRecord(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.event()
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-told +kept):\n%s", err, diff)
 	}
 }

@@ -72,6 +72,13 @@ func (k *fakeKeeper) Tell(ctx context.Context, events []Event, marks []Mark) err
 	})
 }
 
+// told is how many events of a room were written, and in how many turns events of all were.
+func (k *fakeKeeper) told(number string) (events, tells int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.events[number]), k.tells
+}
+
 func (k *fakeKeeper) Recall(_ context.Context, number string, after uint64, limit int) (past Past, err error) {
 	err = k.with(func() {
 		past.Last = k.marks[number]
@@ -290,16 +297,16 @@ func TestWhatHappensAtOnceIsWrittenAtOnce(t *testing.T) {
 			time.Sleep(gatherTime / 200)
 		}
 		time.Sleep(gatherTime)
-		if len(k.events["1000"]) != 100 || k.tells != 1 {
-			t.Errorf("%d events were written in %d turns, want 100 in 1", len(k.events["1000"]), k.tells)
+		if events, tells := k.told("1000"); events != 100 || tells != 1 {
+			t.Errorf("%d events were written in %d turns, want 100 in 1", events, tells)
 		}
 		m.offer(entry{log: log, event: &Event{Room: "1000", Sequence: 101}})
 		began := time.Now()
 		if err := m.flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if waited := time.Since(began); waited != 0 || len(k.events["1000"]) != 101 {
-			t.Errorf("who waits for it waited %v, and %d of 101 events were written", waited, len(k.events["1000"]))
+		if events, _ := k.told("1000"); time.Since(began) != 0 || events != 101 {
+			t.Errorf("who waits for it waited %v, and %d of 101 events were written", time.Since(began), events)
 		}
 	})
 }

@@ -189,10 +189,10 @@ func TestSessionsAreHeardOnANetwork(t *testing.T) {
 	if got := run(t.Context(), "sessions", "show", "4711", "--for", "200ms"); got.code != exitError || !strings.Contains(got.stderr, `no session "4711" was announced`) {
 		t.Errorf("got %+v", got)
 	}
-	if got := run(t.Context(), "sessions", "--for", "300ms"); got.code != exitOK || !strings.Contains(got.stdout, "\n0011  Town hall  239.255.1.2:5004  PCMU/8  192.0.2.1  ttl 4") {
+	if got := run(t.Context(), "sessions", "--for", "150ms"); got.code != exitOK || !strings.Contains(got.stdout, "\n0011  Town hall  239.255.1.2:5004  PCMU/8  192.0.2.1  ttl 4") {
 		t.Errorf("got %+v", got)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // Ctrl-C
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // Ctrl-C
 	defer cancel()
 	if got := run(ctx, "sessions", "--follow"); got.code != exitOK || got.stdout != "12:00:00  new      0011  239.255.1.2:5004  Town hall\n" {
 		t.Errorf("got %+v", got)

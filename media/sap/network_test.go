@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/test/netns"
 )
 
@@ -191,5 +193,30 @@ func TestWhereThereIsNothingToListenOnItSaysSo(t *testing.T) {
 	}
 	for _, l := range []*Listener{l, second} {
 		eventually(t, "both hear it, on the host that announces it", func() bool { return strings.HasPrefix(heard(l), "Hall 1.1 ") })
+	}
+}
+
+// ffmpeg announces by code of its own: -f sap.
+func TestAnnouncementsOfFfmpegAreHeard(t *testing.T) {
+	n := netns.New(t, "stage", "ear")
+	from := n.Host("stage")
+	l := listenOn(t, n.Host("ear"), ListenerConfig{})
+	cmd := from.Command("ffmpeg", "-loglevel", "error", "-re", "-f", "lavfi", "-i", "sine", "-ac", "1", "-ar", "8000", "-c:a", "pcm_alaw",
+		"-metadata", "title=Lecture", "-f", "sap", "sap://239.255.1.2:5004?ttl=3")
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("this test needs ffmpeg: %v", err)
+	}
+	eventually(t, "ffmpeg is heard", func() bool {
+		return heard(l) == "Lecture at 239.255.255.255 from 192.0.2.1" || heard(l) == "Lecture at 224.2.127.254 from 192.0.2.1"
+	})
+	h := l.Sessions()[0]
+	if s := h.Session; s.Group.String() != "239.255.1.2:5004" || s.Stream.Format.Name != codec.PCMA || s.TTL != 3 {
+		t.Errorf("got %+v", s)
+	}
+	_ = cmd.Process.Signal(syscall.SIGINT) // ip has become ffmpeg: it ends by itself
+	_ = cmd.Wait()
+	eventually(t, "its end is heard", func() bool { return heard(l) == "" })
+	if stats := l.Stats(); len(stats.Refused) != 0 {
+		t.Errorf("refused: %v", stats.Refused)
 	}
 }

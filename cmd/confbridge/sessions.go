@@ -156,32 +156,41 @@ type sessionList struct {
 }
 
 type sessionEntry struct {
-	ID        string    `json:"id"`
-	FullID    string    `json:"full_id"`
-	Name      string    `json:"name"`
-	Info      string    `json:"info,omitempty"`
-	Group     string    `json:"group"`
-	Sources   []string  `json:"sources,omitempty"`
-	Codec     string    `json:"codec"`
-	RateHz    int       `json:"sample_rate_hz"`
-	Encrypted bool      `json:"encrypted"`
-	TTL       int       `json:"ttl,omitempty"`
-	Scope     string    `json:"scope"`
-	Announcer string    `json:"announcer"`
-	HeardAt   string    `json:"heard_at"`
+	ID      string       `json:"id"`
+	FullID  string       `json:"full_id"`
+	Name    string       `json:"name"`
+	Info    string       `json:"info,omitempty"`
+	Group   string       `json:"group"`
+	Sources []string     `json:"sources,omitempty"`
+	TTL     int          `json:"ttl,omitempty"`
+	Scope   string       `json:"scope"`
+	Sound   sessionSound `json:"sound"`
+	Heard   sessionHeard `json:"heard"`
+	SDP     string       `json:"sdp"`
+}
+
+type sessionSound struct {
+	Codec     string `json:"codec"`
+	RateHz    int    `json:"sample_rate_hz"`
+	Encrypted bool   `json:"encrypted"`
+}
+
+// sessionHeard is how its announcement has come.
+type sessionHeard struct {
+	From      string    `json:"from"`
+	At        string    `json:"at"`
 	Interface string    `json:"interface"`
-	First     time.Time `json:"first_heard"`
-	Last      time.Time `json:"last_heard"`
-	SDP       string    `json:"sdp"`
+	First     time.Time `json:"first_time"`
+	Last      time.Time `json:"last_time"`
 }
 
 func entryOf(h *sap.Heard) sessionEntry {
 	s := h.Session
 	e := sessionEntry{
-		ID: h.ID(), FullID: h.FullID(), Name: s.Name, Info: s.Info, Group: s.Group.String(),
-		Codec: string(s.Stream.Format.Name), RateHz: s.Stream.Format.SampleRateHz, Encrypted: s.Encrypted(),
-		TTL: s.TTL, Scope: sap.Scope(s.Group.Addr()), Announcer: h.Source.String(), HeardAt: h.To.String(), Interface: h.Interface,
-		First: h.First.UTC(), Last: h.Last.UTC(), SDP: string(h.Text),
+		ID: h.ID(), FullID: h.FullID(), Name: s.Name, Info: s.Info, Group: s.Group.String(), TTL: s.TTL, Scope: sap.Scope(s.Group.Addr()),
+		Sound: sessionSound{Codec: string(s.Stream.Format.Name), RateHz: s.Stream.Format.SampleRateHz, Encrypted: s.Encrypted()},
+		Heard: sessionHeard{From: h.Source.String(), At: h.To.String(), Interface: h.Interface, First: h.First.UTC(), Last: h.Last.UTC()},
+		SDP:   string(h.Text),
 	}
 	for _, a := range s.Sources {
 		e.Sources = append(e.Sources, a.String())

@@ -67,6 +67,7 @@ var groups = []struct{ name, group, at string }{
 }
 
 func TestAnnouncementsCrossANetwork(t *testing.T) {
+	t.Parallel()
 	n := netns.New(t, "stage", "ear", "forger")
 	from, ear := n.Host("stage"), n.Host("ear")
 	frames := filepath.Join(t.TempDir(), "sap.pcap")
@@ -173,6 +174,7 @@ func checkFrames(t *testing.T, file string) {
 }
 
 func TestWhereThereIsNothingToListenOnItSaysSo(t *testing.T) {
+	t.Parallel()
 	h := netns.New(t, "ear").Host("ear")
 	h.Do(func() {
 		if l, err := Listen(t.Context(), ListenerConfig{Interfaces: []string{"nowhere"}}); err == nil {
@@ -198,6 +200,7 @@ func TestWhereThereIsNothingToListenOnItSaysSo(t *testing.T) {
 
 // ffmpeg announces by code of its own: -f sap.
 func TestAnnouncementsOfFfmpegAreHeard(t *testing.T) {
+	t.Parallel()
 	n := netns.New(t, "stage", "ear")
 	from := n.Host("stage")
 	l := listenOn(t, n.Host("ear"), ListenerConfig{})

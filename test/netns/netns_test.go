@@ -71,6 +71,7 @@ func came(t *testing.T, h *Host, before int) int {
 }
 
 func TestAGroupReachesItsMembersAndNobodyElse(t *testing.T) {
+	t.Parallel()
 	network := New(t, "source", "ear", "other")
 	source, ear, other := network.Host("source"), network.Host("ear"), network.Host("other")
 	for _, row := range []struct {
@@ -117,6 +118,7 @@ func waitForSwitch(t *testing.T, n *Network, group netip.Addr) {
 }
 
 func TestACommandRunsAmongTheHostsInterfaces(t *testing.T) {
+	t.Parallel()
 	h := New(t, "alone").Host("alone")
 	out, err := h.Command("ip", "-o", "addr", "show", "dev", Interface).CombinedOutput()
 	if err != nil {
@@ -133,6 +135,7 @@ func TestACommandRunsAmongTheHostsInterfaces(t *testing.T) {
 }
 
 func TestNamespacesGoWithTheTest(t *testing.T) {
+	t.Parallel()
 	var names []string
 	t.Run("inner", func(t *testing.T) {
 		n := New(t, "a", "b")
@@ -153,6 +156,7 @@ func TestNamespacesGoWithTheTest(t *testing.T) {
 }
 
 func TestWhatRunsElsewhereDoesNotEnterTheNamespace(t *testing.T) {
+	t.Parallel()
 	h := New(t, "alone").Host("alone")
 	own, err := os.Readlink("/proc/thread-self/ns/net")
 	if err != nil {
@@ -169,6 +173,7 @@ func TestWhatRunsElsewhereDoesNotEnterTheNamespace(t *testing.T) {
 }
 
 func TestACaptureHasWhatHasArrived(t *testing.T) {
+	t.Parallel()
 	network := New(t, "source", "ear")
 	source, ear := network.Host("source"), network.Host("ear")
 	group := netip.MustParseAddrPort("239.1.2.3:5004")

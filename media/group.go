@@ -48,7 +48,8 @@ type member struct {
 // none are sent, since the network takes them to nobody, and unicast feedback (RFC 5760) is not built.
 //
 // The first source is kept while it sends; packets of others are counted as rejected. A source is an address and an SSRC: its port may change. When
-// a packet comes whose SSRC or CSRC is one of Own, it is our own sound, and Receive returns ErrLoop from then on (RFC 3550 §8.2).
+// a packet comes whose SSRC or CSRC is one of Own, it is our own sound, and Receive returns ErrLoop from then on (RFC 3550 §8.2). A membership outlives
+// an interface that is down for a time, not one that is removed: the leg then ends by its timeout.
 func (e *Engine) Join(m Membership) (*Leg, error) {
 	m.Group = udp.Plain(m.Group)
 	if m.Timeout == 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/confbridge/confbridge/media/internal/udp"
@@ -68,6 +69,20 @@ const (
 // Validate says all that is wrong with c (ErrInvalid).
 func (c *Config) Validate() error {
 	return errors.Join(c.validateTarget(), c.Path.validate(c.isIPv4()), c.validateSound(), c.Key.validate())
+}
+
+// plain has addresses as sockets compare them, IPv4 in IPv6 as IPv4.
+func (c *Config) plain() {
+	if c.Group.IsValid() {
+		c.Group = udp.Plain(c.Group)
+	}
+	c.Listeners = slices.Clone(c.Listeners)
+	for i, a := range c.Listeners {
+		c.Listeners[i] = udp.Plain(a)
+	}
+	if c.Path.Source.IsValid() {
+		c.Path.Source = c.Path.Source.Unmap()
+	}
 }
 
 func invalid(format string, args ...any) error {

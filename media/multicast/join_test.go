@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
+
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
@@ -188,6 +190,18 @@ func TestOurOwnSoundEndsALeg(t *testing.T) {
 		if err := hears(t, l, now, &in, func() bool { return len(in.sequences) == 2 }); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
 		}
+	}
+}
+
+func TestOurOwnReportsEndALegToo(t *testing.T) {
+	n := newNetwork(t)
+	group := groups[0].group
+	l := n.join(t, media.Membership{Group: group, Own: func(ssrc uint32) bool { return ssrc == 42 }})
+	member, now := n.bind(t, netip.AddrPortFrom(groups[0].there, 0)), time.Now()
+	member.say(nextPort(group), &rtcp.ReceiverReport{SSRC: 41})
+	member.say(nextPort(group), &rtcp.ReceiverReport{SSRC: 42})
+	if err := hears(t, l, now, &inlet{}, func() bool { return false }); !errors.Is(err, media.ErrLoop) {
+		t.Errorf("got %v, want ErrLoop", err)
 	}
 }
 

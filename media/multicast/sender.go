@@ -49,6 +49,16 @@ type Sender struct {
 	calls    uint8   // of Tick, up to rtcpEvery
 	batch    udp.Batch
 
+	stream
+	report   reporter
+	secret   *secret
+	conflict control.Conflicts
+	counters counters
+	keeper   keeper
+}
+
+// stream is the RTP of a Sender.
+type stream struct {
 	header   rtp.Header
 	sequence uint16
 	next     uint32 // timestamp of the next sample
@@ -60,16 +70,11 @@ type Sender struct {
 	longest  int    // payload
 	buf      []byte // a packet's payload is behind the longest header, its header ends there
 	safe     []byte // it, encrypted
-
-	report   reporter
-	secret   *secret
-	conflict control.Conflicts
-	counters counters
-	keeper   keeper
 }
 
-// Open begins a distribution (ErrInvalid, ErrPath). The slices in cfg are kept and must not be written to. Who opens it must Close it.
+// Open begins a distribution (ErrInvalid, ErrPath). The slices in cfg are not kept. Who opens it must Close it.
 func Open(cfg Config) (*Sender, error) {
+	cfg.plain()
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("open distribution: %w", err)
 	}

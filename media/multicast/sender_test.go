@@ -284,6 +284,7 @@ func TestAListIsSentTheSame(t *testing.T) {
 		listeners = append(listeners, a)
 		ears, rtcpEars = append(ears, n.bind(t, a)), append(rtcpEars, n.bind(t, nextPort(a)))
 	}
+	listeners[1] = netip.AddrPortFrom(netip.AddrFrom16(listeners[1].Addr().As16()), listeners[1].Port()) // IPv4 in IPv6 is IPv4
 	s := open(t, Config{Listeners: listeners, Profile: pcmu})
 	now := time.Now()
 	s.Send(now, []byte{1, 2, 3}, 160)

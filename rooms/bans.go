@@ -30,31 +30,53 @@ type Ban struct {
 
 // bans is who is kept out of which room. It is not in the rooms: one that was made on demand would forget it as soon as it is empty.
 type bans struct {
+	keeper BanKeeper // nil: nobody remembers them; written by Restore alone
+
 	mu  sync.Mutex // never held across a call out
 	of  map[string][]Ban
 	all int
 }
 
-// add notes a ban, in place of one of the same address. False: there are too many.
-func (b *bans) add(number string, ban Ban, now time.Time) bool {
+// add notes a ban, in place of those of the same address, which it returns. False: there are too many.
+func (b *bans) add(number string, ban Ban, now time.Time) (replaced []Ban, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.expire(number, now)
-	b.drop(number, func(o Ban) bool { return sameAddress(o.Address, ban.Address) })
+	replaced = b.drop(number, func(o Ban) bool { return sameAddress(o.Address, ban.Address) })
 	if b.all >= maxAllBans {
 		for other := range b.of {
 			b.expire(other, now)
 		}
 	}
 	if len(b.of[number]) >= maxBans || b.all >= maxAllBans {
-		return false
+		return replaced, false
 	}
 	if b.of == nil {
 		b.of = map[string][]Ban{}
 	}
 	b.of[number] = append(b.of[number], ban)
 	b.all++
-	return true
+	return replaced, true
+}
+
+// put has a ban kept (ErrStorage).
+func (b *bans) put(ctx context.Context, number string, ban Ban) error {
+	if b.keeper == nil {
+		return nil
+	}
+	return storage(b.keeper.PutBan(ctx, number, ban))
+}
+
+// unput has bans kept no longer (ErrStorage).
+func (b *bans) unput(ctx context.Context, number string, all ...Ban) error {
+	if b.keeper == nil {
+		return nil
+	}
+	var errs []error
+	for _, ban := range all {
+		errs = append(errs, storage(b.keeper.RemoveBan(ctx, number, ban.ID)))
+	}
+	return errors.Join(errs...)
 }
 
 // list is the bans of a room that are in force, the oldest first.
@@ -72,25 +94,28 @@ func (b *bans) covers(number, address string, now time.Time) bool {
 	return slices.ContainsFunc(b.of[number], func(o Ban) bool { return sameAddress(o.Address, address) && o.Expires.After(now) })
 }
 
-// remove takes a ban back that is in force.
-func (b *bans) remove(number, id string, now time.Time) (Ban, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.expire(number, now)
-	i := slices.IndexFunc(b.of[number], func(o Ban) bool { return o.ID == id })
-	if i < 0 {
-		return Ban{}, false
+// find is a ban that is in force.
+func (b *bans) find(number, id string, now time.Time) (Ban, bool) {
+	for _, ban := range b.list(number, now) {
+		if ban.ID == id {
+			return ban, true
+		}
 	}
-	ban := b.of[number][i]
-	b.drop(number, func(o Ban) bool { return o.ID == id })
-	return ban, true
+	return Ban{}, false
 }
 
-// forget drops all bans of a room.
-func (b *bans) forget(number string) {
+// remove takes a ban back.
+func (b *bans) remove(number, id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.drop(number, func(Ban) bool { return true })
+	b.drop(number, func(o Ban) bool { return o.ID == id })
+}
+
+// forget drops all bans of a room, and returns them.
+func (b *bans) forget(number string) []Ban {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.drop(number, func(Ban) bool { return true })
 }
 
 // expire drops what is over; b.mu is held.
@@ -98,43 +123,79 @@ func (b *bans) expire(number string, now time.Time) {
 	b.drop(number, func(o Ban) bool { return !o.Expires.After(now) })
 }
 
-// drop drops some of a room's bans; b.mu is held.
-func (b *bans) drop(number string, which func(Ban) bool) {
-	before := b.of[number]
-	if len(before) == 0 {
-		return
+// drop drops some of a room's bans, and returns them; b.mu is held.
+func (b *bans) drop(number string, which func(Ban) bool) (dropped []Ban) {
+	var left []Ban
+	for _, ban := range b.of[number] {
+		if which(ban) {
+			dropped = append(dropped, ban)
+		} else {
+			left = append(left, ban)
+		}
 	}
-	left := slices.DeleteFunc(before, which)
-	b.all -= len(before) - len(left)
+	if len(dropped) == 0 {
+		return nil
+	}
+	b.all -= len(dropped)
 	if len(left) == 0 {
 		delete(b.of, number)
-		return
+		return dropped
 	}
 	b.of[number] = left
+	return dropped
 }
 
 // sameAddress compares as telephones write them: one may have capitals where another has none.
 func sameAddress(a, b string) bool { return strings.EqualFold(a, b) }
 
 // Ban removes a participant as Remove does, and keeps whoever calls from the same address out of the room for a time (ErrNoRoom,
-// ErrNoParticipant; ErrInvalid, where that is not above 0 and at most a year, or the caller has no address; ErrBusy, where too many are banned).
+// ErrNoParticipant; ErrInvalid, where that is not above 0 and at most a year, or the caller has no address; ErrBusy, where too many are banned). When it
+// returns nil, the ban is kept (ErrStorage).
 func (g *Registry) Ban(ctx context.Context, number, id string, length time.Duration) error {
 	if length <= 0 || length > MaxBanTime {
 		return fmt.Errorf("ban for %v, want more than 0 and at most %v: %w", length, MaxBanTime, ErrInvalid)
 	}
-	return g.withMember(ctx, number, id, func(s *state, m *member) error {
+	return g.turns.run(ctx, number, func() error { return g.ban(ctx, number, id, length) })
+}
+
+// ban is Ban in its turn. It is kept before anybody is kept out.
+func (g *Registry) ban(ctx context.Context, number, id string, length time.Duration) error {
+	var ban Ban
+	err := g.withMember(ctx, number, id, func(_ *state, m *member) error {
 		now := time.Now()
-		ban := Ban{ID: newID(), Address: m.caller.Address, DisplayName: m.caller.DisplayName, Created: now, Expires: now.Add(length)}
+		ban = Ban{ID: newID(), Address: m.caller.Address, DisplayName: m.caller.DisplayName, Created: now, Expires: now.Add(length)}
 		if ban.Address == "" {
 			return fmt.Errorf("participant %q has no address: %w", id, ErrInvalid)
 		}
-		if !g.bans.add(number, ban, now) {
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := g.bans.put(ctx, number, ban); err != nil {
+		return wrap("room", number, err)
+	}
+	ctx = context.WithoutCancel(ctx) // it is kept, so it must be
+	var replaced []Ban
+	err = g.withMember(ctx, number, id, func(s *state, m *member) error {
+		if !sameAddress(m.caller.Address, ban.Address) {
+			return fmt.Errorf("participant %q: another call has the seat: %w", id, ErrNoParticipant)
+		}
+		var ok bool
+		if replaced, ok = g.bans.add(number, ban, time.Now()); !ok {
 			return fmt.Errorf("as many callers are banned as can be: %w", ErrBusy)
 		}
 		s.raise(Event{Kind: KindBanned, Participant: s.describe(m), Ban: &ban})
 		s.letGo(m.p, ReasonRemoved)
 		return nil
 	})
+	if err != nil {
+		return errors.Join(err, g.bans.unput(ctx, number, ban))
+	}
+	if err := g.bans.unput(ctx, number, replaced...); err != nil {
+		g.cfg.Log.Warn("a ban is kept that another has taken the place of", "room", number, "err", err)
+	}
+	return nil
 }
 
 // Bans lists who is kept out of a room, the oldest ban first; none of a room that nobody knows (ErrInvalid: no room can have that number).
@@ -145,18 +206,48 @@ func (g *Registry) Bans(number string) ([]Ban, error) {
 	return g.bans.list(number, time.Now()), nil
 }
 
-// Unban takes a ban back (ErrNoBan).
+// Unban takes a ban back (ErrNoBan). When it returns nil, the ban does not come back (ErrStorage).
 func (g *Registry) Unban(ctx context.Context, number, id string) error {
-	ban, ok := g.bans.remove(number, id, time.Now())
+	return g.turns.run(ctx, number, func() error { return g.unban(ctx, number, id) })
+}
+
+func (g *Registry) unban(ctx context.Context, number, id string) error {
+	ban, ok := g.bans.find(number, id, time.Now())
 	if !ok {
 		return fmt.Errorf("room %q: ban %q: %w", number, id, ErrNoBan)
 	}
 	err := g.do(ctx, number, func(s *state) error {
 		s.raise(Event{Kind: KindUnbanned, Ban: &ban, Info: new(s.info())})
+	if err := g.bans.unput(ctx, number, ban); err != nil {
+		return wrap("room", number, err)
+	}
+	g.bans.remove(number, id)
+	err := g.do(context.WithoutCancel(ctx), number, func(s *state) error {
+		s.raise(Event{Kind: KindUnbanned, Ban: &ban, Info: s.info()})
 		return nil
 	})
 	if errors.Is(err, ErrNoRoom) {
 		return nil // there is nobody to be told
 	}
 	return err
+}
+
+// restoreBans puts those bans there again that are in force still. It is part of Restore.
+func (g *Registry) restoreBans(kept []KeptBan, keeper BanKeeper) {
+	g.bans.keeper = keeper
+	kept = slices.Clone(kept)
+	slices.SortFunc(kept, func(a, b KeptBan) int { return a.Created.Compare(b.Created) }) // of two of one address the newer counts
+	now := time.Now()
+	for _, k := range kept {
+		switch {
+		case !k.Expires.After(now):
+			continue
+		case checkNumber(k.Room) != nil || k.ID == "" || k.Address == "":
+			g.cfg.Log.Error("a ban is left out that cannot be", "room", k.Room, "ban", k.ID)
+			continue
+		}
+		if _, ok := g.bans.add(k.Room, k.Ban, now); !ok {
+			g.cfg.Log.Error("a ban is left out: there are too many", "room", k.Room, "ban", k.ID)
+		}
+	}
 }

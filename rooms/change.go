@@ -186,20 +186,21 @@ func (g *Registry) remove(ctx context.Context, info Info, force bool) error {
 		}
 	}
 	ctx = context.WithoutCancel(ctx)
+	var lifted []Ban
 	err := g.do(ctx, number, func(s *state) error {
 		if err := occupied(s); err != nil {
 			return err
 		}
 		s.end(ReasonEnded)
 		s.closed, s.deleted = true, true
-		g.bans.forget(number)
+		lifted = g.bans.forget(number)
 		return nil
 	})
 	if errors.Is(err, ErrOccupied) && !info.OnDemand { // somebody was faster
 		k := Kept{Number: number, Settings: info.Settings, Created: info.Created}
 		return errors.Join(err, g.put(ctx, k))
 	}
-	return err
+	return errors.Join(err, g.bans.unput(ctx, number, lifted...))
 }
 
 // put has a room kept.

@@ -25,6 +25,7 @@ func (g *Registry) Restore(ctx context.Context, from Memory) error {
 	for _, m := range from.Marks {
 		last[m.Room] = m.Last
 	}
+	g.restoreBans(from.Bans, from.BanKeeper)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, number := range from.Blocked {

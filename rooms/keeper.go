@@ -19,6 +19,20 @@ type Keeper interface {
 	Recall(ctx context.Context, number string, after uint64, limit int) (Past, error)
 }
 
+// BanKeeper remembers who is kept out of rooms (package rooms/store), as Keeper does rooms: its methods wait for the disk.
+type BanKeeper interface {
+	// PutBan keeps a ban of a room's.
+	PutBan(ctx context.Context, number string, ban Ban) error
+	// RemoveBan forgets a ban by its ID. One that is not there is no error.
+	RemoveBan(ctx context.Context, number, id string) error
+}
+
+// KeptBan is a ban as it is kept.
+type KeptBan struct {
+	Room string // its number
+	Ban
+}
+
 // Kept is a room as it is kept: what was set, and nothing of who is in it.
 //
 // Its PINs and its Distributions are parts of it, which who keeps it is to write, the PINs as an access.Record: encoding/json passes them over, so that
@@ -59,4 +73,7 @@ type Memory struct {
 	// Blocked are the numbers of rooms that were kept and cannot be read. Nobody comes in there (ErrStorage) until Create or Delete of that number: what is not
 	// known of such a room may be its PIN.
 	Blocked []string
+	// Bans are those that were kept, in any order, and BanKeeper remembers what comes; nil: nobody does. Bans that are over are not put there again.
+	Bans      []KeptBan
+	BanKeeper BanKeeper
 }

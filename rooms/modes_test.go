@@ -357,31 +357,37 @@ func TestBansAreBounded(t *testing.T) {
 	ban := func(i int) Ban {
 		return Ban{ID: fmt.Sprint(i), Address: fmt.Sprintf("sip:%d@192.0.2.1", i), Expires: now.Add(time.Hour)}
 	}
+	add := func(number string, ban Ban, now time.Time) bool {
+		_, ok := b.add(number, ban, now)
+		return ok
+	}
 	for i := range maxBans {
-		if !b.add("1000", ban(i), now) {
+		if !add("1000", ban(i), now) {
 			t.Fatalf("ban %d is refused", i)
 		}
 	}
-	if b.add("1000", ban(maxBans), now) {
+	if add("1000", ban(maxBans), now) {
 		t.Errorf("more than %d bans of one room", maxBans)
 	}
-	if !b.add("1000", ban(0), now) || len(b.list("1000", now)) != maxBans {
+	if !add("1000", ban(0), now) || len(b.list("1000", now)) != maxBans {
 		t.Error("a ban cannot be made anew")
 	}
 	for number := 1001; b.all < maxAllBans; number++ {
 		for i := range maxBans {
-			if !b.add(fmt.Sprint(number), ban(i), now) {
+			if !add(fmt.Sprint(number), ban(i), now) {
 				t.Fatalf("ban %d is refused", b.all)
 			}
 		}
 	}
-	if b.add("1", ban(0), now) {
+	if add("1", ban(0), now) {
 		t.Errorf("more than %d bans", maxAllBans)
 	}
-	if !b.add("1", Ban{ID: "x", Address: "sip:x", Expires: now.Add(2 * time.Hour)}, now.Add(time.Hour)) || b.all != 1 || len(b.of) != 1 {
+	if !add("1", Ban{ID: "x", Address: "sip:x", Expires: now.Add(2 * time.Hour)}, now.Add(time.Hour)) || b.all != 1 || len(b.of) != 1 {
 		t.Errorf("what is over is kept: %d bans of %d rooms", b.all, len(b.of))
 	}
-	b.forget("1")
+	if got := b.forget("1"); len(got) != 1 || got[0].ID != "x" {
+		t.Errorf("forgotten: got %v", got)
+	}
 	if b.all != 0 || len(b.of) != 0 {
 		t.Errorf("%d bans of %d rooms are left", b.all, len(b.of))
 	}

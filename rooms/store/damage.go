@@ -194,7 +194,7 @@ func (s *Store) load(ctx context.Context, n *session, before found) (memory, err
 	now := newFound()
 	hurt := before.hurt(numbersStream)
 	unread := before.unread()
-	for _, from := range []jetstream.Stream{n.rooms, n.numbers} {
+	for _, from := range []jetstream.Stream{n.rooms, n.numbers, n.bans} {
 		err := read(ctx, from, "", func(m jetstream.Msg) {
 			r, _, err := decode(m.Data())
 			if err != nil && len(m.Data()) > 0 { // empty: what other tools of NATS have deleted
@@ -215,7 +215,7 @@ func (s *Store) load(ctx context.Context, n *session, before found) (memory, err
 	var lost []*nats.Msg
 	full := now.count(aMark) >= maxNumbers // the oldest marks are gone for that, and not lost
 	for at, r := range before.newest {
-		if here, ok := now.newest[at]; ok && here.revision >= r.revision || at.kind == aMark && full {
+		if here, ok := now.newest[at]; ok && here.revision >= r.revision || at.kind == aMark && full || r.over() {
 			continue
 		}
 		hurt = hurt || at.kind == aMark
@@ -290,7 +290,7 @@ func (s *Store) leap(ctx context.Context, n *session, m *memory, lost []*nats.Ms
 	return lost, nil
 }
 
-// sort makes rooms and marks of records.
+// sort makes rooms, bans and marks of records.
 func (s *Store) sort(all found) (memory, error) {
 	var m memory
 	for _, r := range all.newest {
@@ -314,7 +314,17 @@ func (s *Store) sort(all found) (memory, error) {
 				continue
 			}
 			m.rooms = append(m.rooms, k)
-		case r.kind != aRoom:
+		case r.kind == aBan && len(r.body) > 0:
+			b, err := r.ban()
+			if errors.Is(err, ErrNewer) {
+				return memory{}, err
+			}
+			if err != nil {
+				s.cfg.Log.Error("a ban is left out", "err", err)
+				continue
+			}
+			m.bans = append(m.bans, b)
+		case r.kind != aRoom && r.kind != aBan:
 			return memory{}, fmt.Errorf("record of kind %q: %w", r.kind, ErrNewer)
 		}
 	}

@@ -35,7 +35,12 @@ func regular(t *rapid.T, dir string) []string {
 	return files
 }
 
-// someRooms is a folder with that many rooms, each with one event and a mark.
+// banIn is the one ban of a room.
+func banIn(number string) rooms.Ban {
+	return rooms.Ban{ID: "b" + number, Address: "sip:" + number + "@192.0.2.1", DisplayName: "Bob", Created: created, Expires: created.AddDate(100, 0, 0)}
+}
+
+// someRooms is a folder with that many rooms, each with one event, a ban and a mark.
 func someRooms(t *testing.T, many int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -45,7 +50,8 @@ func someRooms(t *testing.T, many int) string {
 		if err := s.Put(t.Context(), room(number, "name of "+number)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Tell(t.Context(), []rooms.Event{event(number, 1)}, []rooms.Mark{{Room: number, Last: 256}}); err != nil {
+		err := s.Tell(t.Context(), []rooms.Event{event(number, 1)}, []rooms.Mark{{Room: number, Last: 256}})
+		if err := errors.Join(err, s.PutBan(t.Context(), number, banIn(number))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -101,6 +107,13 @@ func TestDamageIsNamedAndTheRestServed(t *testing.T) {
 			here[k.Number] = true
 		}
 		named := strings.Contains(log.String(), "damaged")
+		banned := map[string]bool{}
+		for _, b := range s.Bans() {
+			if diff := cmp.Diff(rooms.KeptBan{Room: b.Room, Ban: banIn(b.Room)}, b); diff != "" {
+				rt.Errorf("(-put +kept):\n%s", diff)
+			}
+			banned[b.Room] = true
+		}
 		last := map[string]uint64{}
 		for _, m := range marks {
 			last[m.Room] = m.Last
@@ -110,6 +123,9 @@ func TestDamageIsNamedAndTheRestServed(t *testing.T) {
 			if !here[number] && !named {
 				rt.Errorf("room %s is gone from %s, and nobody says so: %s", number, d.file, log)
 			}
+			if !banned[number] && !named {
+				rt.Errorf("the ban of room %s is gone from %s, and nobody says so: %s", number, d.file, log)
+			}
 			if here[number] && last[number] < 256 {
 				rt.Errorf("room %s goes on behind %d: %s", number, last[number], log)
 			}
@@ -118,7 +134,7 @@ func TestDamageIsNamedAndTheRestServed(t *testing.T) {
 				rt.Errorf("room %s has %d events, %v: %s", number, len(past.Events), err, log)
 			}
 			err = s.Tell(t.Context(), []rooms.Event{event(number, past.Last+1)}, []rooms.Mark{{Room: number, Last: past.Last + 256}})
-			if err := errors.Join(err, s.Put(t.Context(), room(number, "changed"))); err != nil {
+			if err := errors.Join(err, s.Put(t.Context(), room(number, "changed")), s.PutBan(t.Context(), number, banIn(number))); err != nil {
 				rt.Errorf("room %s cannot be changed any more: %v: %s", number, err, log)
 			}
 		}
@@ -307,5 +323,26 @@ func TestARoomThatWasRemovedIsNotLeftOut(t *testing.T) {
 	marks := s.leaveOut(&m, now, []damage{{Number: "1000", Revision: 6}, {Number: "2000", Revision: 8}, {Number: "no number", Revision: 8}})
 	if want := []string{"2000"}; !slices.Equal(m.leftOut, want) || len(marks) != 1 {
 		t.Errorf("left out %v, %d records; want %v", m.leftOut, len(marks), want)
+	}
+}
+
+func TestABanThatCannotBeReadIsNamedAndSetAside(t *testing.T) {
+	dir := someRooms(t, 3)
+	file := filepath.Join(messages(filepath.Join(dir, "store"), bansStream), "1.blk")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[bytes.Index(b, []byte("sip:1001"))]++
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := &logged{}
+	s, kept, _ := opened(t, Config{Dir: dir, Log: log.logger()})
+	if got := s.Bans(); len(got) != 2 || len(kept) != 3 || len(s.LeftOut()) != 0 {
+		t.Errorf("got %d bans, %d rooms, left out %v; want 2, 3, none", len(got), len(kept), s.LeftOut())
+	}
+	if aside, err := filepath.Glob(filepath.Join(dir, "damaged", "*")); err != nil || len(aside) != 1 || !strings.Contains(log.String(), "1001/b1001") {
+		t.Errorf("set aside %v, %v: %s", aside, err, log)
 	}
 }

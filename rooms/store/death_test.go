@@ -29,8 +29,16 @@ func deaths(t *testing.T) int {
 	return n
 }
 
-// writeForEver makes, changes and deletes rooms, and prints "try NUMBER NAME" before and "done NUMBER NAME" after each; an empty name is a
-// deleted room. It is killed at some moment.
+// changeBan makes, changes or lifts a ban, whose ID is a number behind a b.
+func changeBan(ctx context.Context, s *Store, id, name string) error {
+	if name == "" {
+		return s.RemoveBan(ctx, "1000", id)
+	}
+	return s.PutBan(ctx, "1000", rooms.Ban{ID: id, Address: "sip:" + id + "@192.0.2.1", DisplayName: name, Expires: time.Now().Add(time.Hour)})
+}
+
+// writeForEver makes, changes and deletes rooms and bans, and prints "try NUMBER NAME" before and "done NUMBER NAME" after each; an empty name is a
+// deleted one. It is killed at some moment.
 func writeForEver(dir string) {
 	ctx := context.Background()
 	s, kept, marks, err := Open(ctx, Config{Dir: dir, URL: os.Getenv(childURL)})
@@ -47,12 +55,17 @@ func writeForEver(dir string) {
 		number := fmt.Sprint(rand.IntN(20))
 		name := fmt.Sprintf("%d.%d", os.Getpid(), i)
 		_, missing := g.Info(ctx, number)
-		deletes := missing == nil && rand.IntN(3) == 0
+		deletes, ban := missing == nil && rand.IntN(3) == 0, rand.IntN(3) == 0
+		if ban {
+			number, deletes = "b"+number, rand.IntN(3) == 0
+		}
 		if deletes {
 			name = ""
 		}
 		fmt.Printf("try %s %s\n", number, name)
 		switch {
+		case ban:
+			err = changeBan(ctx, s, number, name)
 		case deletes:
 			err = g.Delete(ctx, number, false)
 		case missing != nil:
@@ -134,21 +147,25 @@ func surviveDeaths(t *testing.T, cfg Config) {
 		for _, k := range kept {
 			got[k.Number] = k.DisplayName
 		}
-		for i := range 20 {
-			number := fmt.Sprint(i)
+		for _, b := range s.Bans() {
+			got[b.ID] = b.DisplayName
+		}
+		next := maps.Clone(got)
+		for i := range 40 {
+			number := fmt.Sprint(i / 2)
+			if i%2 == 1 {
+				number = "b" + number
+			}
 			if got[number] != st.confirmed[number] && (number != st.number || got[number] != st.name) {
-				t.Errorf("death %d: room %s is %q, confirmed was %q, tried %q for %q", death, number, got[number], st.confirmed[number], st.name, st.number)
+				t.Errorf("death %d: %s is %q, confirmed was %q, tried %q for %q", death, number, got[number], st.confirmed[number], st.name, st.number)
 			}
 			delete(got, number)
 			st.confirmed[number] = ""
 		}
 		if len(got) > 0 {
-			t.Errorf("death %d: rooms that nobody made: %v", death, got)
+			t.Errorf("death %d: what nobody made: %v", death, got)
 		}
-		confirmed = map[string]string{}
-		for _, k := range kept {
-			confirmed[k.Number] = k.DisplayName
-		}
+		confirmed = next
 	}
 	t.Logf("%d changes were confirmed", changes)
 }

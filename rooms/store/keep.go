@@ -39,6 +39,20 @@ func (s *Store) Remove(ctx context.Context, number string) error {
 	return s.write(ctx, record{kind: aRoom, revision: s.revision.Add(1), number: number})
 }
 
+// PutBan implements [rooms.BanKeeper].
+func (s *Store) PutBan(ctx context.Context, number string, b rooms.Ban) error {
+	r, err := banRecord(number, b, s.revision.Add(1))
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, r)
+}
+
+// RemoveBan implements [rooms.BanKeeper], as Remove does its part.
+func (s *Store) RemoveBan(ctx context.Context, number, id string) error {
+	return s.write(ctx, record{kind: aBan, revision: s.revision.Add(1), number: banNumber(number, id)})
+}
+
 // write has one record written, and waits for it.
 func (s *Store) write(ctx context.Context, r record) error {
 	n, err := s.writable(ctx)

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -42,7 +44,7 @@ type record struct {
 	kind     kind
 	revision uint64
 	number   string // of the room
-	body     []byte // JSON of a room, of the last number given, or of an event; empty: the room was removed
+	body     []byte // JSON of a room, of a ban, of the last number given, or of an event; empty: the room or ban was removed
 }
 
 // kind is what a record is about.
@@ -50,6 +52,7 @@ type kind uint8
 
 const (
 	aRoom   kind = 'R'
+	aBan    kind = 'B' // its number is that of the room, a slash, and the ban's ID
 	aMark   kind = 'M'
 	anEvent kind = 'E'
 )
@@ -140,6 +143,45 @@ func (r record) room() (rooms.Kept, error) {
 	return k.Kept, nil
 }
 
+// banNumber is the number of a ban's record.
+func banNumber(room, id string) string { return room + "/" + id }
+
+// banRecord is a ban's record.
+func banRecord(room string, b rooms.Ban, revision uint64) (record, error) {
+	body, err := json.Marshal(b)
+	if err != nil {
+		return record{}, fmt.Errorf("ban %q of room %q: %w", b.ID, room, err)
+	}
+	return record{kind: aBan, revision: revision, number: banNumber(room, b.ID), body: body}, nil
+}
+
+// ban is what a ban's record says. What this version does not know of one is not left out, as with rooms: it may be whom it is about.
+func (r record) ban() (rooms.KeptBan, error) {
+	var b rooms.Ban
+	d := json.NewDecoder(bytes.NewReader(r.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&b); err != nil {
+		if json.Unmarshal(r.body, &b) == nil {
+			return rooms.KeptBan{}, fmt.Errorf("ban %q: %w: %w", r.number, ErrNewer, err)
+		}
+		return rooms.KeptBan{}, fmt.Errorf("ban %q: %w: %w", r.number, errDamaged, err)
+	}
+	room, id, _ := strings.Cut(r.number, "/")
+	if id != b.ID {
+		return rooms.KeptBan{}, fmt.Errorf("ban %q: %w: its body is that of %q", r.number, errDamaged, b.ID)
+	}
+	return rooms.KeptBan{Room: room, Ban: b}, nil
+}
+
+// over says that the record is of a ban that is not in force any more.
+func (r record) over() bool {
+	if r.kind != aBan || len(r.body) == 0 {
+		return false
+	}
+	b, err := r.ban()
+	return err == nil && !b.Expires.After(time.Now())
+}
+
 // markRecord is the record of the last number given.
 func markRecord(m rooms.Mark, revision uint64) record {
 	return record{kind: aMark, revision: revision, number: m.Room, body: fmt.Append(nil, m.Last)}
@@ -181,6 +223,8 @@ func (r record) message() *nats.Msg {
 	switch r.kind {
 	case aRoom:
 		m.Subject = roomsSubject + key(r.number)
+	case aBan:
+		m.Subject = bansSubject + key(r.number)
 	case anEvent:
 		m.Subject = eventsSubject + key(r.number)
 		m.Header = nats.Header{sequenceHeader: {strconv.FormatUint(r.revision, 10)}}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,7 +41,8 @@ func TestARecordIsWrittenAsItAlwaysWas(t *testing.T) {
 func TestWhatANewerVersionHasWrittenIsRefusedInClearWords(t *testing.T) {
 	for _, r := range []record{
 		{kind: aRoom, revision: 9, number: "1000", body: []byte(`{"Number":"1000","PIN":"hash"}`)},
-		{kind: 'B', revision: 9, number: "1000", body: []byte(`{}`)},
+		{kind: aBan, revision: 9, number: "1000/b1", body: []byte(`{"ID":"b1","Network":"192.0.2.0/24"}`)},
+		{kind: 'Z', revision: 9, number: "1000", body: []byte(`{}`)},
 	} {
 		dir := t.TempDir()
 		s, _, _ := opened(t, Config{Dir: dir})
@@ -68,6 +70,7 @@ func FuzzSearch(f *testing.F) {
 	one := record{kind: aRoom, revision: 3, number: "1000", body: []byte(`{"Number":"1000"}`)}
 	newer := record{kind: aRoom, revision: 4, number: "1000"}
 	f.Add(one.encode())
+	f.Add(record{kind: aBan, revision: 5, number: "1000/b1", body: []byte(`{"ID":"b1","Address":"sip:a@192.0.2.1"}`)}.encode())
 	f.Add(append(append([]byte("junk"), one.encode()...), newer.encode()...))
 	f.Add(append(one.encode()[:30], one.encode()...))
 	f.Add(magic)
@@ -80,6 +83,9 @@ func FuzzSearch(f *testing.F) {
 		for at, r := range all.newest {
 			if !bytes.Contains(b, r.encode()) || at.number != r.number || at.kind != r.kind {
 				t.Errorf("found %+v as %+v, which is not there", r, at)
+			}
+			if k, err := r.ban(); err == nil && banNumber(k.Room, k.ID) != r.number && strings.Contains(r.number, "/") {
+				t.Errorf("the ban of %q is that of %+v", r.number, k)
 			}
 		}
 		for _, d := range all.damaged {

@@ -20,7 +20,7 @@ type id struct {
 
 // found is what lies in the files of a store, whatever the store's own reader makes of them.
 type found struct {
-	newest  map[id]record // of rooms and marks
+	newest  map[id]record // of rooms, bans and marks
 	damaged []damage
 	ends    []end
 	events  string // folder in which the events have been set aside; empty: they are where they were

@@ -20,6 +20,7 @@ type session struct {
 	js      jetstream.JetStream
 	rooms   jetstream.Stream
 	numbers jetstream.Stream
+	bans    jetstream.Stream
 	events  jetstream.Stream
 }
 
@@ -112,6 +113,13 @@ func (n *session) bind(ctx context.Context, eventsKept int) error {
 	})
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", numbersStream, err)
+	}
+	n.bans, err = n.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: bansStream, Description: "who is kept out of rooms", Subjects: []string{bansSubject + "*"},
+		Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, MaxMsgs: maxBanRecords, MaxAge: maxBanAge, Discard: jetstream.DiscardOld,
+	})
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", bansStream, err)
 	}
 	n.events, err = n.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: eventsStream, Description: "events of rooms", Subjects: []string{eventsSubject + "*"},

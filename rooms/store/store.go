@@ -1,8 +1,8 @@
 // Package store remembers the rooms of a bridge, their stories, and which event numbers have been given, in JetStream: a NATS server within the
 // process, which opens no port and has its files below a folder, or one elsewhere. Both are spoken to in the same way.
 //
-// Rooms are a key-value bucket, numbers and events are streams. Rooms and numbers are on the disk when [Store.Put], [Store.Remove] and the marks of
-// [Store.Tell] return; the server within the process writes each of them with O_SYNC, one elsewhere as it is configured (sync_interval: always).
+// Rooms are a key-value bucket, bans, numbers and events are streams. Rooms, bans and numbers are on the disk when [Store.Put], [Store.Remove], [Store.PutBan],
+// [Store.RemoveBan] and the marks of [Store.Tell] return; the server within the process writes each of them with O_SYNC, one elsewhere as it is configured (sync_interval: always).
 // Events are written some milliseconds later.
 //
 // Goroutines: those of the NATS server and client. [Store.Close] returns after they have been told to end.
@@ -44,6 +44,8 @@ const (
 	roomsSubject   = "$KV." + roomsBucket + "."
 	numbersStream  = "confbridge-numbers"
 	numbersSubject = "confbridge.numbers."
+	bansStream     = "confbridge-bans"
+	bansSubject    = "confbridge.bans."
 	eventsStream   = "confbridge-events"
 	eventsSubject  = "confbridge.events."
 
@@ -52,6 +54,9 @@ const (
 	maxEventsBytes    = 256 << 20
 	// maxNumbers is of how many room numbers it is remembered which events they have had.
 	maxNumbers = 100_000
+	// maxBanRecords bounds the records of bans, with those of bans that were lifted, and maxBanAge how long each stays: longer than any ban lasts.
+	maxBanRecords = 65_536
+	maxBanAge     = rooms.MaxBanTime + 24*time.Hour
 	// maxUnacknowledged is how many messages are sent before the first has to be acknowledged.
 	maxUnacknowledged = 512
 	// trialTime is how long the server within the process may take to open its files, and to have put back into them what they had lost.
@@ -61,7 +66,7 @@ const (
 )
 
 // streams are those of JetStream.
-var streams = [...]string{roomsStream, numbersStream, eventsStream}
+var streams = [...]string{roomsStream, numbersStream, bansStream, eventsStream}
 
 // Store keeps what a bridge remembers. It is a [rooms.Keeper]; its methods are safe for concurrent use.
 type Store struct {
@@ -74,6 +79,7 @@ type Store struct {
 	tried    time.Time     // when it was last opened again; guarded by turn
 	closed   bool          // guarded by turn
 	leftOut  []string      // written by Open alone
+	bans     []rooms.KeptBan
 }
 
 // Open opens the store and returns what it remembers of rooms: those, and the marks of all numbers. What is damaged is logged, set aside below
@@ -88,15 +94,19 @@ func Open(ctx context.Context, cfg Config) (*Store, []rooms.Kept, []rooms.Mark, 
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, s.Close())
 	}
-	s.leftOut = memory.leftOut
+	s.leftOut, s.bans = memory.leftOut, memory.bans
 	return s, memory.rooms, memory.marks, nil
 }
 
 // LeftOut are the numbers of rooms of which there is a record that Open could not read. They are left out at every start, until Put or Remove of that number.
 func (s *Store) LeftOut() []string { return slices.Clone(s.leftOut) }
 
+// Bans are those that Open has found, in no order.
+func (s *Store) Bans() []rooms.KeptBan { return slices.Clone(s.bans) }
+
 // memory is what a store remembers.
 type memory struct {
+	bans    []rooms.KeptBan
 	rooms   []rooms.Kept
 	marks   []rooms.Mark
 	leftOut []string // numbers of rooms whose records cannot be read

@@ -70,6 +70,34 @@ func TestRoomsAreThereAgain(t *testing.T) {
 	})
 }
 
+func TestBansAreThereAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg Config) {
+		s, _, _ := opened(t, cfg)
+		for _, number := range []string{"1000", "1000.", "2"} {
+			if err := s.PutBan(t.Context(), number, banIn(number)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		later := banIn("2")
+		later.Expires = created
+		err := errors.Join(s.PutBan(t.Context(), "2", later), s.RemoveBan(t.Context(), "1000", "b1000"), s.RemoveBan(t.Context(), "1000", "never was"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []rooms.KeptBan{{Room: "1000.", Ban: banIn("1000.")}, {Room: "2", Ban: later}}
+		for range 2 {
+			closeStore(t, s)
+			var kept []rooms.Kept
+			s, kept, _ = opened(t, cfg)
+			got := s.Bans()
+			slices.SortFunc(got, func(a, b rooms.KeptBan) int { return cmp.Compare(a.Room, b.Room) })
+			if diff := gocmp.Diff(want, got); diff != "" || len(kept) != 0 || len(s.LeftOut()) != 0 {
+				t.Errorf("rooms %v, left out %v (-put +kept):\n%s", kept, s.LeftOut(), diff)
+			}
+		}
+	})
+}
+
 func TestEventsAndMarksAreThereAgain(t *testing.T) {
 	onBoth(t, func(t *testing.T, cfg Config) {
 		cfg.EventsKept = 5

@@ -30,7 +30,9 @@ func (m *Main) remember(ctx context.Context) error {
 	m.store = s
 	listed, err := m.declared(ctx)
 	if err == nil {
-		err = m.rooms.Restore(ctx, rooms.Memory{Keeper: s, Declared: listed, Rooms: kept, Marks: marks, Blocked: s.LeftOut()})
+		err = m.rooms.Restore(ctx, rooms.Memory{
+			Keeper: s, Declared: listed, Rooms: kept, Marks: marks, Blocked: s.LeftOut(), Bans: s.Bans(), BanKeeper: s,
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("rooms.list: %w", err)

@@ -1,0 +1,201 @@
+package rooms
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// fakeBanKeeper remembers bans, by room and ID.
+type fakeBanKeeper struct {
+	mu     sync.Mutex
+	kept   map[[2]string]Ban
+	broken bool
+}
+
+func (k *fakeBanKeeper) PutBan(_ context.Context, number string, b Ban) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.broken {
+		return errBroken
+	}
+	k.kept[[2]string{number, b.ID}] = b
+	return nil
+}
+
+func (k *fakeBanKeeper) RemoveBan(_ context.Context, number, id string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.broken {
+		return errBroken
+	}
+	delete(k.kept, [2]string{number, id})
+	return nil
+}
+
+func (k *fakeBanKeeper) breakDown(broken bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.broken = broken
+}
+
+// all is what is kept, in no order.
+func (k *fakeBanKeeper) all() (all []KeptBan) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for at, b := range k.kept {
+		all = append(all, KeptBan{Room: at[0], Ban: b})
+	}
+	return all
+}
+
+// bannedIn is a life of a bridge with that keeper, in which op is done.
+func bannedIn(t *testing.T, k *fakeBanKeeper, op func(g *Registry)) {
+	t.Helper()
+	g := NewRegistry(Config{OnDemand: true})
+	if err := g.Restore(t.Context(), Memory{Bans: k.all(), BanKeeper: k}); err != nil {
+		t.Fatal(err)
+	}
+	op(g)
+	closeRegistry(t, g)
+}
+
+// caller comes into room 1000 from that address.
+func callerFrom(t *testing.T, g *Registry, address string) *Participant {
+	t.Helper()
+	p, err := g.Admit(t.Context(), "1000", Caller{Address: address})
+	if err == nil {
+		err = p.Join(t.Context(), newFakeLeg(t, pcmu, 0))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// addresses are those that are banned from room 1000.
+func addresses(t *testing.T, g *Registry) (all []string) {
+	t.Helper()
+	bans, err := g.Bans("1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range bans {
+		all = append(all, b.Address)
+	}
+	return all
+}
+
+func TestBansOutliveTheBridge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &fakeBanKeeper{kept: map[[2]string]Ban{}}
+		bannedIn(t, k, func(g *Registry) {
+			for _, b := range []struct {
+				address string
+				length  time.Duration
+			}{{"sip:ann@a", time.Hour}, {"sip:bob@a", 2 * time.Hour}, {"sip:cy@a", 2 * time.Hour}} {
+				if err := g.Ban(t.Context(), "1000", callerFrom(t, g, b.address).ID(), b.length); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+			}
+			bans, _ := g.Bans("1000")
+			if err := g.Unban(t.Context(), "1000", bans[2].ID); err != nil {
+				t.Fatal(err)
+			}
+		})
+		bannedIn(t, k, func(g *Registry) {
+			if got := addresses(t, g); !slices.Equal(got, []string{"sip:ann@a", "sip:bob@a"}) {
+				t.Errorf("got %v", got)
+			}
+			if _, err := g.Admit(t.Context(), "1000", Caller{Address: "sip:ann@a"}); !errors.Is(err, ErrBanned) {
+				t.Errorf("got %v, want ErrBanned", err)
+			}
+			callerFrom(t, g, "sip:cy@a").Leave(ReasonHangup)
+			time.Sleep(time.Hour)
+		})
+		bannedIn(t, k, func(g *Registry) {
+			if got := addresses(t, g); !slices.Equal(got, []string{"sip:bob@a"}) {
+				t.Errorf("an hour later: got %v", got)
+			}
+			if _, err := g.Create(t.Context(), "1000", Settings{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Delete(t.Context(), "1000", false); err != nil {
+				t.Fatal(err)
+			}
+		})
+		for _, b := range k.all() {
+			if b.Expires.After(time.Now()) {
+				t.Errorf("the ban of %s is kept, the room was deleted", b.Address)
+			}
+		}
+	})
+}
+
+func TestABanTakesTheKeptPlaceOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &fakeBanKeeper{kept: map[[2]string]Ban{}}
+		bannedIn(t, k, func(g *Registry) {
+			first, second := callerFrom(t, g, "sip:ann@a"), callerFrom(t, g, "SIP:Ann@a")
+			for _, p := range []*Participant{first, second} {
+				if err := g.Ban(t.Context(), "1000", p.ID(), time.Hour); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		if all := k.all(); len(all) != 1 || all[0].Address != "SIP:Ann@a" {
+			t.Errorf("got %+v", all)
+		}
+	})
+}
+
+func TestABanThatCannotBeKeptIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &fakeBanKeeper{kept: map[[2]string]Ban{}}
+		bannedIn(t, k, func(g *Registry) {
+			k.breakDown(true)
+			p := callerFrom(t, g, "sip:ann@a")
+			if err := g.Ban(t.Context(), "1000", p.ID(), time.Hour); !errors.Is(err, ErrStorage) {
+				t.Errorf("Ban: got %v, want ErrStorage", err)
+			}
+			if got := addresses(t, g); len(got) != 0 || p.Reason() != ReasonUnspecified {
+				t.Errorf("banned %v, left because %v", got, p.Reason())
+			}
+			k.breakDown(false)
+			if err := g.Ban(t.Context(), "1000", p.ID(), time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			bans, _ := g.Bans("1000")
+			k.breakDown(true)
+			if err := g.Unban(t.Context(), "1000", bans[0].ID); !errors.Is(err, ErrStorage) {
+				t.Errorf("Unban: got %v, want ErrStorage", err)
+			}
+			if got := addresses(t, g); len(got) != 1 {
+				t.Errorf("after Unban that failed: got %v", got)
+			}
+		})
+	})
+}
+
+func TestBansThatCannotBeAreNotPutThere(t *testing.T) {
+	g := NewRegistry(Config{})
+	later := time.Now().Add(time.Hour)
+	kept := []KeptBan{
+		{Room: "no number", Ban: Ban{ID: "a", Address: "sip:a", Expires: later}},
+		{Room: "1000", Ban: Ban{ID: "b", Expires: later}},
+		{Room: "1000", Ban: Ban{Address: "sip:c", Expires: later}},
+		{Room: "1000", Ban: Ban{ID: "d", Address: "sip:d", Created: later, Expires: later}},
+		{Room: "1000", Ban: Ban{ID: "e", Address: "SIP:D", Expires: later}},
+	}
+	if err := g.Restore(t.Context(), Memory{Bans: kept}); err != nil {
+		t.Fatal(err)
+	}
+	if bans, err := g.Bans("1000"); err != nil || len(bans) != 1 || bans[0].ID != "d" || g.bans.all != 1 {
+		t.Errorf("got %+v, %v, want the newer one of two of one address", bans, err)
+	}
+}

@@ -25,6 +25,7 @@ var (
 		rooms.PlaceWaiting: confbridgev1.Place_PLACE_WAITING_FOR_HOST,
 		rooms.PlaceAsked:   confbridgev1.Place_PLACE_ASKED,
 		rooms.PlaceLobby:   confbridgev1.Place_PLACE_LOBBY,
+		rooms.PlaceEarly:   confbridgev1.Place_PLACE_WAITING_FOR_OPENING,
 	}
 	muters = map[rooms.MutedBy]confbridgev1.MutedBy{
 		rooms.MutedBySelf:      confbridgev1.MutedBy_MUTED_BY_SELF,

@@ -16,7 +16,7 @@ const maxHostGrace = time.Hour
 // modeFields are the updatable fields of a room that are its modes.
 var modeFields = []string{
 	"wait_for_host", "on_last_host_leave", "host_grace", "lobby", "lecture", "mute_on_entry", "allow_self_unmute", "reserved_for_hosts",
-	"warn_before",
+	"warn_before", "early_wait",
 }
 
 // hostLeaves is rooms.Modes.EndWithoutHost, in both directions.
@@ -42,6 +42,9 @@ func (s *roomService) modes(room *confbridgev1.Room) rooms.Modes {
 	}
 	if room.GetHostGrace() != nil {
 		m.HostGrace = room.GetHostGrace().AsDuration()
+	}
+	if room.GetEarlyWait() != nil {
+		m.EarlyWait = room.GetEarlyWait().AsDuration()
 	}
 	if room.ReservedForHosts != nil {
 		m.ReservedForHosts = int(room.GetReservedForHosts())
@@ -76,6 +79,7 @@ func (s *roomService) modesPatch(room *confbridgev1.Room, paths []string) rooms.
 		Lecture:          pick(paths, "lecture", m.Lecture),
 		MuteOnEntry:      pick(paths, "mute_on_entry", m.MuteOnEntry),
 		AllowSelfUnmute:  pick(paths, "allow_self_unmute", m.AllowSelfUnmute),
+		EarlyWait:        pick(paths, "early_wait", m.EarlyWait),
 		ReservedForHosts: pick(paths, "reserved_for_hosts", m.ReservedForHosts),
 		WarnBefore:       pick(paths, "warn_before", warnings(room)),
 	}
@@ -95,6 +99,7 @@ func showModes(room *confbridgev1.Room, m rooms.Modes) {
 	room.WaitForHost, room.Lobby, room.Lecture = &m.WaitForHost, &m.Lobby, &m.Lecture
 	room.MuteOnEntry, room.AllowSelfUnmute, room.ReservedForHosts = &m.MuteOnEntry, &m.AllowSelfUnmute, &reserved
 	room.OnLastHostLeave, room.HostGrace = hostLeaves[m.EndWithoutHost], durationpb.New(m.HostGrace)
+	room.EarlyWait = durationpb.New(m.EarlyWait)
 	for _, d := range m.Warnings() {
 		room.WarnBefore = append(room.WarnBefore, durationpb.New(d))
 	}
@@ -110,6 +115,10 @@ func modesFault(room *confbridgev1.Room, path string) string {
 	case "host_grace":
 		if room.GetHostGrace() != nil {
 			return durationFault(room.GetHostGrace(), 0, maxHostGrace)
+		}
+	case "early_wait":
+		if room.GetEarlyWait() != nil {
+			return durationFault(room.GetEarlyWait(), 0, rooms.MaxEarlyWait)
 		}
 	case "reserved_for_hosts":
 		if n := room.GetReservedForHosts(); n < 0 || n > maxParticipants {

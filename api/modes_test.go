@@ -26,6 +26,7 @@ func setModes(r *confbridgev1.Room, on bool, grace time.Duration, reserved int32
 	if on {
 		r.OnLastHostLeave = confbridgev1.LastHostLeave_LAST_HOST_LEAVE_END
 	}
+	r.EarlyWait = durationpb.New(2 * grace)
 	r.WarnBefore = nil
 	for _, d := range warn {
 		r.WarnBefore = append(r.WarnBefore, durationpb.New(d))
@@ -39,7 +40,7 @@ func TestModesOfARoomAreMadeAndUpdated(t *testing.T) {
 	}
 	b := newBridge(t, rooms.Config{Defaults: rooms.Settings{Modes: rooms.Modes{
 		WaitForHost: true, EndWithoutHost: true, HostGrace: time.Minute, Lobby: true, Lecture: true, MuteOnEntry: true, AllowSelfUnmute: true,
-		ReservedForHosts: 2, WarnBefore: defaults,
+		ReservedForHosts: 2, WarnBefore: defaults, EarlyWait: 2 * time.Minute,
 	}}})
 	ctx := waitContext(t)
 	configured, set, none := &confbridgev1.Room{}, &confbridgev1.Room{}, &confbridgev1.Room{}
@@ -104,6 +105,7 @@ func TestModesThatCannotBeNameTheField(t *testing.T) {
 		{"fewer than no seats", &confbridgev1.Room{ReservedForHosts: proto.Int32(-1)}, "room.reserved_for_hosts"},
 		{"too many seats", &confbridgev1.Room{ReservedForHosts: proto.Int32(100_001)}, "room.reserved_for_hosts"},
 		{"a warning at the end", &confbridgev1.Room{WarnBefore: []*durationpb.Duration{second, durationpb.New(0)}}, "room.warn_before"},
+		{"waiting for longer than a day", &confbridgev1.Room{EarlyWait: durationpb.New(rooms.MaxEarlyWait + 1)}, "room.early_wait"},
 		{"a warning too early", &confbridgev1.Room{WarnBefore: []*durationpb.Duration{durationpb.New(maxDuration + 1)}}, "room.warn_before"},
 		{
 			"five warnings", &confbridgev1.Room{WarnBefore: []*durationpb.Duration{second, second, second, second, second}},

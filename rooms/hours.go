@@ -1,6 +1,9 @@
 package rooms
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // NotOpenError is ErrNotOpen with what an early caller wants to know.
 type NotOpenError struct {
@@ -45,6 +48,8 @@ func (s *state) turnHours(now time.Time) {
 	case s.hours.open == before:
 	case s.hours.open:
 		s.raise(Event{Kind: KindOpened, Info: new(s.info())})
+		s.raise(Event{Kind: KindOpened, Info: s.info()})
+		s.letEarlyIn(now)
 	default:
 		s.raise(Event{Kind: KindClosed, Info: new(s.info())})
 		if !s.set.OutlastsSchedule {
@@ -53,13 +58,51 @@ func (s *state) turnHours(now time.Time) {
 	}
 }
 
-// openFor says whether a caller may come in now (ErrNotOpen). The alarm may be a little late.
+// openFor says whether a caller may come in now, if only to wait until the room opens (ErrNotOpen). The alarm may be a little late.
 func (s *state) openFor(now time.Time) error {
 	if !s.hours.until.IsZero() && !now.Before(s.hours.until) {
 		s.turnHours(now)
 	}
-	if s.hours.open {
+	if s.hours.open || s.opensSoon(now) {
 		return nil
 	}
 	return &NotOpenError{Opens: s.hours.until}
+}
+
+// opensSoon says whether early callers may wait for the room to open.
+func (s *state) opensSoon(now time.Time) bool {
+	return !s.hours.open && !s.hours.until.IsZero() && s.hours.until.Sub(now) <= s.set.EarlyWait
+}
+
+// letEarlyIn lets those in who have waited for the room to open; in front of them may be the lobby, or no host. The conference begins now, if nobody was inside.
+func (s *state) letEarlyIn(now time.Time) {
+	if !slices.ContainsFunc(s.members, func(m *member) bool { return m.place != PlaceEarly }) && len(s.members) > 0 {
+		s.started = now
+		s.armLimit()
+		s.rewarn()
+	}
+	for _, m := range s.members {
+		if m.place != PlaceEarly {
+			continue
+		}
+		switch to := s.entrance(m.caller.Role); to {
+		case PlaceInside:
+			s.letIn(m)
+		default:
+			m.goTo(to)
+			s.raise(Event{Kind: KindWaiting, Participant: s.describe(m)})
+		}
+	}
+}
+
+// sendEarlyAway sends those away who wait for the room to open when its schedule has become one by which it does not soon.
+func (s *state) sendEarlyAway(now time.Time) {
+	if s.hours.open || s.opensSoon(now) {
+		return
+	}
+	for _, m := range slices.Clone(s.members) {
+		if m.place == PlaceEarly {
+			s.letGo(m.p, ReasonClosed)
+		}
+	}
 }

@@ -21,6 +21,8 @@ type Modes struct {
 	MuteOnEntry bool
 	// AllowSelfUnmute lets those unmute themselves whom somebody else has muted. Moderators always may.
 	AllowSelfUnmute bool
+	// EarlyWait is how long before the room opens, by its schedule, callers are let in to wait until it does; earlier ones are refused.
+	EarlyWait time.Duration
 	// ReservedForHosts is how many of MaxParticipants' seats are for moderators alone.
 	ReservedForHosts int
 	// WarnBefore is how long before MaxDuration is over the room is warned; 0 where there are fewer.
@@ -39,7 +41,11 @@ type chair struct {
 // MaxWarnings is how many warnings a room can have.
 const MaxWarnings = 4
 
-const maxHostGrace = time.Hour
+const (
+	maxHostGrace = time.Hour
+	// MaxEarlyWait is the longest Modes.EarlyWait.
+	MaxEarlyWait = 24 * time.Hour
+)
 
 // ModesPatch says what to change; nil fields stay as they are.
 type ModesPatch struct {
@@ -50,6 +56,7 @@ type ModesPatch struct {
 	Lecture          *bool
 	MuteOnEntry      *bool
 	AllowSelfUnmute  *bool
+	EarlyWait        *time.Duration
 	ReservedForHosts *int
 	WarnBefore       *[]time.Duration
 }
@@ -62,6 +69,7 @@ func (p ModesPatch) apply(to *Modes) error {
 	set(&to.Lecture, p.Lecture)
 	set(&to.MuteOnEntry, p.MuteOnEntry)
 	set(&to.AllowSelfUnmute, p.AllowSelfUnmute)
+	set(&to.EarlyWait, p.EarlyWait)
 	set(&to.ReservedForHosts, p.ReservedForHosts)
 	if p.WarnBefore == nil {
 		return nil
@@ -102,6 +110,9 @@ func (m Modes) Warnings() []time.Duration {
 func (m Modes) check() error {
 	if m.HostGrace < 0 || m.HostGrace > maxHostGrace {
 		return fmt.Errorf("grace time of %v without a moderator, want 0 to %v: %w", m.HostGrace, maxHostGrace, ErrInvalid)
+	}
+	if m.EarlyWait < 0 || m.EarlyWait > MaxEarlyWait {
+		return fmt.Errorf("waiting %v for the room to open, want 0 to %v: %w", m.EarlyWait, MaxEarlyWait, ErrInvalid)
 	}
 	if m.ReservedForHosts < 0 || m.ReservedForHosts > maxMaxMembers {
 		return fmt.Errorf("%d seats for moderators, want 0 to %d: %w", m.ReservedForHosts, maxMaxMembers, ErrInvalid)

@@ -9,7 +9,11 @@ const (
 	PlaceWaiting       // for a host; hears the room's music
 	PlaceAsked         // hears what it is asked, and silence
 	PlaceLobby         // until it is let in; hears the room's music
+	PlaceEarly         // until the room opens; hears the room's music
 )
+
+// waits says whether who stands there waits for something, and not to be asked.
+func (p Place) waits() bool { return p == PlaceWaiting || p == PlaceLobby || p == PlaceEarly }
 
 // ear is what somebody hears but for what is said to them alone.
 type ear uint8
@@ -23,7 +27,7 @@ const (
 // ear is what the member hears.
 func (m *member) ear() ear {
 	switch {
-	case m.place == PlaceWaiting || m.place == PlaceLobby:
+	case m.place.waits():
 		return earMusic
 	case m.deaf || m.place == PlaceAsked:
 		return earSilence

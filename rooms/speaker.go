@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/confbridge/confbridge/mixer"
@@ -192,7 +193,8 @@ const waitingTone = "tone:440/150,0/9850"
 // wantMusic has the room's music played when the first has to wait for something.
 func (s *state) wantMusic() {
 	name := s.speech().Music
-	if name == "" && s.speech().Speaking == SpeakEvents {
+	early := slices.ContainsFunc(s.members, func(m *member) bool { return m.place == PlaceEarly })
+	if name == "" && (early || s.speech().Speaking == SpeakEvents) {
 		name = waitingTone
 	}
 	if name == "" || s.musical || s.room.registry.cfg.Sounds == nil {

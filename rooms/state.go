@@ -199,7 +199,7 @@ func (s *state) enter(m *member, now time.Time) {
 	s.reserve()
 	s.retune()
 	s.raise(Event{Kind: KindJoined, Participant: s.describe(m)})
-	if m.place == PlaceWaiting || m.place == PlaceLobby {
+	if m.place.waits() {
 		s.raise(Event{Kind: KindWaiting, Participant: s.describe(m)})
 	}
 	s.watchHosts(s.describe(m))
@@ -384,7 +384,7 @@ func (s *state) changeSettings(set Settings) {
 	}
 	if set.Music != before.Music {
 		s.musical = false
-		if slices.ContainsFunc(s.members, func(m *member) bool { return m.place == PlaceWaiting || m.place == PlaceLobby }) {
+		if slices.ContainsFunc(s.members, func(m *member) bool { return m.place.waits() }) {
 			s.wantMusic()
 		}
 	}
@@ -406,6 +406,7 @@ func (s *state) changeSettings(set Settings) {
 	}
 	if !set.Schedule.Equal(before.Schedule) {
 		s.turnHours(time.Now())
+		s.sendEarlyAway(time.Now())
 		s.armGrace()
 	}
 	s.changeModes(before.Modes)

@@ -9,6 +9,8 @@ import (
 // entrance is where a newcomer stands first.
 func (s *state) entrance(role Role) Place {
 	switch {
+	case !s.hours.open:
+		return PlaceEarly
 	case role == RoleModerator:
 		return PlaceInside
 	case s.set.Lobby:
@@ -34,7 +36,11 @@ func (m *member) greet() {
 // house, who goes to a side room or comes back, does not wait for a host either, and is muted by others again when it is back, whatever it has done there.
 func (m *member) greetGuest(own bool) {
 	s := m.state
-	if s.hostless(m) && !own {
+	switch {
+	case own:
+	case !s.hours.open:
+		m.place = PlaceEarly
+	case s.hostless(m):
 		m.place = PlaceWaiting
 	}
 	switch {

@@ -3,6 +3,7 @@ package rooms
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/confbridge/confbridge/rooms/sounds"
 )
@@ -123,12 +124,27 @@ func (s *state) speakOfJoin(e *Event, turn *turnOf) {
 // speakOfWaiting tells somebody what it waits for, and the moderators of who is at the door.
 func (s *state) speakOfWaiting(e *Event) {
 	s.wantMusic()
+	if e.Participant.Place == PlaceEarly {
+		s.speakOfEarly(e.Participant.ID)
+		return
+	}
 	if e.Participant.Place == PlaceLobby {
 		s.tellOne(e.Participant.ID, words(sounds.LobbyWait))
 		s.tellHosts(words(sounds.LobbySomebody))
 		return
 	}
 	s.tellOne(e.Participant.ID, words(sounds.WaitingHost))
+}
+
+// speakOfEarly tells somebody when the room opens, also where the room does not speak otherwise: that is what early callers are let in for.
+func (s *state) speakOfEarly(id string) {
+	m, opens := s.member(id), s.hours.until
+	if m == nil || opens.IsZero() {
+		return
+	}
+	s.say(audience{one: m}, func(language string) []string {
+		return append([]string{sounds.NotOpen}, sounds.Opens(language, opens, time.Now().In(opens.Location()))...)
+	})
 }
 
 // speakOfComing tells those who are inside that somebody has come.

@@ -57,7 +57,7 @@ func (c *console) hoursOf(r *confbridgev1.Room) (rows [][2]string) {
 	case r.GetOpenTime() != nil:
 		now = "from " + c.stamp(r.GetOpenTime().AsTime())
 	}
-	rows = append(rows, [2]string{"open", now}, [2]string{"outlasts closing", yesNo(r.GetOutlastsWindows())})
+	rows = append(rows, [2]string{"open", now}, [2]string{"outlasts closing", yesNo(r.GetOutlastsWindows())}, [2]string{"early callers", earlyOf(r)})
 	for _, w := range r.GetOpenWindows() {
 		rows = append(rows, [2]string{"window", w.GetStart() + " " + w.GetTimeZone() + " " + w.GetDuration().AsDuration().String()})
 		if w.GetRule() != "" {
@@ -68,4 +68,12 @@ func (c *console) hoursOf(r *confbridgev1.Room) (rows [][2]string) {
 		}
 	}
 	return rows
+}
+
+// earlyOf is what becomes of those who call before the room opens.
+func earlyOf(r *confbridgev1.Room) string {
+	if d := r.GetEarlyWait().AsDuration(); d > 0 {
+		return "wait, from " + d.String() + " before"
+	}
+	return "are refused"
 }

@@ -279,6 +279,8 @@ func standing(p *confbridgev1.Participant) []string {
 	switch p.GetPlace() {
 	case confbridgev1.Place_PLACE_WAITING_FOR_HOST:
 		all = append(all, "waits")
+	case confbridgev1.Place_PLACE_WAITING_FOR_OPENING:
+		all = append(all, "early")
 	case confbridgev1.Place_PLACE_LOBBY, confbridgev1.Place_PLACE_ASKED:
 		all = append(all, words(p.GetPlace().String(), "PLACE_"))
 	}

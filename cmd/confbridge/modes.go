@@ -20,11 +20,16 @@ type modeFlags struct {
 	MuteOnEntry      *bool            `negatable:"" help:"Mute newcomers."`
 	AllowSelfUnmute  *bool            `negatable:"" help:"Let those unmute themselves whom others have muted."`
 	ReservedForHosts *int32           `placeholder:"N" help:"How many of the seats are for moderators alone."`
+	EarlyWait        *time.Duration   `placeholder:"TIME" help:"Let callers wait with music who come at most so long before the room opens, as 15m; 0 refuses them."`
 	WarnBefore       *[]time.Duration `placeholder:"TIME,..." help:"Warn so long before the maximum duration is over, as 5m,1m; 0 for never."`
 }
 
 // apply puts what was given into room and says which fields that are.
 func (f modeFlags) apply(room *confbridgev1.Room) (paths []string) {
+	if f.EarlyWait != nil {
+		room.EarlyWait = durationpb.New(*f.EarlyWait)
+		paths = append(paths, "early_wait")
+	}
 	for _, b := range []struct {
 		path  string
 		given *bool

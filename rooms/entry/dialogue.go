@@ -273,6 +273,8 @@ func (d *dialogue) arrived(ctx context.Context) string {
 		prompt = sounds.LobbyWait
 	case err == nil && info.Place == rooms.PlaceWaiting:
 		prompt = sounds.WaitingHost
+	case err == nil && info.Place == rooms.PlaceEarly:
+		return "" // the room tells them when it opens
 	default:
 		return sounds.Entering
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/schedule"
 	"github.com/confbridge/confbridge/rooms/sounds"
 )
 
@@ -76,4 +77,31 @@ func TestWhatTheRoomTellsANewcomerIsNotCutOff(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestEarlyCallersAreToldByTheRoomAlone(t *testing.T) {
+	w, err := schedule.ParseWindow("2000-01-01T00:05 UTC 1h") // in virtual time it is midnight of that day
+	if err != nil {
+		t.Fatal(err)
+	}
+	opens, err := schedule.Parse([]schedule.Window{w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inBubble(t, Config{}, func(b *bridge) {
+		wait := 10 * time.Minute
+		if _, err := b.rooms.Update(b.ctx, "1000", rooms.SettingsPatch{Schedule: &opens, ModesPatch: rooms.ModesPatch{EarlyWait: &wait}}); err != nil {
+			t.Fatal(err)
+		}
+		c := b.dial("1000", rooms.Origin{})
+		c.leg.press("1357#")
+		time.Sleep(10 * time.Second)
+		if got, want := b.of(c), (outcome{room: "1000", name: "Ann", said: asked}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		if info, err := b.rooms.Participant(b.ctx, "1000", c.ID()); err != nil || info.Place != rooms.PlaceEarly {
+			t.Errorf("stands in %d, %v, want %d", info.Place, err, rooms.PlaceEarly)
+		}
+		c.Leave(rooms.ReasonHangup)
+	})
 }

@@ -94,23 +94,27 @@ const (
 	Place_PLACE_LOBBY Place = 3
 	// Is being asked something.
 	Place_PLACE_ASKED Place = 4
+	// Waits until the room opens.
+	Place_PLACE_WAITING_FOR_OPENING Place = 142
 )
 
 // Enum value maps for Place.
 var (
 	Place_name = map[int32]string{
-		0: "PLACE_UNSPECIFIED",
-		1: "PLACE_INSIDE",
-		2: "PLACE_WAITING_FOR_HOST",
-		3: "PLACE_LOBBY",
-		4: "PLACE_ASKED",
+		0:   "PLACE_UNSPECIFIED",
+		1:   "PLACE_INSIDE",
+		2:   "PLACE_WAITING_FOR_HOST",
+		3:   "PLACE_LOBBY",
+		4:   "PLACE_ASKED",
+		142: "PLACE_WAITING_FOR_OPENING",
 	}
 	Place_value = map[string]int32{
-		"PLACE_UNSPECIFIED":      0,
-		"PLACE_INSIDE":           1,
-		"PLACE_WAITING_FOR_HOST": 2,
-		"PLACE_LOBBY":            3,
-		"PLACE_ASKED":            4,
+		"PLACE_UNSPECIFIED":         0,
+		"PLACE_INSIDE":              1,
+		"PLACE_WAITING_FOR_HOST":    2,
+		"PLACE_LOBBY":               3,
+		"PLACE_ASKED":               4,
+		"PLACE_WAITING_FOR_OPENING": 142,
 	}
 )
 
@@ -1012,13 +1016,14 @@ const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fROLE_SPEAKER\x10\x01\x12\x12\n" +
 	"\x0eROLE_MODERATOR\x10\x02\x12\x11\n" +
-	"\rROLE_LISTENER\x10\x03*n\n" +
+	"\rROLE_LISTENER\x10\x03*\x8e\x01\n" +
 	"\x05Place\x12\x15\n" +
 	"\x11PLACE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fPLACE_INSIDE\x10\x01\x12\x1a\n" +
 	"\x16PLACE_WAITING_FOR_HOST\x10\x02\x12\x0f\n" +
 	"\vPLACE_LOBBY\x10\x03\x12\x0f\n" +
-	"\vPLACE_ASKED\x10\x04*d\n" +
+	"\vPLACE_ASKED\x10\x04\x12\x1e\n" +
+	"\x19PLACE_WAITING_FOR_OPENING\x10\x8e\x01*d\n" +
 	"\aMutedBy\x12\x18\n" +
 	"\x14MUTED_BY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rMUTED_BY_SELF\x10\x01\x12\x16\n" +

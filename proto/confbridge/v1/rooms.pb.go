@@ -384,7 +384,8 @@ type Room struct {
 	Music string `protobuf:"bytes,124,opt,name=music,proto3" json:"music,omitempty"`
 	// Output only. The room that this is a side room of, "rooms/{number}"; empty: it is none.
 	SideOf string `protobuf:"bytes,110,opt,name=side_of,json=sideOf,proto3" json:"side_of,omitempty"`
-	// When the room is open: while one of these windows is, at most 16; none: always. Who calls at another time is refused and told when it opens.
+	// When the room is open: while one of these windows is, at most 16; none: always. Who calls at another time is refused and told when it opens, or waits
+	// for that (early_wait).
 	OpenWindows []*OpenWindow `protobuf:"bytes,80,rep,name=open_windows,json=openWindows,proto3" json:"open_windows,omitempty"`
 	// A conference goes on when the room closes, until everybody has left; nobody else gets in. Otherwise it ends then.
 	OutlastsWindows bool `protobuf:"varint,81,opt,name=outlasts_windows,json=outlastsWindows,proto3" json:"outlasts_windows,omitempty"`
@@ -405,8 +406,11 @@ type Room struct {
 	HasModeratorPin bool `protobuf:"varint,93,opt,name=has_moderator_pin,json=hasModeratorPin,proto3" json:"has_moderator_pin,omitempty"`
 	// Callers whom a trusted trunk vouches for (P-Asserted-Identity) come in without a PIN, as participants.
 	IdentityForPin bool `protobuf:"varint,94,opt,name=identity_for_pin,json=identityForPin,proto3" json:"identity_for_pin,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How long before one of open_windows begins callers are let in to wait until it does, with music, and told when that is: 0 to 24 h; 0: all who call before are
+	// refused. Unset in a request means what the bridge is configured with; always set in a response.
+	EarlyWait     *durationpb.Duration `protobuf:"bytes,141,opt,name=early_wait,json=earlyWait,proto3" json:"early_wait,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Room) Reset() {
@@ -754,6 +758,13 @@ func (x *Room) GetIdentityForPin() bool {
 	return false
 }
 
+func (x *Room) GetEarlyWait() *durationpb.Duration {
+	if x != nil {
+		return x.EarlyWait
+	}
+	return nil
+}
+
 // OpenWindow is a time for which a room is open, once or again and again.
 type OpenWindow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -842,7 +853,7 @@ var File_confbridge_v1_rooms_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
-	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x10\n" +
+	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x11\n" +
 	"\x04Room\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12)\n" +
@@ -896,7 +907,9 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\rmoderator_pin\x18[ \x01(\tH\vR\fmoderatorPin\x88\x01\x01\x12\x17\n" +
 	"\ahas_pin\x18\\ \x01(\bR\x06hasPin\x12*\n" +
 	"\x11has_moderator_pin\x18] \x01(\bR\x0fhasModeratorPin\x12(\n" +
-	"\x10identity_for_pin\x18^ \x01(\bR\x0eidentityForPinB\x06\n" +
+	"\x10identity_for_pin\x18^ \x01(\bR\x0eidentityForPin\x129\n" +
+	"\n" +
+	"early_wait\x18\x8d\x01 \x01(\v2\x19.google.protobuf.DurationR\tearlyWaitB\x06\n" +
 	"\x04_agcB\x14\n" +
 	"\x12_noise_suppressionB\x10\n" +
 	"\x0e_wait_for_hostB\b\n" +
@@ -980,12 +993,13 @@ var file_confbridge_v1_rooms_proto_depIdxs = []int32{
 	6,  // 10: confbridge.v1.Room.open_windows:type_name -> confbridge.v1.OpenWindow
 	8,  // 11: confbridge.v1.Room.open_time:type_name -> google.protobuf.Timestamp
 	8,  // 12: confbridge.v1.Room.close_time:type_name -> google.protobuf.Timestamp
-	7,  // 13: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	7,  // 13: confbridge.v1.Room.early_wait:type_name -> google.protobuf.Duration
+	7,  // 14: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_rooms_proto_init() }

@@ -17,6 +17,7 @@ type Modes struct {
 	MuteOnEntry      bool
 	AllowSelfUnmute  bool
 	ReservedForHosts int
+	EarlyWait        time.Duration   // of rooms that have opening hours
 	WarnBefore       []time.Duration // at most maxWarnings
 }
 
@@ -31,6 +32,7 @@ const (
 	maxWarnings  = 4
 	maxHostSeats = 100_000
 	maxHostGrace = time.Hour
+	maxEarlyWait = 24 * time.Hour
 	maxWarning   = 7 * 24 * time.Hour
 )
 
@@ -69,6 +71,14 @@ func modeKeys() []key {
 				return err
 			},
 			get: func(c *Config) string { return strconv.Itoa(c.Rooms.ReservedForHosts) },
+		},
+		{
+			path: "rooms.early_wait",
+			set: func(c *Config, s string) (err error) {
+				c.Rooms.EarlyWait, err = parseDuration(s, 0, maxEarlyWait)
+				return err
+			},
+			get: func(c *Config) string { return durationYAML(c.Rooms.EarlyWait) },
 		},
 		{
 			path: "rooms.warn_before", shape: list, empty: true,

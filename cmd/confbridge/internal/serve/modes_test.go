@@ -46,11 +46,11 @@ func TestADeclaredRoomHasModesOfItsOwn(t *testing.T) {
 func TestModesOfTheFileAreThoseOfRooms(t *testing.T) {
 	got, err := roomModes(config.Modes{
 		WaitForHost: true, OnLastHostLeave: config.LeaveEnd, HostGrace: time.Second, Lobby: true, Lecture: true, MuteOnEntry: true,
-		AllowSelfUnmute: true, ReservedForHosts: 3, WarnBefore: []time.Duration{time.Minute, time.Hour},
+		AllowSelfUnmute: true, ReservedForHosts: 3, WarnBefore: []time.Duration{time.Minute, time.Hour}, EarlyWait: time.Minute,
 	})
 	want := rooms.Modes{
 		WaitForHost: true, EndWithoutHost: true, HostGrace: time.Second, Lobby: true, Lecture: true, MuteOnEntry: true, AllowSelfUnmute: true,
-		ReservedForHosts: 3, WarnBefore: [rooms.MaxWarnings]time.Duration{time.Hour, time.Minute},
+		ReservedForHosts: 3, WarnBefore: [rooms.MaxWarnings]time.Duration{time.Hour, time.Minute}, EarlyWait: time.Minute,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, (-want +got):\n%s", err, diff)

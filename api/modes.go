@@ -16,7 +16,7 @@ const maxHostGrace = time.Hour
 // modeFields are the updatable fields of a room that are its modes.
 var modeFields = []string{
 	"wait_for_host", "on_last_host_leave", "host_grace", "lobby", "lecture", "mute_on_entry", "allow_self_unmute", "reserved_for_hosts",
-	"warn_before", "early_wait",
+	"warn_before", "early_wait", "record_names",
 }
 
 // hostLeaves is rooms.Modes.EndWithoutHost, in both directions.
@@ -36,6 +36,7 @@ func (s *roomService) modes(room *confbridgev1.Room) rooms.Modes {
 	or(&m.Lobby, room.Lobby)
 	or(&m.Lecture, room.Lecture)
 	or(&m.MuteOnEntry, room.MuteOnEntry)
+	or(&m.RecordNames, room.RecordNames)
 	or(&m.AllowSelfUnmute, room.AllowSelfUnmute)
 	if room.GetOnLastHostLeave() != confbridgev1.LastHostLeave_LAST_HOST_LEAVE_UNSPECIFIED {
 		m.EndWithoutHost = room.GetOnLastHostLeave() == confbridgev1.LastHostLeave_LAST_HOST_LEAVE_END
@@ -79,6 +80,7 @@ func (s *roomService) modesPatch(room *confbridgev1.Room, paths []string) rooms.
 		Lecture:          pick(paths, "lecture", m.Lecture),
 		MuteOnEntry:      pick(paths, "mute_on_entry", m.MuteOnEntry),
 		AllowSelfUnmute:  pick(paths, "allow_self_unmute", m.AllowSelfUnmute),
+		RecordNames:      pick(paths, "record_names", m.RecordNames),
 		EarlyWait:        pick(paths, "early_wait", m.EarlyWait),
 		ReservedForHosts: pick(paths, "reserved_for_hosts", m.ReservedForHosts),
 		WarnBefore:       pick(paths, "warn_before", warnings(room)),
@@ -99,7 +101,7 @@ func showModes(room *confbridgev1.Room, m rooms.Modes) {
 	room.WaitForHost, room.Lobby, room.Lecture = &m.WaitForHost, &m.Lobby, &m.Lecture
 	room.MuteOnEntry, room.AllowSelfUnmute, room.ReservedForHosts = &m.MuteOnEntry, &m.AllowSelfUnmute, &reserved
 	room.OnLastHostLeave, room.HostGrace = hostLeaves[m.EndWithoutHost], durationpb.New(m.HostGrace)
-	room.EarlyWait = durationpb.New(m.EarlyWait)
+	room.EarlyWait, room.RecordNames = durationpb.New(m.EarlyWait), &m.RecordNames
 	for _, d := range m.Warnings() {
 		room.WarnBefore = append(room.WarnBefore, durationpb.New(d))
 	}

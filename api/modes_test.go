@@ -26,6 +26,7 @@ func setModes(r *confbridgev1.Room, on bool, grace time.Duration, reserved int32
 	if on {
 		r.OnLastHostLeave = confbridgev1.LastHostLeave_LAST_HOST_LEAVE_END
 	}
+	r.RecordNames = &on
 	r.EarlyWait = durationpb.New(2 * grace)
 	r.WarnBefore = nil
 	for _, d := range warn {
@@ -40,7 +41,7 @@ func TestModesOfARoomAreMadeAndUpdated(t *testing.T) {
 	}
 	b := newBridge(t, rooms.Config{Defaults: rooms.Settings{Modes: rooms.Modes{
 		WaitForHost: true, EndWithoutHost: true, HostGrace: time.Minute, Lobby: true, Lecture: true, MuteOnEntry: true, AllowSelfUnmute: true,
-		ReservedForHosts: 2, WarnBefore: defaults, EarlyWait: 2 * time.Minute,
+		ReservedForHosts: 2, WarnBefore: defaults, EarlyWait: 2 * time.Minute, RecordNames: true,
 	}}})
 	ctx := waitContext(t)
 	configured, set, none := &confbridgev1.Room{}, &confbridgev1.Room{}, &confbridgev1.Room{}

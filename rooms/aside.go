@@ -13,6 +13,7 @@ type aside struct {
 	played chan struct{} // closed when what is played has come to its end, or is stopped; nil: nothing is
 	under  mixer.Gain    // of the mix, while something is said over it
 	keys   chan<- byte   // who is told of keys; nil: the room
+	take   *take         // of what the member says; nil: it is not taken down
 }
 
 // underDB is how far the others are turned down while somebody is told something.
@@ -80,11 +81,14 @@ func (a *aside) end() {
 	}
 }
 
-// endAsides tells of what has been played to its end. It is called between ticks.
+// endAsides tells of what has been played to its end, and of what has been taken down. It is called between ticks.
 func (s *state) endAsides() {
 	for _, m := range s.members {
 		if m.aside.played != nil && !m.aside.player.Playing() {
 			m.aside.end()
+		}
+		if m.aside.take != nil {
+			m.aside.take.tell()
 		}
 	}
 }

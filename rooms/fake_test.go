@@ -37,6 +37,7 @@ type fakeLeg struct {
 	mu       sync.Mutex
 	toneHz   float64 // 0: silence
 	amp      float64
+	says     []int16 // what is left of what it says; in place of the tone until its end
 	mute     bool // sends nothing at all
 	keys     []byte
 	dies     error
@@ -87,7 +88,9 @@ func (l *fakeLeg) Receive(now time.Time, in Inlet) error {
 		in.Restart(l.format, l.source)
 		l.started = true
 	}
-	for i := range l.pcm {
+	n := copy(l.pcm, l.says)
+	l.says = l.says[n:]
+	for i := n; i < len(l.pcm); i++ {
 		l.pcm[i] = int16(l.amp * math.Sin(2*math.Pi*l.toneHz*float64(l.phase)/float64(l.format.SampleRateHz)))
 		l.phase++
 	}

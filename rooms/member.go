@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
 	"github.com/confbridge/confbridge/mixer/packetizer"
@@ -44,7 +45,8 @@ type member struct {
 	place     Place
 	moving    chan<- *member // where it goes; nil: it stays
 	whisper   whisper
-	hearingDB float64 // what is done to the loudness of what it hears
+	name      *mixer.Clip // as it has spoken it; nil: it has not
+	hearingDB float64     // what is done to the loudness of what it hears
 }
 
 func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error) {

@@ -21,6 +21,8 @@ type Modes struct {
 	MuteOnEntry bool
 	// AllowSelfUnmute lets those unmute themselves whom somebody else has muted. Moderators always may.
 	AllowSelfUnmute bool
+	// RecordNames has newcomers be asked for their names, which are said when they come and go (package rooms/entry, Registry.AsksNames).
+	RecordNames bool
 	// EarlyWait is how long before the room opens, by its schedule, callers are let in to wait until it does; earlier ones are refused.
 	EarlyWait time.Duration
 	// ReservedForHosts is how many of MaxParticipants' seats are for moderators alone.
@@ -56,6 +58,7 @@ type ModesPatch struct {
 	Lecture          *bool
 	MuteOnEntry      *bool
 	AllowSelfUnmute  *bool
+	RecordNames      *bool
 	EarlyWait        *time.Duration
 	ReservedForHosts *int
 	WarnBefore       *[]time.Duration
@@ -69,6 +72,7 @@ func (p ModesPatch) apply(to *Modes) error {
 	set(&to.Lecture, p.Lecture)
 	set(&to.MuteOnEntry, p.MuteOnEntry)
 	set(&to.AllowSelfUnmute, p.AllowSelfUnmute)
+	set(&to.RecordNames, p.RecordNames)
 	set(&to.EarlyWait, p.EarlyWait)
 	set(&to.ReservedForHosts, p.ReservedForHosts)
 	if p.WarnBefore == nil {

@@ -39,6 +39,8 @@ type Pass struct {
 	Role Role
 	// DisplayName is what they are called from then on; empty: as they gave it.
 	DisplayName string
+	// Name is what they have said that they are called (mixer.Spoken); nil: nothing. It is said of them where comings and goings are told in words, and goes where they go.
+	Name *mixer.Clip
 	// KeepKeys has their keys go on to whom TakeKeys has given them.
 	KeepKeys bool
 }
@@ -53,7 +55,7 @@ func (p *Participant) MoveTo(ctx context.Context, to string, with Pass) error {
 		return context.Cause(ctx)
 	}
 	_, err := p.room.Load().registry.move(ctx, p, with.Role, to, func(m *member) {
-		m.caller.Role = with.Role
+		m.caller.Role, m.name = with.Role, with.Name
 		if !with.KeepKeys {
 			m.aside.keys = nil
 		}

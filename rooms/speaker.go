@@ -112,13 +112,19 @@ type audience struct {
 var everybody = audience{} // who is inside
 
 // say has a line said. Nothing comes of it where there are no sounds.
-func (s *state) say(to audience, l line) {
+func (s *state) say(to audience, l line) { s.sayBehind(to, nil, l) }
+
+// sayBehind has a line said behind a clip; nil is none.
+func (s *state) sayBehind(to audience, first *mixer.Clip, l line) {
 	voice := s.speech().Voice
 	if s.room.registry.cfg.Sounds == nil || len(s.members) == 0 {
 		return
 	}
 	s.later(func(r *room) {
 		clips := r.clips(voice, l)
+		if first != nil {
+			clips = append([]*mixer.Clip{first}, clips...)
+		}
 		_ = r.doAlways(func(s *state) error { s.play(to, clips); return nil }) // ErrClosed: nobody is there
 	})
 }

@@ -31,6 +31,7 @@ type state struct {
 	speakers []*mixer.Speaker // of members, in the same order
 	dominant *mixer.Speaker   // whom the last event said to have the floor
 
+	gone      []goneName  // who has left in this turn, and how they have said that they are called
 	pending   []Event     // raised in the tick, published after it
 	whispered []whispered // keys that are nobody else's business, passed on with them
 
@@ -263,6 +264,7 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 	p.last.Store(stay)
 	c.Role, c.Origin = m.caller.Role, nil
 	m.caller, m.leg, m.dead = c, leg, nil
+	m.name = nil // whoever has spoken it
 	m.voice.vad, m.voice.agc = mixer.VAD{}, mixer.AGC{}
 	m.down.told = toldNothing
 	m.keys = keypad{} // what was begun on the other leg is nobody's key
@@ -323,6 +325,7 @@ func (s *state) release(m *member, why Reason) {
 	s.noHand(m) // it is not told as muted any more
 	info := s.describe(m)
 	s.raise(Event{Kind: KindLeft, Reason: why, Participant: info})
+	s.rememberName(m)
 	s.leaveWhispers(m)
 	s.floor.Forget(&m.voice.speaker)
 	s.members = slices.DeleteFunc(s.members, func(o *member) bool { return o == m })

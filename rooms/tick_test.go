@@ -66,6 +66,10 @@ func TestTickDoesNotAllocate(t *testing.T) {
 	if err := s.setWhisper(s.members[0], s.members[1].p.id); err != nil {
 		t.Fatal(err)
 	}
+	for _, m := range s.members[20:40] {
+		m.aside.take = newTake(time.Minute)
+	}
+	s.members[20].aside.take = newTake(time.Second) // which is full before long
 	now := time.Now()
 	tick := func() {
 		now = now.Add(frameDuration)

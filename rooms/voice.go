@@ -83,6 +83,9 @@ func (m *member) hear(now time.Time) {
 	v := &m.voice
 	v.frame, v.sounding = v.stream.Pull(now)
 	m.findKeys(now)
+	if m.aside.take != nil {
+		m.aside.take.add(v.frame, m.state.mix.rateHz)
+	}
 	if v.sounding {
 		v.vad.Observe(v.frame, m.state.mix.rateHz)
 	} else {

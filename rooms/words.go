@@ -45,6 +45,7 @@ func (s *state) speak() {
 	}
 	clear(s.answering)
 	s.answering = s.answering[:0]
+	s.forgetNames()
 }
 
 // announces says whether comings and goings are told in this way.
@@ -78,7 +79,7 @@ func (s *state) speakOf(e *Event, turn *turnOf) {
 		s.tellOne(id, greeting)
 	case KindLeft:
 		if e.Participant.Place == PlaceInside && s.announces(AnnounceWords) && !s.ending {
-			s.say(everybody, words(sounds.SomebodyLeft))
+			s.sayOf(everybody, id, sounds.HasLeft, sounds.SomebodyLeft)
 		}
 	case KindWaiting:
 		s.speakOfWaiting(e)
@@ -154,7 +155,7 @@ func (s *state) speakOfComing(id string) {
 	}
 	for _, m := range s.members {
 		if m.p.id != id && m.place == PlaceInside {
-			s.say(audience{one: m}, words(sounds.SomebodyJoined))
+			s.sayOf(audience{one: m}, id, sounds.HasJoined, sounds.SomebodyJoined)
 		}
 	}
 }

@@ -272,13 +272,13 @@ func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 		},
 		{
 			"rooms create 1000 --wait-for-host --on-last-host-leave end --host-grace 2m --lobby --lecture --mute-on-entry --allow-self-unmute " +
-				"--reserved-for-hosts 2 --warn-before 5m,1m --early-wait 15m",
+				"--reserved-for-hosts 2 --warn-before 5m,1m --early-wait 15m --record-names",
 			&confbridgev1.CreateRoomRequest{RoomId: "1000", Room: &confbridgev1.Room{
 				MaxDuration: durationpb.New(0), WaitForHost: proto.Bool(true), Lobby: proto.Bool(true), Lecture: proto.Bool(true),
 				MuteOnEntry: proto.Bool(true), AllowSelfUnmute: proto.Bool(true), ReservedForHosts: proto.Int32(2),
 				OnLastHostLeave: confbridgev1.LastHostLeave_LAST_HOST_LEAVE_END, HostGrace: durationpb.New(2 * time.Minute),
 				WarnBefore: []*durationpb.Duration{durationpb.New(5 * time.Minute), durationpb.New(time.Minute)},
-				EarlyWait:  durationpb.New(15 * time.Minute),
+				EarlyWait:  durationpb.New(15 * time.Minute), RecordNames: proto.Bool(true),
 			}},
 			"rooms/1000: created",
 		},

@@ -20,6 +20,7 @@ type modeFlags struct {
 	MuteOnEntry      *bool            `negatable:"" help:"Mute newcomers."`
 	AllowSelfUnmute  *bool            `negatable:"" help:"Let those unmute themselves whom others have muted."`
 	ReservedForHosts *int32           `placeholder:"N" help:"How many of the seats are for moderators alone."`
+	RecordNames      *bool            `negatable:"" help:"Ask newcomers to say their names, which are said when they come and go (--announce words)."`
 	EarlyWait        *time.Duration   `placeholder:"TIME" help:"Let callers wait with music who come at most so long before the room opens, as 15m; 0 refuses them."`
 	WarnBefore       *[]time.Duration `placeholder:"TIME,..." help:"Warn so long before the maximum duration is over, as 5m,1m; 0 for never."`
 }
@@ -39,6 +40,7 @@ func (f modeFlags) apply(room *confbridgev1.Room) (paths []string) {
 		{"lobby", f.Lobby, &room.Lobby},
 		{"lecture", f.Lecture, &room.Lecture},
 		{"mute_on_entry", f.MuteOnEntry, &room.MuteOnEntry},
+		{"record_names", f.RecordNames, &room.RecordNames},
 		{"allow_self_unmute", f.AllowSelfUnmute, &room.AllowSelfUnmute},
 	} {
 		if b.given != nil {
@@ -82,6 +84,7 @@ func modesOf(r *confbridgev1.Room) string {
 		{r.GetLecture(), "lecture"},
 		{r.GetMuteOnEntry(), "mute on entry"},
 		{r.GetAllowSelfUnmute(), "allow self unmute"},
+		{r.GetRecordNames(), "record names"},
 	} {
 		if m.is {
 			all = append(all, m.name)

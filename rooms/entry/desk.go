@@ -109,8 +109,17 @@ func (d *Desk) Dial(ctx context.Context, number string, c rooms.Caller) (*rooms.
 	return d.rooms.Dial(ctx, number, c)
 }
 
-// asks says whether a caller has to be asked for a PIN before coming into a room.
+// asks says whether a caller has to be asked for a PIN or a name before coming into a room.
 func (d *Desk) asks(ctx context.Context, room string, from rooms.Origin) (bool, error) {
+	pin, err := d.asksPIN(ctx, room, from)
+	if pin || err != nil {
+		return pin, err
+	}
+	return d.asksName(ctx, room)
+}
+
+// asksPIN says whether it is a PIN.
+func (d *Desk) asksPIN(ctx context.Context, room string, from rooms.Origin) (bool, error) {
 	info, err := d.rooms.Info(ctx, room)
 	if errors.Is(err, rooms.ErrNoRoom) {
 		return false, nil // whether it may become one is for the registry to say

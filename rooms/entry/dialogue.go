@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 
+	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
 	"github.com/confbridge/confbridge/rooms/sounds"
@@ -26,7 +27,8 @@ type dialogue struct {
 	voice string
 	log   *slog.Logger
 	keys  chan byte
-	late  bool // let in without an answer: a moderators' PIN may come yet
+	greet []string // what the first prompt begins with
+	late  bool     // let in without an answer: a moderators' PIN may come yet
 }
 
 // run is the dialogue's goroutine. ctx ends with the participant, and with the desk.
@@ -84,27 +86,38 @@ func (d *dialogue) lead(ctx context.Context) (rooms.Reason, error) {
 	if err := d.p.TakeKeys(ctx, d.keys); err != nil {
 		return 0, err
 	}
-	greeting := []string{sounds.Welcome}
+	d.greet = []string{sounds.Welcome}
 	if d.room == "" {
 		if why, err := d.askRoom(ctx); why != 0 || err != nil {
 			return why, err
 		}
-		greeting = nil
 	}
-	grant, why, err := d.askPIN(ctx, greeting)
+	grant, why, err := d.askPIN(ctx)
 	if why != 0 || err != nil {
 		return why, err
 	}
-	why, err = d.enter(ctx, grant)
+	name, err := d.askName(ctx)
+	if err != nil {
+		d.release(ctx, grant)
+		return 0, err
+	}
+	why, err = d.enter(ctx, grant, name)
 	if d.late && why == 0 && err == nil {
 		d.linger(ctx)
 	}
 	return why, err
 }
 
+// greeted is the greeting, where the caller has not heard it yet.
+func (d *dialogue) greeted() []string {
+	greeting := d.greet
+	d.greet = nil
+	return greeting
+}
+
 // askRoom asks which room the caller wants.
 func (d *dialogue) askRoom(ctx context.Context) (why rooms.Reason, err error) {
-	prompts, fault := []string{sounds.Welcome, sounds.EnterConference}, ""
+	prompts, fault := append(d.greeted(), sounds.EnterConference), ""
 	for range attempts {
 		dialled, err := d.dial(ctx, mostRoomDigits, prompts...)
 		number := dialled.digits
@@ -131,15 +144,15 @@ func (d *dialogue) there(number string) bool {
 }
 
 // askPIN asks for a PIN, if the room wants one.
-func (d *dialogue) askPIN(ctx context.Context, greeting []string) (access.Grant, rooms.Reason, error) {
-	prompts, silent := append(greeting, sounds.EnterPIN), 0
+func (d *dialogue) askPIN(ctx context.Context) (access.Grant, rooms.Reason, error) {
+	prompts, silent := []string{sounds.EnterPIN}, 0
 	var tries access.Tries
 	for {
 		ring, err := d.ring(ctx)
 		if some, _ := ring.Asks(); err != nil || !some {
 			return access.Grant{}, 0, err
 		}
-		dialled, err := d.dial(ctx, access.LongestPIN, prompts...)
+		dialled, err := d.dial(ctx, access.LongestPIN, append(d.greeted(), prompts...)...)
 		digits := dialled.digits
 		if err == nil {
 			ring, err = d.ring(ctx) // the PINs may be other ones by now
@@ -235,8 +248,8 @@ func (d *dialogue) forgotten(grant access.Grant, err error) {
 }
 
 // enter takes the caller into the room.
-func (d *dialogue) enter(ctx context.Context, grant access.Grant) (rooms.Reason, error) {
-	with := rooms.Pass{Role: rooms.RoleSpeaker, DisplayName: grant.Name, KeepKeys: d.late}
+func (d *dialogue) enter(ctx context.Context, grant access.Grant, name *mixer.Clip) (rooms.Reason, error) {
+	with := rooms.Pass{Role: rooms.RoleSpeaker, DisplayName: grant.Name, Name: name, KeepKeys: d.late}
 	if grant.Moderator {
 		with.Role = rooms.RoleModerator
 	}

@@ -22,6 +22,7 @@ func Prompts() []string {
 	return []string{
 		sounds.Welcome, sounds.EnterConference, sounds.NoSuchConference, sounds.EnterPIN, sounds.NothingEntered, sounds.WrongPIN, sounds.WrongPINGoodbye,
 		sounds.LockedOut, sounds.ConferenceLocked, sounds.ConferenceFull, sounds.NotOpen, sounds.TryLater, sounds.Goodbye, sounds.Entering, sounds.LobbyWait, sounds.WaitingHost,
+		sounds.RecordName,
 	}
 }
 
@@ -52,15 +53,19 @@ func (t *tones) Prompt(_, name string) *mixer.Clip {
 	first, second := 1800+7*float64(h.Sum32()%64), 2300+7*float64(h.Sum32()/64%64)
 	c := &mixer.Clip{Name: name, RateHz: toneRateHz}
 	for _, hz := range []float64{first, second} {
-		n := int(toneLength.Seconds() * toneRateHz)
-		for i := range n {
-			c.PCM = append(c.PCM, int16(toneAmplitude*math.Sin(2*math.Pi*hz*float64(i)/toneRateHz)))
-		}
-		c.PCM = append(c.PCM, make([]int16, int(tonePause.Seconds()*toneRateHz))...)
+		c.PCM = append(appendTone(c.PCM, hz, toneLength), make([]int16, int(tonePause.Seconds()*toneRateHz))...)
 	}
 	if t.made == nil || len(t.made) >= mostTones {
 		t.made = map[string]*mixer.Clip{}
 	}
 	t.made[name] = c
 	return c
+}
+
+// appendTone puts a tone behind a sound.
+func appendTone(pcm []int16, hz float64, length time.Duration) []int16 {
+	for i := range int(length.Seconds() * toneRateHz) {
+		pcm = append(pcm, int16(toneAmplitude*math.Sin(2*math.Pi*hz*float64(i)/toneRateHz)))
+	}
+	return pcm
 }

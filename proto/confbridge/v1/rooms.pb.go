@@ -406,6 +406,9 @@ type Room struct {
 	HasModeratorPin bool `protobuf:"varint,93,opt,name=has_moderator_pin,json=hasModeratorPin,proto3" json:"has_moderator_pin,omitempty"`
 	// Callers whom a trusted trunk vouches for (P-Asserted-Identity) come in without a PIN, as participants.
 	IdentityForPin bool `protobuf:"varint,94,opt,name=identity_for_pin,json=identityForPin,proto3" json:"identity_for_pin,omitempty"`
+	// Newcomers are asked to say their names, which the others hear when they come and go: where comings and goings are told in words (announce). Names are forgotten
+	// when their speakers leave, and in no recording of their own. Unset in a request means what the bridge is configured with; always set in a response.
+	RecordNames *bool `protobuf:"varint,140,opt,name=record_names,json=recordNames,proto3,oneof" json:"record_names,omitempty"`
 	// How long before one of open_windows begins callers are let in to wait until it does, with music, and told when that is: 0 to 24 h; 0: all who call before are
 	// refused. Unset in a request means what the bridge is configured with; always set in a response.
 	EarlyWait     *durationpb.Duration `protobuf:"bytes,141,opt,name=early_wait,json=earlyWait,proto3" json:"early_wait,omitempty"`
@@ -758,6 +761,13 @@ func (x *Room) GetIdentityForPin() bool {
 	return false
 }
 
+func (x *Room) GetRecordNames() bool {
+	if x != nil && x.RecordNames != nil {
+		return *x.RecordNames
+	}
+	return false
+}
+
 func (x *Room) GetEarlyWait() *durationpb.Duration {
 	if x != nil {
 		return x.EarlyWait
@@ -853,7 +863,7 @@ var File_confbridge_v1_rooms_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
-	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x11\n" +
+	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x11\n" +
 	"\x04Room\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12)\n" +
@@ -907,7 +917,8 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\rmoderator_pin\x18[ \x01(\tH\vR\fmoderatorPin\x88\x01\x01\x12\x17\n" +
 	"\ahas_pin\x18\\ \x01(\bR\x06hasPin\x12*\n" +
 	"\x11has_moderator_pin\x18] \x01(\bR\x0fhasModeratorPin\x12(\n" +
-	"\x10identity_for_pin\x18^ \x01(\bR\x0eidentityForPin\x129\n" +
+	"\x10identity_for_pin\x18^ \x01(\bR\x0eidentityForPin\x12'\n" +
+	"\frecord_names\x18\x8c\x01 \x01(\bH\fR\vrecordNames\x88\x01\x01\x129\n" +
 	"\n" +
 	"early_wait\x18\x8d\x01 \x01(\v2\x19.google.protobuf.DurationR\tearlyWaitB\x06\n" +
 	"\x04_agcB\x14\n" +
@@ -922,7 +933,8 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x0f_recording_toneB\x11\n" +
 	"\x0f_recording_beepB\x06\n" +
 	"\x04_pinB\x10\n" +
-	"\x0e_moderator_pin\"\xa2\x01\n" +
+	"\x0e_moderator_pinB\x0f\n" +
+	"\r_record_names\"\xa2\x01\n" +
 	"\n" +
 	"OpenWindow\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\tR\x05start\x12\x1b\n" +

@@ -17,6 +17,7 @@ type Modes struct {
 	MuteOnEntry      bool
 	AllowSelfUnmute  bool
 	ReservedForHosts int
+	RecordNames      bool
 	EarlyWait        time.Duration   // of rooms that have opening hours
 	WarnBefore       []time.Duration // at most maxWarnings
 }
@@ -63,6 +64,7 @@ func modeKeys() []key {
 		modeFlag("lobby", func(m *Modes) *bool { return &m.Lobby }),
 		modeFlag("lecture", func(m *Modes) *bool { return &m.Lecture }),
 		modeFlag("mute_on_entry", func(m *Modes) *bool { return &m.MuteOnEntry }),
+		modeFlag("record_names", func(m *Modes) *bool { return &m.RecordNames }),
 		modeFlag("allow_self_unmute", func(m *Modes) *bool { return &m.AllowSelfUnmute }),
 		{
 			path: "rooms.reserved_for_hosts",
@@ -113,7 +115,7 @@ func addWarning(to *[]time.Duration, s string) error {
 
 // RoomModes are those of a declared room; what is not said is as in Modes.
 type RoomModes struct {
-	WaitForHost, Lobby, Lecture, MuteOnEntry, AllowSelfUnmute *bool
+	WaitForHost, Lobby, Lecture, MuteOnEntry, AllowSelfUnmute, RecordNames *bool
 
 	OnLastHostLeave  string
 	HostGrace        *time.Duration
@@ -128,6 +130,7 @@ func (r RoomModes) Or(m Modes) Modes {
 	given(&m.Lecture, r.Lecture)
 	given(&m.MuteOnEntry, r.MuteOnEntry)
 	given(&m.AllowSelfUnmute, r.AllowSelfUnmute)
+	given(&m.RecordNames, r.RecordNames)
 	given(&m.HostGrace, r.HostGrace)
 	given(&m.ReservedForHosts, r.ReservedForHosts)
 	if r.OnLastHostLeave != "" {
@@ -171,6 +174,7 @@ func roomModeFields() []field[Room] {
 		flagField("lobby", func(r *Room) **bool { return &r.Lobby }),
 		flagField("lecture", func(r *Room) **bool { return &r.Lecture }),
 		flagField("mute_on_entry", func(r *Room) **bool { return &r.MuteOnEntry }),
+		flagField("record_names", func(r *Room) **bool { return &r.RecordNames }),
 		flagField("allow_self_unmute", func(r *Room) **bool { return &r.AllowSelfUnmute }),
 		{
 			name: "reserved_for_hosts",

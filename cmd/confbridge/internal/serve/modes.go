@@ -11,6 +11,6 @@ func roomModes(m config.Modes) (rooms.Modes, error) {
 	return rooms.Modes{
 		WaitForHost: m.WaitForHost, EndWithoutHost: m.OnLastHostLeave == config.LeaveEnd, HostGrace: m.HostGrace,
 		Lobby: m.Lobby, Lecture: m.Lecture, MuteOnEntry: m.MuteOnEntry, AllowSelfUnmute: m.AllowSelfUnmute,
-		ReservedForHosts: m.ReservedForHosts, WarnBefore: warnings, EarlyWait: m.EarlyWait,
+		ReservedForHosts: m.ReservedForHosts, WarnBefore: warnings, EarlyWait: m.EarlyWait, RecordNames: m.RecordNames,
 	}, err
 }

@@ -17,7 +17,7 @@ func TestADeclaredRoomHasModesOfItsOwn(t *testing.T) {
 		Modes: config.Modes{WaitForHost: true, Lobby: true, HostGrace: time.Minute, ReservedForHosts: 2, WarnBefore: []time.Duration{time.Minute}},
 		List: []config.Room{{Number: "1"}, {Number: "2", RoomModes: config.RoomModes{
 			WaitForHost: &no, Lobby: &no, Lecture: &yes, MuteOnEntry: &yes, AllowSelfUnmute: &yes, OnLastHostLeave: config.LeaveEnd, HostGrace: &grace,
-			ReservedForHosts: &seats, WarnBefore: []time.Duration{time.Hour},
+			ReservedForHosts: &seats, WarnBefore: []time.Duration{time.Hour}, RecordNames: &yes,
 		}}},
 	}
 	desk, err := entry.New(entry.Config{}, rooms.NewRegistry(rooms.Config{}))
@@ -34,7 +34,8 @@ func TestADeclaredRoomHasModesOfItsOwn(t *testing.T) {
 			WarnBefore: [rooms.MaxWarnings]time.Duration{time.Minute},
 		},
 		{
-			Lecture: true, MuteOnEntry: true, AllowSelfUnmute: true, EndWithoutHost: true, HostGrace: time.Second,
+			RecordNames: true,
+			Lecture:     true, MuteOnEntry: true, AllowSelfUnmute: true, EndWithoutHost: true, HostGrace: time.Second,
 			WarnBefore: [rooms.MaxWarnings]time.Duration{time.Hour},
 		},
 	}
@@ -46,11 +47,11 @@ func TestADeclaredRoomHasModesOfItsOwn(t *testing.T) {
 func TestModesOfTheFileAreThoseOfRooms(t *testing.T) {
 	got, err := roomModes(config.Modes{
 		WaitForHost: true, OnLastHostLeave: config.LeaveEnd, HostGrace: time.Second, Lobby: true, Lecture: true, MuteOnEntry: true,
-		AllowSelfUnmute: true, ReservedForHosts: 3, WarnBefore: []time.Duration{time.Minute, time.Hour}, EarlyWait: time.Minute,
+		AllowSelfUnmute: true, ReservedForHosts: 3, WarnBefore: []time.Duration{time.Minute, time.Hour}, EarlyWait: time.Minute, RecordNames: true,
 	})
 	want := rooms.Modes{
 		WaitForHost: true, EndWithoutHost: true, HostGrace: time.Second, Lobby: true, Lecture: true, MuteOnEntry: true, AllowSelfUnmute: true,
-		ReservedForHosts: 3, WarnBefore: [rooms.MaxWarnings]time.Duration{time.Hour, time.Minute}, EarlyWait: time.Minute,
+		ReservedForHosts: 3, WarnBefore: [rooms.MaxWarnings]time.Duration{time.Hour, time.Minute}, EarlyWait: time.Minute, RecordNames: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, (-want +got):\n%s", err, diff)

@@ -110,6 +110,7 @@ var (
 		rooms.ReasonRoomLocked:     confbridgev1.Reason_REASON_ROOM_LOCKED,
 		rooms.ReasonRoomFull:       confbridgev1.Reason_REASON_ROOM_FULL,
 		rooms.ReasonOverloaded:     confbridgev1.Reason_REASON_OVERLOADED,
+		rooms.ReasonNotConfirmed:   confbridgev1.Reason_REASON_NOT_CONFIRMED,
 	}
 )
 

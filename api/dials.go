@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type DialOut struct {
 	Role                     rooms.Role
 	CallerName, CallerNumber string
 	RingTime                 time.Duration // 0: the Dialer's own
+	ConfirmTime              time.Duration // in which who answers has to press 1; 0: they need not
 }
 
 // What a Dialer says of what it was given.
@@ -61,6 +63,9 @@ const (
 	maxCallerNumber = 64
 	minRingTime     = time.Second
 	maxRingTime     = 5 * time.Minute
+	minConfirmTime  = 5 * time.Second
+	maxConfirmTime  = 2 * time.Minute
+	confirmTime     = 20 * time.Second // where nothing is said
 )
 
 func (s *participantService) DialParticipant(
@@ -121,6 +126,13 @@ func dialOut(req *confbridgev1.DialParticipantRequest) (DialOut, error) {
 		}
 	}
 	d.RingTime = durationWithin(&v, "ring_timeout", req.GetRingTimeout(), minRingTime, maxRingTime)
+	within := durationWithin(&v, "key_timeout", req.GetKeyTimeout(), minConfirmTime, maxConfirmTime)
+	switch {
+	case req.GetRequireKey():
+		d.ConfirmTime = cmp.Or(within, confirmTime)
+	case req.GetKeyTimeout() != nil:
+		v.add("key_timeout", "is nothing without require_key")
+	}
 	return d, v.err()
 }
 

@@ -44,12 +44,21 @@ func TestSomebodyIsDialled(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
+	for _, within := range []*durationpb.Duration{nil, durationpb.New(7 * time.Second)} {
+		if _, err := b.participants.DialParticipant(waitContext(t), &confbridgev1.DialParticipantRequest{
+			Parent: "rooms/1000", Address: "sip:bob@example.com", RequireKey: true, KeyTimeout: within,
+		}); err != nil {
+			t.Error(err)
+		}
+	}
 	want := []DialOut{
 		{
 			Room: "1000", Address: "+4930123", Trunk: "carrier", DisplayName: "Bob", Role: rooms.RoleListener, CallerName: "The Board",
 			CallerNumber: "+49-4711", RingTime: 20 * time.Second,
 		},
 		{Room: "1000", Address: "sip:bob@example.com"},
+		{Room: "1000", Address: "sip:bob@example.com", ConfirmTime: 20 * time.Second},
+		{Room: "1000", Address: "sip:bob@example.com", ConfirmTime: 7 * time.Second},
 	}
 	if diff := cmp.Diff(want, b.dialer.asked); diff != "" {
 		t.Error(diff)
@@ -63,6 +72,15 @@ func TestDialsThatCannotBeNameTheField(t *testing.T) {
 		Parent: "rooms/1000", Address: long, DisplayName: long, CallerName: "a\nb", CallerNumber: "a@b", Role: 9, RingTimeout: durationpb.New(time.Hour),
 	})
 	wantFields(t, err, "address", "display_name", "caller_name", "caller_number", "role", "ring_timeout")
+	for _, row := range []struct {
+		key    bool
+		within time.Duration
+	}{{false, 20 * time.Second}, {true, time.Second}, {true, time.Hour}} {
+		_, err = b.participants.DialParticipant(waitContext(t), &confbridgev1.DialParticipantRequest{
+			Parent: "rooms/1000", Address: "x", RequireKey: row.key, KeyTimeout: durationpb.New(row.within),
+		})
+		wantFields(t, err, "key_timeout")
+	}
 	_, err = b.participants.DialParticipant(waitContext(t), &confbridgev1.DialParticipantRequest{Parent: "rooms/", Address: "x"})
 	wantFields(t, err, "parent")
 	_, err = b.participants.DialParticipant(waitContext(t), &confbridgev1.DialParticipantRequest{Parent: "rooms/1", Address: "x", Trunk: "carrier"})

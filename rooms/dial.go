@@ -35,13 +35,26 @@ type dial struct {
 }
 
 // Dial keeps a seat for somebody who is called, and tells of it (KindDialing). It fails as Admit does. Progress and FailDial tell what comes of it,
-// Join ends it well, and Leave in any case. The room lets go (Participant.Left) when a moderator removes the participant to come, and when the
+// Join ends it well, and Leave in any case. Where c.Origin has a Confirm, Join leads into a reception, as after AdmitToReception: who has called asks there (package
+// rooms/entry), Participant.MoveTo the same room is what ends the dial well, and without it nobody comes in. The room lets go (Participant.Left) when a moderator removes the participant to come, and when the
 // conference or the bridge ends.
 func (g *Registry) Dial(ctx context.Context, number string, c Caller) (*Participant, error) {
-	return g.seat(ctx, number, c, func(s *state, p *Participant) {
+	asked := c.Origin != nil && c.Origin.Confirm > 0
+	p, err := g.seat(ctx, number, c, func(s *state, p *Participant) {
 		p.dial = &dial{started: time.Now()}
+		if asked {
+			p.keeper = s.room
+		}
 		s.raise(Event{Kind: KindDialing, Participant: s.describeDial(p)})
 	})
+	if err != nil || !asked {
+		return p, err
+	}
+	if err := g.toReception(ctx, p); err != nil {
+		p.Leave(ReasonDraining)
+		return nil, wrap("dial from room", number, err)
+	}
+	return p, nil
 }
 
 // Dials lists who is being called, in order of calling (ErrNoRoom).
@@ -49,8 +62,8 @@ func (g *Registry) Dials(ctx context.Context, number string) ([]Dial, error) {
 	var list []Dial
 	err := g.do(ctx, number, func(s *state) error {
 		for _, p := range s.seats {
-			if p.dial != nil {
-				list = append(list, Dial{ID: p.id, Room: number, Caller: p.caller, State: p.dial.state, Started: p.dial.started})
+			if d := s.dialOf(p); d != nil {
+				list = append(list, Dial{ID: p.id, Room: number, Caller: p.caller, State: d.state, Started: d.started})
 			}
 		}
 		return nil
@@ -61,7 +74,7 @@ func (g *Registry) Dials(ctx context.Context, number string) ([]Dial, error) {
 // Progress tells that it rings there, or has been answered. What has been told, or is over, is not told again. The error is ErrClosed where the
 // room has let go, or the context's.
 func (p *Participant) Progress(ctx context.Context, to DialState) error {
-	return p.do(ctx, func(s *state) error {
+	return p.doDial(ctx, func(s *state) error {
 		switch {
 		case !slices.Contains(s.seats, p):
 			return ErrClosed
@@ -82,20 +95,24 @@ func (p *Participant) Progress(ctx context.Context, to DialState) error {
 // it said nothing.
 func (p *Participant) FailDial(why Reason, code int) {
 	p.turn <- struct{}{}
-	_ = p.room.Load().doAlways(func(s *state) error { // ErrClosed: the room has let go already
-		if p.dial != nil {
-			p.dial.reason, p.dial.code = why, code
+	fail := func(s *state) error {
+		if d := s.dialOf(p); d != nil {
+			d.reason, d.code = why, code
 		}
 		s.letGo(p, why)
 		return nil
-	})
+	}
+	if p.keeper != nil {
+		_ = p.keeper.doAlways(fail) // ErrClosed: the room has let go already
+	}
+	_ = p.room.Load().doAlways(fail) // likewise
 	p.endTurn()
 	<-p.left
 }
 
 // failDial tells that nothing has come of a dial; it does nothing to other seats.
 func (s *state) failDial(p *Participant, why Reason) {
-	if p.dial == nil {
+	if s.dialOf(p) == nil {
 		return
 	}
 	if p.dial.reason != ReasonUnspecified {
@@ -108,7 +125,7 @@ func (s *state) failDial(p *Participant, why Reason) {
 // cancelDials lets go of everybody who is being called, because the conference that they were to join is over.
 func (s *state) cancelDials(why Reason) {
 	for _, p := range slices.Clone(s.seats) {
-		if p.dial != nil {
+		if s.dialOf(p) != nil {
 			s.letGo(p, why)
 		}
 	}
@@ -117,7 +134,7 @@ func (s *state) cancelDials(why Reason) {
 // dialled finds who is being called, by the id to come; nil where nobody is.
 func (s *state) dialled(id string) *Participant {
 	for _, p := range s.seats {
-		if p.id == id && p.dial != nil {
+		if p.id == id && s.dialOf(p) != nil {
 			return p
 		}
 	}

@@ -87,6 +87,8 @@ const (
 	ReasonRoomLocked
 	ReasonRoomFull
 	ReasonOverloaded // too many PINs were being checked, or the bridge failed
+
+	ReasonNotConfirmed // who was called has answered, and has not said that they want to come in
 )
 
 // Event is one thing that happened in a room. Events of one room are numbered from 1 without gaps.
@@ -147,6 +149,8 @@ var reasonTexts = [...]string{
 	ReasonRoomLocked:     "room is locked",
 	ReasonRoomFull:       "room is full",
 	ReasonOverloaded:     "bridge is overloaded",
+
+	ReasonNotConfirmed: "not confirmed",
 }
 
 func (r Reason) String() string {

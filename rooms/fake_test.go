@@ -38,7 +38,7 @@ type fakeLeg struct {
 	toneHz   float64 // 0: silence
 	amp      float64
 	says     []int16 // what is left of what it says; in place of the tone until its end
-	mute     bool // sends nothing at all
+	mute     bool    // sends nothing at all
 	keys     []byte
 	dies     error
 	heard    []int16 // at format.SampleRateHz

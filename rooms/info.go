@@ -70,6 +70,8 @@ type Caller struct {
 type Origin struct {
 	// Source is the address that it comes from, without a port.
 	Source string
+	// Confirm is, of somebody who is called, how long they may take to say that they want to come in; 0: they are not asked (Registry.Dial).
+	Confirm time.Duration
 	// Trunk is the name of the way that it came; empty: none that has a name.
 	Trunk string
 	// Identity is who the caller is, as far as those vouch for it that the call comes from; empty: they do not.

@@ -76,6 +76,9 @@ func (g *Registry) move(ctx context.Context, p *Participant, role Role, to strin
 		return ParticipantInfo{}, err
 	}
 	m, err := depart(ctx, p, next.sideOf != nil)
+	if err != nil && p.hasSeatIn(next) {
+		return ParticipantInfo{}, err // Leave gives the seat back, and tells of it
+	}
 	if err != nil {
 		_ = next.doAlways(func(s *state) error { s.vacate(p); return nil }) // ErrClosed: it has let go
 		return ParticipantInfo{}, err
@@ -120,6 +123,10 @@ func (p *Participant) address(ctx context.Context) (address string, err error) {
 
 // seatMover takes a seat for p in the room that it goes to, while it is in its own one still; own says that its lock is not for them.
 func (g *Registry) seatMover(ctx context.Context, p *Participant, role Role, to string) (next *room, own bool, err error) {
+	if p.keeper != nil && p.keeper.number == to && p.hasSeatIn(p.keeper) {
+		next, err = p.takeKept(ctx)
+		return next, false, err
+	}
 	address, err := p.address(ctx)
 	if err != nil {
 		return nil, false, err

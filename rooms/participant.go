@@ -28,7 +28,10 @@ type Participant struct {
 	left   chan struct{}
 	last   atomic.Pointer[Stay]
 	reason Reason // written before left is closed
-	dial   *dial  // the room's goroutine's: of a call that is placed from here, until it joins
+	dial   *dial  // the goroutine's of the room that it is called from, until it joins
+	// keeper is the room that it is called from and that keeps a seat for it, where it is asked in a reception whether it wants to come; nil mostly. It is written before
+	// anybody else knows of the participant.
+	keeper *room
 }
 
 // Stay is how a participant was when its leg was given up.
@@ -139,6 +142,7 @@ func (p *Participant) withMember(ctx context.Context, op func(*state, *member) e
 func (p *Participant) Leave(why Reason) {
 	p.turn <- struct{}{}
 	_ = p.room.Load().doAlways(func(s *state) error { s.letGo(p, why); return nil }) // ErrClosed: the room has let go already
+	p.leaveKeeper(why)
 	p.endTurn()
 	<-p.left
 }

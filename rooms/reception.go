@@ -40,6 +40,24 @@ func (g *Registry) AdmitToReception(ctx context.Context, c Caller) (*Participant
 	}
 }
 
+// toReception gives somebody who is called a seat in a reception too.
+func (g *Registry) toReception(ctx context.Context, p *Participant) error {
+	for {
+		r, err := g.openReception()
+		if err != nil {
+			return err
+		}
+		err = r.do(ctx, func(s *state) error { return s.admit(p, p.caller.Role) })
+		if errors.Is(err, ErrClosed) {
+			continue // it closed under our hands
+		}
+		if err == nil {
+			p.room.Store(r)
+		}
+		return err
+	}
+}
+
 // openReception is the reception whose turn it is.
 func (g *Registry) openReception() (*room, error) {
 	g.mu.Lock()

@@ -191,7 +191,7 @@ func (s *state) enter(m *member, now time.Time) {
 		s.armLimit()
 		s.rewarn()
 	}
-	m.p.dial = nil
+	s.endDial(m.p)
 	s.members = append(s.members, m)
 	if len(s.members) == 1 {
 		s.wakeFeeds()

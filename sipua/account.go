@@ -133,8 +133,10 @@ func (a *account) stays() {
 	}
 	stay, joined := a.participant.Last()
 	if joined {
-		a.record.Room = noted(stay.Room)
-		if stay.Room == rooms.ReceptionNumber { // and no further
+		switch {
+		case stay.Room != rooms.ReceptionNumber:
+			a.record.Room = noted(stay.Room)
+		case a.record.Direction == cdr.In: // and no further; who was called was called from a room
 			a.record.Room = ""
 		}
 		a.record.Seat = toSeat(stay, a.record.Began)

@@ -31,6 +31,8 @@ type DialOut struct {
 	CallerName, CallerNumber string
 	// RingTime is how long an answer is waited for; 0 means 60 s.
 	RingTime time.Duration
+	// ConfirmTime is how long who has answered may take to press 1, and comes in only then; 0: they come in at once.
+	ConfirmTime time.Duration
 }
 
 const defaultRingTime = time.Minute
@@ -81,6 +83,7 @@ func (s *Server) DialOut(ctx context.Context, want DialOut) (id string, err erro
 
 // outward is one call that is placed from a room: the goroutine of DialOut owns it, until the call has one of its own.
 type outward struct {
+	room  string
 	route *trunk.Route
 	d     *dialling
 	seat  *seat
@@ -99,8 +102,9 @@ func (s *Server) newOutward(ep *endpoint, route *trunk.Route, want DialOut) *out
 	d.focus, d.as, d.line = message.EscapeUser(want.Room), message.EscapeUser(want.CallerNumber), route.Call
 	caller := rooms.Caller{
 		DisplayName: cmp.Or(want.DisplayName, route.URI.UserText()), Address: route.URI.Shown().String(), CallID: d.callID, Role: want.Role,
+		Origin: &rooms.Origin{Trunk: want.Trunk, Confirm: want.ConfirmTime},
 	}
-	return &outward{route: route, d: d, seat: &seat{line: route.Call, caller: caller}}
+	return &outward{room: want.Room, route: route, d: d, seat: &seat{line: route.Call, caller: caller}}
 }
 
 // place places the call, and ends it where nobody wants it any more.
@@ -148,7 +152,7 @@ func (o *outward) place(ctx context.Context, ring time.Duration) {
 
 // begin takes the call that has been answered into the room. Early media is not heard there.
 func (o *outward) begin(c *call, agreed sdp.Agreed) error {
-	c.log = c.log.With("room", o.seat.participant.Room(), "participant", o.seat.participant.ID())
+	c.log = c.log.With("room", o.room, "participant", o.seat.participant.ID())
 	if o.route.Trunk != "" {
 		c.log = c.log.With("trunk", o.route.Trunk)
 	}
@@ -169,7 +173,7 @@ func (o *outward) begin(c *call, agreed sdp.Agreed) error {
 
 // failed gives the seat and the line back, and tells why and writes it down.
 func (o *outward) failed(err error) {
-	o.d.ep.log.Info("call out has failed", "call_id", o.d.callID, "room", o.seat.participant.Room(), "participant", o.seat.participant.ID(), "err", err)
+	o.d.ep.log.Info("call out has failed", "call_id", o.d.callID, "room", o.room, "participant", o.seat.participant.ID(), "err", err)
 	o.seat.participant.FailDial(dialFailure(err))
 	o.route.End()
 	o.d.noted.failed(err)

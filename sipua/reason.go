@@ -44,6 +44,8 @@ func byeReason(why rooms.Reason) message.Reason {
 		r.Cause, r.Text = 17, "room is full"
 	case rooms.ReasonOverloaded:
 		r.Cause, r.Text = 42, "bridge is overloaded"
+	case rooms.ReasonNotConfirmed:
+		r.Text = "nobody has confirmed the call"
 	case rooms.ReasonHangup, rooms.ReasonUnspecified:
 		r.Text = "conference left"
 	default:

@@ -15,7 +15,7 @@ type Rooms interface {
 	Admit(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error)
 	// Reachable says whether Admit would find or make a room of that number, without doing either; it does not wait.
 	Reachable(number string) error
-	// Dial is Admit for somebody who is called, and tells of it.
+	// Dial is Admit for somebody who is called, and tells of it. Where the caller's Origin has a Confirm, they are asked whether they want to come in.
 	Dial(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error)
 }
 

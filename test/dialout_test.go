@@ -99,6 +99,12 @@ func TestSIPpIsCalled(t *testing.T) {
 			b.must(t, "participants", "dtmf", room, id, "5")
 			b.must(t, "participants", "kick", room, id)
 		}},
+		{"confirm", []string{"--name", "Bob", "--require-key"}, "joined", "dialing ringing answered joined", func(t *testing.T, room string) {
+			t.Helper()
+			_, id, _ := strings.Cut(b.present(t, room, 1)[0].GetName(), "/participants/")
+			b.must(t, "participants", "kick", room, id)
+		}},
+		{"refuse", []string{"--require-key"}, "dial_failed not_confirmed 0", "dialing ringing answered dial_failed not_confirmed 0", nil},
 	} {
 		t.Run(row.scenario, func(t *testing.T) {
 			t.Parallel()

@@ -21,6 +21,8 @@ type participantsDialCmd struct {
 	CallerName   string        `placeholder:"NAME" help:"The name that who is called is shown."`
 	CallerNumber string        `placeholder:"NUMBER" help:"The number that who is called is shown."`
 	Ring         time.Duration `default:"60s" help:"How long an answer is waited for (60s)."`
+	RequireKey   bool          `help:"Let in who answers only when they have pressed 1: no machine that answers does."`
+	KeyTimeout   time.Duration `default:"20s" help:"How long they may take over that (20s)."`
 }
 
 func (cmd *participantsDialCmd) Run(ctx context.Context, c *console) error {
@@ -28,6 +30,9 @@ func (cmd *participantsDialCmd) Run(ctx context.Context, c *console) error {
 		Parent: roomName(cmd.Room), Address: cmd.Address, DisplayName: cmd.Name,
 		Role:       confbridgev1.Role(confbridgev1.Role_value["ROLE_"+strings.ToUpper(cmd.Role)]),
 		CallerName: cmd.CallerName, CallerNumber: cmd.CallerNumber, RingTimeout: durationpb.New(cmd.Ring),
+	}
+	if cmd.RequireKey {
+		req.RequireKey, req.KeyTimeout = true, durationpb.New(cmd.KeyTimeout)
 	}
 	if cmd.Trunk != "" {
 		req.Trunk = "trunks/" + strings.TrimPrefix(cmd.Trunk, "trunks/")

@@ -69,6 +69,13 @@ func TestDialCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 			}, "rooms/1000/participants/k3x9: is called",
 		},
 		{
+			"participants dial 1000 sip:bob@example.com --require-key",
+			&confbridgev1.DialParticipantRequest{
+				Parent: "rooms/1000", Address: "sip:bob@example.com", Role: confbridgev1.Role_ROLE_SPEAKER, RingTimeout: durationpb.New(time.Minute),
+				RequireKey: true, KeyTimeout: durationpb.New(20 * time.Second),
+			}, "rooms/1000/participants/k3x9: is called",
+		},
+		{
 			"participants dtmf 1000 k3x9 12#",
 			&confbridgev1.SendDtmfRequest{
 				Name: "rooms/1000/participants/k3x9", Digits: "12#", Duration: durationpb.New(100 * time.Millisecond), Gap: durationpb.New(100 * time.Millisecond),

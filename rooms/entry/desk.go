@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,9 +105,29 @@ func (d *Desk) Admit(ctx context.Context, number string, c rooms.Caller) (*rooms
 	return p, nil
 }
 
-// Dial is rooms.Registry.Dial: whom the bridge calls is asked nothing.
+// Dial is rooms.Registry.Dial. Whom the bridge calls is asked nothing, but for whether they want to come in where c.Origin has a Confirm.
 func (d *Desk) Dial(ctx context.Context, number string, c rooms.Caller) (*rooms.Participant, error) {
-	return d.rooms.Dial(ctx, number, c)
+	p, err := d.rooms.Dial(ctx, number, c)
+	if err != nil || c.Origin == nil || c.Origin.Confirm == 0 {
+		return p, err
+	}
+	if !d.begin(ctx, &dialogue{
+		desk: d, p: p, room: number, from: *c.Origin, called: c.Role, voice: d.voiceOf(ctx, number),
+		log: d.cfg.Log.With("participant", p.ID(), "call_id", c.CallID),
+	}) {
+		p.Leave(rooms.ReasonDraining)
+		return nil, fmt.Errorf("dial from room %q: %w", number, rooms.ErrDraining)
+	}
+	return p, nil
+}
+
+// voiceOf is the voice of a room, to those whom it calls; where it has none, the usual one.
+func (d *Desk) voiceOf(ctx context.Context, number string) string {
+	info, err := d.rooms.Info(ctx, number)
+	if err != nil {
+		return d.cfg.Voice // it has ended; nobody will be asked
+	}
+	return cmp.Or(info.Voice, d.rooms.Defaults().Voice, d.cfg.Voice)
 }
 
 // asks says whether a caller has to be asked for a PIN or a name before coming into a room.

@@ -20,15 +20,16 @@ const hostAttempts = 2
 
 // dialogue is what goes on with one caller, from the connection to the room. One goroutine owns it.
 type dialogue struct {
-	desk  *Desk
-	p     *rooms.Participant
-	room  string // empty: the caller is asked for it
-	from  rooms.Origin
-	voice string
-	log   *slog.Logger
-	keys  chan byte
-	greet []string // what the first prompt begins with
-	late  bool     // let in without an answer: a moderators' PIN may come yet
+	desk   *Desk
+	p      *rooms.Participant
+	room   string // empty: the caller is asked for it
+	from   rooms.Origin
+	called rooms.Role // as what somebody comes in whom the bridge has called (from.Confirm)
+	voice  string
+	log    *slog.Logger
+	keys   chan byte
+	greet  []string // what the first prompt begins with
+	late   bool     // let in without an answer: a moderators' PIN may come yet
 }
 
 // run is the dialogue's goroutine. ctx ends with the participant, and with the desk.
@@ -85,6 +86,9 @@ func (d *dialogue) lead(ctx context.Context) (rooms.Reason, error) {
 	d.keys = make(chan byte, mostKeys)
 	if err := d.p.TakeKeys(ctx, d.keys); err != nil {
 		return 0, err
+	}
+	if d.from.Confirm > 0 {
+		return d.confirm(ctx)
 	}
 	d.greet = []string{sounds.Welcome}
 	if d.room == "" {
@@ -253,13 +257,22 @@ func (d *dialogue) enter(ctx context.Context, grant access.Grant, name *mixer.Cl
 	if grant.Moderator {
 		with.Role = rooms.RoleModerator
 	}
-	err := d.p.MoveTo(ctx, d.room, with)
-	if err != nil {
+	why, err := d.goIn(ctx, with)
+	switch {
+	case err != nil || why != 0:
 		d.release(ctx, grant)
+	case grant.Invitation != "":
+		d.log.Info("invitation is used", "room", d.room, "invitation", grant.Invitation)
 	}
+	return why, err
+}
+
+// goIn takes the caller into the room, or tells why not.
+func (d *dialogue) goIn(ctx context.Context, with rooms.Pass) (rooms.Reason, error) {
+	err := d.p.MoveTo(ctx, d.room, with)
 	switch {
 	case err == nil:
-		d.log.Info("caller is let in", "room", d.room, "moderator", grant.Moderator, "invitation", grant.Invitation)
+		d.log.Info("caller is let in", "room", d.room, "moderator", with.Role == rooms.RoleModerator)
 		if prompt := d.arrived(ctx); prompt != "" {
 			_ = d.p.Queue(ctx, d.clips(prompt)...) // who has left meanwhile need not hear it
 		}

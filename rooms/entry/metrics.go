@@ -24,6 +24,7 @@ var outcomes = []struct {
 	{rooms.ReasonClosed, "closed"},
 	{rooms.ReasonOverloaded, "overloaded"},
 	{rooms.ReasonDraining, "draining"},
+	{rooms.ReasonNotConfirmed, "not_confirmed"},
 }
 
 // metrics counts. Its fields may be added to by any goroutine.

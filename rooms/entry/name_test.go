@@ -71,7 +71,9 @@ func (v *roomWords) Prompt(voice, name string) *mixer.Clip {
 	return v.roomVoice.Prompt(voice, name)
 }
 
-func (v *roomWords) Clip(_ context.Context, voice, name string) (*mixer.Clip, error) { return v.Prompt(voice, name), nil }
+func (v *roomWords) Clip(_ context.Context, voice, name string) (*mixer.Clip, error) {
+	return v.Prompt(voice, name), nil
+}
 
 // callTalking is a call to a number by a talker.
 func (b *bridge) callTalking(number string, talks bool) (caller, *talker) {
@@ -122,47 +124,56 @@ func TestNamesAreAskedForBehindThePIN(t *testing.T) {
 		{
 			"said, and the pound key", "1000", rooms.AnnounceWords, true,
 			[]step{{3 * time.Second, "1357#"}, {3500 * time.Millisecond, "#"}},
-			outcome{room: "1000", said: asked + " record-name entering"}, sounds.HasJoined,
+			outcome{room: "1000", said: asked + " record-name entering"},
+			sounds.HasJoined,
 		},
 		{
 			"said, and other keys, and no more", "1000", rooms.AnnounceWords, true,
 			[]step{{3 * time.Second, "1357#"}, {2 * time.Second, "12*"}, {4 * time.Second, ""}},
-			outcome{room: "1000", said: asked + " record-name entering"}, sounds.HasJoined,
+			outcome{room: "1000", said: asked + " record-name entering"},
+			sounds.HasJoined,
 		},
 		{
 			"nothing said", "1000", rooms.AnnounceWords, false,
 			[]step{{3 * time.Second, "1357#"}, {6 * time.Second, ""}},
-			outcome{room: "1000", said: asked + " record-name entering"}, sounds.SomebodyJoined,
+			outcome{room: "1000", said: asked + " record-name entering"},
+			sounds.SomebodyJoined,
 		},
 		{
 			"the pound key before the tone is for who will not", "1000", rooms.AnnounceWords, true,
 			[]step{{3 * time.Second, "1357#"}, {500 * time.Millisecond, "#"}, {100 * time.Millisecond, ""}},
-			outcome{room: "1000", said: asked + " record-name entering"}, sounds.SomebodyJoined,
+			outcome{room: "1000", said: asked + " record-name entering"},
+			sounds.SomebodyJoined,
 		},
 		{
 			"the pound key right behind the tone", "1000", rooms.AnnounceWords, true,
 			[]step{{3 * time.Second, "1357#"}, {1500 * time.Millisecond, "#"}},
-			outcome{room: "1000", said: asked + " record-name entering"}, sounds.SomebodyJoined,
+			outcome{room: "1000", said: asked + " record-name entering"},
+			sounds.SomebodyJoined,
 		},
 		{
 			"a room without a PIN", "3000", rooms.AnnounceWords, true,
 			[]step{{3 * time.Second, ""}, {4 * time.Second, ""}},
-			outcome{room: "3000", said: "welcome record-name entering"}, sounds.HasJoined,
+			outcome{room: "3000", said: "welcome record-name entering"},
+			sounds.HasJoined,
 		},
 		{
 			"a room on demand", "7", rooms.AnnounceWords, true,
 			[]step{{3 * time.Second, ""}, {4 * time.Second, ""}},
-			outcome{room: "7000", said: "welcome record-name entering"}, sounds.HasJoined,
+			outcome{room: "7000", said: "welcome record-name entering"},
+			sounds.HasJoined,
 		},
 		{
 			"a room that is locked says so behind it", "4000", rooms.AnnounceWords, true,
 			[]step{{3 * time.Second, "1357#"}, {8 * time.Second, ""}},
-			outcome{why: rooms.ReasonRoomLocked, said: asked + " record-name conference-locked goodbye"}, "",
+			outcome{why: rooms.ReasonRoomLocked, said: asked + " record-name conference-locked goodbye"},
+			"",
 		},
 		{
 			"nobody is asked where names are not said", "1000", rooms.AnnounceTone, true,
 			[]step{{3 * time.Second, "1357#"}},
-			outcome{room: "1000", said: asked + " entering"}, "",
+			outcome{room: "1000", said: asked + " entering"},
+			"",
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -22,7 +22,7 @@ func Prompts() []string {
 	return []string{
 		sounds.Welcome, sounds.EnterConference, sounds.NoSuchConference, sounds.EnterPIN, sounds.NothingEntered, sounds.WrongPIN, sounds.WrongPINGoodbye,
 		sounds.LockedOut, sounds.ConferenceLocked, sounds.ConferenceFull, sounds.NotOpen, sounds.TryLater, sounds.Goodbye, sounds.Entering, sounds.LobbyWait, sounds.WaitingHost,
-		sounds.RecordName,
+		sounds.RecordName, sounds.Press1ToJoin,
 	}
 }
 

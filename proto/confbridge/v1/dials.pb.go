@@ -32,7 +32,7 @@ const (
 	Dial_STATE_DIALING Dial_State = 1
 	// It rings there.
 	Dial_STATE_RINGING Dial_State = 2
-	// It was answered, and the participant joins.
+	// It was answered, and the participant joins, or is asked to press the key first (require_key).
 	Dial_STATE_ANSWERED Dial_State = 3
 )
 

@@ -297,39 +297,42 @@ const (
 	Reason_REASON_ROOM_FULL Reason = 95
 	// Too many PINs were being checked.
 	Reason_REASON_OVERLOADED Reason = 96
+	// Who was called has answered, and has not pressed the key that they were asked to press.
+	Reason_REASON_NOT_CONFIRMED Reason = 143
 )
 
 // Enum value maps for Reason.
 var (
 	Reason_name = map[int32]string{
-		0:  "REASON_UNSPECIFIED",
-		1:  "REASON_HANGUP",
-		2:  "REASON_REMOVED",
-		3:  "REASON_ENDED",
-		4:  "REASON_EMPTY",
-		5:  "REASON_MAX_DURATION",
-		6:  "REASON_MEDIA_TIMEOUT",
-		7:  "REASON_FAILED",
-		8:  "REASON_DRAINING",
-		20: "REASON_MOVED",
-		21: "REASON_HOST_LEFT",
-		40: "REASON_STOPPED",
-		41: "REASON_DISK_LOW",
-		42: "REASON_DISK_FAILED",
-		43: "REASON_TOO_LONG",
-		80: "REASON_CLOSED",
-		70: "REASON_BUSY",
-		71: "REASON_NO_ANSWER",
-		72: "REASON_DECLINED",
-		73: "REASON_UNREACHABLE",
-		74: "REASON_FORBIDDEN",
-		90: "REASON_WRONG_PIN",
-		91: "REASON_LOCKED_OUT",
-		92: "REASON_NOTHING_ENTERED",
-		93: "REASON_NO_ROOM",
-		94: "REASON_ROOM_LOCKED",
-		95: "REASON_ROOM_FULL",
-		96: "REASON_OVERLOADED",
+		0:   "REASON_UNSPECIFIED",
+		1:   "REASON_HANGUP",
+		2:   "REASON_REMOVED",
+		3:   "REASON_ENDED",
+		4:   "REASON_EMPTY",
+		5:   "REASON_MAX_DURATION",
+		6:   "REASON_MEDIA_TIMEOUT",
+		7:   "REASON_FAILED",
+		8:   "REASON_DRAINING",
+		20:  "REASON_MOVED",
+		21:  "REASON_HOST_LEFT",
+		40:  "REASON_STOPPED",
+		41:  "REASON_DISK_LOW",
+		42:  "REASON_DISK_FAILED",
+		43:  "REASON_TOO_LONG",
+		80:  "REASON_CLOSED",
+		70:  "REASON_BUSY",
+		71:  "REASON_NO_ANSWER",
+		72:  "REASON_DECLINED",
+		73:  "REASON_UNREACHABLE",
+		74:  "REASON_FORBIDDEN",
+		90:  "REASON_WRONG_PIN",
+		91:  "REASON_LOCKED_OUT",
+		92:  "REASON_NOTHING_ENTERED",
+		93:  "REASON_NO_ROOM",
+		94:  "REASON_ROOM_LOCKED",
+		95:  "REASON_ROOM_FULL",
+		96:  "REASON_OVERLOADED",
+		143: "REASON_NOT_CONFIRMED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":     0,
@@ -360,6 +363,7 @@ var (
 		"REASON_ROOM_LOCKED":     94,
 		"REASON_ROOM_FULL":       95,
 		"REASON_OVERLOADED":      96,
+		"REASON_NOT_CONFIRMED":   143,
 	}
 )
 
@@ -793,7 +797,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x12EVENT_KIND_DIALING\x10F\x12\x16\n" +
 	"\x12EVENT_KIND_RINGING\x10G\x12\x17\n" +
 	"\x13EVENT_KIND_ANSWERED\x10H\x12\x1a\n" +
-	"\x16EVENT_KIND_DIAL_FAILED\x10I*\xe3\x04\n" +
+	"\x16EVENT_KIND_DIAL_FAILED\x10I*\xfe\x04\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rREASON_HANGUP\x10\x01\x12\x12\n" +
@@ -822,7 +826,8 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x0eREASON_NO_ROOM\x10]\x12\x16\n" +
 	"\x12REASON_ROOM_LOCKED\x10^\x12\x14\n" +
 	"\x10REASON_ROOM_FULL\x10_\x12\x15\n" +
-	"\x11REASON_OVERLOADED\x10`BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x11REASON_OVERLOADED\x10`\x12\x19\n" +
+	"\x14REASON_NOT_CONFIRMED\x10\x8f\x01BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_events_proto_rawDescOnce sync.Once

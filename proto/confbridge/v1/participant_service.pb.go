@@ -1137,7 +1137,12 @@ type DialParticipantRequest struct {
 	// digits and + - _ . * #.
 	CallerNumber string `protobuf:"bytes,7,opt,name=caller_number,json=callerNumber,proto3" json:"caller_number,omitempty"`
 	// How long an answer is waited for: 1 s to 5 min; unset means 60 s.
-	RingTimeout   *durationpb.Duration `protobuf:"bytes,8,opt,name=ring_timeout,json=ringTimeout,proto3" json:"ring_timeout,omitempty"`
+	RingTimeout *durationpb.Duration `protobuf:"bytes,8,opt,name=ring_timeout,json=ringTimeout,proto3" json:"ring_timeout,omitempty"`
+	// Who answers is asked to press 1, up to three times, and comes in only then: a machine that answers does not. Otherwise, or by another key, the call ends, and the dial has failed
+	// with REASON_NOT_CONFIRMED.
+	RequireKey bool `protobuf:"varint,144,opt,name=require_key,json=requireKey,proto3" json:"require_key,omitempty"`
+	// How long they may take over that, from the answer on: 5 s to 2 min; unset means 20 s. Only with require_key.
+	KeyTimeout    *durationpb.Duration `protobuf:"bytes,145,opt,name=key_timeout,json=keyTimeout,proto3" json:"key_timeout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1224,6 +1229,20 @@ func (x *DialParticipantRequest) GetCallerNumber() string {
 func (x *DialParticipantRequest) GetRingTimeout() *durationpb.Duration {
 	if x != nil {
 		return x.RingTimeout
+	}
+	return nil
+}
+
+func (x *DialParticipantRequest) GetRequireKey() bool {
+	if x != nil {
+		return x.RequireKey
+	}
+	return false
+}
+
+func (x *DialParticipantRequest) GetKeyTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.KeyTimeout
 	}
 	return nil
 }
@@ -1564,7 +1583,7 @@ const file_confbridge_v1_participant_service_proto_rawDesc = "" +
 	"\x04bans\x18\x01 \x03(\v2\x12.confbridge.v1.BanR\x04bans\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"&\n" +
 	"\x10DeleteBanRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\xb0\x02\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x8f\x03\n" +
 	"\x16DialParticipantRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x14\n" +
@@ -1574,7 +1593,11 @@ const file_confbridge_v1_participant_service_proto_rawDesc = "" +
 	"\vcaller_name\x18\x06 \x01(\tR\n" +
 	"callerName\x12#\n" +
 	"\rcaller_number\x18\a \x01(\tR\fcallerNumber\x12<\n" +
-	"\fring_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\vringTimeout\";\n" +
+	"\fring_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\vringTimeout\x12 \n" +
+	"\vrequire_key\x18\x90\x01 \x01(\bR\n" +
+	"requireKey\x12;\n" +
+	"\vkey_timeout\x18\x91\x01 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"keyTimeout\";\n" +
 	"\x17DialParticipantResponse\x12 \n" +
 	"\vparticipant\x18\x01 \x01(\tR\vparticipant\"f\n" +
 	"\x10ListDialsRequest\x12\x16\n" +
@@ -1671,50 +1694,51 @@ var file_confbridge_v1_participant_service_proto_depIdxs = []int32{
 	31, // 5: confbridge.v1.ListBansResponse.bans:type_name -> confbridge.v1.Ban
 	32, // 6: confbridge.v1.DialParticipantRequest.role:type_name -> confbridge.v1.Role
 	30, // 7: confbridge.v1.DialParticipantRequest.ring_timeout:type_name -> google.protobuf.Duration
-	33, // 8: confbridge.v1.ListDialsResponse.dials:type_name -> confbridge.v1.Dial
-	30, // 9: confbridge.v1.SendDtmfRequest.duration:type_name -> google.protobuf.Duration
-	30, // 10: confbridge.v1.SendDtmfRequest.gap:type_name -> google.protobuf.Duration
-	0,  // 11: confbridge.v1.ParticipantService.ListParticipants:input_type -> confbridge.v1.ListParticipantsRequest
-	2,  // 12: confbridge.v1.ParticipantService.GetParticipant:input_type -> confbridge.v1.GetParticipantRequest
-	3,  // 13: confbridge.v1.ParticipantService.UpdateParticipant:input_type -> confbridge.v1.UpdateParticipantRequest
-	4,  // 14: confbridge.v1.ParticipantService.RemoveParticipant:input_type -> confbridge.v1.RemoveParticipantRequest
-	22, // 15: confbridge.v1.ParticipantService.DialParticipant:input_type -> confbridge.v1.DialParticipantRequest
-	24, // 16: confbridge.v1.ParticipantService.ListDials:input_type -> confbridge.v1.ListDialsRequest
-	26, // 17: confbridge.v1.ParticipantService.SendDtmf:input_type -> confbridge.v1.SendDtmfRequest
-	6,  // 18: confbridge.v1.ParticipantService.MoveParticipant:input_type -> confbridge.v1.MoveParticipantRequest
-	7,  // 19: confbridge.v1.ParticipantService.AdmitParticipant:input_type -> confbridge.v1.AdmitParticipantRequest
-	8,  // 20: confbridge.v1.ParticipantService.AdmitAllParticipants:input_type -> confbridge.v1.AdmitAllParticipantsRequest
-	10, // 21: confbridge.v1.ParticipantService.MuteAllParticipants:input_type -> confbridge.v1.MuteAllParticipantsRequest
-	12, // 22: confbridge.v1.ParticipantService.UnmuteAllParticipants:input_type -> confbridge.v1.UnmuteAllParticipantsRequest
-	14, // 23: confbridge.v1.ParticipantService.RaiseHand:input_type -> confbridge.v1.RaiseHandRequest
-	15, // 24: confbridge.v1.ParticipantService.LowerHand:input_type -> confbridge.v1.LowerHandRequest
-	16, // 25: confbridge.v1.ParticipantService.NextHand:input_type -> confbridge.v1.NextHandRequest
-	18, // 26: confbridge.v1.ParticipantService.YieldFloor:input_type -> confbridge.v1.YieldFloorRequest
-	19, // 27: confbridge.v1.ParticipantService.ListBans:input_type -> confbridge.v1.ListBansRequest
-	21, // 28: confbridge.v1.ParticipantService.DeleteBan:input_type -> confbridge.v1.DeleteBanRequest
-	1,  // 29: confbridge.v1.ParticipantService.ListParticipants:output_type -> confbridge.v1.ListParticipantsResponse
-	28, // 30: confbridge.v1.ParticipantService.GetParticipant:output_type -> confbridge.v1.Participant
-	28, // 31: confbridge.v1.ParticipantService.UpdateParticipant:output_type -> confbridge.v1.Participant
-	5,  // 32: confbridge.v1.ParticipantService.RemoveParticipant:output_type -> confbridge.v1.RemoveParticipantResponse
-	23, // 33: confbridge.v1.ParticipantService.DialParticipant:output_type -> confbridge.v1.DialParticipantResponse
-	25, // 34: confbridge.v1.ParticipantService.ListDials:output_type -> confbridge.v1.ListDialsResponse
-	27, // 35: confbridge.v1.ParticipantService.SendDtmf:output_type -> confbridge.v1.SendDtmfResponse
-	28, // 36: confbridge.v1.ParticipantService.MoveParticipant:output_type -> confbridge.v1.Participant
-	28, // 37: confbridge.v1.ParticipantService.AdmitParticipant:output_type -> confbridge.v1.Participant
-	9,  // 38: confbridge.v1.ParticipantService.AdmitAllParticipants:output_type -> confbridge.v1.AdmitAllParticipantsResponse
-	11, // 39: confbridge.v1.ParticipantService.MuteAllParticipants:output_type -> confbridge.v1.MuteAllParticipantsResponse
-	13, // 40: confbridge.v1.ParticipantService.UnmuteAllParticipants:output_type -> confbridge.v1.UnmuteAllParticipantsResponse
-	28, // 41: confbridge.v1.ParticipantService.RaiseHand:output_type -> confbridge.v1.Participant
-	28, // 42: confbridge.v1.ParticipantService.LowerHand:output_type -> confbridge.v1.Participant
-	17, // 43: confbridge.v1.ParticipantService.NextHand:output_type -> confbridge.v1.NextHandResponse
-	28, // 44: confbridge.v1.ParticipantService.YieldFloor:output_type -> confbridge.v1.Participant
-	20, // 45: confbridge.v1.ParticipantService.ListBans:output_type -> confbridge.v1.ListBansResponse
-	34, // 46: confbridge.v1.ParticipantService.DeleteBan:output_type -> google.protobuf.Empty
-	29, // [29:47] is the sub-list for method output_type
-	11, // [11:29] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	30, // 8: confbridge.v1.DialParticipantRequest.key_timeout:type_name -> google.protobuf.Duration
+	33, // 9: confbridge.v1.ListDialsResponse.dials:type_name -> confbridge.v1.Dial
+	30, // 10: confbridge.v1.SendDtmfRequest.duration:type_name -> google.protobuf.Duration
+	30, // 11: confbridge.v1.SendDtmfRequest.gap:type_name -> google.protobuf.Duration
+	0,  // 12: confbridge.v1.ParticipantService.ListParticipants:input_type -> confbridge.v1.ListParticipantsRequest
+	2,  // 13: confbridge.v1.ParticipantService.GetParticipant:input_type -> confbridge.v1.GetParticipantRequest
+	3,  // 14: confbridge.v1.ParticipantService.UpdateParticipant:input_type -> confbridge.v1.UpdateParticipantRequest
+	4,  // 15: confbridge.v1.ParticipantService.RemoveParticipant:input_type -> confbridge.v1.RemoveParticipantRequest
+	22, // 16: confbridge.v1.ParticipantService.DialParticipant:input_type -> confbridge.v1.DialParticipantRequest
+	24, // 17: confbridge.v1.ParticipantService.ListDials:input_type -> confbridge.v1.ListDialsRequest
+	26, // 18: confbridge.v1.ParticipantService.SendDtmf:input_type -> confbridge.v1.SendDtmfRequest
+	6,  // 19: confbridge.v1.ParticipantService.MoveParticipant:input_type -> confbridge.v1.MoveParticipantRequest
+	7,  // 20: confbridge.v1.ParticipantService.AdmitParticipant:input_type -> confbridge.v1.AdmitParticipantRequest
+	8,  // 21: confbridge.v1.ParticipantService.AdmitAllParticipants:input_type -> confbridge.v1.AdmitAllParticipantsRequest
+	10, // 22: confbridge.v1.ParticipantService.MuteAllParticipants:input_type -> confbridge.v1.MuteAllParticipantsRequest
+	12, // 23: confbridge.v1.ParticipantService.UnmuteAllParticipants:input_type -> confbridge.v1.UnmuteAllParticipantsRequest
+	14, // 24: confbridge.v1.ParticipantService.RaiseHand:input_type -> confbridge.v1.RaiseHandRequest
+	15, // 25: confbridge.v1.ParticipantService.LowerHand:input_type -> confbridge.v1.LowerHandRequest
+	16, // 26: confbridge.v1.ParticipantService.NextHand:input_type -> confbridge.v1.NextHandRequest
+	18, // 27: confbridge.v1.ParticipantService.YieldFloor:input_type -> confbridge.v1.YieldFloorRequest
+	19, // 28: confbridge.v1.ParticipantService.ListBans:input_type -> confbridge.v1.ListBansRequest
+	21, // 29: confbridge.v1.ParticipantService.DeleteBan:input_type -> confbridge.v1.DeleteBanRequest
+	1,  // 30: confbridge.v1.ParticipantService.ListParticipants:output_type -> confbridge.v1.ListParticipantsResponse
+	28, // 31: confbridge.v1.ParticipantService.GetParticipant:output_type -> confbridge.v1.Participant
+	28, // 32: confbridge.v1.ParticipantService.UpdateParticipant:output_type -> confbridge.v1.Participant
+	5,  // 33: confbridge.v1.ParticipantService.RemoveParticipant:output_type -> confbridge.v1.RemoveParticipantResponse
+	23, // 34: confbridge.v1.ParticipantService.DialParticipant:output_type -> confbridge.v1.DialParticipantResponse
+	25, // 35: confbridge.v1.ParticipantService.ListDials:output_type -> confbridge.v1.ListDialsResponse
+	27, // 36: confbridge.v1.ParticipantService.SendDtmf:output_type -> confbridge.v1.SendDtmfResponse
+	28, // 37: confbridge.v1.ParticipantService.MoveParticipant:output_type -> confbridge.v1.Participant
+	28, // 38: confbridge.v1.ParticipantService.AdmitParticipant:output_type -> confbridge.v1.Participant
+	9,  // 39: confbridge.v1.ParticipantService.AdmitAllParticipants:output_type -> confbridge.v1.AdmitAllParticipantsResponse
+	11, // 40: confbridge.v1.ParticipantService.MuteAllParticipants:output_type -> confbridge.v1.MuteAllParticipantsResponse
+	13, // 41: confbridge.v1.ParticipantService.UnmuteAllParticipants:output_type -> confbridge.v1.UnmuteAllParticipantsResponse
+	28, // 42: confbridge.v1.ParticipantService.RaiseHand:output_type -> confbridge.v1.Participant
+	28, // 43: confbridge.v1.ParticipantService.LowerHand:output_type -> confbridge.v1.Participant
+	17, // 44: confbridge.v1.ParticipantService.NextHand:output_type -> confbridge.v1.NextHandResponse
+	28, // 45: confbridge.v1.ParticipantService.YieldFloor:output_type -> confbridge.v1.Participant
+	20, // 46: confbridge.v1.ParticipantService.ListBans:output_type -> confbridge.v1.ListBansResponse
+	34, // 47: confbridge.v1.ParticipantService.DeleteBan:output_type -> google.protobuf.Empty
+	30, // [30:48] is the sub-list for method output_type
+	12, // [12:30] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_participant_service_proto_init() }

@@ -216,14 +216,12 @@ func (g *Registry) unban(ctx context.Context, number, id string) error {
 	if !ok {
 		return fmt.Errorf("room %q: ban %q: %w", number, id, ErrNoBan)
 	}
-	err := g.do(ctx, number, func(s *state) error {
-		s.raise(Event{Kind: KindUnbanned, Ban: &ban, Info: new(s.info())})
 	if err := g.bans.unput(ctx, number, ban); err != nil {
 		return wrap("room", number, err)
 	}
 	g.bans.remove(number, id)
 	err := g.do(context.WithoutCancel(ctx), number, func(s *state) error {
-		s.raise(Event{Kind: KindUnbanned, Ban: &ban, Info: s.info()})
+		s.raise(Event{Kind: KindUnbanned, Ban: &ban, Info: new(s.info())})
 		return nil
 	})
 	if errors.Is(err, ErrNoRoom) {

@@ -48,7 +48,6 @@ func (s *state) turnHours(now time.Time) {
 	case s.hours.open == before:
 	case s.hours.open:
 		s.raise(Event{Kind: KindOpened, Info: new(s.info())})
-		s.raise(Event{Kind: KindOpened, Info: s.info()})
 		s.letEarlyIn(now)
 	default:
 		s.raise(Event{Kind: KindClosed, Info: new(s.info())})

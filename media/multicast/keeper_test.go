@@ -67,7 +67,7 @@ func TestAnInterfaceGoesAndComesBack(t *testing.T) {
 		now = time.Now()
 		s.Tick(now)
 		s.Send(now, []byte{1}, 160)
-		if p := heard.rtp(); p.SSRC != ssrc || p.SequenceNumber != s.sequence-1 {
+		if p := heard.rtp(); p.SSRC != ssrc || p.SequenceNumber-sequence == 0 || p.SequenceNumber-sequence >= s.sequence-sequence { // pump may have sent the first
 			t.Errorf("%s: got %v", c.name, p)
 		}
 	}

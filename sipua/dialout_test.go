@@ -259,6 +259,33 @@ func TestACallOutThatNobodyAnswersIsCancelled(t *testing.T) {
 	}
 }
 
+// Who asks them is package rooms/entry; without it nobody comes in.
+func TestWhoHasToConfirmIsAnsweredAndNotInTheRoom(t *testing.T) {
+	b, peer := dialingBridge(t, nil), newCallee(t)
+	w := b.watch(t)
+	id := b.dialOut(t, DialOut{Address: peer.uri(), ConfirmTime: 20 * time.Second})
+	peer.invite = peer.read(message.Invite)
+	peer.respond(180, "callee")
+	peer.respond(200, "callee")
+	peer.read(message.Ack)
+	b.tells(t, w, "dialing", "ringing", "answered")
+	b.participants(t, "1000", 0)
+	dials, err := b.rooms.Dials(patient(t), "1000")
+	if err != nil || len(dials) != 1 || dials[0].ID != id || dials[0].State != rooms.DialAnswered {
+		t.Errorf("got %+v, %v, want one that is answered", dials, err)
+	}
+	if err := b.rooms.Remove(patient(t), "1000", id); err != nil {
+		t.Fatal(err)
+	}
+	bye := peer.read(message.Bye)
+	if r := bye.Reasons(); len(r) != 1 || r[0].Text != "removed by a moderator" {
+		t.Errorf("got %+v", r)
+	}
+	peer.send(message.NewResponse(bye, 200, ""))
+	b.tells(t, w, "failed: removed by moderator 0")
+	b.idle(t)
+}
+
 func TestShutdownCancelsCallsOut(t *testing.T) {
 	b, peer := dialingBridge(t, nil), newCallee(t)
 	w := b.watch(t)

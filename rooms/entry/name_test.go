@@ -147,7 +147,7 @@ func TestNamesAreAskedForBehindThePIN(t *testing.T) {
 		},
 		{
 			"the pound key right behind the tone", "1000", rooms.AnnounceWords, true,
-			[]step{{3 * time.Second, "1357#"}, {1500 * time.Millisecond, "#"}},
+			[]step{{3 * time.Second, "1357#"}, {1350 * time.Millisecond, "#"}},
 			outcome{room: "1000", said: asked + " record-name entering"},
 			sounds.SomebodyJoined,
 		},

@@ -11,7 +11,7 @@ type Caller struct {
 	// Address is where the call comes from; of an IPv6 address its network of 64 bits counts.
 	Address netip.Addr
 	// Identity is who the caller is, as far as the trunk vouches for it (P-Asserted-Identity of one that is trusted); empty otherwise. With it
-	// callers from one address are told apart. What anybody can write there is not to be in it.
+	// callers from one address are told apart; without it those of a trunk count as many. What anybody can write there is not to be in it.
 	Identity string
 	// Trunk is the trunk's name; empty for calls from none, which count as one trunk.
 	Trunk string
@@ -23,15 +23,28 @@ type Caller struct {
 type source struct {
 	address  netip.Addr
 	identity string
+	room     string // empty: it is one for all rooms
 }
 
+// source is one person, or, where a trunk does not tell who calls, all whom it brings to one room: so that a dialler keeps nobody from the others.
 func (c Caller) source() source {
 	a := c.Address.Unmap().WithZone("")
 	if a.Is6() {
 		p, _ := a.Prefix(64) // of an IPv6 address it does not fail
 		a = p.Addr()
 	}
-	return source{a, c.Identity}
+	if c.Trunk != "" && c.Identity == "" {
+		return source{address: a, room: c.Room}
+	}
+	return source{address: a, identity: c.Identity}
+}
+
+// rule is that of a source: many people dial more wrong PINs than one.
+func (s source) rule() *rule {
+	if s.room != "" {
+		return &manyRule
+	}
+	return &personRule
 }
 
 // visit is a source in a room.
@@ -40,16 +53,28 @@ type visit struct {
 	room   string
 }
 
-// Rules of the lock-out.
+// rule is how many wrong PINs cost no time, and what those cost that follow.
+type rule struct {
+	free    int           // wrong PINs
+	forgive time.Duration // for which one of them is forgotten, whether others follow or not
+	daily   bool          // no more than perDay within 24 hours
+}
+
+// The rules of one person, of a room and of all whom a trunk brings to it without a name, and of a trunk (decision 0035). A room's is for honest callers, six wrong PINs
+// a day, and for those who dial all of them: 20 a day, and eight in the long run.
+var (
+	personRule = rule{free: 5, forgive: 12 * time.Hour}
+	manyRule   = rule{free: 40, forgive: 3 * time.Hour, daily: true}
+	trunkRule  = rule{free: 20, forgive: time.Hour}
+)
+
 const (
-	// How many wrong PINs cost no time: of one source, in one room, and over one trunk.
-	freeSource, freeRoom, freeTrunk = 5, 8, 30
 	// share is how many wrong PINs of one source count against its room and trunk: one dialler locks neither.
 	share = 3
+	// perDay is how many wrong PINs a daily rule lets be dialled within 24 hours.
+	perDay = 20
 	// firstWait follows the first wrong PIN that is not free; each further one doubles it, up to longestWait.
 	firstWait, longestWait = time.Minute, 12 * time.Hour
-	// forgive is the time without a wrong PIN for which one is forgotten.
-	forgive = 12 * time.Hour
 	// welcome is how long who has come into a room is let try again though the room or trunk is locked for others.
 	welcome = 30 * 24 * time.Hour
 )
@@ -60,34 +85,64 @@ type count struct {
 	pending int // PINs that are being checked, each of which may turn out wrong
 	last    time.Time
 	since   time.Time // from when on the next one is forgiven
+	day     day
+}
+
+// day is when the last wrong PINs were dialled, in nanoseconds of Unix time.
+type day struct {
+	at   [perDay]int64
+	next int // the oldest
+}
+
+func (d *day) fail(now time.Time) {
+	d.at[d.next] = now.UnixNano()
+	d.next = (d.next + 1) % perDay
+}
+
+// wait is how long it takes until another one would be no more than perDay, if pending others turn out wrong before; 0 or less: it may be dialled now.
+func (d *day) wait(pending int, now time.Time) time.Duration {
+	oldest := d.at[(d.next+pending)%perDay]
+	return time.Unix(0, oldest).Add(24 * time.Hour).Sub(now)
 }
 
 // forget takes off what is forgiven.
-func (c *count) forget(now time.Time) {
-	if n := int(now.Sub(c.since) / forgive); n > 0 {
+func (c *count) forget(r *rule, now time.Time) {
+	if n := int(now.Sub(c.since) / r.forgive); n > 0 {
 		c.wrong = max(c.wrong-n, 0)
-		c.since = c.since.Add(time.Duration(n) * forgive)
+		c.since = c.since.Add(time.Duration(n) * r.forgive)
 	}
 }
 
 // wait is how long nothing may be tried.
-func (c *count) wait(free int, now time.Time) time.Duration {
-	if c.wrong < free {
-		return 0
+func (c *count) wait(r *rule, now time.Time) time.Duration {
+	var d time.Duration
+	if n := c.wrong - r.free; n >= 0 {
+		d = longestWait
+		if n < 10 { // 2^10 min is longer
+			d = min(firstWait<<n, longestWait)
+		}
+		d = c.last.Add(d).Sub(now)
 	}
-	d := longestWait
-	if n := c.wrong - free; n < 10 { // 2^10 min is longer
-		d = min(firstWait<<n, longestWait)
+	if r.daily {
+		d = max(d, c.day.wait(0, now))
 	}
-	return c.last.Add(d).Sub(now)
+	return d
 }
 
 // full says that one more wrong PIN could cost time, if all of those turn out wrong that are being checked.
-func (c *count) full(free int) bool { return c.pending > 0 && c.wrong+c.pending >= free }
+func (c *count) full(r *rule, now time.Time) bool {
+	return c.pending > 0 && (c.wrong+c.pending >= r.free || r.daily && (c.pending >= perDay || c.day.wait(c.pending, now) > 0))
+}
 
-func (c *count) fail(now time.Time) {
+func (c *count) fail(r *rule, now time.Time) {
+	if c.wrong == 0 {
+		c.since = now
+	}
 	c.wrong++
-	c.last, c.since = now, now
+	c.last = now
+	if r.daily {
+		c.day.fail(now)
+	}
 }
 
 // lockout counts wrong PINs.
@@ -100,7 +155,7 @@ type lockout struct {
 	settled chan struct{}
 }
 
-// Sizes of the tables: some 6 MB in all, without the names.
+// Sizes of the tables: some 13 MB in all, without the names.
 const (
 	sourcesKept = 16384
 	trunksKept  = 512
@@ -126,15 +181,15 @@ type try struct {
 func (l *lockout) begin(c Caller, now time.Time) (t *try, settled <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := l.sources.take(c.source(), now)
+	s, rule := l.sources.take(c.source(), now), c.source().rule()
 	if s == nil {
 		return nil, l.settled, nil
 	}
-	s.forget(now)
-	if wait := s.wait(freeSource, now); wait > 0 {
+	s.forget(rule, now)
+	if wait := s.wait(rule, now); wait > 0 {
 		return nil, nil, &LockedOutError{BySource, wait}
 	}
-	if s.full(freeSource) {
+	if s.full(rule, now) {
 		return nil, l.settled, nil
 	}
 	if v := l.visits.find(visit{c.source(), c.Room}); v != nil && now.Sub(v.seen) < welcome {
@@ -145,16 +200,16 @@ func (l *lockout) begin(c Caller, now time.Time) (t *try, settled <-chan struct{
 	if room == nil || trunk == nil {
 		return nil, l.settled, nil
 	}
-	room.forget(now)
-	trunk.forget(now)
-	if wait := room.wait(freeRoom, now); wait > 0 {
+	room.forget(&manyRule, now)
+	trunk.forget(&trunkRule, now)
+	if wait := room.wait(&manyRule, now); wait > 0 {
 		return nil, nil, &LockedOutError{ByRoom, wait}
 	}
-	if wait := trunk.wait(freeTrunk, now); wait > 0 {
+	if wait := trunk.wait(&trunkRule, now); wait > 0 {
 		return nil, nil, &LockedOutError{ByTrunk, wait}
 	}
 	counted := s.wrong+s.pending < share
-	if room.full(freeRoom) || trunk.full(freeTrunk) {
+	if room.full(&manyRule, now) || trunk.full(&trunkRule, now) {
 		return nil, l.settled, nil
 	}
 	s.pending++
@@ -178,16 +233,17 @@ const (
 func (l *lockout) end(t *try, how outcome, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	settle := func(c *count) {
+	settle := func(c *count, r *rule) {
 		c.pending--
 		if how == wrong {
-			c.fail(now)
+			c.fail(r, now)
 		}
 	}
-	settle(&l.sources.find(t.caller.source()).count) // who has a try pending keeps its place
+	from := t.caller.source()
+	settle(&l.sources.find(from).count, from.rule()) // who has a try pending keeps its place
 	if t.counted {
-		settle(&l.rooms.find(t.caller.Room).count)
-		settle(&l.trunks.find(t.caller.Trunk).count)
+		settle(&l.rooms.find(t.caller.Room).count, &manyRule)
+		settle(&l.trunks.find(t.caller.Trunk).count, &trunkRule)
 	}
 	if how == right {
 		l.visits.take(visit{t.caller.source(), t.caller.Room}, now)

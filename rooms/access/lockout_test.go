@@ -3,6 +3,11 @@ package access
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -12,7 +17,7 @@ import (
 // Whatever comes in whichever order: in any day no more PINs of one source are looked at than are free and the growing waits let in, and in one
 // room no more of all strangers, but for what a source dials beyond its share.
 func TestLockoutBoundsTries(t *testing.T) {
-	const grown = 12 // waits from 1 to 512 min fill 17 h, the next one is of 12 h, and two may be forgiven
+	const grown = 12 // waits from 1 to 512 min fill 17 h, the next one is of 12 h, and two are forgiven
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLockout()
 		now := time.Unix(1_800_000_000, 0)
@@ -29,7 +34,7 @@ func TestLockoutBoundsTries(t *testing.T) {
 			}
 			if err != nil {
 				var locked *LockedOutError
-				if !errors.As(err, &locked) || locked.Wait <= 0 || locked.Wait > longestWait {
+				if !errors.As(err, &locked) || locked.Wait <= 0 || locked.Wait > 24*time.Hour {
 					t.Fatalf("got %v", err)
 				}
 				continue
@@ -51,16 +56,110 @@ func TestLockoutBoundsTries(t *testing.T) {
 			}
 		}
 		for s, at := range wrongAt {
-			if n := mostIn(at, 24*time.Hour); n > freeSource+grown {
+			if n := mostIn(at, 24*time.Hour); n > personRule.free+grown {
 				t.Errorf("%v: %d wrong PINs in a day", s, n)
 			}
 		}
 		for room, at := range strangers {
-			if n := mostIn(at, 24*time.Hour); n > freeRoom+grown {
+			if n := mostIn(at, 24*time.Hour); n > perDay {
 				t.Errorf("room %s: %d wrong PINs of strangers in a day", room, n)
 			}
 		}
 	})
+}
+
+// honestMonth is 200 people a day who dial their PIN until it is right, 97 of 100 times it is, within ten hours of which the first minutes are the busiest. It
+// returns how many PINs were wrong, and how many were not looked at.
+func honestMonth(t *testing.T, random *rand.Rand, who func(n int) Caller) (mistakes, locked int) {
+	t.Helper()
+	l := newLockout()
+	start := time.Unix(1_800_000_000, 0)
+	for day := range 30 {
+		var at []time.Duration
+		for range 200 {
+			hour := time.Duration(random.IntN(10)) * time.Hour
+			at = append(at, hour+time.Duration(min(random.Float64(), random.Float64(), random.Float64())*float64(time.Hour)))
+		}
+		slices.Sort(at)
+		for n, after := range at {
+			for try, typo := 0, true; typo && try < TriesPerCall; try++ {
+				now := start.Add(time.Duration(day)*24*time.Hour + after + time.Duration(try)*10*time.Second)
+				tr, settled, err := l.begin(who(day*200+n), now)
+				if settled != nil {
+					t.Fatal("nobody else is trying, and yet there is somebody to wait for")
+				}
+				if err != nil {
+					locked++
+					break
+				}
+				how := right
+				if typo = random.Float64() < 0.03; typo {
+					how = wrong
+					mistakes++
+				}
+				l.end(tr, how, now)
+			}
+		}
+	}
+	return mistakes, locked
+}
+
+// A company types 3 of 100 PINs wrongly, and nobody of it is ever locked out for that, by its room, its trunk or its address at the trunk: not in a year.
+func TestAnHonestCompanyIsNotLockedOut(t *testing.T) {
+	months := 12
+	if n, err := strconv.Atoi(os.Getenv("CONFBRIDGE_TEST_MONTHS")); err == nil {
+		months = n
+	}
+	address := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, byte(n >> 8), byte(n)}) }
+	for _, test := range []struct {
+		name string
+		who  func(n int) Caller
+	}{
+		{"over a trunk that names nobody", func(int) Caller { return Caller{Address: address(1), Trunk: "carrier", Room: "1000"} }},
+		{"over a trunk that names them", func(n int) Caller {
+			return Caller{Address: address(1), Identity: fmt.Sprint(n), Trunk: "carrier", Room: "1000"}
+		}},
+		{"from an address each", func(n int) Caller { return Caller{Address: address(n), Room: "1000"} }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same mistakes every time
+			mistakes, bad := 0, 0
+			for month := range months {
+				wrong, locked := honestMonth(t, random, test.who)
+				mistakes += wrong
+				if locked > 0 {
+					bad++
+					t.Logf("month %d: %d callers are locked out", month, locked)
+				}
+			}
+			if bad > months/50 { // of 1,000 months seven have a day with more than 20
+				t.Errorf("of %d months %d have callers who are locked out", months, bad)
+			}
+			if mistakes < months*30*5 {
+				t.Errorf("%d wrong PINs: these are not the people who are meant", mistakes)
+			}
+			t.Logf("%d wrong PINs in %d months", mistakes, months)
+		})
+	}
+}
+
+// Who guesses for a month gets a fraction of what four digits are.
+func TestInTheLongRunFewAreTried(t *testing.T) {
+	l := newLockout()
+	now := time.Unix(1_800_000_000, 0)
+	looked := 0
+	for n := range 30 * 24 * 60 {
+		c := from(n)
+		if tr, _, err := l.begin(c, now); err == nil {
+			l.end(tr, wrong, now)
+			looked++
+		}
+		now = now.Add(time.Minute)
+	}
+	if looked > 300 || looked < 100 {
+		t.Errorf("%d PINs are looked at in a month, want 100 to 300", looked)
+	}
+	t.Logf("%d PINs are looked at", looked)
 }
 
 // mostIn is the most of the times that lie within d.

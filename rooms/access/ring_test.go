@@ -39,7 +39,7 @@ func lockedRing(t testing.TB, g *Guard) *Ring {
 
 // from is a caller with an address of its own.
 func from(n int) Caller {
-	return Caller{Address: netip.AddrFrom4([4]byte{192, 0, byte(n >> 8), byte(n)}), Trunk: "carrier", Room: "1000"}
+	return Caller{Address: netip.AddrFrom4([4]byte{192, 0, byte(n >> 8), byte(n)}), Identity: "sip:1@carrier.example", Trunk: "carrier", Room: "1000"}
 }
 
 func TestEachPINOpensItsDoor(t *testing.T) {

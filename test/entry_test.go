@@ -193,7 +193,7 @@ func TestPINsOutliveKill9(t *testing.T) {
 	in(b, "3000", used, 0)
 }
 
-// keyScenario is a scenario of SIPp: a call that presses keys, by INFO or by the packets of RFC 4733 that come with SIPp. A comma is a pause. It ends by
+// keyScenario is a scenario of SIPp: a call that presses keys, by INFO, by the packets of RFC 4733 that come with SIPp, or in its sound. A comma is a pause. It ends by
 // itself, or, where reason is given, by a BYE of the bridge's with it.
 func keyScenario(t *testing.T, how, keys, reason string) string {
 	t.Helper()
@@ -222,17 +222,28 @@ func keyScenario(t *testing.T, how, keys, reason string) string {
 		fmt.Fprintf(&s, "<send%s><![CDATA[%s]]></send>\n", retrans, fmt.Sprintf(request, method, tag, sequence, kind, body))
 	}
 	s.WriteString(xml.Header + `<scenario name="keys">` + "\n")
+	audio := `      m=audio [media_port] RTP/AVP 0 101
+      a=rtpmap:0 PCMU/8000
+      a=rtpmap:101 telephone-event/8000
+`
+	if how == inBand {
+		audio = `      m=audio [rtpstream_audio_port] RTP/AVP 0
+      a=rtpmap:0 PCMU/8000
+`
+	}
 	send("INVITE", ` retrans="500"`, "application/sdp", `      v=0
       o=sipp 1 1 IN IP[local_ip_type] [local_ip]
       s=-
       c=IN IP[media_ip_type] [media_ip]
       t=0 0
-      m=audio [media_port] RTP/AVP 0 101
-      a=rtpmap:0 PCMU/8000
-      a=rtpmap:101 telephone-event/8000
-`)
+`+audio)
 	s.WriteString(`<recv response="100" optional="true"/><recv response="200"/>` + "\n")
 	send("ACK", "", "", "")
+	if how == inBand {
+		file, length := toneFile(t, keys)
+		fmt.Fprintf(&s, "<nop><action><exec rtp_stream=\"%s,1,0,PCMU/8000\"/></action></nop><pause milliseconds=\"%d\"/>\n", file, length.Milliseconds())
+		keys = ""
+	}
 	pcaps := strings.NewReplacer("#", "pound", "*", "star")
 	for _, k := range keys {
 		switch {
@@ -279,10 +290,10 @@ func keyScenario(t *testing.T, how, keys, reason string) string {
 
 func TestKeysOfSIPpOpenARoom(t *testing.T) {
 	t.Parallel()
-	for _, how := range []string{"INFO", "RFC 4733"} {
+	for _, how := range []string{"INFO", "RFC 4733", inBand} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
-			b := startBridge(t, bridge.Config{Closed: true, Numbers: doors})
+			b := startBridge(t, bridge.Config{Closed: true, Numbers: doors, SIP: "  trunks: [{name: carrier, networks: [127.0.0.1]}]\n"})
 			b.must(t, "rooms", "create", "2479", "--pin", "1357", "--moderator-pin", "2468")
 			for _, row := range []struct{ name, number, keys, reason, outcome string }{ // SIPp's packets are of one stream, in which the keys stand in order, but 0
 				{"right PIN", "2479", ",1357#", "", "admitted"},
@@ -291,6 +302,12 @@ func TestKeysOfSIPpOpenARoom(t *testing.T) {
 				{"entrance", "9000", ",2479#,1357#", "", "admitted"},
 				{"wrong thrice", "2479", ",1212#,2323#,3434#", "wrong PIN", "wrong_pin"},
 			} {
+				if how == inBand {
+					if row.name != "right PIN" && row.name != "wrong twice, then right" {
+						continue // tones take their time, and these two have all that there is
+					}
+					row.keys = strings.ReplaceAll(row.keys, "#,", "#,,") // the file goes on whether a PIN has been looked at or not
+				}
 				before, _ := b.metric(t, "confbridge_entry_dialogues_total", `outcome="`+row.outcome+`"`)
 				stats := b.sipp(t, b.UDP, "-sf", keyScenario(t, how, row.keys, row.reason), "-s", row.number, "-m", "1")
 				wantStats(t, stats, map[string]string{"SuccessfulCall(C)": "1", "FailedCall(C)": "0"})

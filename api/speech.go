@@ -8,7 +8,7 @@ import (
 )
 
 // speechFields are the updatable fields of a room that are about what it says.
-var speechFields = []string{"voice", "speaking", "announce", "announce_limit", "music"}
+var speechFields = []string{"voice", "speaking", "announce", "announce_limit", "music", "keys"}
 
 // speakings and announces are the values of rooms, in the words of the API.
 var (
@@ -37,9 +37,10 @@ func keyOf[K, V comparable](m map[K]V, value V) (key K) {
 
 // speech is what a request says of it; its fields have been checked.
 func speech(room *confbridgev1.Room) rooms.Speech {
+	keys, _ := rooms.NewRemap(room.GetKeys()) // speechFault has asked
 	return rooms.Speech{
 		Voice: room.GetVoice(), Speaking: keyOf(speakings, room.GetSpeaking()), Announce: keyOf(announces, room.GetAnnounce()),
-		AnnounceLimit: int(room.GetAnnounceLimit()), Music: room.GetMusic(),
+		AnnounceLimit: int(room.GetAnnounceLimit()), Music: room.GetMusic(), Remap: keys,
 	}
 }
 
@@ -52,13 +53,14 @@ func speechPatch(room *confbridgev1.Room, paths []string) rooms.SpeechPatch {
 		Announce:      pick(paths, "announce", v.Announce),
 		AnnounceLimit: pick(paths, "announce_limit", v.AnnounceLimit),
 		Music:         pick(paths, "music", v.Music),
+		Remap:         pick(paths, "keys", v.Remap),
 	}
 }
 
 // showSpeech puts what is set of it into what is told of a room.
 func showSpeech(room *confbridgev1.Room, v rooms.Speech) {
 	room.Voice, room.Speaking, room.Announce = v.Voice, speakings[v.Speaking], announces[v.Announce]
-	room.AnnounceLimit, room.Music = int32(v.AnnounceLimit), v.Music
+	room.AnnounceLimit, room.Music, room.Keys = int32(v.AnnounceLimit), v.Music, v.Remap.Keys()
 }
 
 // speechFault says what is wrong with one of its fields.
@@ -83,6 +85,10 @@ func speechFault(room *confbridgev1.Room, path string) string {
 	case "music":
 		if n := len(room.GetMusic()); n > rooms.MaxSoundName {
 			return fmt.Sprintf("is %d bytes long, at most %d", n, rooms.MaxSoundName)
+		}
+	case "keys":
+		if _, err := rooms.NewRemap(room.GetKeys()); err != nil {
+			return err.Error()
 		}
 	}
 	return ""

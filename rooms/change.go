@@ -41,6 +41,9 @@ func (g *Registry) Create(ctx context.Context, number string, set Settings) (Inf
 	if err := errors.Join(checkNumber(number), set.check()); err != nil {
 		return Info{}, fmt.Errorf("create room %q: %w", number, err)
 	}
+	if _, err := g.keysOf(set); err != nil {
+		return Info{}, fmt.Errorf("create room %q: %w", number, err)
+	}
 	set.MaxTalkers = set.talkersOr(g.cfg.Defaults.MaxTalkers)
 	set.Recording = set.Recording.or(g.cfg.Defaults.Recording)
 	err := g.turns.run(ctx, number, func() error {
@@ -120,6 +123,11 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 	set.Recording = set.Recording.or(g.cfg.Defaults.Recording)
 	if err := set.check(); err != nil {
 		return wrap("room", number, err)
+	}
+	if set.Remap != info.Settings.Remap {
+		if _, err := g.keysOf(set); err != nil {
+			return wrap("room", number, err)
+		}
 	}
 	if info.Declared {
 		same := info.Settings

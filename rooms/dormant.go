@@ -47,6 +47,9 @@ func (g *Registry) Restore(ctx context.Context, from Memory) error {
 		if err := cmp.Or(checkNumber(k.Number), k.check()); err != nil {
 			return wrap("declared room", k.Number, err)
 		}
+		if _, err := g.keysOf(k.Settings); err != nil {
+			return wrap("declared room", k.Number, err)
+		}
 		k.Declared, k.Created = true, time.Now()
 		if d := g.dormant[k.Number]; d != nil {
 			k.Created, k.Locked = d.Created, d.Locked
@@ -54,7 +57,6 @@ func (g *Registry) Restore(ctx context.Context, from Memory) error {
 				g.cfg.Log.Warn("a room that was made is now declared: the file has its settings", "room", k.Number)
 			}
 		}
-		k.Recording = k.Recording.or(g.cfg.Defaults.Recording) // a record may be older than this setting
 		g.dormant[k.Number] = &dormant{Kept: k, last: last[k.Number]}
 		listed = append(listed, k.Number)
 		delete(g.blocked, k.Number) // the file has what could not be read

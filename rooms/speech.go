@@ -39,6 +39,8 @@ type Speech struct {
 	Music string
 	// Keys are the commands; nil in Registry.Defaults: none.
 	Keys *KeyMap
+	// Remap is which of them have other keys.
+	Remap Remap `json:",omitempty"`
 }
 
 const (
@@ -55,6 +57,7 @@ type SpeechPatch struct {
 	AnnounceLimit *int
 	Music         *string
 	Keys          *KeyMap
+	Remap         *Remap
 }
 
 func (p SpeechPatch) apply(to *Speech) {
@@ -66,6 +69,7 @@ func (p SpeechPatch) apply(to *Speech) {
 	if p.Keys != nil {
 		to.Keys = p.Keys
 	}
+	set(&to.Remap, p.Remap)
 }
 
 // speech is what the room's settings come to. Who stands in a reception is talked to by others.
@@ -73,7 +77,9 @@ func (s *state) speech() Speech {
 	if s.room.reception {
 		return Speech{}
 	}
-	return s.set.speechOr(s.room.registry.cfg.Defaults.Speech)
+	v := s.set.speechOr(s.room.registry.cfg.Defaults.Speech)
+	v.Keys = s.commands
+	return v
 }
 
 // speechOr is the speech with what it does not say taken from otherwise.
@@ -118,5 +124,5 @@ func (v Speech) check() error {
 	case len(v.Music) > MaxSoundName:
 		return fmt.Errorf("name of music of %d bytes, at most %d: %w", len(v.Music), MaxSoundName, ErrInvalid)
 	}
-	return nil
+	return v.Remap.check()
 }

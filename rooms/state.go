@@ -37,6 +37,7 @@ type state struct {
 
 	orders      []order   // commands that have been dialled in the tick, obeyed after it
 	answering   []*member // who has dialled one in this turn
+	commands    *KeyMap   // what can be dialled
 	speaker     speaker
 	lectureTold bool // whether there is a lecture, as last told
 	musical     bool // those who wait have something to hear, or somebody has said what
@@ -66,6 +67,7 @@ func newState(r *room, k Kept, onDemand bool) *state {
 		hours:  hours{timer: newStoppedTimer()},
 		chair:  chair{alarm: alarm{timer: newStoppedTimer()}},
 	}
+	s.learnKeys()
 	s.keepHours(time.Now()) // a room that has been kept was made long ago
 	return s
 }
@@ -379,6 +381,9 @@ func (s *state) member(id string) *member {
 func (s *state) changeSettings(set Settings) {
 	before := s.set
 	s.set = set
+	if set.Remap != before.Remap || !set.Keys.equal(before.Keys) {
+		s.learnKeys()
+	}
 	if set.MaxDuration != before.MaxDuration {
 		s.armLimit()
 	}

@@ -291,6 +291,21 @@ func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 			"rooms/1000: updated",
 		},
 		{
+			"rooms update 1000 --key lock=*51 --key end=",
+			room(&confbridgev1.Room{Keys: map[string]string{"lock": "*51", "end": "", "speak-quieter": "*52"}}, "keys"),
+			"rooms/1000: updated",
+		},
+		{
+			"rooms update 1000 --default-keys --key mute=*61",
+			room(&confbridgev1.Room{Keys: map[string]string{"mute": "*61"}}, "keys"),
+			"rooms/1000: updated",
+		},
+		{
+			"rooms create 1000 --key lock=*51",
+			&confbridgev1.CreateRoomRequest{RoomId: "1000", Room: &confbridgev1.Room{MaxDuration: durationpb.New(0), Keys: map[string]string{"lock": "*51"}}},
+			"rooms/1000: created",
+		},
+		{
 			"rooms create 1000 --announce tone --voice en",
 			&confbridgev1.CreateRoomRequest{RoomId: "1000", Room: &confbridgev1.Room{
 				MaxDuration: durationpb.New(0), Announce: confbridgev1.Announce_ANNOUNCE_TONE, Voice: "en",
@@ -361,7 +376,7 @@ func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
 		},
 		{"rooms play 1000", "confbridge: give either a sound or --stop\n"},
 		{"rooms play 1000 music/piano --stop", "confbridge: give either a sound or --stop\n"},
-		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, one of the --record flags or of those of modes and words\n"},
+		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, --key, --default-keys, one of the --record flags or of those of modes and words\n"},
 		{
 			"rooms update 1000 --max-talkers 0",
 			`confbridge: --max-talkers: "0" is neither a number from 1 on nor "all" (see confbridge rooms update --help)` + "\n",

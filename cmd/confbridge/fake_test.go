@@ -441,6 +441,7 @@ func sample() *fakeBridge {
 			Voice: "de-anna", Speaking: confbridgev1.Speaking_SPEAKING_EVENTS, Announce: confbridgev1.Announce_ANNOUNCE_WORDS, AnnounceLimit: 7,
 			Music:     "music/piano",
 			EarlyWait: durationpb.New(15 * time.Minute), RecordNames: proto.Bool(true),
+			Music: "music/piano", Keys: map[string]string{"speak-quieter": "*52"},
 			Lobby: proto.Bool(true), Lecture: proto.Bool(true), AllowSelfUnmute: proto.Bool(true), ReservedForHosts: proto.Int32(2),
 			OnLastHostLeave: confbridgev1.LastHostLeave_LAST_HOST_LEAVE_END, HostGrace: durationpb.New(2 * time.Minute),
 			WarnBefore: []*durationpb.Duration{durationpb.New(5 * time.Minute), durationpb.New(time.Minute)},

@@ -239,6 +239,7 @@ type roomsCreateCmd struct {
 	hoursFlags
 	modeFlags
 	speechFlags
+	keyFlags
 	pinFlags
 	Name            string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
@@ -262,6 +263,7 @@ func (cmd *roomsCreateCmd) Run(ctx context.Context, c *console) error {
 	return cmd.call(ctx, func(ctx context.Context, api client) error {
 		cmd.modeFlags.apply(room)
 		cmd.speechFlags.apply(room)
+		cmd.keyFlags.apply(room, nil)
 		r, err := api.rooms.CreateRoom(ctx, &confbridgev1.CreateRoomRequest{RoomId: number(cmd.Room), Room: room})
 		if err != nil {
 			return err
@@ -278,6 +280,7 @@ type roomsUpdateCmd struct {
 	hoursFlags
 	modeFlags
 	speechFlags
+	keyFlags
 	pinFlags
 	Name            *string        `placeholder:"TEXT" help:"What people call the room."`
 	MaxParticipants *int32         `placeholder:"N" help:"How many may be in it (0: any number)."`
@@ -312,10 +315,24 @@ func (cmd *roomsUpdateCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	mask.Paths = append(mask.Paths, pins...)
-	if len(mask.Paths) == 0 {
-		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, one of the --record flags or of those of modes and words")}
+	if len(mask.Paths) == 0 && len(cmd.Key) == 0 && !cmd.DefaultKeys {
+		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, --key, --default-keys, one of the --record flags or of those of modes and words")}
 	}
-	return cmd.update(ctx, c, cmd.Room, room, mask, "updated")
+	room.Name = roomName(cmd.Room)
+	return cmd.call(ctx, func(ctx context.Context, api client) error {
+		changed, err := cmd.merge(ctx, api, room)
+		if err != nil {
+			return err
+		}
+		if changed {
+			mask.Paths = append(mask.Paths, "keys")
+		}
+		r, err := api.rooms.UpdateRoom(ctx, &confbridgev1.UpdateRoomRequest{Room: room, UpdateMask: mask})
+		if err != nil {
+			return err
+		}
+		return cmd.print(c.stdout, r, "%s: updated", r.GetName())
+	})
 }
 
 // update sets what the mask names and says that it is done.

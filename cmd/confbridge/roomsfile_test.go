@@ -52,7 +52,8 @@ func TestRoomsComeBackOutOfTheirFile(t *testing.T) {
 		}
 		return got
 	}
-	cli(from, "rooms", "create", "1000", "--name", "Sales: \"all\"", "--max-participants", "20", "--max-duration", "90m", "--locked", "--max-talkers", "all", "--no-agc")
+	cli(from, "rooms", "create", "1000", "--name", "Sales: \"all\"", "--max-participants", "20", "--max-duration", "90m", "--locked", "--max-talkers", "all", "--no-agc",
+		"--key", "lock=*51", "--key", "end=")
 	cli(from, "rooms", "create", "0042")
 	file := filepath.Join(t.TempDir(), "rooms.yaml")
 	exported := cli(from, "rooms", "export").stdout

@@ -59,5 +59,6 @@ func speechFields(r *confbridgev1.Room) [][2]string {
 		{"announce", announce},
 		{"voice", cmp.Or(clean(r.GetVoice()), "-")},
 		{"music", cmp.Or(clean(r.GetMusic()), "-")},
+		{"keys", keyText(r)},
 	}
 }

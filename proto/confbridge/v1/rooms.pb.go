@@ -382,6 +382,9 @@ type Room struct {
 	AnnounceLimit int32 `protobuf:"varint,123,opt,name=announce_limit,json=announceLimit,proto3" json:"announce_limit,omitempty"`
 	// The sound that those hear who wait, over and over, by its name: at most 255 bytes.
 	Music string `protobuf:"bytes,124,opt,name=music,proto3" json:"music,omitempty"`
+	// What is dialled in this room for a command, by the command's name, in place of what the bridge is configured with: "lock": "*51". A star, and 1 to 5 other
+	// keys; none: the command cannot be dialled. The names are those of docs/keys.md. No keys of a room may be those of two commands, or the beginning of others.
+	Keys map[string]string `protobuf:"bytes,150,rep,name=keys,proto3" json:"keys,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Output only. The room that this is a side room of, "rooms/{number}"; empty: it is none.
 	SideOf string `protobuf:"bytes,110,opt,name=side_of,json=sideOf,proto3" json:"side_of,omitempty"`
 	// When the room is open: while one of these windows is, at most 16; none: always. Who calls at another time is refused and told when it opens, or waits
@@ -684,6 +687,13 @@ func (x *Room) GetMusic() string {
 	return ""
 }
 
+func (x *Room) GetKeys() map[string]string {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
 func (x *Room) GetSideOf() string {
 	if x != nil {
 		return x.SideOf
@@ -864,6 +874,7 @@ var File_confbridge_v1_rooms_proto protoreflect.FileDescriptor
 const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
 	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x11\n" +
+	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcd\x11\n" +
 	"\x04Room\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12)\n" +
@@ -904,7 +915,8 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\bspeaking\x18y \x01(\x0e2\x17.confbridge.v1.SpeakingR\bspeaking\x123\n" +
 	"\bannounce\x18z \x01(\x0e2\x17.confbridge.v1.AnnounceR\bannounce\x12%\n" +
 	"\x0eannounce_limit\x18{ \x01(\x05R\rannounceLimit\x12\x14\n" +
-	"\x05music\x18| \x01(\tR\x05music\x12\x17\n" +
+	"\x05music\x18| \x01(\tR\x05music\x122\n" +
+	"\x04keys\x18\x96\x01 \x03(\v2\x1d.confbridge.v1.Room.KeysEntryR\x04keys\x12\x17\n" +
 	"\aside_of\x18n \x01(\tR\x06sideOf\x12<\n" +
 	"\fopen_windows\x18P \x03(\v2\x19.confbridge.v1.OpenWindowR\vopenWindows\x12)\n" +
 	"\x10outlasts_windows\x18Q \x01(\bR\x0foutlastsWindows\x12\x16\n" +
@@ -921,6 +933,10 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\frecord_names\x18\x8c\x01 \x01(\bH\fR\vrecordNames\x88\x01\x01\x129\n" +
 	"\n" +
 	"early_wait\x18\x8d\x01 \x01(\v2\x19.google.protobuf.DurationR\tearlyWaitB\x06\n" +
+	"\x10identity_for_pin\x18^ \x01(\bR\x0eidentityForPin\x1a7\n" +
+	"\tKeysEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
 	"\x04_agcB\x14\n" +
 	"\x12_noise_suppressionB\x10\n" +
 	"\x0e_wait_for_hostB\b\n" +
@@ -979,7 +995,7 @@ func file_confbridge_v1_rooms_proto_rawDescGZIP() []byte {
 }
 
 var file_confbridge_v1_rooms_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_confbridge_v1_rooms_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_confbridge_v1_rooms_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_confbridge_v1_rooms_proto_goTypes = []any{
 	(RecordingContent)(0),         // 0: confbridge.v1.RecordingContent
 	(RecordingFormat)(0),          // 1: confbridge.v1.RecordingFormat
@@ -988,16 +1004,17 @@ var file_confbridge_v1_rooms_proto_goTypes = []any{
 	(Announce)(0),                 // 4: confbridge.v1.Announce
 	(*Room)(nil),                  // 5: confbridge.v1.Room
 	(*OpenWindow)(nil),            // 6: confbridge.v1.OpenWindow
-	(*durationpb.Duration)(nil),   // 7: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	nil,                           // 7: confbridge.v1.Room.KeysEntry
+	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 }
 var file_confbridge_v1_rooms_proto_depIdxs = []int32{
-	7,  // 0: confbridge.v1.Room.max_duration:type_name -> google.protobuf.Duration
-	8,  // 1: confbridge.v1.Room.create_time:type_name -> google.protobuf.Timestamp
-	8,  // 2: confbridge.v1.Room.start_time:type_name -> google.protobuf.Timestamp
+	8,  // 0: confbridge.v1.Room.max_duration:type_name -> google.protobuf.Duration
+	9,  // 1: confbridge.v1.Room.create_time:type_name -> google.protobuf.Timestamp
+	9,  // 2: confbridge.v1.Room.start_time:type_name -> google.protobuf.Timestamp
 	2,  // 3: confbridge.v1.Room.on_last_host_leave:type_name -> confbridge.v1.LastHostLeave
-	7,  // 4: confbridge.v1.Room.host_grace:type_name -> google.protobuf.Duration
-	7,  // 5: confbridge.v1.Room.warn_before:type_name -> google.protobuf.Duration
+	8,  // 4: confbridge.v1.Room.host_grace:type_name -> google.protobuf.Duration
+	8,  // 5: confbridge.v1.Room.warn_before:type_name -> google.protobuf.Duration
 	0,  // 6: confbridge.v1.Room.recording_content:type_name -> confbridge.v1.RecordingContent
 	1,  // 7: confbridge.v1.Room.recording_format:type_name -> confbridge.v1.RecordingFormat
 	3,  // 8: confbridge.v1.Room.speaking:type_name -> confbridge.v1.Speaking
@@ -1007,6 +1024,11 @@ var file_confbridge_v1_rooms_proto_depIdxs = []int32{
 	8,  // 12: confbridge.v1.Room.close_time:type_name -> google.protobuf.Timestamp
 	7,  // 13: confbridge.v1.Room.early_wait:type_name -> google.protobuf.Duration
 	7,  // 14: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
+	7,  // 10: confbridge.v1.Room.keys:type_name -> confbridge.v1.Room.KeysEntry
+	6,  // 11: confbridge.v1.Room.open_windows:type_name -> confbridge.v1.OpenWindow
+	9,  // 12: confbridge.v1.Room.open_time:type_name -> google.protobuf.Timestamp
+	9,  // 13: confbridge.v1.Room.close_time:type_name -> google.protobuf.Timestamp
+	8,  // 14: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
 	15, // [15:15] is the sub-list for method output_type
 	15, // [15:15] is the sub-list for method input_type
 	15, // [15:15] is the sub-list for extension type_name
@@ -1026,7 +1048,7 @@ func file_confbridge_v1_rooms_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_rooms_proto_rawDesc), len(file_confbridge_v1_rooms_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -3,12 +3,15 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
 )
 
@@ -23,6 +26,8 @@ type Room struct {
 	RoomModes
 	// PIN and ModeratorPIN are 4 to 16 digits, or what argon2id makes of them as a PHC string; empty: none.
 	PIN, ModeratorPIN string
+	// Keys are what is dialled for commands there in place of what Rooms.Keys says, by their names.
+	Keys map[string]string
 	// IdentityForPIN lets those in without a PIN whom a trusted trunk vouches for.
 	IdentityForPIN bool
 }
@@ -87,6 +92,20 @@ func roomFields() []field[Room] {
 			set: func(r *Room, s string) (err error) { r.IdentityForPIN, err = strconv.ParseBool(s); return err },
 			get: func(r *Room) string { return unless(!r.IdentityForPIN, "true") },
 		},
+		{
+			name: "keys", shape: table,
+			put: func(r *Room, name, s string) error {
+				if _, err := rooms.NewRemap(map[string]string{name: s}); err != nil { // how they go together is seen when all are there
+					return plain(err)
+				}
+				if r.Keys == nil {
+					r.Keys = map[string]string{}
+				}
+				r.Keys[name] = s
+				return nil
+			},
+			get: func(r *Room) string { return unless(len(r.Keys) == 0, remapYAML(r.Keys)) },
+		},
 		flagField("noise_suppression", func(r *Room) **bool { return &r.NoiseSuppression }),
 	}, roomModeFields()...)
 }
@@ -110,6 +129,14 @@ func pinField(name string, at func(*Room) *string) field[Room] {
 		},
 		get: func(r *Room) string { return unless(*at(r) == "", masked) },
 	}
+}
+
+func remapYAML(keys map[string]string) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		parts = append(parts, name+": "+strconv.Quote(keys[name]))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
 }
 
 // flagField is a key that is true, false or not there.

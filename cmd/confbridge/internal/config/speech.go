@@ -122,7 +122,19 @@ func commandsYAML(all []rooms.Command) string {
 
 // crossCommands looks for commands that are the beginning of others.
 func (l *loader) crossCommands() {
-	if _, err := rooms.DefaultKeys().Change(l.cfg.Rooms.Keys...); err != nil {
+	keys, err := rooms.DefaultKeys().Change(l.cfg.Rooms.Keys...)
+	if err != nil {
 		l.fault(l.places["rooms.keys"], "rooms.keys", "%v", plain(err))
+		return
+	}
+	for i, r := range l.cfg.Rooms.List {
+		path := fmt.Sprintf("rooms.list[%d].keys", i)
+		remap, err := rooms.NewRemap(r.Keys)
+		if err == nil {
+			_, err = keys.Remap(remap)
+		}
+		if err != nil {
+			l.fault(l.places[path], path, "%v", plain(err))
+		}
 	}
 }

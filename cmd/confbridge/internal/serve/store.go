@@ -53,6 +53,9 @@ func (m *Main) declared(ctx context.Context) ([]rooms.Kept, error) {
 			DisplayName: r.DisplayName, MaxParticipants: r.MaxParticipants, MaxDuration: r.MaxDuration, MaxTalkers: r.MaxTalkers,
 			AGC: cfg.AGC, NoiseSuppression: cfg.NoiseSuppression, Modes: modes, IdentityForPIN: r.IdentityForPIN,
 		}}
+		if all[i].Remap, err = rooms.NewRemap(r.Keys); err != nil {
+			return nil, fmt.Errorf("%q: %w", r.Number, err)
+		}
 		if all[i].PINs, err = m.desk.Declared(ctx, r.PIN, r.ModeratorPIN); err != nil {
 			return nil, fmt.Errorf("%q: %w", r.Number, err)
 		}

@@ -150,7 +150,12 @@ func (s *roomService) EndRoom(ctx context.Context, req *confbridgev1.EndRoomRequ
 	if err != nil {
 		return nil, err
 	}
-	if err := s.rooms.End(ctx, number, rooms.ReasonEnded); err != nil {
+	if req.GetForce() {
+		err = s.rooms.End(ctx, number, rooms.ReasonEnded)
+	} else {
+		err = s.rooms.Finish(ctx, number)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &confbridgev1.EndRoomResponse{}, nil

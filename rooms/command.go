@@ -282,7 +282,7 @@ const endAgain = 10 * time.Second
 func (s *state) endTwice(by *member) {
 	now := time.Now()
 	if !by.asksEnd.IsZero() && now.Sub(by.asksEnd) <= endAgain {
-		s.sayGoodbye(ReasonEnded)
+		_ = s.sayGoodbye(ReasonEnded) // nobody waits for it
 		return
 	}
 	by.asksEnd = now

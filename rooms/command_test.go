@@ -307,7 +307,7 @@ func TestAKeypadAndTheAPITellTheSameStory(t *testing.T) {
 			return both(k.g.Update(k.ctx, "1000", SettingsPatch{ModesPatch: ModesPatch{WaitForHost: ptr(true)}}))
 		}},
 		{"kick", "*##1", func(k *keypads) error { return k.g.Remove(k.ctx, "1000", k.id("max")) }},
-		{"end", "*##0*##0", func(k *keypads) error { return k.g.End(k.ctx, "1000", ReasonEnded) }},
+		{"end", "*##0*##0", func(k *keypads) error { return k.g.Finish(k.ctx, "1000") }},
 	}
 	tell := func(keys bool) (story []string) {
 		atKeypads(t, Modes{}, Speech{Speaking: SpeakEvents}, func(k *keypads) {

@@ -148,6 +148,21 @@ func (g *Registry) End(ctx context.Context, number string, why Reason) error {
 	})
 }
 
+// Finish is End for ReasonEnded when everybody has heard that the conference is over, where the room says so (Speech.Speaking): some seconds later. The context
+// ends the wait, and nothing else (ErrNoRoom).
+func (g *Registry) Finish(ctx context.Context, number string) error {
+	var ended <-chan struct{}
+	if err := g.do(ctx, number, func(s *state) error { ended = s.sayGoodbye(ReasonEnded); return nil }); err != nil {
+		return err
+	}
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // Admit lets a caller into a room as far as the door: a seat is taken, nothing is heard yet. It fails with ErrNoRoom,
 // ErrNotOpen (a NotOpenError), ErrLocked, ErrFull, ErrBanned, ErrDraining or ErrStorage. The participant must be ended by Leave, whether or not Join was called.
 func (g *Registry) Admit(ctx context.Context, number string, c Caller) (*Participant, error) {

@@ -62,7 +62,7 @@ func (r *room) run(k Kept, onDemand bool) {
 				s.armGrace()
 			}
 		case <-s.timers.limit.C:
-			s.sayGoodbye(ReasonMaxDuration)
+			_ = s.sayGoodbye(ReasonMaxDuration) // nobody waits for it
 		case <-s.hours.timer.C:
 			s.turnHours(time.Now())
 		case <-s.alarm.timer.C:

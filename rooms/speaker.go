@@ -154,18 +154,19 @@ func (s *state) play(to audience, clips []*mixer.Clip) {
 // goodbyeTime is how long the last words may take.
 const goodbyeTime = 5 * time.Second
 
-// sayGoodbye ends the conference, and where the room speaks when everybody has heard that it does.
-func (s *state) sayGoodbye(why Reason) {
-	voice, started := s.speech().Voice, s.started
+// sayGoodbye ends the conference, and where the room speaks when everybody has heard that it does. The channel is closed after the end.
+func (s *state) sayGoodbye(why Reason) <-chan struct{} {
+	voice, started, ended := s.speech().Voice, s.started, make(chan struct{})
 	finish := func(s *state) {
 		if s.started.Equal(started) { // it is still the same conference
 			s.end(why)
 			s.closed = s.onDemand && why == ReasonEnded
 		}
+		close(ended)
 	}
 	if s.room.registry.cfg.Sounds == nil || s.speech().Speaking != SpeakEvents || len(s.members) == 0 {
 		finish(s)
-		return
+		return ended
 	}
 	queued := s.later(func(r *room) {
 		clips := r.clips(voice, words(sounds.ConferenceOver))
@@ -186,15 +187,36 @@ func (s *state) sayGoodbye(why Reason) {
 			case <-r.done:
 			}
 		}
-		_ = r.doAlways(func(s *state) error { finish(s); return nil }) // ErrClosed: it has ended
+		if err := r.doAlways(func(s *state) error { finish(s); return nil }); err != nil { // ErrClosed: it has ended
+			close(ended)
+		}
 	})
 	if !queued {
 		finish(s)
 	}
+	return ended
 }
 
 // waitingTone is what those hear who wait, where no music is set.
 const waitingTone = "tone:440/150,0/9850"
+
+// musicName is the sound that those are to hear who wait; empty: none.
+func (s *state) musicName() string {
+	v := s.speech()
+	if v.Music == "" && v.Speaking == SpeakEvents {
+		return waitingTone
+	}
+	return v.Music
+}
+
+// changeMusic has those who wait hear what is set now.
+func (s *state) changeMusic() {
+	s.musical = false
+	s.playMusic(nil) // what comes in its place has to be read
+	if slices.ContainsFunc(s.members, func(m *member) bool { return m.place == PlaceWaiting || m.place == PlaceLobby }) {
+		s.wantMusic()
+	}
+}
 
 // wantMusic has the room's music played when the first has to wait for something.
 func (s *state) wantMusic() {
@@ -203,6 +225,7 @@ func (s *state) wantMusic() {
 	if name == "" && (early || s.speech().Speaking == SpeakEvents) {
 		name = waitingTone
 	}
+	name := s.musicName()
 	if name == "" || s.musical || s.room.registry.cfg.Sounds == nil {
 		return
 	}
@@ -213,6 +236,11 @@ func (s *state) wantMusic() {
 			_ = r.doAlways(func(s *state) error { s.musical = false; return nil }) // ErrClosed: nobody is there
 			return
 		}
-		_ = r.doAlways(func(s *state) error { s.playMusic(clip); return nil }) // ErrClosed: nobody is there
+		_ = r.doAlways(func(s *state) error { // ErrClosed: nobody is there
+			if s.musicName() == name { // else another one has been set meanwhile
+				s.playMusic(clip)
+			}
+			return nil
+		})
 	})
 }

@@ -379,7 +379,7 @@ func (s *state) member(id string) *member {
 }
 
 func (s *state) changeSettings(set Settings) {
-	before := s.set
+	before, music := s.set, s.musicName()
 	s.set = set
 	if set.Remap != before.Remap || !set.Keys.equal(before.Keys) {
 		s.learnKeys()
@@ -395,6 +395,8 @@ func (s *state) changeSettings(set Settings) {
 		if slices.ContainsFunc(s.members, func(m *member) bool { return m.place.waits() }) {
 			s.wantMusic()
 		}
+	if s.musicName() != music {
+		s.changeMusic()
 	}
 	if set.Locked != before.Locked {
 		kind := KindUnlocked

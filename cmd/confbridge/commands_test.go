@@ -240,6 +240,7 @@ func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 		},
 		{"rooms back 1000-side-k3x9ab", &confbridgev1.CloseSideRoomRequest{Name: "rooms/1000-side-k3x9ab"}, "rooms/1000-side-k3x9ab: all are back"},
 		{"rooms end 1000", &confbridgev1.EndRoomRequest{Name: "rooms/1000"}, "rooms/1000: ended"},
+		{"rooms end 1000 --force", &confbridgev1.EndRoomRequest{Name: "rooms/1000", Force: true}, "rooms/1000: ended"},
 		{"rooms end 1000 --json", &confbridgev1.EndRoomRequest{Name: "rooms/1000"}, "{}"},
 		{"rooms delete 1000", &confbridgev1.DeleteRoomRequest{Name: "rooms/1000"}, "rooms/1000: deleted"},
 		{"rooms delete 1000 --force", &confbridgev1.DeleteRoomRequest{Name: "rooms/1000", Force: true}, "rooms/1000: deleted"},

@@ -437,12 +437,13 @@ func (cmd *roomsBackCmd) Run(ctx context.Context, c *console) error {
 type roomsEndCmd struct {
 	apiFlags
 	roomArg
+	Force bool `help:"At once, without telling those who are there."`
 }
 
 func (cmd *roomsEndCmd) Run(ctx context.Context, c *console) error {
 	name := roomName(cmd.Room)
 	return cmd.call(ctx, func(ctx context.Context, api client) error {
-		resp, err := api.rooms.EndRoom(ctx, &confbridgev1.EndRoomRequest{Name: name})
+		resp, err := api.rooms.EndRoom(ctx, &confbridgev1.EndRoomRequest{Name: name, Force: cmd.Force})
 		if err != nil {
 			return err
 		}

@@ -351,7 +351,9 @@ func (x *DeleteRoomRequest) GetForce() bool {
 type EndRoomRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. "rooms/{number}".
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// At once, without a word.
+	Force         bool `protobuf:"varint,150,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -391,6 +393,13 @@ func (x *EndRoomRequest) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *EndRoomRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
 }
 
 // EndRoomResponse is the response of RoomService.EndRoom.
@@ -1129,9 +1138,10 @@ const file_confbridge_v1_room_service_proto_rawDesc = "" +
 	"updateMask\"=\n" +
 	"\x11DeleteRoomRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05force\x18\x02 \x01(\bR\x05force\"$\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\";\n" +
 	"\x0eEndRoomRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\x11\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x15\n" +
+	"\x05force\x18\x96\x01 \x01(\bR\x05force\"\x11\n" +
 	"\x0fEndRoomResponse\"M\n" +
 	"\x13OpenSideRoomRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\"\n" +

@@ -57,8 +57,8 @@ type RoomServiceClient interface {
 	UpdateRoom(ctx context.Context, in *UpdateRoomRequest, opts ...grpc.CallOption) (*Room, error)
 	// DeleteRoom takes a room away. FAILED_PRECONDITION while somebody is in it, unless forced; NOT_FOUND.
 	DeleteRoom(ctx context.Context, in *DeleteRoomRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
-	// EndRoom hangs up on everybody in the room and returns when they have left. A room that was made by CreateRoom
-	// stays, empty. NOT_FOUND.
+	// EndRoom hangs up on everybody in the room and returns when they have left. Where the room speaks (speaking), they hear that the conference is over before, for at
+	// most 5 s. A room that was made by CreateRoom stays, empty. NOT_FOUND.
 	EndRoom(ctx context.Context, in *EndRoomRequest, opts ...grpc.CallOption) (*EndRoomResponse, error)
 	// OpenSideRoom takes two or more participants into a room of their own, which nobody else gets into, and returns it. Who is left alone there comes
 	// back, and with the end of the room theirs ends. NOT_FOUND; INVALID_ARGUMENT of fewer than two, and of a side room.
@@ -276,8 +276,8 @@ type RoomServiceServer interface {
 	UpdateRoom(context.Context, *UpdateRoomRequest) (*Room, error)
 	// DeleteRoom takes a room away. FAILED_PRECONDITION while somebody is in it, unless forced; NOT_FOUND.
 	DeleteRoom(context.Context, *DeleteRoomRequest) (*emptypb.Empty, error)
-	// EndRoom hangs up on everybody in the room and returns when they have left. A room that was made by CreateRoom
-	// stays, empty. NOT_FOUND.
+	// EndRoom hangs up on everybody in the room and returns when they have left. Where the room speaks (speaking), they hear that the conference is over before, for at
+	// most 5 s. A room that was made by CreateRoom stays, empty. NOT_FOUND.
 	EndRoom(context.Context, *EndRoomRequest) (*EndRoomResponse, error)
 	// OpenSideRoom takes two or more participants into a room of their own, which nobody else gets into, and returns it. Who is left alone there comes
 	// back, and with the end of the room theirs ends. NOT_FOUND; INVALID_ARGUMENT of fewer than two, and of a side room.

@@ -33,7 +33,7 @@ type Desk struct {
 	rooms   *rooms.Registry
 	plan    plan
 	metrics *metrics
-	changes chan struct{} // one token for who changes PINs and invitations, each of which is made of what was
+	changes turns // of PINs and invitations
 
 	mu      sync.Mutex
 	closed  bool
@@ -57,7 +57,7 @@ func New(cfg Config, reg *rooms.Registry) (*Desk, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Desk{
-		cfg: cfg, rooms: reg, plan: p, metrics: newMetrics(), changes: make(chan struct{}, 1), closing: make(chan struct{}),
+		cfg: cfg, rooms: reg, plan: p, metrics: newMetrics(), closing: make(chan struct{}),
 	}, nil
 }
 
@@ -182,13 +182,23 @@ func (d *Desk) begin(ctx context.Context, of *dialogue) bool {
 	return true
 }
 
-// Close ends all dialogues, whose callers leave with ReasonDraining, and returns after that.
-func (d *Desk) Close() {
+// Close ends all dialogues, whose callers leave with ReasonDraining, and returns after that, or with the context's error when they have not ended by then.
+func (d *Desk) Close(ctx context.Context) error {
 	d.mu.Lock()
 	if !d.closed {
 		d.closed = true
 		close(d.closing)
 	}
 	d.mu.Unlock()
-	d.asked.Wait()
+	ended := make(chan struct{})
+	go func() {
+		d.asked.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("callers are still asked for PINs: %w", context.Cause(ctx))
+	}
 }

@@ -298,7 +298,9 @@ func TestCloseEndsDialogues(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		b.desk.Close()
+		if err := b.desk.Close(b.ctx); err != nil {
+			t.Error(err)
+		}
 		if got := b.of(c).why; got != rooms.ReasonDraining || p.Reason() != rooms.ReasonDraining {
 			t.Errorf("left as %v and %v, want ReasonDraining", got, p.Reason())
 		}

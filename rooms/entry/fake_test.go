@@ -125,7 +125,9 @@ func inBubbleOf(t *testing.T, cfg Config, of rooms.Config, f func(b *bridge)) {
 			t.Fatal(err)
 		}
 		defer func() {
-			b.desk.Close()
+			if err := b.desk.Close(context.WithoutCancel(t.Context())); err != nil {
+				t.Errorf("Close of the desk: %v", err)
+			}
 			if err := b.rooms.Close(context.WithoutCancel(t.Context())); err != nil {
 				t.Errorf("Close: %v", err)
 			}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
@@ -48,14 +49,13 @@ func (d *Desk) Update(ctx context.Context, number string, p rooms.SettingsPatch,
 	return info, err
 }
 
-// change runs op with a room's ring, nil where it has none, while nobody else changes one (rooms.ErrNoRoom).
+// change runs op with a room's ring, nil where it has none, while nobody else changes it (rooms.ErrNoRoom).
 func (d *Desk) change(ctx context.Context, number string, op func(*access.Ring) error) error {
-	select {
-	case d.changes <- struct{}{}:
-		defer func() { <-d.changes }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	done, err := d.changes.take(ctx, number)
+	if err != nil {
+		return err
 	}
+	defer done()
 	info, err := d.rooms.Info(ctx, number)
 	if err != nil {
 		return err
@@ -137,8 +137,13 @@ func (d *Desk) Withdraw(ctx context.Context, number, id string) error {
 	})
 }
 
+// keepTime is how long it may take to remember what became of an invitation: somebody is on the telephone.
+const keepTime = 10 * time.Second
+
 // claim has it remembered that an invitation was used that has opened in a ring which may not be the room's any more (access.ErrWrongPIN where it is good no longer).
 func (d *Desk) claim(ctx context.Context, number, id string, opened *access.Ring) error {
+	ctx, cancel := context.WithTimeout(ctx, keepTime)
+	defer cancel()
 	return d.change(ctx, number, func(ring *access.Ring) error {
 		if ring == nil || !ring.Claim(id, opened) {
 			return fmt.Errorf("invitation %q: %w", id, access.ErrWrongPIN)
@@ -149,6 +154,8 @@ func (d *Desk) claim(ctx context.Context, number, id string, opened *access.Ring
 
 // release has it remembered that an invitation was not used after all.
 func (d *Desk) release(ctx context.Context, number, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, keepTime)
+	defer cancel()
 	return d.change(ctx, number, func(ring *access.Ring) error {
 		if ring == nil {
 			return nil // it was taken back meanwhile

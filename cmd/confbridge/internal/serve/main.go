@@ -239,8 +239,7 @@ func (m *Main) Close(ctx context.Context) error {
 	if m.trace != nil {
 		m.trace.Close() // behind the last BYE
 	}
-	m.desk.Close()
-	err := m.spread.Close(ctx) // while rooms still say goodbye to whom they send
+	err := errors.Join(m.desk.Close(ctx), m.spread.Close(ctx)) // while rooms still say goodbye to whom they send
 	m.radio.Close()
 	err = errors.Join(err, m.rooms.Close(ctx), m.tapes.Close(ctx))
 	if m.book != nil { // behind the last call

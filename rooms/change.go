@@ -115,7 +115,8 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 	if err != nil {
 		return err
 	}
-	set, err := p.apply(info.Settings)
+	before := info.asSet()
+	set, err := p.apply(before)
 	if err != nil {
 		return wrap("room", number, err)
 	}
@@ -124,25 +125,31 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 	if err := set.check(); err != nil {
 		return wrap("room", number, err)
 	}
-	if set.Remap != info.Settings.Remap {
+	if set.Remap != before.Remap {
 		if _, err := g.keysOf(set); err != nil {
 			return wrap("room", number, err)
 		}
 	}
 	if info.Declared {
-		same := info.Settings
+		same := before
 		same.Locked, same.Lecture, same.WaitForHost = set.Locked, set.Lecture, set.WaitForHost
 		if !set.equal(same) {
 			return wrap("room", number, ErrDeclared)
 		}
 	}
-	if !info.OnDemand && (!set.equal(info.Settings) || p.PINs != nil) { // a ring changes within
+	if !info.OnDemand && (!set.equal(before) || p.PINs != nil) { // a ring changes within
 		k := Kept{Number: number, Settings: set, Created: info.Created, Declared: info.Declared}
 		if err := g.put(ctx, k); err != nil {
 			return wrap("room", number, err)
 		}
 	}
-	return g.do(context.WithoutCancel(ctx), number, func(s *state) error { s.changeSettings(set); return nil })
+	return g.do(context.WithoutCancel(ctx), number, func(s *state) error {
+		if p.Locked != nil {
+			s.lock.dialled = false
+		}
+		s.changeSettings(set)
+		return nil
+	})
 }
 
 // Delete takes a room away (ErrNoRoom, ErrDeclared). If somebody is in it: ErrOccupied, or with force the conference ends first. When it
@@ -205,7 +212,7 @@ func (g *Registry) remove(ctx context.Context, info Info, force bool) error {
 		return nil
 	})
 	if errors.Is(err, ErrOccupied) && !info.OnDemand { // somebody was faster
-		k := Kept{Number: number, Settings: info.Settings, Created: info.Created}
+		k := Kept{Number: number, Settings: info.asSet(), Created: info.Created}
 		return errors.Join(err, g.put(ctx, k))
 	}
 	return errors.Join(err, g.bans.unput(ctx, number, lifted...))

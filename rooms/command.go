@@ -150,7 +150,9 @@ func (s *state) adjusted(m *member) {
 // steer does what a moderator wants of the room.
 func (s *state) steer(m *member, a Action) {
 	switch a {
-	case ActionLock, ActionLecture, ActionWaitForHost:
+	case ActionLock:
+		s.dialLock(m)
+	case ActionLecture, ActionWaitForHost:
 		s.switchOver(m, a)
 	case ActionAnnounce:
 		s.say(everybody, s.count())
@@ -178,11 +180,6 @@ func (s *state) steer(m *member, a Action) {
 // opposite is the change of settings that an action is, and what its moderator is told of it.
 func (a Action) opposite(set Settings) (p SettingsPatch, told string) {
 	switch a {
-	case ActionLock:
-		if told = sounds.NowLocked; set.Locked {
-			told = sounds.NowUnlocked
-		}
-		p.Locked = new(!set.Locked)
 	case ActionLecture:
 		if told = sounds.LectureOn; set.Lecture {
 			told = sounds.LectureOff

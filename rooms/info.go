@@ -35,6 +35,15 @@ type Info struct {
 	RecordingPaused bool
 	// HasPIN and HasModeratorPIN say whether there is such a PIN.
 	HasPIN, HasModeratorPIN bool
+	// LockDialled says that Locked is what a moderator has dialled, and the opposite of what is set: until the conference ends.
+	LockDialled bool
+}
+
+// asSet is the settings without what ends with the conference.
+func (i Info) asSet() Settings {
+	set := i.Settings
+	set.Locked = i.Locked != i.LockDialled
+	return set
 }
 
 // Role is what a participant may do.

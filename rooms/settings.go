@@ -24,7 +24,8 @@ type Settings struct {
 	MaxParticipants int
 	// MaxDuration is how long a conference may last, counted from the first join; 0 means no limit.
 	MaxDuration time.Duration
-	// Locked rooms let nobody in but moderators: a host whose line has dropped is not kept out of the own conference.
+	// Locked rooms let nobody in but moderators: a host whose line has dropped is not kept out of the own conference. Of an Info it says what is the case, whatever
+	// is set: see Info.LockDialled.
 	Locked bool
 	// MaxTalkers is how many are mixed at once, the loudest of them: 1 to 16, AllTalkers means all; 0 means what
 	// Registry.Defaults has.

@@ -47,7 +47,7 @@ type state struct {
 	announcer announcer
 
 	chair
-
+	lock   lock
 	timers timers
 	hours  hours
 }
@@ -66,6 +66,7 @@ func newState(r *room, k Kept, onDemand bool) *state {
 		timers: timers{clock: clock{timer: newStoppedTimer()}, grace: newStoppedTimer(), limit: newStoppedTimer()},
 		hours:  hours{timer: newStoppedTimer()},
 		chair:  chair{alarm: alarm{timer: newStoppedTimer()}},
+		lock:   lock{told: k.Locked},
 	}
 	s.learnKeys()
 	s.keepHours(time.Now()) // a room that has been kept was made long ago
@@ -102,7 +103,7 @@ func (s *state) armLimit() {
 
 // makeLasting turns an on-demand room into one that stays.
 func (s *state) makeLasting(k Kept) {
-	s.onDemand, s.created = false, k.Created
+	s.onDemand, s.created, s.lock.dialled = false, k.Created, false
 	s.changeSettings(k.Settings)
 }
 
@@ -127,7 +128,7 @@ func (s *state) admitAs(p *Participant, address string, role Role, own bool) err
 	}
 	switch {
 	case own:
-	case s.set.Locked && role != RoleModerator:
+	case s.locked() && role != RoleModerator:
 		return ErrLocked
 	case s.set.MaxParticipants > 0 && len(s.seats) >= s.set.MaxParticipants:
 		return fmt.Errorf("%d of %d seats taken: %w", len(s.seats), s.set.MaxParticipants, ErrFull)
@@ -353,6 +354,8 @@ func (s *state) release(m *member, why Reason) {
 	s.speaker.end()
 	s.started = time.Time{}
 	s.raise(Event{Kind: KindEnded, Reason: why, Info: new(s.info())})
+	s.raise(Event{Kind: KindEnded, Reason: why, Info: s.info()})
+	s.forgetLock()
 	if len(s.room.registry.sidesOf(s.room)) == 0 { // else they come back
 		s.cancelDials(why)
 	}
@@ -405,6 +408,7 @@ func (s *state) changeSettings(set Settings) {
 		}
 		s.raise(Event{Kind: kind, Info: new(s.info())})
 	}
+	s.tellLock()
 	before.Locked = set.Locked
 	if set.NoiseSuppression != before.NoiseSuppression {
 		for _, m := range s.members {
@@ -456,6 +460,7 @@ func (s *state) info() Info {
 	if of := s.room.sideOf; of != nil {
 		info.SideOf = of.number
 	}
+	info.Locked, info.LockDialled = s.locked(), s.lock.dialled
 	info.HasPIN, info.HasModeratorPIN = s.set.PINs.Has()
 	if s.taping.tape != nil {
 		info.Recorded = s.taping.made.ID

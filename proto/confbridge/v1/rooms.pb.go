@@ -312,7 +312,8 @@ type Room struct {
 	MaxParticipants int32 `protobuf:"varint,3,opt,name=max_participants,json=maxParticipants,proto3" json:"max_participants,omitempty"`
 	// How long a conference may last, from its first join on, 0 to 168 h; 0 or unset means no limit.
 	MaxDuration *durationpb.Duration `protobuf:"bytes,4,opt,name=max_duration,json=maxDuration,proto3" json:"max_duration,omitempty"`
-	// Locked rooms let nobody in but moderators; who is in stays in.
+	// Locked rooms let nobody in but moderators; who is in stays in. A lock that a moderator has dialled, or taken away, is that of the conference: when it is over,
+	// the room is as it was set.
 	Locked bool `protobuf:"varint,5,opt,name=locked,proto3" json:"locked,omitempty"`
 	// Output only. A call made the room; it vanishes some time after everybody has left.
 	OnDemand bool `protobuf:"varint,6,opt,name=on_demand,json=onDemand,proto3" json:"on_demand,omitempty"`

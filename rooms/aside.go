@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"github.com/confbridge/confbridge/mixer"
@@ -55,13 +56,13 @@ func (a *aside) play(clips []*mixer.Clip) <-chan struct{} {
 	return a.played
 }
 
-// add has clips follow what is played; where too much waits they are left out.
-func (a *aside) add(clips []*mixer.Clip) {
+// add has clips follow what is played. False: too much waits, and they are left out.
+func (a *aside) add(clips []*mixer.Clip) bool {
 	if a.played == nil {
 		a.play(clips)
-		return
+		return true
 	}
-	a.player.Queue(clips...)
+	return a.player.Queue(clips...)
 }
 
 // stop ends what is played, softly.
@@ -128,10 +129,13 @@ func (p *Participant) Play(ctx context.Context, clips ...*mixer.Clip) (<-chan st
 	return played, err
 }
 
-// Queue is Play behind what is played to the participant already, also by the room; where too much waits it is left out (ErrClosed).
+// Queue is Play behind what is played to the participant already, also by the room (ErrClosed; ErrBusy where too much waits: then it is left out).
 func (p *Participant) Queue(ctx context.Context, clips ...*mixer.Clip) error {
-	return p.withMember(ctx, func(_ *state, m *member) error {
-		m.aside.add(clips)
+	return p.withMember(ctx, func(s *state, m *member) error {
+		if !m.aside.add(clips) {
+			s.metrics.wordsDropped.Add(1)
+			return fmt.Errorf("%d clips wait to be played to %q: %w", mixer.PlayerQueue, p.id, ErrBusy)
+		}
 		return nil
 	})
 }

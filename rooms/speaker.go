@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/confbridge/confbridge/mixer"
@@ -90,16 +91,27 @@ func (r *room) clips(voice string, l line) []*mixer.Clip {
 // joined makes one clip of neighbours that have the same rate: a player takes only so many.
 func joined(clips []*mixer.Clip) []*mixer.Clip {
 	var all []*mixer.Clip
-	for _, c := range clips {
-		n := len(all) - 1
-		if n < 0 || all[n].RateHz != c.RateHz {
-			all = append(all, c)
-			continue
+	for len(clips) > 0 {
+		n := 1
+		for n < len(clips) && clips[n].RateHz == clips[0].RateHz {
+			n++
 		}
-		pcm := make([]int16, 0, len(all[n].PCM)+len(c.PCM))
-		all[n] = &mixer.Clip{Name: all[n].Name + " " + c.Name, RateHz: c.RateHz, PCM: append(append(pcm, all[n].PCM...), c.PCM...)}
+		all = append(all, oneOf(clips[:n]))
+		clips = clips[n:]
 	}
 	return all
+}
+
+// oneOf is clips of one rate as one.
+func oneOf(clips []*mixer.Clip) *mixer.Clip {
+	if len(clips) == 1 {
+		return clips[0]
+	}
+	names, parts := make([]string, len(clips)), make([][]int16, len(clips))
+	for i, c := range clips {
+		names[i], parts[i] = c.Name, c.PCM
+	}
+	return &mixer.Clip{Name: strings.Join(names, " "), RateHz: clips[0].RateHz, PCM: slices.Concat(parts...)}
 }
 
 // audience is who is meant by what is said.
@@ -126,29 +138,45 @@ func (s *state) sayBehind(to audience, first *mixer.Clip, l line) {
 			clips = append([]*mixer.Clip{first}, clips...)
 		}
 		_ = r.doAlways(func(s *state) error { s.play(to, clips); return nil }) // ErrClosed: nobody is there
+		dropped := 0
+		_ = r.doAlways(func(s *state) error { dropped = s.play(to, clips); return nil }) // ErrClosed: nobody is there
+		if dropped > 0 && len(clips) > 0 {
+			r.registry.cfg.Log.Warn("too much waits to be said: words are left out", "room", r.number, "words", clips[0].Name, "people", dropped)
+		}
 	})
 }
 
 // answer says a line to a member who has dialled a command.
 func (s *state) answer(m *member, l line) { s.say(audience{one: m, answer: true}, l) }
 
-// play lets people hear what has been read.
-func (s *state) play(to audience, clips []*mixer.Clip) {
+// play lets people hear what has been read. It returns, and counts, for how many it is left out, as too much waits.
+func (s *state) play(to audience, clips []*mixer.Clip) (dropped int) {
+	add := func(m *member) {
+		if !m.aside.add(clips) {
+			dropped++
+		}
+	}
 	switch m := to.one; {
 	case m != nil && s.member(m.p.id) != m: // it has gone
 	case m != nil && to.answer:
 		m.aside.play(clips)
 	case m != nil:
-		m.aside.add(clips)
+		add(m)
 	case to.hosts:
 		for _, m := range s.members {
 			if m.caller.Role == RoleModerator && m.place == PlaceInside {
-				m.aside.add(clips)
+				add(m)
 			}
 		}
 	case len(s.members) > 0:
-		s.announcer.play(clips) // where too much waits it is left out
+		if _, ok := s.announcer.play(clips); !ok {
+			dropped = len(s.members)
+		}
 	}
+	if dropped > 0 {
+		s.metrics.wordsDropped.Add(1)
+	}
+	return dropped
 }
 
 // goodbyeTime is how long the last words may take.

@@ -21,7 +21,10 @@ func (d *dialogue) linger(ctx context.Context) {
 		}
 		switch err := d.promote(ctx, dialled.digits); {
 		case errors.Is(err, access.ErrWrongPIN) || errors.Is(err, access.ErrInvalid):
-			if !tries.Wrong() || d.p.Queue(ctx, d.clips(sounds.WrongPIN)...) != nil {
+			if !tries.Wrong() {
+				return
+			}
+			if err := d.p.Queue(ctx, d.clips(sounds.WrongPIN)...); err != nil && !errors.Is(err, rooms.ErrBusy) { // then the room says too much, and the keys are still no commands
 				return
 			}
 		case err != nil && ctx.Err() == nil:

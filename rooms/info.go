@@ -28,9 +28,9 @@ type Info struct {
 	// Closed says that the room is, by its schedule. TurnsAt is when it opens or closes next; zero: never.
 	Closed  bool
 	TurnsAt time.Time
-	// Recorded is the ID of the recording that is made; empty: none is. RecordingPaused says that it leaves out what is said.
 	// SideOf is the number of the room that this is a side room of; empty: it is none.
-	SideOf          string
+	SideOf string
+	// Recorded is the ID of the recording that is made; empty: none is. RecordingPaused says that it leaves out what is said.
 	Recorded        string
 	RecordingPaused bool
 	// HasPIN and HasModeratorPIN say whether there is such a PIN.

@@ -41,5 +41,5 @@ func (s *state) tellLock() {
 	if s.lock.told {
 		kind = KindLocked
 	}
-	s.raise(Event{Kind: kind, Info: s.info()})
+	s.raise(Event{Kind: kind, Info: new(s.info())})
 }

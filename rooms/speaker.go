@@ -137,7 +137,6 @@ func (s *state) sayBehind(to audience, first *mixer.Clip, l line) {
 		if first != nil {
 			clips = append([]*mixer.Clip{first}, clips...)
 		}
-		_ = r.doAlways(func(s *state) error { s.play(to, clips); return nil }) // ErrClosed: nobody is there
 		dropped := 0
 		_ = r.doAlways(func(s *state) error { dropped = s.play(to, clips); return nil }) // ErrClosed: nobody is there
 		if dropped > 0 && len(clips) > 0 {
@@ -231,7 +230,8 @@ const waitingTone = "tone:440/150,0/9850"
 // musicName is the sound that those are to hear who wait; empty: none.
 func (s *state) musicName() string {
 	v := s.speech()
-	if v.Music == "" && v.Speaking == SpeakEvents {
+	early := slices.ContainsFunc(s.members, func(m *member) bool { return m.place == PlaceEarly })
+	if v.Music == "" && (early || v.Speaking == SpeakEvents) {
 		return waitingTone
 	}
 	return v.Music
@@ -241,18 +241,13 @@ func (s *state) musicName() string {
 func (s *state) changeMusic() {
 	s.musical = false
 	s.playMusic(nil) // what comes in its place has to be read
-	if slices.ContainsFunc(s.members, func(m *member) bool { return m.place == PlaceWaiting || m.place == PlaceLobby }) {
+	if slices.ContainsFunc(s.members, func(m *member) bool { return m.place.waits() }) {
 		s.wantMusic()
 	}
 }
 
 // wantMusic has the room's music played when the first has to wait for something.
 func (s *state) wantMusic() {
-	name := s.speech().Music
-	early := slices.ContainsFunc(s.members, func(m *member) bool { return m.place == PlaceEarly })
-	if name == "" && (early || s.speech().Speaking == SpeakEvents) {
-		name = waitingTone
-	}
 	name := s.musicName()
 	if name == "" || s.musical || s.room.registry.cfg.Sounds == nil {
 		return

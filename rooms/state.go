@@ -354,7 +354,6 @@ func (s *state) release(m *member, why Reason) {
 	s.speaker.end()
 	s.started = time.Time{}
 	s.raise(Event{Kind: KindEnded, Reason: why, Info: new(s.info())})
-	s.raise(Event{Kind: KindEnded, Reason: why, Info: s.info()})
 	s.forgetLock()
 	if len(s.room.registry.sidesOf(s.room)) == 0 { // else they come back
 		s.cancelDials(why)
@@ -393,20 +392,8 @@ func (s *state) changeSettings(set Settings) {
 	if set.MaxDuration != before.MaxDuration || set.WarnBefore != before.WarnBefore {
 		s.rewarn()
 	}
-	if set.Music != before.Music {
-		s.musical = false
-		if slices.ContainsFunc(s.members, func(m *member) bool { return m.place.waits() }) {
-			s.wantMusic()
-		}
 	if s.musicName() != music {
 		s.changeMusic()
-	}
-	if set.Locked != before.Locked {
-		kind := KindUnlocked
-		if set.Locked {
-			kind = KindLocked
-		}
-		s.raise(Event{Kind: kind, Info: new(s.info())})
 	}
 	s.tellLock()
 	before.Locked = set.Locked

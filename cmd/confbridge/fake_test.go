@@ -439,7 +439,6 @@ func sample() *fakeBridge {
 			},
 			CloseTime: ago(-30 * time.Minute), OutlastsWindows: true,
 			Voice: "de-anna", Speaking: confbridgev1.Speaking_SPEAKING_EVENTS, Announce: confbridgev1.Announce_ANNOUNCE_WORDS, AnnounceLimit: 7,
-			Music:     "music/piano",
 			EarlyWait: durationpb.New(15 * time.Minute), RecordNames: proto.Bool(true),
 			Music: "music/piano", Keys: map[string]string{"speak-quieter": "*52"},
 			Lobby: proto.Bool(true), Lecture: proto.Bool(true), AllowSelfUnmute: proto.Bool(true), ReservedForHosts: proto.Int32(2),

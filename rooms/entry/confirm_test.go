@@ -96,7 +96,7 @@ func TestWhoIsAskedWhenTheDeskClosesIsLetGo(t *testing.T) {
 	inBubble(t, Config{}, func(b *bridge) {
 		c := b.called(20 * time.Second)
 		synctest.Wait()
-		b.desk.Close()
+		b.desk.Close(b.ctx)
 		if got := b.of(c).why; got != rooms.ReasonDraining {
 			t.Errorf("got %v, want %v", got, rooms.ReasonDraining)
 		}

@@ -874,8 +874,7 @@ var File_confbridge_v1_rooms_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
-	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x11\n" +
-	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcd\x11\n" +
+	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x12\n" +
 	"\x04Room\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12)\n" +
@@ -933,8 +932,7 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x10identity_for_pin\x18^ \x01(\bR\x0eidentityForPin\x12'\n" +
 	"\frecord_names\x18\x8c\x01 \x01(\bH\fR\vrecordNames\x88\x01\x01\x129\n" +
 	"\n" +
-	"early_wait\x18\x8d\x01 \x01(\v2\x19.google.protobuf.DurationR\tearlyWaitB\x06\n" +
-	"\x10identity_for_pin\x18^ \x01(\bR\x0eidentityForPin\x1a7\n" +
+	"early_wait\x18\x8d\x01 \x01(\v2\x19.google.protobuf.DurationR\tearlyWait\x1a7\n" +
 	"\tKeysEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
@@ -1020,21 +1018,17 @@ var file_confbridge_v1_rooms_proto_depIdxs = []int32{
 	1,  // 7: confbridge.v1.Room.recording_format:type_name -> confbridge.v1.RecordingFormat
 	3,  // 8: confbridge.v1.Room.speaking:type_name -> confbridge.v1.Speaking
 	4,  // 9: confbridge.v1.Room.announce:type_name -> confbridge.v1.Announce
-	6,  // 10: confbridge.v1.Room.open_windows:type_name -> confbridge.v1.OpenWindow
-	8,  // 11: confbridge.v1.Room.open_time:type_name -> google.protobuf.Timestamp
-	8,  // 12: confbridge.v1.Room.close_time:type_name -> google.protobuf.Timestamp
-	7,  // 13: confbridge.v1.Room.early_wait:type_name -> google.protobuf.Duration
-	7,  // 14: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
 	7,  // 10: confbridge.v1.Room.keys:type_name -> confbridge.v1.Room.KeysEntry
 	6,  // 11: confbridge.v1.Room.open_windows:type_name -> confbridge.v1.OpenWindow
 	9,  // 12: confbridge.v1.Room.open_time:type_name -> google.protobuf.Timestamp
 	9,  // 13: confbridge.v1.Room.close_time:type_name -> google.protobuf.Timestamp
-	8,  // 14: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	8,  // 14: confbridge.v1.Room.early_wait:type_name -> google.protobuf.Duration
+	8,  // 15: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_rooms_proto_init() }

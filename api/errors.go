@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -153,10 +154,7 @@ func toStatus(req any, err error) *status.Status {
 		if errors.As(err, &denied) {
 			message = denied.Error()
 		}
-		var told *distribution.Error
-		if errors.As(err, &told) || t.err == distributor.ErrPath {
-			message = textOf(err, told)
-		}
+		message = cmp.Or(tellingOf(err), message)
 		if resource != "" {
 			info.Metadata = map[string]string{"resource": resource}
 			message = resource + ": " + message
@@ -184,12 +182,16 @@ func toStatus(req any, err error) *status.Status {
 	return withDetails(status.New(codes.Internal, "internal error"), []protoadapt.MessageV1{info})
 }
 
-// textOf is what is told of a distribution that cannot be: which field, or why there is no way.
-func textOf(err error, told *distribution.Error) string {
-	if told != nil {
+// tellingOf is what is told of a distribution that cannot be: which field, or why there is no way; empty of other errors.
+func tellingOf(err error) string {
+	var told *distribution.Error
+	switch {
+	case errors.As(err, &told):
 		return told.Error()
+	case errors.Is(err, distributor.ErrPath):
+		return err.Error()
 	}
-	return err.Error()
+	return ""
 }
 
 // violationsOf returns the fields that err names; where package rooms found the fault, which names none, the whole

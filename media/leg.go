@@ -152,7 +152,7 @@ func (l *Leg) Receive(now time.Time, in Inlet) error {
 	b := l.engine.batches.take(&l.hint)
 	wallNow := now.UnixNano()
 	for taken := 0; taken < packetsPerReceive; taken += udp.BatchSize {
-		n := b.Batch.Receive(l.rtp)
+		n := b.Receive(l.rtp)
 		for i := range n {
 			l.handle(b.Packet(i, now, wallNow), now, &b.parsed, in)
 		}
@@ -197,7 +197,7 @@ func (l *Leg) Discard() (packets int) {
 	b := l.engine.batches.take(&l.hint)
 	for _, s := range [...]udp.Socket{l.rtp, l.rtcp} {
 		for range mostDiscarded / udp.BatchSize {
-			n := b.Batch.Receive(s)
+			n := b.Receive(s)
 			for i := range n {
 				b.Reset(i)
 			}
@@ -223,7 +223,7 @@ func (l *Leg) begin(now time.Time) {
 
 func (l *Leg) drainRTCP(b *batch, now time.Time, wallNow int64, in Inlet) {
 	for taken := 0; taken < rtcpPerReceive; taken += udp.BatchSize {
-		n := b.Batch.Receive(l.rtcp)
+		n := b.Receive(l.rtcp)
 		for i := range n {
 			p := b.Packet(i, now, wallNow)
 			if l.stream.Mux {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
 
 	"github.com/confbridge/confbridge/mixer"
 )
@@ -191,7 +190,7 @@ func TestMixedTakesFifteen(t *testing.T) {
 	}
 	s.Mixed(sources)
 	s.Send(time.Now(), make([]byte, pcmu.LongestPayload()), 480)
-	var p rtp.Packet = heard.rtp()
+	p := heard.rtp()
 	if len(p.CSRC) != 15 || p.CSRC[0] != 1 || p.CSRC[14] != 15 {
 		t.Errorf("got %v", p.CSRC)
 	}

@@ -78,7 +78,7 @@ func (host) send(d datagram) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if d.from.Is4() {
 		p := ipv4.NewPacketConn(conn)
 		err = firstError(p.SetMulticastInterface(nic), p.SetMulticastTTL(d.ttl))
@@ -136,7 +136,7 @@ func openEar(ctx context.Context, nic *net.Interface, v4 bool) (*ear, error) {
 	}
 	e := &ear{nic: nic, conn: conn.(*net.UDPConn)}
 	if err := e.join(v4); err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, fmt.Errorf("%w: %q: %w", ErrInterface, nic.Name, err)
 	}
 	return e, nil

@@ -162,6 +162,6 @@ func (l *Listener) Close() {
 
 func (l *Listener) closeEars() {
 	for _, e := range l.ears {
-		e.conn.Close()
+		_ = e.conn.Close()
 	}
 }

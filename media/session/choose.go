@@ -251,8 +251,12 @@ func (a attribute) filter(s *Session) error {
 	if len(f) < 5 || f[1] != "IN" {
 		return a.fault("a=source-filter takes incl, IN, the type of addresses, a group and sources")
 	}
-	if dest, err := netip.ParseAddr(f[3]); f[3] == "*" && f[2] != addressType(s.Group.Addr().Is4()) || f[3] != "*" && (err != nil || dest != s.Group.Addr()) {
-		return nil // of another group
+	of := f[3] == "*" && f[2] == addressType(s.Group.Addr().Is4())
+	if dest, err := netip.ParseAddr(f[3]); err == nil {
+		of = dest == s.Group.Addr()
+	}
+	if !of { // of another group
+		return nil
 	}
 	if f[0] != "incl" {
 		return a.fault("only sources that are included can be heard (incl)")

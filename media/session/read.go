@@ -151,9 +151,9 @@ func (d *document) stream(l line, value string) string {
 }
 
 // all are the attributes of a name.
-func (l *level) all(key string) []attribute {
+func (m *level) all(key string) []attribute {
 	var found []attribute
-	for _, a := range l.attributes {
+	for _, a := range m.attributes {
 		if a.key == key {
 			found = append(found, a)
 		}
@@ -162,8 +162,8 @@ func (l *level) all(key string) []attribute {
 }
 
 // first is the value of the first attribute of a name.
-func (l *level) first(key string) (attribute, bool) {
-	for _, a := range l.attributes {
+func (m *level) first(key string) (attribute, bool) {
+	for _, a := range m.attributes {
 		if a.key == key {
 			return a, true
 		}

@@ -27,12 +27,12 @@ func (h *Host) Capture(path string) (stop func()) {
 	})
 	file, err := os.Create(path)
 	if err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		h.t.Fatal(err)
 	}
 	end, done := make(chan struct{}), make(chan error, 1)
 	go func() { // ends when end is closed and nothing is left
-		defer unix.Close(fd)
+		defer func() { _ = unix.Close(fd) }()
 		w := bufio.NewWriter(file)
 		done <- errors.Join(record(w, fd, end), w.Flush(), file.Close())
 	}()
@@ -62,7 +62,7 @@ func openTap() (int, error) {
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 8<<20),
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 20_000}))
 	if err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil

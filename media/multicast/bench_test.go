@@ -28,8 +28,12 @@ func BenchmarkTick(b *testing.B) {
 		name string
 		cfg  Config
 	}{
-		{"group", config(groups[0].group)}, {"groupIPv6", config(groups[2].group)}, {"groupAESCM", secret}, {"groupAESGCM", gcm},
-		{"list1", list(1)}, {"list100", list(100)},
+		{"group", config(groups[0].group)},
+		{"groupIPv6", config(groups[2].group)},
+		{"groupAESCM", secret},
+		{"groupAESGCM", gcm},
+		{"list1", list(1)},
+		{"list100", list(100)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			s := open(b, c.cfg)

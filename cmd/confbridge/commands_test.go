@@ -42,6 +42,13 @@ func TestWhatCommandsPrint(t *testing.T) {
 		{"cdr.csv", "cdr --csv"},
 		{"invitations_list.txt", "invitations list 1000"},
 		{"invitations_list.json", "invitations list 1000 --json"},
+		{"distributions_list.txt", "distributions list 1000"},
+		{"distributions_list.json", "distributions list 1000 --json"},
+		{"distributions_show.txt", "distributions show 1000 hall"},
+		{"distributions_show.json", "distributions show 1000 hall --json"},
+		{"distributions_show_off.txt", "distributions show 1000 desks"},
+		{"distributions_sdp.txt", "distributions sdp 1000 hall"},
+		{"distributions_sdp.json", "distributions sdp 1000 hall --json"},
 		{"trunks_list.txt", "trunks"},
 		{"trunks_list.json", "trunks list --json"},
 		{"trunks_show.txt", "trunks show carrier"},
@@ -133,7 +140,7 @@ func TestEventsSaysHowToResume(t *testing.T) {
 	fake := sample()
 	fake.storyEnds = bridgeError(t, codes.Unavailable, "BRIDGE_DRAINING", "bridge is shutting down")
 	got := runAt(t.Context(), nil, "events", "1000", "--after", "40", "--api", fake.start(t))
-	want := "confbridge: bridge is shutting down; resume with --after 58\n"
+	want := "confbridge: bridge is shutting down; resume with --after 63\n"
 	if got.code != exitError || got.stderr != want {
 		t.Errorf("got exit %d, %q; want %q", got.code, got.stderr, want)
 	}

@@ -150,6 +150,9 @@ func detail(e *confbridgev1.Event, room int) string {
 	if r := e.GetRecording(); r != "" {
 		parts = append(parts, clean(strings.TrimPrefix(r, "recordings/")))
 	}
+	if d := e.GetDistribution(); d != "" {
+		parts = append(parts, clean(d[strings.LastIndexByte(d, '/')+1:]))
+	}
 	what := strings.Join(parts, "  ")
 	if p == nil {
 		return what

@@ -51,6 +51,7 @@ type fakeBridge struct {
 	confbridgev1.UnimplementedRecordingServiceServer
 	confbridgev1.UnimplementedCallRecordServiceServer
 	confbridgev1.UnimplementedInvitationServiceServer
+	confbridgev1.UnimplementedDistributionServiceServer
 
 	rooms         []*confbridgev1.Room
 	participants  []*confbridgev1.Participant
@@ -320,6 +321,7 @@ func (f *fakeBridge) start(t *testing.T) string {
 		confbridgev1.RegisterRecordingServiceServer(s, f)
 		confbridgev1.RegisterCallRecordServiceServer(s, f)
 		confbridgev1.RegisterInvitationServiceServer(s, f)
+		confbridgev1.RegisterDistributionServiceServer(s, f)
 	})
 }
 
@@ -478,13 +480,23 @@ func sample() *fakeBridge {
 	banned := event(57, confbridgev1.EventKind_EVENT_KIND_BANNED, bob)
 	unbanned := event(58, confbridgev1.EventKind_EVENT_KIND_UNBANNED, nil)
 	banned.Ban, unbanned.Ban, unbanned.Room = sampleBans()[0], sampleBans()[1], rooms[0]
+	var distributed []*confbridgev1.WatchRoomResponse
+	for i, k := range []confbridgev1.EventKind{
+		confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_STARTED, confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_DOWN,
+		confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_UP, confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_LOOPED,
+		confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_STOPPED,
+	} {
+		e := event(uint64(59+i), k, nil)
+		e.Distribution = sampleDistributions()[0].GetName()
+		distributed = append(distributed, &confbridgev1.WatchRoomResponse{Content: &confbridgev1.WatchRoomResponse_Event{Event: e}})
+	}
 	told := func(e *confbridgev1.Event) *confbridgev1.WatchRoomResponse {
 		return &confbridgev1.WatchRoomResponse{Content: &confbridgev1.WatchRoomResponse_Event{Event: e}}
 	}
 	return &fakeBridge{
 		rooms:        rooms,
 		participants: []*confbridgev1.Participant{ann, bob, evil, dee},
-		story: []*confbridgev1.WatchRoomResponse{
+		story: append([]*confbridgev1.WatchRoomResponse{
 			{Content: &confbridgev1.WatchRoomResponse_Snapshot{Snapshot: &confbridgev1.RoomSnapshot{
 				Room: rooms[0], Participants: []*confbridgev1.Participant{ann, bob, evil, dee}, Sequence: 41,
 			}}},
@@ -496,7 +508,7 @@ func sample() *fakeBridge {
 			told(event(44, confbridgev1.EventKind_EVENT_KIND_TALKING_STARTED, evil)),
 			told(key), told(left), told(ended), told(floor), told(nobody), told(records), told(fails), told(waits), told(hand), told(muted), told(given), told(warned),
 			told(banned), told(unbanned),
-		},
+		}, distributed...),
 	}
 }
 

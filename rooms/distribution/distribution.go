@@ -129,13 +129,27 @@ func invalid(field, format string, args ...any) error {
 
 // Check says whether there can be such a distribution anywhere: nil, or an Error.
 func (d *Distribution) Check() error {
+	if faults := d.Faults(); len(faults) > 0 {
+		return faults[0]
+	}
+	return nil
+}
+
+// Faults are why there cannot be such a distribution anywhere, an Error each: of its ID, where it goes, by which way, as what, and under which key, the
+// first that is found. None: there can.
+func (d *Distribution) Faults() (faults []error) {
+	checks := []func() error{d.checkID, d.checkTo, d.checkPath, d.checkSound, d.checkKey}
+	for _, check := range checks {
+		if err := check(); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return faults
+}
+
+func (d *Distribution) checkID() error {
 	if !IsID(d.ID) {
 		return invalid("id", "%q: want 1 to 32 of a to z, 0 to 9 and hyphens, none of them first or last", d.ID)
-	}
-	for _, check := range []func() error{d.checkTo, d.checkPath, d.checkSound, d.checkKey} {
-		if err := check(); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -170,6 +184,9 @@ func (d *Distribution) checkTo() error {
 }
 
 func (d *Distribution) checkPath() error {
+	if len(d.To) == 0 {
+		return nil // checkTo says so
+	}
 	to := d.To[0].Addr()
 	switch {
 	case d.TTL < 1 || d.TTL > 255:

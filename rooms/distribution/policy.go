@@ -24,9 +24,10 @@ type Policy struct {
 	MaxPacketsPerSecond int
 }
 
+// What a Policy allows that says nothing.
 const (
-	defaultMax     = 100
-	defaultMaxRate = 50_000
+	DefaultMax     = 100
+	DefaultMaxRate = 50_000 // packets a second
 )
 
 // DefaultGroups are those within organizations: administratively scoped ones (RFC 2365), source-specific ones (RFC 4607), and of IPv6 those whose scope is
@@ -77,10 +78,10 @@ func (p *Policy) AllowAll(all []Distribution) error {
 	for _, d := range all {
 		rate += len(d.To) * int(time.Second/max(d.Packet, time.Millisecond))
 	}
-	if most := cmp.Or(p.Max, defaultMax); len(all) > most {
+	if most := cmp.Or(p.Max, DefaultMax); len(all) > most {
 		return notAllowed("destinations", "%d distributions, and distributions.max is %d", len(all), most)
 	}
-	if most := cmp.Or(p.MaxPacketsPerSecond, defaultMaxRate); rate > most {
+	if most := cmp.Or(p.MaxPacketsPerSecond, DefaultMaxRate); rate > most {
 		return notAllowed("destinations", "%d packets a second of all distributions, and distributions.max_packets_per_second is %d", rate, most)
 	}
 	return nil

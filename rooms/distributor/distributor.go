@@ -62,6 +62,8 @@ type Distributor struct {
 
 	mu       sync.Mutex
 	running  map[name]*running
+	counted  map[*running]bool // those whose packets are not in past yet: what runs, and what ends at the moment
+	past     totals            // of those that have ended
 	closed   bool
 	watchers sync.WaitGroup
 }
@@ -79,7 +81,7 @@ func New(cfg Config, reg *rooms.Registry) *Distributor {
 	if !cfg.Origin.IsValid() {
 		cfg.Origin = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	return &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}}
+	return &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}, counted: map[*running]bool{}}
 }
 
 // pageOfRooms is how many rooms are looked at at once.

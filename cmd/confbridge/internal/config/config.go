@@ -10,18 +10,19 @@ import (
 
 // Config is what `confbridge serve` runs with. Default is what it is without a file.
 type Config struct {
-	SIP       SIP
-	Media     Media
-	Rooms     Rooms
-	Numbers   []Number // where dialled numbers lead; those that are not here are numbers of rooms
-	Recording Recording
-	Sounds    Sounds
-	CDR       CDR
-	API       API
-	Trace     Trace
-	DataDir   string
-	Store     Store
-	Log       Log
+	SIP           SIP
+	Media         Media
+	Rooms         Rooms
+	Numbers       []Number // where dialled numbers lead; those that are not here are numbers of rooms
+	Distributions Distributions
+	Recording     Recording
+	Sounds        Sounds
+	CDR           CDR
+	API           API
+	Trace         Trace
+	DataDir       string
+	Store         Store
+	Log           Log
 }
 
 // Media is how sound travels.
@@ -94,15 +95,16 @@ type Log struct {
 // Default is the configuration without a file.
 func Default() Config {
 	return Config{
-		SIP:       defaultSIP(),
-		Recording: defaultRecording(),
-		Sounds:    defaultSounds(),
-		CDR:       CDR{Enabled: true, Keep: 90 * 24 * time.Hour, MaxSize: 64 << 20},
-		Media:     Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute, Codecs: []string{"opus", "G722", "PCMU", "PCMA"}},
-		Rooms:     Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true, Modes: defaultModes(), Speech: defaultSpeech()},
-		API:       API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},
-		Trace:     Trace{Calls: 1000, HEPID: 2001},
-		DataDir:   "./data",
-		Log:       Log{Level: slog.LevelInfo, Format: "text"},
+		SIP:           defaultSIP(),
+		Distributions: defaultDistributions(),
+		Recording:     defaultRecording(),
+		Sounds:        defaultSounds(),
+		CDR:           CDR{Enabled: true, Keep: 90 * 24 * time.Hour, MaxSize: 64 << 20},
+		Media:         Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute, Codecs: []string{"opus", "G722", "PCMU", "PCMA"}},
+		Rooms:         Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true, Modes: defaultModes(), Speech: defaultSpeech()},
+		API:           API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},
+		Trace:         Trace{Calls: 1000, HEPID: 2001},
+		DataDir:       "./data",
+		Log:           Log{Level: slog.LevelInfo, Format: "text"},
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-var compareAddrs = cmpopts.EquateComparable(Listener{}, netip.Prefix{})
+var compareAddrs = cmpopts.EquateComparable(Listener{}, netip.Prefix{}, netip.Addr{}, netip.AddrPort{})
 
 func noEnv(string) string { return "" }
 
@@ -31,7 +31,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		want       []string
 	}{
 		{"an unknown key at the top", "sipp: {}\n", []string{
-			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, numbers, recording, sounds, cdr, api, trace, data_dir, store, log",
+			"c.yaml:1:1: sipp: no such key; there are sip, media, rooms, numbers, distributions, recording, sounds, cdr, api, trace, data_dir, store, log",
 		}},
 		{"an unknown key in a section", "sip:\n  listn: []\n", []string{
 			"c.yaml:2:3: sip.listn: no such key; there are listen, advertise, external_networks, domain, tls, origins, ring, session_expires, anonymous, realm, algorithms, limits, dial_out, trunks",
@@ -313,7 +313,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:4:10: media.ports: 1-2 is not within 1024-65535",
 			"c.yaml:4:10: media.ports: 1-2 begins with an odd port: RTP takes the even one, RTCP the next",
 			"c.yaml:4:10: media.ports: 1-2 ends with an even port, which lacks its odd neighbour",
-			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, numbers, recording, sounds, cdr, api, trace, data_dir, store, log",
+			"c.yaml:5:1: nope: no such key; there are sip, media, rooms, numbers, distributions, recording, sounds, cdr, api, trace, data_dir, store, log",
 		}},
 	}
 	for _, tt := range tests {

@@ -53,7 +53,7 @@ const listenKey = "sip.listen"
 func keys() []key {
 	return slices.Concat(sipKeys(), mediaKeys(), modeKeys(), speechKeys(), []key{
 		recordKey("numbers", func(c *Config) *[]Number { return &c.Numbers }, numberFields()),
-	}, recordingKeys(), soundsKeys(), cdrKeys(), []key{
+	}, distributionsKeys(), recordingKeys(), soundsKeys(), cdrKeys(), []key{
 		{
 			path: "api.grpc", env: "CONFBRIDGE_API_GRPC",
 			set: func(c *Config, s string) error { c.API.GRPC = s; return checkHostPort(s) },

@@ -57,6 +57,7 @@ func Parse(name string, data []byte, getenv func(string) string) (Config, error)
 	l.cross()
 	l.crossTrunks()
 	l.crossRooms()
+	l.crossDistributions()
 	l.crossNumbers()
 	if len(l.faults) > 0 {
 		l.faults.sort()

@@ -14,10 +14,18 @@ type field[T any] struct {
 	set    func(*T, string) error
 	put    func(t *T, name, s string) error // where shape is table
 	get    func(*T) string                  // as YAML; empty: left out
+	// list makes the key of a list of mappings within the T that was begun last.
+	list func(last func(*Config) *T) key
 }
 
 // recordKey is the key of a list of mappings. They are appended to what list points at.
 func recordKey[T any](path string, list func(*Config) *[]T, fields []field[T]) key {
+	var zero T
+	return recordKeyFrom(path, list, zero, fields)
+}
+
+// recordKeyFrom is recordKey of mappings that say what differs from fresh.
+func recordKeyFrom[T any](path string, list func(*Config) *[]T, fresh T, fields []field[T]) key {
 	last := func(c *Config) *T {
 		all := *list(c)
 		return &all[len(all)-1]
@@ -26,13 +34,15 @@ func recordKey[T any](path string, list func(*Config) *[]T, fields []field[T]) k
 		path: path, shape: records, empty: true,
 		clear: func(c *Config) { *list(c) = nil },
 		set:   func(*Config, string) error { return fmt.Errorf("is text, not keys with values") },
-		add: func(c *Config) {
-			var zero T
-			*list(c) = append(*list(c), zero)
-		},
+		add:   func(c *Config) { *list(c) = append(*list(c), fresh) },
 		fields: func(at string) []key {
 			keys := make([]key, len(fields))
 			for i, f := range fields {
+				if f.list != nil {
+					keys[i] = f.list(last)
+					keys[i].path = at + "." + f.name
+					continue
+				}
 				keys[i] = key{
 					path: at + "." + f.name, shape: f.shape, needed: f.needed, secret: f.secret, empty: true,
 					clear: func(*Config) {},
@@ -70,7 +80,7 @@ func recordsYAML[T any](all []T, fields []field[T]) string {
 			default:
 				indent = "  "
 			}
-			lines, mark, section = append(lines, mark+indent+name+": "+v), "  ", head
+			lines, mark, section = append(lines, mark+indent+name+":"+valueYAML(v, 2)), "  ", head
 		}
 	}
 	return strings.Join(lines, "\n")

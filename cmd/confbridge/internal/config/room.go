@@ -13,6 +13,7 @@ import (
 
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/distribution"
 )
 
 // Room is a room that is declared in the file.
@@ -30,6 +31,8 @@ type Room struct {
 	Keys map[string]string
 	// IdentityForPIN lets those in without a PIN whom a trusted trunk vouches for.
 	IdentityForPIN bool
+	// Distributions are where its mix goes besides, without what Declared gives them.
+	Distributions []distribution.Distribution
 }
 
 const (
@@ -107,6 +110,15 @@ func roomFields() []field[Room] {
 			get: func(r *Room) string { return unless(len(r.Keys) == 0, remapYAML(r.Keys)) },
 		},
 		flagField("noise_suppression", func(r *Room) **bool { return &r.NoiseSuppression }),
+		{
+			name: "distributions",
+			list: func(last func(*Config) *Room) key {
+				return recordKeyFrom("", func(c *Config) *[]distribution.Distribution { return &last(c).Distributions }, freshDistribution(), distributionFields())
+			},
+			get: func(r *Room) string {
+				return unless(len(r.Distributions) == 0, recordsYAML(r.Distributions, distributionFields()))
+			},
+		},
 	}, roomModeFields()...)
 }
 

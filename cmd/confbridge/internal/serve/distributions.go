@@ -3,12 +3,47 @@ package serve
 import (
 	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
 	"github.com/confbridge/confbridge/media/sap"
+	"github.com/confbridge/confbridge/rooms/distribution"
 	"github.com/confbridge/confbridge/rooms/distributor"
 )
 
 // distributorConfig is what the file says of distributions, in the words of package distributor.
-func distributorConfig(_ config.Config, sounds distributor.Sounds, radio *sap.Announcer, log *slog.Logger) distributor.Config {
-	return distributor.Config{Sounds: sounds, Announcer: radio, Log: log}
+func distributorConfig(cfg config.Config, sounds distributor.Sounds, radio *sap.Announcer, log *slog.Logger) distributor.Config {
+	d := cfg.Distributions
+	return distributor.Config{
+		Policy: distribution.Policy{
+			Groups: d.Groups, Listeners: d.Listeners, Interfaces: d.Interfaces, MaxTTL: d.MaxTTL, Max: d.Max, MaxPacketsPerSecond: d.MaxPacketsPerSecond,
+		},
+		Sounds: sounds, Announcer: radio, Origin: d.Origin, Log: log,
+	}
+}
+
+// declaredDistributions are those that the file gives a room.
+func declaredDistributions(r config.Room) (*distribution.Set, error) {
+	all := make([]distribution.Distribution, len(r.Distributions))
+	for i, d := range r.Distributions {
+		var err error
+		if all[i], err = d.Declared(r.Number, r.DisplayName); err != nil {
+			return nil, err
+		}
+	}
+	return distribution.NewSet(all...)
+}
+
+// radioMetrics count what is announced.
+func radioMetrics(radio *sap.Announcer) []prometheus.Collector {
+	counter := func(result string, count func() uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "confbridge_sap_packets_total", Help: "Announcements of distributions and their deletions (SAP), by whether they could be sent.",
+			ConstLabels: prometheus.Labels{"result": result},
+		}, func() float64 { return float64(count()) })
+	}
+	return []prometheus.Collector{
+		counter("sent", func() uint64 { sent, _ := radio.Sent(); return sent }),
+		counter("failed", func() uint64 { _, failed := radio.Sent(); return failed }),
+	}
 }

@@ -93,7 +93,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 			Recording: recordingSettings(cfg.Recording), Modes: modes, Speech: speech,
 		},
 	})
-	m.radio = sap.NewAnnouncer(sap.AnnouncerConfig{Log: log})
+	m.radio = sap.NewAnnouncer(sap.AnnouncerConfig{Least: cfg.Distributions.AnnounceInterval, Log: log})
 	m.spread = distributor.New(distributorConfig(cfg, library{m}, m.radio, log), m.rooms)
 	if m.desk, err = entry.New(entryConfig(cfg, library{m}, log), m.rooms); err != nil {
 		return nil, fmt.Errorf("numbers: %w", err)
@@ -146,10 +146,11 @@ func (m *Main) metrics() (*prometheus.Registry, error) {
 	reg := prometheus.NewRegistry()
 	var errs []error
 	all := []prometheus.Collector{
-		m.rooms, m.desk, m.engine, m.sip,
+		m.rooms, m.desk, m.engine, m.sip, m.spread.Collector(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
 	}
+	all = append(all, radioMetrics(m.radio)...)
 	if m.trace != nil {
 		all = append(all, m.trace)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -21,7 +22,8 @@ import (
 )
 
 // roomsFile is what rooms export writes and rooms import reads: the settings of rooms by their numbers, each in the words of the API's Room. PINs are never in it: pin and
-// moderator_pin may be added by hand, and rooms that have PINs keep them where the file says nothing of them.
+// moderator_pin may be added by hand, and rooms that have PINs keep them where the file says nothing of them. Nor are keys of distributions, which are in it otherwise; rooms
+// keep theirs where the file says nothing of distributions.
 //
 //	rooms:
 //	  "1000":
@@ -53,9 +55,18 @@ func (cmd *roomsExportCmd) Run(ctx context.Context, c *console) error {
 			if r.GetOnDemand() {
 				continue // the next call makes it again
 			}
-			if file.Rooms[number(r.GetName())], err = settingsOf(r); err != nil {
+			set, err := settingsOf(r)
+			if err != nil {
 				return err
 			}
+			list, err := distributionSettings(ctx, api, r.GetName())
+			if err != nil {
+				return err
+			}
+			if list != nil {
+				set[distributionsSetting] = list
+			}
+			file.Rooms[number(r.GetName())] = set
 		}
 		text, err := yaml.Marshal(file)
 		if err != nil {
@@ -104,12 +115,18 @@ func (cmd *roomsImportCmd) Run(ctx context.Context, c *console) error {
 		}
 		var faults []error
 		for _, r := range rooms {
-			done, err := cmd.put(ctx, api, r, there[r.GetName()])
+			done, err := cmd.put(ctx, api, r.Room, there[r.GetName()])
+			if err == nil && r.distributed && !cmd.DryRun {
+				err = putDistributions(ctx, api, r.GetName(), r.distributions)
+			}
 			if err != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", r.GetName(), err))
 				continue
 			}
-			if err := cmd.print(c.stdout, r, "%s: %s", r.GetName(), done); err != nil {
+			if n := len(r.distributions); n > 0 {
+				done += fmt.Sprintf(", with %d distributions", n)
+			}
+			if err := cmd.print(c.stdout, r.Room, "%s: %s", r.GetName(), done); err != nil {
 				return err
 			}
 		}
@@ -135,8 +152,15 @@ func (cmd *roomsImportCmd) put(ctx context.Context, api client, r *confbridgev1.
 	return "created", err
 }
 
+// fileRoom is a room of a file.
+type fileRoom struct {
+	*confbridgev1.Room
+	distributed   bool // the file says which distributions it has
+	distributions []*confbridgev1.Distribution
+}
+
 // readRooms reads a file of rooms, in order of their numbers. The error names all that is wrong in it.
-func readRooms(name string, stdin io.Reader) ([]*confbridgev1.Room, error) {
+func readRooms(name string, stdin io.Reader) ([]fileRoom, error) {
 	in := stdin
 	if name != "-" {
 		f, err := os.Open(name)
@@ -162,16 +186,30 @@ func readRooms(name string, stdin io.Reader) ([]*confbridgev1.Room, error) {
 		numbers = append(numbers, n)
 	}
 	slices.Sort(numbers)
-	var rooms []*confbridgev1.Room
+	var rooms []fileRoom
 	var faults []error
 	for _, n := range numbers {
-		r, err := roomOf(n, file.Rooms[n])
+		r, err := fileRoomOf(n, file.Rooms[n])
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: room %q: %w", name, n, err))
 		}
 		rooms = append(rooms, r)
 	}
 	return rooms, errors.Join(faults...)
+}
+
+func fileRoomOf(number string, set map[string]any) (r fileRoom, err error) {
+	list, distributed := set[distributionsSetting]
+	if distributed {
+		set = maps.Clone(set)
+		delete(set, distributionsSetting)
+		r.distributed = true
+		if r.distributions, err = distributionsOf(roomName(number), list); err != nil {
+			return r, err
+		}
+	}
+	r.Room, err = roomOf(number, set)
+	return r, err
 }
 
 func roomOf(number string, set map[string]any) (*confbridgev1.Room, error) {

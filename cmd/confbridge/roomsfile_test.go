@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,8 @@ import (
 	"github.com/confbridge/confbridge/api"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/distribution"
+	"github.com/confbridge/confbridge/rooms/distributor"
 )
 
 // startAPI starts the API of rooms that are real, and says where.
@@ -29,13 +32,14 @@ func startAPI(t *testing.T) string {
 		t.Fatal(err)
 	}
 	reg := rooms.NewRegistry(rooms.Config{OnDemand: true})
-	server := api.New(api.Config{}, reg)
+	spread := distributor.New(distributor.Config{Policy: distribution.Policy{Listeners: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}, reg)
+	server := api.New(api.Config{Distributor: spread}, reg)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
 		server.Shutdown(ctx)
-		if err := errors.Join(reg.Close(ctx), <-served); err != nil {
+		if err := errors.Join(spread.Close(ctx), reg.Close(ctx), <-served); err != nil {
 			t.Error(err)
 		}
 	})
@@ -81,6 +85,72 @@ func TestRoomsComeBackOutOfTheirFile(t *testing.T) {
 	}
 }
 
+func TestDistributionsComeBackOutOfTheFileOfRooms(t *testing.T) {
+	from, to := startAPI(t), startAPI(t)
+	cli := func(addr string, args ...string) string {
+		t.Helper()
+		got := runAt(t.Context(), map[string]string{"CONFBRIDGE_API": addr}, args...)
+		if got.code != exitOK {
+			t.Fatalf("%v: exit %d, %s", args, got.code, got.stderr)
+		}
+		return got.stdout
+	}
+	cli(from, "rooms", "create", "1000")
+	cli(from, "distributions", "add", "1000", "--id", "hall", "--to", "127.0.0.1:10000", "--ttl", "4", "--encrypt", "aes-gcm")
+	cli(from, "distributions", "add", "1000", "--id", "desks", "--to", "127.0.0.1:10002,127.0.0.1:10004", "--codec", "L16", "--rate", "16000", "--dscp", "0", "--only-occupied")
+	exported := cli(from, "rooms", "export")
+	_, key, encrypted := strings.Cut(cli(from, "distributions", "sdp", "1000", "hall", "--with-key"), "inline:")
+	if key, _, _ = strings.Cut(key, "\r\n"); !encrypted || strings.Contains(exported, strings.TrimRight(key, "=")) || strings.Contains(exported, "ssrc") {
+		t.Errorf("exported with the key, or what is nobody's to set:\n%s", exported)
+	}
+	file := filepath.Join(t.TempDir(), "rooms.yaml")
+	if err := os.WriteFile(file, []byte(exported), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := cli(to, "rooms", "import", file, "--dry-run"), "rooms/1000: would be created, with 2 distributions\n"; got != want {
+		t.Errorf("dry run: got %q, want %q", got, want)
+	}
+	for _, step := range []struct {
+		name   string
+		before [][]string
+		want   string
+	}{
+		{"into a new bridge", nil, "created"},
+		{"once more", nil, "updated"},
+		{
+			"over what has been changed", [][]string{
+				{"distributions", "update", "1000", "hall", "--ttl", "8", "--encrypt", "none"},
+				{"distributions", "remove", "1000", "desks"},
+				{"distributions", "add", "1000", "--id", "attic", "--to", "127.0.0.1:10002"},
+			}, "updated",
+		},
+	} {
+		for _, args := range step.before {
+			cli(to, args...)
+		}
+		if got, want := cli(to, "rooms", "import", file), "rooms/1000: "+step.want+", with 2 distributions\n"; got != want {
+			t.Errorf("%s: got %q, want %q", step.name, got, want)
+		}
+		if diff := cmp.Diff(exported, cli(to, "rooms", "export")); diff != "" {
+			t.Errorf("%s, exported again (-want +got):\n%s", step.name, diff)
+		}
+	}
+	if err := os.WriteFile(file, []byte("rooms: {\"1000\": {}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cli(to, "rooms", "import", file)
+	if got := cli(to, "rooms", "export"); !strings.Contains(got, "id: hall") {
+		t.Errorf("a file that says nothing of them: got\n%s", got)
+	}
+	if err := os.WriteFile(file, []byte("rooms: {\"1000\": {distributions: []}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cli(to, "rooms", "import", file)
+	if got := cli(to, "rooms", "export"); strings.Contains(got, "id:") {
+		t.Errorf("a file that has none: got\n%s", got)
+	}
+}
+
 func TestWhatIsWrongInAFileOfRoomsIsNamed(t *testing.T) {
 	addr := startAPI(t)
 	for _, row := range []struct{ name, text, want string }{
@@ -89,6 +159,12 @@ func TestWhatIsWrongInAFileOfRoomsIsNamed(t *testing.T) {
 		{"a setting that is none", "rooms:\n  \"1000\": {colour: red}\n", `room "1000": colour is no setting of a room`},
 		{"what cannot be set", "rooms:\n  \"1000\": {participant_count: 3}\n", `room "1000": participant_count cannot be set`},
 		{"a value that is none", "rooms:\n  \"1000\": {max_participants: many}\n", `room "1000": `},
+		{"distributions that are no list", "rooms:\n  \"1\": {distributions: {}}\n", `room "1": distributions is no list`},
+		{"a distribution that is text", "rooms:\n  \"1\": {distributions: [hall]}\n", `room "1": distributions[0]: is not settings with values`},
+		{"a distribution without an ID", "rooms:\n  \"1\": {distributions: [{ttl: 1}]}\n", `room "1": distributions[0]: has no id`},
+		{"a setting that no distribution has", "rooms:\n  \"1\": {distributions: [{id: a, key: AAEC}]}\n", `room "1": distributions[0]: key is no setting of a distribution`},
+		{"what cannot be set of a distribution", "rooms:\n  \"1\": {distributions: [{id: a, ssrc: 1}]}\n", `room "1": distributions[0]: ssrc cannot be set`},
+		{"an ID that is there twice", "rooms:\n  \"1\": {distributions: [{id: a}, {id: a}]}\n", `room "1": distributions[1]: its id is there twice`},
 		{"two faults", "rooms:\n  \"1\": {colour: red}\n  \"2\": {shape: round}\n", `room "2": shape is no setting of a room`},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -225,7 +225,7 @@ func TestAFaultyConfigurationExitsWith2(t *testing.T) {
 	}
 	want := fmt.Sprintf("confbridge: the configuration has 2 faults:\n"+
 		"  %[1]s:2:12: sip.listen[0]: \"x\" is not an IP address with a port, like 0.0.0.0:5060 or [::]:5060\n"+
-		"  %[1]s:3:1: nope: no such key; there are sip, media, rooms, numbers, recording, sounds, cdr, api, trace, data_dir, store, log\n", file)
+		"  %[1]s:3:1: nope: no such key; there are sip, media, rooms, numbers, distributions, recording, sounds, cdr, api, trace, data_dir, store, log\n", file)
 	for _, command := range []string{"serve", "check-config"} {
 		got := runAt(t.Context(), nil, command, "--config", file)
 		if got.code != exitUsage || got.stdout != "" || got.stderr != want {

@@ -217,24 +217,40 @@ func TestEveryFieldOfARoomIsSetOrShown(t *testing.T) {
 	}
 	for i := range fields.Len() {
 		f := fields.Get(i)
-		if slices.Contains(shownOnly, string(f.Name())) != outputOnly(t, string(f.Name())) {
+		if slices.Contains(shownOnly, string(f.Name())) != outputOnly(t, "rooms.proto", "Room", string(f.Name())) {
 			t.Errorf("%s: rooms.proto and shownOnly differ on whether it can be set", f.Name())
 		}
 	}
 }
 
-// outputOnly says whether the comment on a field in rooms.proto begins with "Output only.", or with the words on the name.
-func outputOnly(t *testing.T, field string) bool {
+// TestEveryFieldOfADistributionIsSetOrShown looks that a new field of Distribution that nobody can set is not exported.
+func TestEveryFieldOfADistributionIsSetOrShown(t *testing.T) {
+	fields := (&confbridgev1.Distribution{}).ProtoReflect().Descriptor().Fields()
+	for _, name := range distributionShownOnly {
+		if fields.ByName(protoreflect.Name(name)) == nil {
+			t.Errorf("%s is no field of Distribution", name)
+		}
+	}
+	for i := range fields.Len() {
+		name := string(fields.Get(i).Name())
+		if slices.Contains(distributionShownOnly, name) != outputOnly(t, "distributions.proto", "Distribution", name) {
+			t.Errorf("%s: distributions.proto and distributionShownOnly differ on whether it can be set", name)
+		}
+	}
+}
+
+// outputOnly says whether the comment on a message's field begins with "Output only.", or with the words on the name.
+func outputOnly(t *testing.T, file, message, field string) bool {
 	t.Helper()
-	text, err := os.ReadFile("../../proto/confbridge/v1/rooms.proto")
+	text, err := os.ReadFile("../../proto/confbridge/v1/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, room, _ := strings.Cut(string(text), "\nmessage Room {")
+	_, room, _ := strings.Cut(string(text), "\nmessage "+message+" {")
 	room, _, _ = strings.Cut(room, "\n}\n")
 	before, _, found := strings.Cut(room, " "+field+" = ")
 	if !found {
-		t.Fatalf("%s is not in rooms.proto", field)
+		t.Fatalf("%s is not in %s", field, file)
 	}
 	comment := before[max(strings.LastIndex(before, ";\n"), 0):]
 	return strings.Contains(comment, "// Output only.") || field == "name"

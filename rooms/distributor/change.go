@@ -122,13 +122,21 @@ func (d *Distributor) fit(ctx context.Context, info rooms.Info, n name, dist dis
 			continue
 		}
 		together = append(together, other)
-		for _, to := range other.To {
-			if slices.Contains(dist.To, to) && other.Interface == dist.Interface {
-				return nil, &distribution.Error{Field: "destinations", Text: fmt.Sprintf("%s is that of distribution %q of room %q", to, o.id, o.room), Err: ErrTaken}
-			}
+		if err := clash(dist, o, other); err != nil {
+			return nil, err
 		}
 	}
 	return set, d.cfg.Policy.AllowAll(together)
+}
+
+// clash says whether a distribution goes where another one goes, by the same way (ErrTaken).
+func clash(dist distribution.Distribution, o name, other distribution.Distribution) error {
+	for _, to := range other.To {
+		if slices.Contains(dist.To, to) && other.Interface == dist.Interface {
+			return &distribution.Error{Field: "destinations", Text: fmt.Sprintf("%s is that of distribution %q of room %q", to, o.id, o.room), Err: ErrTaken}
+		}
+	}
+	return nil
 }
 
 // Delete ends a distribution for good (rooms.ErrNoRoom, rooms.ErrDeclared, rooms.ErrStorage, ErrNoDistribution).

@@ -5,11 +5,15 @@
 package distributor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/confbridge/confbridge/media/sap"
@@ -62,10 +66,9 @@ type Distributor struct {
 
 	mu       sync.Mutex
 	running  map[name]*running
-	counted  map[*running]bool // those whose packets are not in past yet: what runs, and what ends at the moment
-	past     totals            // of those that have ended
 	closed   bool
 	watchers sync.WaitGroup
+	tally    tally
 }
 
 // name is that of a distribution.
@@ -81,13 +84,13 @@ func New(cfg Config, reg *rooms.Registry) *Distributor {
 	if !cfg.Origin.IsValid() {
 		cfg.Origin = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	return &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}, counted: map[*running]bool{}}
+	return &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}}
 }
 
 // pageOfRooms is how many rooms are looked at at once.
 const pageOfRooms = 512
 
-// Start runs what rooms have. What is not allowed any more, or cannot be opened, is logged and left out; it stays among the room's settings. An interface
+// Start runs what rooms have. What is not allowed any more, goes where another one goes, or cannot be opened, is logged and left out; it stays among the room's settings. An interface
 // that is not there yet is waited for.
 func (d *Distributor) Start(ctx context.Context) error {
 	return d.inTurn(ctx, func() error {
@@ -96,10 +99,15 @@ func (d *Distributor) Start(ctx context.Context) error {
 			return err
 		}
 		var fitting []distribution.Distribution
-		for n, dist := range all {
+		var names []name
+		for _, n := range byAge(all) {
+			dist := all[n]
 			err := d.cfg.Policy.Allow(dist)
 			if err == nil {
 				err = d.cfg.Policy.AllowAll(append(fitting, dist))
+			}
+			for i := range fitting {
+				err = cmp.Or(err, clash(dist, names[i], fitting[i]))
 			}
 			if err == nil {
 				err = d.open(ctx, n, dist, true)
@@ -108,9 +116,16 @@ func (d *Distributor) Start(ctx context.Context) error {
 				d.cfg.Log.Error("a distribution is left out", "room", n.room, "distribution", n.id, "err", err)
 				continue
 			}
-			fitting = append(fitting, dist)
+			fitting, names = append(fitting, dist), append(names, n)
 		}
 		return nil
+	})
+}
+
+// byAge are the names of distributions, the oldest first; those of the configuration file, which have no age, before all others.
+func byAge(all map[name]distribution.Distribution) []name {
+	return slices.SortedFunc(maps.Keys(all), func(a, b name) int {
+		return cmp.Or(all[a].Created.Compare(all[b].Created), strings.Compare(a.String(), b.String()))
 	})
 }
 

@@ -323,6 +323,41 @@ func TestDistributionsGoOnAfterARestart(t *testing.T) {
 	}
 }
 
+func TestOfTwoThatGoToOnePlaceTheDeclaredOrOlderOneIsStarted(t *testing.T) {
+	ctx := waitContext(t)
+	kept := func(created time.Time, all ...*ear) *distribution.Set {
+		t.Helper()
+		var list []distribution.Distribution
+		for i, e := range all {
+			d := to(e.to)
+			d.ID, d.SSRC, d.Created = string(rune('a'+i)), uint32(i+1), created
+			list = append(list, d)
+		}
+		set, err := distribution.NewSet(list...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return set
+	}
+	first, second := newEar(t), newEar(t)
+	room := func(number string, set *distribution.Set) rooms.Kept {
+		return rooms.Kept{Number: number, Settings: rooms.Settings{Distributions: set}}
+	}
+	now := time.Now()
+	h := newHouse(t, rooms.Memory{
+		Declared: []rooms.Kept{room("9", kept(time.Time{}, first))},
+		Rooms:    []rooms.Kept{room("1", kept(now, first, second)), room("2", kept(now.Add(-time.Hour), newEar(t), second))},
+	}, loopback)
+	if err := h.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[name]bool{{"9", "a"}: true, {"1", "a"}: false, {"1", "b"}: false, {"2", "a"}: true, {"2", "b"}: true} {
+		if v, err := h.Get(ctx, n.room, n.id); err != nil || v.Runs != want {
+			t.Errorf("%s: runs %v, %v; want %v", n, v.Runs, err, want)
+		}
+	}
+}
+
 func TestADistributionEndsWithItsRoom(t *testing.T) {
 	ctx := waitContext(t)
 	h := newHouse(t, rooms.Memory{}, loopback)

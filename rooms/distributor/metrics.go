@@ -16,6 +16,24 @@ func (t *totals) add(r *running) multicast.Stats {
 	return s
 }
 
+// tally counts what distributions have sent, those that have ended too. The zero value is ready; who has it guards it.
+type tally struct {
+	open map[*running]bool // those that are not in past yet: what runs, and what ends at the moment
+	past totals
+}
+
+func (t *tally) begin(r *running) {
+	if t.open == nil {
+		t.open = map[*running]bool{}
+	}
+	t.open[r] = true
+}
+
+func (t *tally) end(r *running) {
+	t.past.add(r)
+	delete(t.open, r)
+}
+
 // over says whether the distribution has ended, but for its BYE.
 func (r *running) over() bool {
 	select {
@@ -52,8 +70,8 @@ func (collector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (d collector) Collect(ch chan<- prometheus.Metric) {
 	d.mu.Lock()
-	up, down, receivers, sum := 0, 0, 0, d.past
-	for r := range d.counted {
+	up, down, receivers, sum := 0, 0, 0, d.tally.past
+	for r := range d.tally.open {
 		s := sum.add(r)
 		if r.over() {
 			continue

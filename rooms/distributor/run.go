@@ -66,7 +66,8 @@ func (d *Distributor) open(ctx context.Context, n name, dist distribution.Distri
 		close(r.ended)
 		return fmt.Errorf("distribution %q: %w", n, rooms.ErrDraining)
 	}
-	d.running[n], d.counted[r] = r, true
+	d.running[n] = r
+	d.tally.begin(r)
 	d.watchers.Go(func() { d.watch(r) })
 	d.mu.Unlock()
 	d.announce(info, dist)
@@ -139,8 +140,7 @@ func (d *Distributor) watch(r *running) {
 			close(r.ended)
 			<-r.sender.Done()
 			d.mu.Lock()
-			d.past.add(r)
-			delete(d.counted, r)
+			d.tally.end(r)
 			if d.running[r.name] == r {
 				delete(d.running, r.name)
 			}

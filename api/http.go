@@ -21,17 +21,19 @@ const (
 	scrapeTimeout      = 10 * time.Second
 )
 
-// HTTPConfig is what the HTTP listener tells. Both are required.
+// HTTPConfig is what the HTTP listener tells. Gatherer and Ready are required.
 type HTTPConfig struct {
 	// Gatherer holds the metrics.
 	Gatherer prometheus.Gatherer
 	// Ready says whether calls can be taken.
 	Ready *Readiness
+	// Sessions has what rooms send to groups; nil: there are no pages of it.
+	Sessions Sessions
 	// Log takes the faults of connections; nil discards them.
 	Log *slog.Logger
 }
 
-// HTTPServer answers GET of /livez, /readyz and /metrics. Its methods are safe for concurrent use.
+// HTTPServer answers GET of /livez, /readyz and /metrics, and of the sessions of rooms: /rooms/NUMBER/distributions/. Its methods are safe for concurrent use.
 type HTTPServer struct {
 	server *http.Server
 }
@@ -56,6 +58,9 @@ func NewHTTP(cfg HTTPConfig) *HTTPServer {
 		ErrorHandling:       promhttp.ContinueOnError,
 		ErrorLog:            slog.NewLogLogger(cfg.Log.Handler(), slog.LevelError),
 	}))
+	if cfg.Sessions != nil {
+		(&sessionPages{sessions: cfg.Sessions, log: cfg.Log}).handle(mux)
+	}
 	return &HTTPServer{server: &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 5 * time.Second,

@@ -137,7 +137,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	m.grpc = api.New(api.Config{
 		Trunks: shown, Tracer: traced, Recordings: m.tapes, CallRecords: kept, Sounds: library{m}, Dialer: dialer{m.sip}, Desk: m.desk, Distributor: m.spread, Log: log,
 	}, m.rooms)
-	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Log: log})
+	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Sessions: m.spread, Log: log})
 	return m, nil
 }
 

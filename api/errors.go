@@ -82,6 +82,7 @@ var translations = []struct {
 	{errDialLimit, codes.ResourceExhausted, "DIAL_LIMIT", aboutRoom},
 	{errNoDialer, codes.FailedPrecondition, "DIAL_UNAVAILABLE", aboutNothing},
 	{rooms.ErrNoKeys, codes.FailedPrecondition, "KEYS_NOT_TAKEN", aboutRequest},
+	{rooms.ErrElsewhere, codes.FailedPrecondition, "HEARS_ELSEWHERE", aboutRequest},
 	{rooms.ErrKeyQueue, codes.ResourceExhausted, "TOO_MANY_KEYS", aboutRequest},
 	{entry.ErrNoInvitation, codes.NotFound, "INVITATION_NOT_FOUND", aboutRequest},
 	{distributor.ErrNoDistribution, codes.NotFound, "DISTRIBUTION_NOT_FOUND", aboutRequest},

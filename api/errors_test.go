@@ -53,6 +53,7 @@ var sentinels = map[string]error{
 	"ErrDisk":          rooms.ErrDisk,
 	"ErrTooLong":       rooms.ErrTooLong,
 	"ErrNoKeys":        rooms.ErrNoKeys,
+	"ErrElsewhere":     rooms.ErrElsewhere,
 	"ErrKeyQueue":      rooms.ErrKeyQueue,
 }
 

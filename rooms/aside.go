@@ -15,6 +15,8 @@ type aside struct {
 	under  mixer.Gain    // of the mix, while something is said over it
 	keys   chan<- byte   // who is told of keys; nil: the room
 	take   *take         // of what the member says; nil: it is not taken down
+	// unheard says that the member hears the room elsewhere, and so nothing of this: it is over as soon as it begins.
+	unheard bool
 }
 
 // underDB is how far the others are turned down while somebody is told something.
@@ -48,6 +50,9 @@ var asideUnder = math.Pow(10, underDB/20.)
 // play begins clips in place of what is played.
 func (a *aside) play(clips []*mixer.Clip) <-chan struct{} {
 	a.stop()
+	if a.unheard {
+		return playedAlready
+	}
 	if a.player == nil {
 		a.player = new(mixer.Player)
 	}
@@ -55,6 +60,13 @@ func (a *aside) play(clips []*mixer.Clip) <-chan struct{} {
 	a.played = make(chan struct{})
 	return a.played
 }
+
+// playedAlready is what has been played to its end.
+var playedAlready = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // add has clips follow what is played. False: too much waits, and they are left out.
 func (a *aside) add(clips []*mixer.Clip) bool {
@@ -140,10 +152,13 @@ func (p *Participant) Queue(ctx context.Context, clips ...*mixer.Clip) error {
 	})
 }
 
-// AnnounceTo is Play for a participant by its ID (ErrNoRoom, ErrNoParticipant).
+// AnnounceTo is Play for a participant by its ID (ErrNoRoom, ErrNoParticipant, ErrElsewhere).
 func (g *Registry) AnnounceTo(ctx context.Context, number, id string, clips ...*mixer.Clip) (<-chan struct{}, error) {
 	var played <-chan struct{}
 	err := g.withMember(ctx, number, id, func(_ *state, m *member) error {
+		if m.elsewhere {
+			return fmt.Errorf("participant %q: %w", id, ErrElsewhere)
+		}
 		played = m.aside.play(clips)
 		return nil
 	})

@@ -57,7 +57,7 @@ func (d *downlink) enterGroup(mix *mixdown) {
 // twice.
 func (d *downlink) change(to *packetizer.Stream, mix *mixdown) {
 	switch {
-	case d.own == nil: // has only just come
+	case d.own == nil, d.ownTicks == 0 && d.group == nil: // has only just come, or hears the room elsewhere
 	case d.ownTicks > 0:
 		to.Adopt(d.own)
 	default:

@@ -41,6 +41,9 @@ var (
 
 	ErrNoKeys   = errors.New("the participant's telephone takes no keys")
 	ErrKeyQueue = errors.New("too many keys wait to be sent")
+
+	// ErrElsewhere is about who hears the room by another way than a leg of its own (Elsewhere).
+	ErrElsewhere = errors.New("participant hears the room elsewhere")
 )
 
 // RoomError says which room an error is about.

@@ -43,6 +43,7 @@ type member struct {
 	dialled   dialled   // the command that it is in the middle of
 	asksEnd   time.Time // when it asked last for the conference to end
 	place     Place
+	elsewhere bool           // hears the room by a feed, and says nothing: the tick passes it over
 	moving    chan<- *member // where it goes; nil: it stays
 	whisper   whisper
 	name      *mixer.Clip // as it has spoken it; nil: it has not
@@ -61,6 +62,9 @@ func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error
 		m.place = PlaceAsked
 	} else {
 		m.greet()
+	}
+	if err := m.settleElsewhere(); err != nil {
+		return nil, err
 	}
 	m.down.ear = m.ear()
 	return m, nil

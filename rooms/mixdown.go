@@ -75,6 +75,9 @@ func (s *state) regroup() {
 		g.members = 0
 	}
 	for _, m := range s.members {
+		if m.elsewhere {
+			continue // the feed has its group
+		}
 		g := s.mix.group(groupKey{m.down.own.Profile(), m.ear(), m.hearingDB})
 		g.members++
 		if m.down.group != nil && m.down.group != g && m.down.ownTicks == 0 {
@@ -150,6 +153,9 @@ func (s *state) letDeadGo() {
 func (s *state) tick(now time.Time) {
 	s.mix.begin()
 	for _, m := range s.members {
+		if m.elsewhere {
+			continue
+		}
 		if err := m.leg.Receive(now, m); err != nil {
 			m.dead = err
 		}
@@ -159,6 +165,9 @@ func (s *state) tick(now time.Time) {
 	s.floor.Decide(s.speakers, s.set.talkers())
 	s.watchFloor()
 	for _, m := range s.members {
+		if m.elsewhere {
+			continue
+		}
 		if m.voice.contributes = m.speak(); m.voice.contributes {
 			s.mix.bus.Add(m.voice.frame)
 			s.mix.cast.add(m.source, m.voice.vad.LevelDBFS()+m.mixedGainDB())
@@ -180,6 +189,9 @@ func (s *state) tick(now time.Time) {
 	s.mix.dropLeaving()
 	s.mix.cast.finish()
 	for _, m := range s.members {
+		if m.elsewhere {
+			continue
+		}
 		s.mix.cast.tell(m)
 		s.mix.send(m, now)
 	}

@@ -154,6 +154,8 @@ func depart(ctx context.Context, p *Participant, aside bool) (*member, error) {
 			return fmt.Errorf("participant %q: %w", p.id, ErrNoParticipant)
 		case aside && m.place != PlaceInside: // nobody comes in by way of a side room
 			return fmt.Errorf("participant %q waits: %w", p.id, ErrNotAllowed)
+		case m.elsewhere:
+			return fmt.Errorf("participant %q: %w", p.id, ErrElsewhere)
 		case m.moving != nil:
 			panic("a participant moves twice at once") // Participant.turn is held
 		}

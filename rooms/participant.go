@@ -81,7 +81,7 @@ func (p *Participant) gone(why Reason) {
 	})
 }
 
-// Join puts the participant's leg into the mix. If it fails (ErrClosed when the participant has been let go, or
+// Join puts the participant's leg into the mix. If it fails (ErrClosed when the participant has been let go, ErrElsewhere, or
 // codec.ErrFormat), the leg is still the caller's to close.
 func (p *Participant) Join(ctx context.Context, leg Leg) error {
 	err := p.do(ctx, func(s *state) error { return s.join(p, leg) })
@@ -103,7 +103,7 @@ func (p *Participant) Change(ctx context.Context, op func() error) error {
 
 // Swap gives a participant who has joined another leg: the same seat, with its ID, role, gain, and whether it is muted
 // and deaf, for a call that takes the place of another (RFC 3891). Who called is told anew from c, but the role stays. The
-// change is between two ticks: nobody else hears or misses anything. The old leg is closed. If Swap fails (ErrClosed when
+// change is between two ticks: nobody else hears or misses anything. The old leg is closed. If Swap fails (ErrElsewhere; ErrClosed when
 // the participant has not joined or has been let go, ErrBanned when c is banned from the room, or codec.ErrFormat), nothing has
 // changed and the leg is still the caller's to close.
 func (p *Participant) Swap(ctx context.Context, leg Leg, c Caller) error {

@@ -256,6 +256,9 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 	if s.bans(c.Address) {
 		return ErrBanned
 	}
+	if m.elsewhere || isElsewhere(leg) {
+		return ErrElsewhere
+	}
 	before, format, reported, spoken := m.leg, m.profile.Name, m.peer, m.heard
 	stay := s.stay(m)
 	m.peer = quality.Peer{} // whatever that one lost

@@ -14,7 +14,7 @@ type whisper struct {
 	over bool       // it fades out, and to is nil after that
 }
 
-// setWhisper has the member of the given ID, and nobody else, hear m from now on; "" has everybody hear it again (ErrNoParticipant; ErrInvalid;
+// setWhisper has the member of the given ID, and nobody else, hear m from now on; "" has everybody hear it again (ErrNoParticipant; ErrInvalid; ErrElsewhere;
 // ErrNotAllowed, where one of them is not inside). It is not for the tick.
 func (s *state) setWhisper(m *member, id string) error {
 	if id == "" {
@@ -27,6 +27,8 @@ func (s *state) setWhisper(m *member, id string) error {
 		return fmt.Errorf("whisper to participant %q: %w", id, ErrNoParticipant)
 	case to == m:
 		return fmt.Errorf("participant %q whispers to itself: %w", id, ErrInvalid)
+	case m.elsewhere || to.elsewhere:
+		return fmt.Errorf("whisper to participant %q: %w", id, ErrElsewhere)
 	case m.place != PlaceInside || to.place != PlaceInside:
 		return fmt.Errorf("whisper to participant %q: one of the two waits: %w", id, ErrNotAllowed)
 	case to == m.whisper.to:

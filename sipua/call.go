@@ -98,6 +98,8 @@ type call struct {
 	rseq        uint32       // of the last provisional response that we have acknowledged
 	rseqOf      message.CSeq // and of which re-INVITE
 
+	audience *audience // of a call that hears the room by a multicast session; nil: it has a leg
+
 	keys keyInfos // to be pressed at the peer by INFO
 
 	// Of calls that we placed:
@@ -160,9 +162,9 @@ func (c *call) loop() {
 			c.wantRefresh = false
 			c.refresh()
 		}
-		left, session := c.side.left(), c.session.due()
+		left, session, renewed := c.side.left(), c.session.due(), c.audience.changed()
 		if c.ending != nil {
-			left, session = nil, nil
+			left, session, renewed = nil, nil, nil
 		}
 		var repeat <-chan time.Time
 		if c.pending != nil {
@@ -181,6 +183,8 @@ func (c *call) loop() {
 			c.giveSeat(t)
 		case <-session:
 			c.sessionDue()
+		case <-renewed:
+			c.renew()
 		case res, ok := <-c.changing():
 			c.changed(res, ok)
 		case res, ok := <-c.again:

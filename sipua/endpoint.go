@@ -2,6 +2,7 @@ package sipua
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -304,6 +305,9 @@ func (ep *endpoint) replyError(tx *transaction.ServerTx, err error) {
 	}
 	res := tx.Response(r.status, r.phrase(detail))
 	r.fill(res, tx.Flow().SentBy.Host, ep.retry, detail)
+	if e, ok := errors.AsType[*unicastError](err); ok {
+		res.SetBody(acceptSDP, e.description)
+	}
 	ep.respond(tx, res)
 }
 

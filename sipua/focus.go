@@ -61,6 +61,10 @@ func (s *Server) options(tx *transaction.ServerTx, who trunk.Caller) {
 			return
 		}
 	}
+	if w, asked := wished(req, nil); asked && acceptsSDP(req) && req.RequestURI.UserText() != "" {
+		s.describe(tx, who, w)
+		return
+	}
 	s.ep.options(tx)
 }
 
@@ -160,6 +164,10 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 	seat.caller = rooms.Caller{
 		DisplayName: strings.Clone(c.admitted.DisplayName), Address: strings.Clone(c.admitted.Address), CallID: strings.Clone(tx.Request().CallID),
 	}
+	w, elsewhere := wished(tx.Request(), offer)
+	if elsewhere && c.predecessor != nil {
+		return rooms.ErrElsewhere // the seat of a call with a leg stays one
+	}
 	if seat.predecessor = c.predecessor; seat.predecessor == nil {
 		asking := seat.caller
 		asking.Origin = origin(c.admitted, tx)
@@ -178,6 +186,9 @@ func (s *Server) seatCaller(ctx context.Context, c *call, seat *seat, tx *transa
 		}
 	}
 	c.side = seat
+	if elsewhere {
+		return s.seatAudience(ctx, c, seat, w, tx, offer)
+	}
 	peer, _ := sdp.MediaAddress(offer)
 	bind, shown, err := s.ep.addresses(tx.Flow(), peer)
 	if err != nil {
@@ -226,7 +237,10 @@ func (s *Server) greet(ctx context.Context, c *call, tx *transaction.ServerTx, o
 	}
 	var body []byte
 	if offer == nil {
-		body = sdp.Offer(c.local)
+		var err error
+		if body, err = c.offer(); err != nil {
+			return err
+		}
 		c.offered = body
 	} else {
 		if c.predecessor != nil {

@@ -6,7 +6,6 @@ import (
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/cdr"
 	"github.com/confbridge/confbridge/sipua/message"
-	"github.com/confbridge/confbridge/sipua/sdp"
 	"github.com/confbridge/confbridge/sipua/transaction"
 )
 
@@ -77,7 +76,11 @@ func (c *call) reinvite(tx *transaction.ServerTx) {
 	}
 	var answer []byte
 	if body == nil {
-		answer = sdp.Offer(c.local) // RFC 3261 §14.2: a new offer
+		var err error
+		if answer, err = c.offer(); err != nil { // RFC 3261 §14.2: a new offer
+			c.ep.replyError(tx, err)
+			return
+		}
 		c.offered = answer
 	} else {
 		var err error
@@ -95,7 +98,7 @@ func (c *call) reinvite(tx *transaction.ServerTx) {
 
 // answer answers an offer and makes it hold.
 func (c *call) answer(offer []byte) ([]byte, error) {
-	answer, agreed, err := sdp.Answer(offer, c.local)
+	answer, agreed, err := c.answerTo(offer)
 	if err != nil {
 		return nil, err
 	}

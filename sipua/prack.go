@@ -213,7 +213,7 @@ func (c *call) prack(tx *transaction.ServerTx) {
 func (c *call) answeredBy(answer []byte) error {
 	offer := c.offered
 	c.offered = nil
-	agreed, err := sdp.AcceptAnswer(offer, answer, c.local)
+	agreed, err := c.acceptAnswer(offer, answer)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/sipua/message"
-	"github.com/confbridge/confbridge/sipua/sdp"
 	"github.com/confbridge/confbridge/sipua/transaction"
 	"github.com/confbridge/confbridge/sipua/transport"
 )
@@ -42,11 +41,26 @@ func (c *call) free() bool {
 // refresh refreshes the session (RFC 4028 §7.4): by UPDATE without an offer where the peer takes it, else by an INVITE
 // with the description that holds, its version unchanged.
 func (c *call) refresh() {
+	if c.audience.isStale() {
+		c.offerSession()
+		return
+	}
 	if c.updates {
 		c.modify(message.Update, nil)
 		return
 	}
 	c.modify(message.Invite, c.local.Previous)
+}
+
+// offerSession tells the listener of a session that it has changed.
+func (c *call) offerSession() {
+	offer, err := c.offer()
+	if err != nil {
+		c.end(message.Reason{Protocol: "SIP", Cause: refuse(err).status, Text: err.Error()})
+		return
+	}
+	c.audience.stale = false
+	c.modify(message.Invite, offer)
 }
 
 // modify sends an INVITE or UPDATE in the dialog; the call must be free. What comes of it is changed's.
@@ -128,7 +142,7 @@ func (c *call) accepted(ch *change, res *message.Message) {
 		c.log.Debug("2xx without an answer: what was agreed holds", "method", ch.req.Method)
 		return
 	}
-	agreed, err := sdp.AcceptAnswer(ch.offer, answer, c.local)
+	agreed, err := c.acceptAnswer(ch.offer, answer)
 	if err == nil {
 		err = c.apply(agreed)
 	}
@@ -180,7 +194,12 @@ func (c *call) refused(ch *change, res *message.Message) {
 	case status == 408 || status == 481: // RFC 3261 §12.2.1.2
 		c.end(message.Reason{Protocol: "SIP", Cause: status, Text: message.StatusText(status) + " to " + string(ch.req.Method)})
 	case status == 491:
+		if c.audience != nil && ch.offer != nil {
+			c.audience.stale = true
+		}
 		c.session.retry(c.backOff())
+	case c.audience != nil && ch.offer != nil: // what it has is not where the sound is any more
+		c.end(message.Reason{Protocol: "SIP", Cause: status, Text: "session has changed"})
 	case status == 422 && c.session.tooSmall(res):
 		c.wantRefresh = true
 	case ch.req.Method == message.Update && (status == 405 || status == 501):

@@ -112,10 +112,16 @@ func (ep *endpoint) capabilities(res *message.Message) {
 }
 
 // options answers OPTIONS (RFC 3261 §11.2).
-func (ep *endpoint) options(tx *transaction.ServerTx) {
+func (ep *endpoint) options(tx *transaction.ServerTx) { ep.answerOptions(tx, nil) }
+
+// answerOptions is options, with a description of a session where there is one.
+func (ep *endpoint) answerOptions(tx *transaction.ServerTx, description []byte) {
 	res := tx.Response(200, "")
 	ep.capabilities(res)
 	res.Add("Accept-Encoding", "identity")
 	res.Add("Accept-Language", "en")
+	if description != nil {
+		res.SetBody(acceptSDP, description)
+	}
 	ep.respond(tx, res)
 }

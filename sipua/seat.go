@@ -26,12 +26,16 @@ type seat struct {
 	caller      rooms.Caller
 	line        *trunk.Call // the caller's: free again before the peer hears of the end
 	leg         *media.Leg  // nil before it is open, and after it is closed
+	elsewhere   *groupLeg   // in its place, of who hears the room by a session; nil mostly
 	call        *call       // whose side it is
 	joined      bool
 	predecessor *call // whose seat is taken (RFC 3891); nil mostly
 }
 
 func (s *seat) apply(ctx context.Context, agreed media.Stream) error {
+	if s.elsewhere != nil {
+		return s.listen(ctx)
+	}
 	agreed.KeysInSound = s.line.KeysInSound(len(agreed.Events) > 0)
 	if s.joined {
 		return s.participant.Change(ctx, func() error { return s.leg.Configure(agreed) })
@@ -48,6 +52,18 @@ func (s *seat) apply(ctx context.Context, agreed media.Stream) error {
 		return nil
 	}
 	if err := s.participant.Join(ctx, roomLeg{s.leg, s.call}); err != nil {
+		return err
+	}
+	s.joined = true
+	return nil
+}
+
+// listen is apply for who hears the room by a session: the seat is all there is.
+func (s *seat) listen(ctx context.Context) error {
+	if s.joined {
+		return nil
+	}
+	if err := s.participant.Join(ctx, s.elsewhere); err != nil {
 		return err
 	}
 	s.joined = true

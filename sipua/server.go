@@ -67,6 +67,8 @@ type Config struct {
 	// Transport has the rest about connections: limits, certificates, listeners that advertise an address of their own. Its
 	// Listen, Advertise and Log are not looked at.
 	Transport transport.Config
+	// Sessions has the multicast sessions of rooms; nil: there are none.
+	Sessions Sessions
 	// Records takes the record of each call that came in; nil: none are kept.
 	Records Records
 	// Log takes what nobody is told otherwise; nil discards it.
@@ -83,7 +85,9 @@ type Server struct {
 	gate     *overload.Gate
 	metrics  metrics
 	draining atomic.Bool
-	upstream atomic.Pointer[upstream.Group] // nil before Listen
+	// describing holds one for each OPTIONS that waits for a room.
+	describing chan struct{}
+	upstream   atomic.Pointer[upstream.Group] // nil before Listen
 
 	mu    sync.Mutex
 	ep    *endpoint // nil before Listen
@@ -128,7 +132,7 @@ func New(cfg Config, reg Rooms, eng *media.Engine) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: cfg, rooms: reg, engine: eng, book: book, gate: overload.New(cfg.Overload), metrics: newMetrics()}, nil
+	return &Server{cfg: cfg, rooms: reg, engine: eng, book: book, gate: overload.New(cfg.Overload), metrics: newMetrics(), describing: make(chan struct{}, maxDescribing)}, nil
 }
 
 // Listen opens all listeners, or none, and answers from then on until Shutdown; ctx bounds the opening only. The error

@@ -62,6 +62,7 @@ var refusals = []struct {
 	{rooms.ErrTooLong, refusal{status: 500}},
 	{rooms.ErrNoKeys, refusal{status: 500}},
 	{rooms.ErrKeyQueue, refusal{status: 500}},
+	{rooms.ErrElsewhere, refusal{status: 403, cause: 21, text: "the room asks its callers, or has them wait: call it without session=multicast"}},
 
 	{media.ErrNoPorts, refusal{status: 503, cause: 34, text: "no RTP port is free", retry: true}},
 	{media.ErrInvalid, refusal{status: 488, warning: 399, text: "media parameters cannot be used"}},
@@ -78,6 +79,9 @@ var refusals = []struct {
 	{sdp.ErrTransport, refusal{status: 488, warning: 302, text: "Incompatible transport protocol"}},
 	{sdp.ErrAddress, refusal{status: 488, warning: 301, text: "Incompatible network address formats"}},
 	{sdp.ErrMulticast, refusal{status: 488, warning: 330, text: "Multicast not available"}},
+
+	{errUnicast, refusal{status: 488, warning: 331, text: "Unicast not available"}},
+	{errKeyExposed, refusal{status: 488, warning: 399, text: "Key not told"}},
 
 	{trunk.ErrUnauthorized, refusal{status: 401}},
 	{trunk.ErrURI, refusal{status: 400}},

@@ -62,7 +62,7 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 			"ErrNoRecording": {rooms.ErrNoRecording, 500}, "ErrRecordingOpen": {rooms.ErrRecordingOpen, 500},
 			"ErrDiskLow": {rooms.ErrDiskLow, 500}, "ErrDisk": {rooms.ErrDisk, 500},
 			"ErrTooLong": {rooms.ErrTooLong, 500}, "ErrNotOpen": {rooms.ErrNotOpen, 480},
-			"ErrNoKeys": {rooms.ErrNoKeys, 500}, "ErrKeyQueue": {rooms.ErrKeyQueue, 500},
+			"ErrNoKeys": {rooms.ErrNoKeys, 500}, "ErrKeyQueue": {rooms.ErrKeyQueue, 500}, "ErrElsewhere": {rooms.ErrElsewhere, 403},
 		},
 		"../media": {
 			"ErrInvalid": {media.ErrInvalid, 488}, "ErrNoPorts": {media.ErrNoPorts, 503},

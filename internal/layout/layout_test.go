@@ -64,7 +64,7 @@ var allowed = map[string][]string{
 	"sipua/phone":          {"media", "mixer", "mixer/codec", "mixer/jitter", "mixer/playout", "mixer/packetizer", "mixer/quality"},
 	"sipua": {
 		"sipua/message", "sipua/transport", "sipua/transaction", "sipua/sdp", "sipua/locate", "sipua/overload", "sipua/trunk", "sipua/upstream",
-		"media", "rooms", "rooms/cdr", "mixer/codec",
+		"media", "rooms", "rooms/cdr", "mixer", "mixer/codec", "mixer/quality",
 	},
 
 	"proto/confbridge/v1": {},

@@ -62,6 +62,7 @@ func (d *Distributor) Change(ctx context.Context, room, id string, change func(*
 			return nil
 		}
 		dist.Version = max(session.Number(time.Now()), before.Version+1)
+		defer d.changed(name{room, id}) // also where it could not be, and nothing is on
 		return d.replace(ctx, info, &before, dist)
 	})
 	if err != nil {
@@ -154,6 +155,7 @@ func (d *Distributor) Delete(ctx context.Context, room, id string) error {
 			return err
 		}
 		d.stop(name{room, id})
+		d.changed(name{room, id})
 		return nil
 	})
 }
@@ -185,6 +187,7 @@ func (d *Distributor) Rekey(ctx context.Context, room, id string) (View, error) 
 			d.mu.Unlock()
 			d.announce(info, dist)
 		}
+		d.changed(name{room, id})
 		return err
 	})
 	if err != nil {
@@ -202,6 +205,9 @@ func (d *Distributor) keep(ctx context.Context, room string, set *distribution.S
 // stop ends a distribution, if it runs, and returns when its sockets are closed or about to be.
 func (d *Distributor) stop(n name) {
 	if r := d.find1(n); r != nil {
+		d.mu.Lock()
+		r.stopped = true
+		d.mu.Unlock()
 		r.feeding.Stop()
 		<-r.ended
 	}

@@ -66,6 +66,7 @@ type Distributor struct {
 
 	mu       sync.Mutex
 	running  map[name]*running
+	changes  map[name]chan struct{} // closed when one has changed; of those that somebody follows
 	closed   bool
 	watchers sync.WaitGroup
 	tally    tally
@@ -84,7 +85,7 @@ func New(cfg Config, reg *rooms.Registry) *Distributor {
 	if !cfg.Origin.IsValid() {
 		cfg.Origin = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	return &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}}
+	return &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}, changes: map[name]chan struct{}{}}
 }
 
 // pageOfRooms is how many rooms are looked at at once.

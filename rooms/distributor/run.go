@@ -20,6 +20,7 @@ type running struct {
 	dist    distribution.Distribution
 	sender  *multicast.Sender
 	feeding *rooms.Feeding
+	stopped bool // by the distributor, which tells those who follow it itself; the distributor's lock guards it
 	events  chan multicast.Event
 	ended   chan struct{} // closed when all of it has
 }
@@ -143,6 +144,9 @@ func (d *Distributor) watch(r *running) {
 			d.tally.end(r)
 			if d.running[r.name] == r {
 				delete(d.running, r.name)
+			}
+			if !r.stopped { // with its room
+				d.changedLocked(r.name)
 			}
 			d.mu.Unlock()
 			return

@@ -64,6 +64,10 @@ func (r *reader) line(text string) (why string) {
 	switch kind {
 	case 'o':
 		return r.origin(value)
+	case 's':
+		if r.media == nil {
+			r.desc.SessionName = pion.SessionName(value)
+		}
 	case 'c':
 		return r.connection(value)
 	case 't':

@@ -125,6 +125,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 		})
 		sip.Records, kept = m.book, m.book
 	}
+	sip.Sessions = sessions{m.spread}
 	m.sip, err = sipua.New(sip, m.desk, m.engine)
 	if err != nil {
 		return nil, fmt.Errorf("sip: %w", err)

@@ -9,7 +9,6 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -188,7 +187,7 @@ func newSessionRow(v distributor.View) sessionRow {
 	if len(v.To) > 0 && v.To[0].Addr().Is6() {
 		row.Reach = "hop limit " + strconv.Itoa(v.TTL)
 	}
-	if v.Source != (netip.Addr{}) {
+	if v.Source.IsValid() {
 		row.Reach += ", from " + v.Source.String()
 	}
 	return row

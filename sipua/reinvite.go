@@ -18,6 +18,7 @@ type change struct {
 	targets []transport.Target // that have not been tried
 	target  transport.Target   // that tx went to
 	round   round
+	renews  bool // it tells the listener of a session that it has changed
 }
 
 // changing is what comes in answer to a change of ours.
@@ -61,6 +62,9 @@ func (c *call) offerSession() {
 	}
 	c.audience.stale = false
 	c.modify(message.Invite, offer)
+	if c.change != nil {
+		c.change.renews = true
+	}
 }
 
 // modify sends an INVITE or UPDATE in the dialog; the call must be free. What comes of it is changed's.
@@ -194,11 +198,11 @@ func (c *call) refused(ch *change, res *message.Message) {
 	case status == 408 || status == 481: // RFC 3261 §12.2.1.2
 		c.end(message.Reason{Protocol: "SIP", Cause: status, Text: message.StatusText(status) + " to " + string(ch.req.Method)})
 	case status == 491:
-		if c.audience != nil && ch.offer != nil {
+		if ch.renews {
 			c.audience.stale = true
 		}
 		c.session.retry(c.backOff())
-	case c.audience != nil && ch.offer != nil: // what it has is not where the sound is any more
+	case ch.renews: // what it has is not where the sound is any more
 		c.end(message.Reason{Protocol: "SIP", Cause: status, Text: "session has changed"})
 	case status == 422 && c.session.tooSmall(res):
 		c.wantRefresh = true

@@ -27,6 +27,10 @@ var (
 		rooms.PlaceLobby:   confbridgev1.Place_PLACE_LOBBY,
 		rooms.PlaceEarly:   confbridgev1.Place_PLACE_WAITING_FOR_OPENING,
 	}
+	ways = map[rooms.Way]confbridgev1.ParticipantKind{
+		rooms.WayCall:    confbridgev1.ParticipantKind_PARTICIPANT_KIND_CALL,
+		rooms.WaySession: confbridgev1.ParticipantKind_PARTICIPANT_KIND_SESSION,
+	}
 	muters = map[rooms.MutedBy]confbridgev1.MutedBy{
 		rooms.MutedBySelf:      confbridgev1.MutedBy_MUTED_BY_SELF,
 		rooms.MutedByModerator: confbridgev1.MutedBy_MUTED_BY_MODERATOR,
@@ -111,6 +115,8 @@ var (
 		rooms.ReasonRoomFull:       confbridgev1.Reason_REASON_ROOM_FULL,
 		rooms.ReasonOverloaded:     confbridgev1.Reason_REASON_OVERLOADED,
 		rooms.ReasonNotConfirmed:   confbridgev1.Reason_REASON_NOT_CONFIRMED,
+
+		rooms.ReasonLooped: confbridgev1.Reason_REASON_LOOPED,
 	}
 )
 
@@ -174,6 +180,7 @@ func toParticipant(p rooms.ParticipantInfo) *confbridgev1.Participant {
 		Dominant:  p.Dominant,
 		Format:    toFormat(p.Format, p.PacketTime),
 
+		Kind:         ways[p.Way],
 		Place:        places[p.Place],
 		MutedBy:      muters[p.MutedBy],
 		HandPosition: int32(p.HandPosition),

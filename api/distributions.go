@@ -18,6 +18,7 @@ import (
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms/distribution"
 	"github.com/confbridge/confbridge/rooms/distributor"
+	"github.com/confbridge/confbridge/rooms/receiver"
 )
 
 var (
@@ -31,6 +32,7 @@ var (
 type distributionService struct {
 	confbridgev1.UnimplementedDistributionServiceServer
 	distributor *distributor.Distributor // nil: there is none
+	receiver    *receiver.Receiver       // nil: there is none
 }
 
 // distributionFields are what can be updated.

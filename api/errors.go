@@ -17,6 +17,7 @@ import (
 	"github.com/confbridge/confbridge/rooms/distribution"
 	"github.com/confbridge/confbridge/rooms/distributor"
 	"github.com/confbridge/confbridge/rooms/entry"
+	"github.com/confbridge/confbridge/rooms/receiver"
 	"github.com/confbridge/confbridge/rooms/sounds"
 )
 
@@ -89,6 +90,8 @@ var translations = []struct {
 	{distributor.ErrExists, codes.AlreadyExists, "DISTRIBUTION_EXISTS", aboutRequest},
 	{distributor.ErrTaken, codes.AlreadyExists, "DESTINATION_TAKEN", aboutRequest},
 	{distributor.ErrPath, codes.FailedPrecondition, "NO_PATH", aboutRequest},
+	{receiver.ErrPath, codes.FailedPrecondition, "NO_PATH", aboutRequest},
+	{errNoReceiver, codes.FailedPrecondition, "RECEIVING_UNAVAILABLE", aboutNothing},
 	{distributor.ErrClear, codes.FailedPrecondition, "NOT_ENCRYPTED", aboutRequest},
 	{distribution.ErrNotAllowed, codes.PermissionDenied, "DISTRIBUTION_DENIED", aboutRequest},
 	{errNoDistributions, codes.FailedPrecondition, "DISTRIBUTIONS_UNAVAILABLE", aboutNothing},
@@ -189,7 +192,7 @@ func tellingOf(err error) string {
 	switch {
 	case errors.As(err, &told):
 		return told.Error()
-	case errors.Is(err, distributor.ErrPath):
+	case errors.Is(err, distributor.ErrPath), errors.Is(err, receiver.ErrPath):
 		return err.Error()
 	}
 	return ""

@@ -35,7 +35,7 @@ func TestAParticipantIsShownUpdatedAndRemoved(t *testing.T) {
 		Format: &confbridgev1.AudioFormat{
 			Codec: "PCMU", ClockRateHz: 8000, SampleRateHz: 8000, PacketTime: durationpb.New(20 * time.Millisecond),
 		},
-		Media: &confbridgev1.MediaStats{}, LevelDbfs: -127, Place: confbridgev1.Place_PLACE_INSIDE,
+		Media: &confbridgev1.MediaStats{}, LevelDbfs: -127, Kind: confbridgev1.ParticipantKind_PARTICIPANT_KIND_CALL, Place: confbridgev1.Place_PLACE_INSIDE,
 	}
 	ignore := protocmp.IgnoreFields(&confbridgev1.Participant{}, "join_time", "media", "quality")
 	if diff := cmp.Diff(want, got, protocmp.Transform(), ignore); diff != "" {
@@ -144,7 +144,7 @@ func TestWhatIsKnownOfAParticipantsSoundIsShown(t *testing.T) {
 	}
 	nano := func(n int64) *durationpb.Duration { return durationpb.New(time.Duration(n)) }
 	want := &confbridgev1.Participant{
-		Name: "rooms/1/participants/a1", Role: confbridgev1.Role_ROLE_SPEAKER, Dominant: true, LevelDbfs: -23.5,
+		Name: "rooms/1/participants/a1", Role: confbridgev1.Role_ROLE_SPEAKER, Kind: confbridgev1.ParticipantKind_PARTICIPANT_KIND_CALL, Dominant: true, LevelDbfs: -23.5,
 		Muted: true, MutedBy: confbridgev1.MutedBy_MUTED_BY_LECTURE, HandPosition: 3, HasFloor: true, Place: confbridgev1.Place_PLACE_LOBBY,
 		Format: &confbridgev1.AudioFormat{Codec: "opus", ClockRateHz: 48000, SampleRateHz: 16000, PacketTime: nano(30e6)},
 		ReceivedFormat: &confbridgev1.AudioFormat{
@@ -285,6 +285,14 @@ func TestEveryKindReasonAndRoleHasItsEnumValue(t *testing.T) {
 	for r := rooms.ReasonHangup; r <= rooms.ReasonHostLeft; r++ {
 		if reasons[r] == 0 {
 			t.Errorf("reason %v has none", r)
+		}
+	}
+	if reasons[rooms.ReasonLooped] == 0 || kinds[rooms.KindFeedLooped] == 0 {
+		t.Error("a loop has none")
+	}
+	for w := rooms.WayCall; w <= rooms.WaySession; w++ {
+		if ways[w] == 0 {
+			t.Errorf("way %d has none", w)
 		}
 	}
 	for r := rooms.RoleSpeaker; r <= rooms.RoleListener; r++ {

@@ -25,6 +25,7 @@ import (
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/distributor"
 	"github.com/confbridge/confbridge/rooms/entry"
+	"github.com/confbridge/confbridge/rooms/receiver"
 )
 
 // What one client, and all of them together, can ask for at most.
@@ -55,6 +56,8 @@ type Config struct {
 	Desk *entry.Desk
 	// Distributor is what the DistributionService shows; nil: there is none.
 	Distributor *distributor.Distributor
+	// Receiver takes sessions into rooms; nil: none can be.
+	Receiver *receiver.Receiver
 	// Log takes what no client is told: internal errors. nil discards it.
 	Log *slog.Logger
 }
@@ -99,7 +102,7 @@ func New(cfg Config, reg *rooms.Registry) *Server {
 	confbridgev1.RegisterRecordingServiceServer(s.grpc, &recordingService{recordings: cfg.Recordings})
 	confbridgev1.RegisterCallRecordServiceServer(s.grpc, &callRecordService{records: cfg.CallRecords})
 	confbridgev1.RegisterInvitationServiceServer(s.grpc, &invitationService{desk: cfg.Desk})
-	confbridgev1.RegisterDistributionServiceServer(s.grpc, &distributionService{distributor: cfg.Distributor})
+	confbridgev1.RegisterDistributionServiceServer(s.grpc, &distributionService{distributor: cfg.Distributor, receiver: cfg.Receiver})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.SetReady(false)

@@ -36,6 +36,9 @@ func (l *Leg) Stats() Stats {
 	}
 }
 
+// Gone says whether the source has said BYE (RFC 3550 §6.6), and nothing has come of another one since.
+func (l *Leg) Gone() bool { return l.report.peer.bye }
+
 // jitter is the interarrival jitter of what comes in (RFC 3550 §6.4.1).
 func (l *Leg) jitter() time.Duration {
 	if l.format.ClockRateHz == 0 {

@@ -49,7 +49,7 @@ const (
 	KindFeedStopped   // and no longer
 	KindFeedDown      // nothing can be sent there for now
 	KindFeedUp        // and again it can
-	KindFeedLooped    // what the room was to take in is what it has sent itself
+	KindFeedLooped    // what Participant brings is what the room sends by Feed
 )
 
 // Reason says why a participant left or a conference ended.
@@ -89,6 +89,7 @@ const (
 	ReasonOverloaded // too many PINs were being checked, or the bridge failed
 
 	ReasonNotConfirmed // who was called has answered, and has not said that they want to come in
+	ReasonLooped // what came in was the room's own sound
 )
 
 // Event is one thing that happened in a room. Events of one room are numbered from 1 without gaps.
@@ -151,6 +152,7 @@ var reasonTexts = [...]string{
 	ReasonOverloaded:     "bridge is overloaded",
 
 	ReasonNotConfirmed: "not confirmed",
+	ReasonLooped: "the room's own sound came back",
 }
 
 func (r Reason) String() string {

@@ -81,7 +81,7 @@ func (f *Feeding) Stop() {
 // Stopped is closed when the feed has been.
 func (f *Feeding) Stopped() <-chan struct{} { return f.stopped }
 
-// Tell has the room tell that something has become of the feed: KindFeedDown, KindFeedUp or KindFeedLooped.
+// Tell has the room tell that something has become of the feed: KindFeedDown or KindFeedUp.
 func (f *Feeding) Tell(k Kind) {
 	_ = f.room.doAlways(func(s *state) error { // ErrClosed: nobody is to be told any more
 		for _, o := range s.feeds {

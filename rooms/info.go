@@ -66,11 +66,21 @@ func (r Role) String() string {
 	return "unknown"
 }
 
+// Way is how a participant came here.
+type Way uint8
+
+// The ways. WaySession is a stream that others hear too, and that is heard here: nothing is sent to it, so it hears nothing.
+const (
+	WayCall Way = iota
+	WaySession
+)
+
 // Caller says who asks to come in.
 type Caller struct {
-	// DisplayName as the caller gave it; Address is the SIP URI of the From field; CallID names the call in logs.
+	// DisplayName as the caller gave it; Address is the SIP URI of the From field, or where a session is; CallID names the call in logs.
 	DisplayName, Address, CallID string
 	Role                         Role
+	Way                          Way `json:",omitempty"`
 	// Origin is for whoever lets the caller in, and is not kept; nil: it is not known.
 	Origin *Origin `json:"-"`
 }

@@ -20,7 +20,7 @@ type Leg interface {
 	// KeysInSound says whether keys are to be looked for in the sound. It changes only inside Participant.Change.
 	KeysInSound() bool
 	// Receive hands everything that has come in since the last call to in, in order of arrival. An error says that
-	// the leg is dead (ErrMediaTimeout): the room lets the participant go.
+	// the leg is dead (ErrMediaTimeout, or an EndError): the room lets the participant go.
 	Receive(now time.Time, in Inlet) error
 	// Send sends one packet's payload. units is what it lasts in RTP clock units; the leg's timestamp advances by it even
 	// where payload is empty, which means that nothing is to be sent for that time. It is called as often in a tick as
@@ -34,6 +34,14 @@ type Leg interface {
 	// Close says goodbye to the peer's media and gives the sockets back. It is the last call.
 	Close() error
 }
+
+// EndError is what a leg returns that knows for which reason its participant leaves. It is made before the tick, which does not allocate.
+type EndError struct {
+	Reason Reason
+	Feed   string // ReasonLooped: the ID of the room's feed that comes back
+}
+
+func (e *EndError) Error() string { return e.Reason.String() }
 
 // Inlet takes what a leg receives. Slices are valid during the call only.
 type Inlet interface {

@@ -154,6 +154,9 @@ func (m *member) Report(p quality.Peer) { m.peer = p }
 
 // deathReason tells why a leg that died did.
 func deathReason(err error) Reason {
+	if e, ok := errors.AsType[*EndError](err); ok {
+		return e.Reason
+	}
 	if errors.Is(err, ErrMediaTimeout) {
 		return ReasonMediaTimeout
 	}

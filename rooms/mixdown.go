@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -144,6 +145,9 @@ func (s *state) letDeadGo() {
 		}
 		s.room.registry.cfg.Log.Info("leg died", "room", s.room.number, "participant", m.p.id,
 			"call_id", m.caller.CallID, "err", m.dead)
+		if e, ok := errors.AsType[*EndError](m.dead); ok && e.Reason == ReasonLooped {
+			s.raise(Event{Kind: KindFeedLooped, Feed: e.Feed, Participant: s.describe(m)})
+		}
 		s.letGo(m.p, deathReason(m.dead)) // takes it out of members
 	}
 }
@@ -225,6 +229,9 @@ func (x *mixdown) dropLeaving() {
 func (x *mixdown) send(m *member, now time.Time) {
 	d := &m.down
 	said, ear := m.aside.next(x.rateHz), d.group.key.ear // regroup has looked at the member, whose memory is not touched for it
+	if ear == earNothing {
+		return
+	}
 	switch {
 	case m.voice.contributes || said != nil || d.ear != ear || d.whispered():
 		if d.ownTicks == 0 {

@@ -22,11 +22,14 @@ const (
 	earMix ear = iota
 	earMusic
 	earSilence
+	earNothing // nothing is made for it
 )
 
 // ear is what the member hears.
 func (m *member) ear() ear {
 	switch {
+	case m.caller.Way == WaySession:
+		return earNothing
 	case m.place.waits():
 		return earMusic
 	case m.deaf || m.place == PlaceAsked:

@@ -348,7 +348,8 @@ func (s *state) release(m *member, why Reason) {
 	s.dominant = nil
 	s.restFeeds(time.Now())
 	s.timers.limit.Stop()
-	if why == ReasonHangup || why == ReasonRemoved || why == ReasonMediaTimeout || why == ReasonFailed || why == ReasonMoved {
+	switch why {
+	case ReasonHangup, ReasonRemoved, ReasonMediaTimeout, ReasonFailed, ReasonMoved, ReasonLooped:
 		why = ReasonEmpty
 	}
 	s.stopRecording(why)

@@ -52,6 +52,8 @@ func TestTickDoesNotAllocate(t *testing.T) {
 		}
 		seat(t, s, loopLeg{leg})
 	}
+	s.members[49].caller.Way = WaySession
+	s.members[49].goTo(PlaceInside)
 	whole := &mixer.Clip{Name: "a minute", RateHz: 16000, PCM: make([]int16, 60*16000)}
 	s.playMusic(whole)
 	if _, ok := s.announcer.play([]*mixer.Clip{whole}); !ok {
@@ -94,8 +96,8 @@ func TestTickDoesNotAllocate(t *testing.T) {
 	if got := testing.AllocsPerRun(5, second); got != 0 {
 		t.Errorf("%.1f allocations a second of 50 legs, want 0", got)
 	}
-	if got := len(s.mix.groups); got != len(formats)*3 {
-		t.Errorf("%d groups of listeners, want one for each of 4 formats and each of 3 places", got)
+	if got := len(s.mix.groups); got != len(formats)*3+1 {
+		t.Errorf("%d groups of listeners, want one for each of 4 formats and each of 3 places, and that of the session", got)
 	}
 }
 

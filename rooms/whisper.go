@@ -16,6 +16,8 @@ type whisper struct {
 
 // setWhisper has the member of the given ID, and nobody else, hear m from now on; "" has everybody hear it again (ErrNoParticipant; ErrInvalid; ErrElsewhere;
 // ErrNotAllowed, where one of them is not inside). It is not for the tick.
+// setWhisper has the member of the given ID, and nobody else, hear m from now on; "" has everybody hear it again (ErrNoParticipant; ErrInvalid;
+// ErrNotAllowed, where one of them is not inside, or the other hears nobody). It is not for the tick.
 func (s *state) setWhisper(m *member, id string) error {
 	if id == "" {
 		m.whisper.over = m.whisper.to != nil
@@ -29,6 +31,8 @@ func (s *state) setWhisper(m *member, id string) error {
 		return fmt.Errorf("participant %q whispers to itself: %w", id, ErrInvalid)
 	case m.elsewhere || to.elsewhere:
 		return fmt.Errorf("whisper to participant %q: %w", id, ErrElsewhere)
+	case to.caller.Way == WaySession:
+		return fmt.Errorf("whisper to participant %q: a session hears nobody: %w", id, ErrNotAllowed)
 	case m.place != PlaceInside || to.place != PlaceInside:
 		return fmt.Errorf("whisper to participant %q: one of the two waits: %w", id, ErrNotAllowed)
 	case to == m.whisper.to:

@@ -50,6 +50,7 @@ var allowed = map[string][]string{
 
 	"rooms/distribution": {"mixer/codec"},
 	"rooms/distributor":  {"rooms", "rooms/distribution", "media/multicast", "media/sap", "media/session", "mixer", "mixer/codec"},
+	"rooms/receiver":     {"rooms", "rooms/distribution", "media", "media/session", "mixer/codec"},
 
 	"sipua/message":        {},
 	"sipua/transport":      {"sipua/message", "sipua/transport/sctp"},
@@ -69,6 +70,7 @@ var allowed = map[string][]string{
 
 	"proto/confbridge/v1": {},
 	"api":                 {"proto/confbridge/v1", "media/session", "rooms", "rooms/access", "rooms/cdr", "rooms/distribution", "rooms/distributor", "rooms/entry", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
+	"api":                 {"proto/confbridge/v1", "rooms", "rooms/access", "rooms/cdr", "rooms/distribution", "rooms/distributor", "rooms/entry", "rooms/receiver", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
 
 	"internal/layout": {},
 }

@@ -49,6 +49,9 @@ func (c *counters) publish(a control.Audience, rateHz int) {
 	c.jitter.Store(int64(time.Duration(a.Jitter) * time.Second / time.Duration(rateHz)))
 }
 
+// SSRC is what the stream is sent under at the moment (RFC 3550 §8.2). It is safe for concurrent use, and does not wait.
+func (s *Sender) SSRC() uint32 { return s.counters.ssrc.Load() }
+
 // Stats is safe for concurrent use.
 func (s *Sender) Stats() Stats {
 	c := &s.counters

@@ -46,30 +46,53 @@ func notAllowed(field, format string, args ...any) error {
 
 // Allow says whether d may be (an Error). It does not look at how many there are.
 func (p *Policy) Allow(d Distribution) error {
-	groups := p.Groups
-	if len(groups) == 0 {
-		groups = DefaultGroups()
-	}
-	contains := func(all []netip.Prefix, a netip.Addr) bool {
-		return slices.ContainsFunc(all, func(n netip.Prefix) bool { return n.Contains(a) })
-	}
 	for _, to := range d.To {
 		switch a := to.Addr(); {
-		case a.IsMulticast() && !contains(groups, a):
+		case a.IsMulticast() && !p.allowsGroup(a):
 			return notAllowed("destinations", "group %s is outside distributions.groups", a)
 		case !a.IsMulticast() && !contains(p.Listeners, a):
 			return notAllowed("destinations", "%s is no group, and outside distributions.listeners", a)
 		}
 	}
-	switch most := cmp.Or(p.MaxTTL, SiteTTL); {
-	case d.TTL > most:
+	if most := p.TTL(); d.TTL > most {
 		return notAllowed("ttl", "%d leaves the site: distributions.max_ttl is %d", d.TTL, most)
-	case len(p.Interfaces) > 0 && d.Interface == "":
+	}
+	return p.allowInterface(d.Interface)
+}
+
+// AllowSource says whether rooms may take in what is sent to a group, by the interface of that name (an Error, of the fields of what is taken in).
+func (p *Policy) AllowSource(group netip.Addr, by string) error {
+	if !p.allowsGroup(group) {
+		return notAllowed("group", "group %s is outside distributions.groups", group)
+	}
+	return p.allowInterface(by)
+}
+
+// TTL is the greatest that there may be.
+func (p *Policy) TTL() int { return cmp.Or(p.MaxTTL, SiteTTL) }
+
+// Most is how many distributions there may be in all rooms, and as many sessions may be taken in.
+func (p *Policy) Most() int { return cmp.Or(p.Max, defaultMax) }
+
+func (p *Policy) allowsGroup(a netip.Addr) bool {
+	if len(p.Groups) == 0 {
+		return contains(DefaultGroups(), a)
+	}
+	return contains(p.Groups, a)
+}
+
+func (p *Policy) allowInterface(name string) error {
+	switch {
+	case len(p.Interfaces) > 0 && name == "":
 		return notAllowed("interface", "none is named, and distributions.interfaces allows some only")
-	case len(p.Interfaces) > 0 && !slices.Contains(p.Interfaces, d.Interface):
-		return notAllowed("interface", "%s is not among distributions.interfaces", d.Interface)
+	case len(p.Interfaces) > 0 && !slices.Contains(p.Interfaces, name):
+		return notAllowed("interface", "%s is not among distributions.interfaces", name)
 	}
 	return nil
+}
+
+func contains(all []netip.Prefix, a netip.Addr) bool {
+	return slices.ContainsFunc(all, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
 // AllowAll says whether all of these may be together (an Error).
@@ -79,6 +102,7 @@ func (p *Policy) AllowAll(all []Distribution) error {
 		rate += len(d.To) * int(time.Second/max(d.Packet, time.Millisecond))
 	}
 	if most := cmp.Or(p.Max, DefaultMax); len(all) > most {
+	if most := p.Most(); len(all) > most {
 		return notAllowed("destinations", "%d distributions, and distributions.max is %d", len(all), most)
 	}
 	if most := cmp.Or(p.MaxPacketsPerSecond, DefaultMaxRate); rate > most {

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/confbridge/confbridge/media/sap"
 	"github.com/confbridge/confbridge/mixer"
@@ -64,6 +65,8 @@ type Distributor struct {
 	rooms *rooms.Registry
 	turn  chan struct{} // one token for who changes distributions, each of which has to fit in with all others
 
+	own atomic.Pointer[map[string][]*running] // by room; what is in it is never changed
+
 	mu       sync.Mutex
 	running  map[name]*running
 	changes  map[name]chan struct{} // closed when one has changed; of those that somebody follows
@@ -86,6 +89,9 @@ func New(cfg Config, reg *rooms.Registry) *Distributor {
 		cfg.Origin = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
 	return &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}, changes: map[name]chan struct{}{}}
+	d := &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}}
+	d.own.Store(&map[string][]*running{})
+	return d
 }
 
 // pageOfRooms is how many rooms are looked at at once.

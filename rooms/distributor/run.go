@@ -69,6 +69,7 @@ func (d *Distributor) open(ctx context.Context, n name, dist distribution.Distri
 	}
 	d.running[n] = r
 	d.tally.begin(r)
+	d.showLocked()
 	d.watchers.Go(func() { d.watch(r) })
 	d.mu.Unlock()
 	d.announce(info, dist)
@@ -144,6 +145,7 @@ func (d *Distributor) watch(r *running) {
 			d.tally.end(r)
 			if d.running[r.name] == r {
 				delete(d.running, r.name)
+				d.showLocked()
 			}
 			if !r.stopped { // with its room
 				d.changedLocked(r.name)

@@ -43,6 +43,25 @@ func (d *Distributor) List(ctx context.Context, room string) ([]View, error) {
 	return all, nil
 }
 
+// Own says which of a room's distributions is sent under an SSRC, if one is. It is called for packets that come in, in the tick: it does not wait.
+func (d *Distributor) Own(room string, ssrc uint32) (id string, own bool) {
+	for _, r := range (*d.own.Load())[room] {
+		if r.sender.SSRC() == ssrc {
+			return r.name.id, true
+		}
+	}
+	return "", false
+}
+
+// showLocked has Own know what runs.
+func (d *Distributor) showLocked() {
+	own := make(map[string][]*running)
+	for n, r := range d.running {
+		own[n.room] = append(own[n.room], r)
+	}
+	d.own.Store(&own)
+}
+
 func (d *Distributor) view(room string, dist distribution.Distribution) View {
 	v := View{Room: room, Distribution: dist}
 	if r := d.find1(name{room, dist.ID}); r != nil {

@@ -9,6 +9,7 @@ package confbridgev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	emptypb "google.golang.org/protobuf/types/known/emptypb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	reflect "reflect"
@@ -500,11 +501,139 @@ func (x *GetSessionDescriptionResponse) GetSdp() string {
 	return ""
 }
 
+// ReceiveSessionRequest is the request of DistributionService.ReceiveSession. What to take in is described by sdp, or by group and what follows it.
+type ReceiveSessionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// The session's description (RFC 8866), at most 16 kB; its first stream of sound that can be played is taken. Where it is set, group, codec, rate_hz,
+	// payload_type and sources are not.
+	Sdp string `protobuf:"bytes,2,opt,name=sdp,proto3" json:"sdp,omitempty"`
+	// The group and the port of RTP, as "239.1.2.3:5004". The port is even; RTCP is on the one behind it.
+	Group string `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	// PCMU, PCMA, G722, opus or L16; empty means PCMU.
+	Codec string `protobuf:"bytes,4,opt,name=codec,proto3" json:"codec,omitempty"`
+	// The clock of L16: 8000, 16000 or 48000; 0 means the codec's own, 48000 of L16.
+	RateHz int32 `protobuf:"varint,5,opt,name=rate_hz,json=rateHz,proto3" json:"rate_hz,omitempty"`
+	// The payload type of RTP, 0 to 127; unset means that of the codec: 0, 8 and 9, 96 of opus and 97 of L16.
+	PayloadType *int32 `protobuf:"varint,6,opt,name=payload_type,json=payloadType,proto3,oneof" json:"payload_type,omitempty"`
+	// Whom the group is heard from (RFC 4607), at most 32; none: from anybody. Source-specific groups need one.
+	Sources []string `protobuf:"bytes,7,rep,name=sources,proto3" json:"sources,omitempty"`
+	// The name of the interface to join on; empty: the route's.
+	Interface string `protobuf:"bytes,8,opt,name=interface,proto3" json:"interface,omitempty"`
+	// The participant's name; empty: the session's, or its address.
+	DisplayName string `protobuf:"bytes,9,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// How long the session may be silent, RTCP too, 1 s to 24 h; unset: as the configuration has it for calls.
+	Timeout       *durationpb.Duration `protobuf:"bytes,10,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReceiveSessionRequest) Reset() {
+	*x = ReceiveSessionRequest{}
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReceiveSessionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReceiveSessionRequest) ProtoMessage() {}
+
+func (x *ReceiveSessionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReceiveSessionRequest.ProtoReflect.Descriptor instead.
+func (*ReceiveSessionRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_distribution_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ReceiveSessionRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ReceiveSessionRequest) GetSdp() string {
+	if x != nil {
+		return x.Sdp
+	}
+	return ""
+}
+
+func (x *ReceiveSessionRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *ReceiveSessionRequest) GetCodec() string {
+	if x != nil {
+		return x.Codec
+	}
+	return ""
+}
+
+func (x *ReceiveSessionRequest) GetRateHz() int32 {
+	if x != nil {
+		return x.RateHz
+	}
+	return 0
+}
+
+func (x *ReceiveSessionRequest) GetPayloadType() int32 {
+	if x != nil && x.PayloadType != nil {
+		return *x.PayloadType
+	}
+	return 0
+}
+
+func (x *ReceiveSessionRequest) GetSources() []string {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *ReceiveSessionRequest) GetInterface() string {
+	if x != nil {
+		return x.Interface
+	}
+	return ""
+}
+
+func (x *ReceiveSessionRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *ReceiveSessionRequest) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
 var File_confbridge_v1_distribution_service_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_distribution_service_proto_rawDesc = "" +
 	"\n" +
-	"(confbridge/v1/distribution_service.proto\x12\rconfbridge.v1\x1a!confbridge/v1/distributions.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"\x9d\x01\n" +
+	"(confbridge/v1/distribution_service.proto\x12\rconfbridge.v1\x1a!confbridge/v1/distributions.proto\x1a confbridge/v1/participants.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"\x9d\x01\n" +
 	"\x19CreateDistributionRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12?\n" +
 	"\fdistribution\x18\x02 \x01(\v2\x1b.confbridge.v1.DistributionR\fdistribution\x12'\n" +
@@ -531,7 +660,20 @@ const file_confbridge_v1_distribution_service_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
 	"\bwith_key\x18\x02 \x01(\bR\awithKey\"1\n" +
 	"\x1dGetSessionDescriptionResponse\x12\x10\n" +
-	"\x03sdp\x18\x01 \x01(\tR\x03sdp2\xb5\x05\n" +
+	"\x03sdp\x18\x01 \x01(\tR\x03sdp\"\xcf\x02\n" +
+	"\x15ReceiveSessionRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x10\n" +
+	"\x03sdp\x18\x02 \x01(\tR\x03sdp\x12\x14\n" +
+	"\x05group\x18\x03 \x01(\tR\x05group\x12\x14\n" +
+	"\x05codec\x18\x04 \x01(\tR\x05codec\x12\x17\n" +
+	"\arate_hz\x18\x05 \x01(\x05R\x06rateHz\x12&\n" +
+	"\fpayload_type\x18\x06 \x01(\x05H\x00R\vpayloadType\x88\x01\x01\x12\x18\n" +
+	"\asources\x18\a \x03(\tR\asources\x12\x1c\n" +
+	"\tinterface\x18\b \x01(\tR\tinterface\x12!\n" +
+	"\fdisplay_name\x18\t \x01(\tR\vdisplayName\x123\n" +
+	"\atimeout\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\atimeoutB\x0f\n" +
+	"\r_payload_type2\x89\x06\n" +
 	"\x13DistributionService\x12[\n" +
 	"\x12CreateDistribution\x12(.confbridge.v1.CreateDistributionRequest\x1a\x1b.confbridge.v1.Distribution\x12U\n" +
 	"\x0fGetDistribution\x12%.confbridge.v1.GetDistributionRequest\x1a\x1b.confbridge.v1.Distribution\x12f\n" +
@@ -539,7 +681,8 @@ const file_confbridge_v1_distribution_service_proto_rawDesc = "" +
 	"\x12UpdateDistribution\x12(.confbridge.v1.UpdateDistributionRequest\x1a\x1b.confbridge.v1.Distribution\x12V\n" +
 	"\x12DeleteDistribution\x12(.confbridge.v1.DeleteDistributionRequest\x1a\x16.google.protobuf.Empty\x12Y\n" +
 	"\x11RekeyDistribution\x12'.confbridge.v1.RekeyDistributionRequest\x1a\x1b.confbridge.v1.Distribution\x12r\n" +
-	"\x15GetSessionDescription\x12+.confbridge.v1.GetSessionDescriptionRequest\x1a,.confbridge.v1.GetSessionDescriptionResponseBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x15GetSessionDescription\x12+.confbridge.v1.GetSessionDescriptionRequest\x1a,.confbridge.v1.GetSessionDescriptionResponse\x12R\n" +
+	"\x0eReceiveSession\x12$.confbridge.v1.ReceiveSessionRequest\x1a\x1a.confbridge.v1.ParticipantBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_distribution_service_proto_rawDescOnce sync.Once
@@ -553,7 +696,7 @@ func file_confbridge_v1_distribution_service_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_distribution_service_proto_rawDescData
 }
 
-var file_confbridge_v1_distribution_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_confbridge_v1_distribution_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_confbridge_v1_distribution_service_proto_goTypes = []any{
 	(*CreateDistributionRequest)(nil),     // 0: confbridge.v1.CreateDistributionRequest
 	(*GetDistributionRequest)(nil),        // 1: confbridge.v1.GetDistributionRequest
@@ -564,34 +707,40 @@ var file_confbridge_v1_distribution_service_proto_goTypes = []any{
 	(*RekeyDistributionRequest)(nil),      // 6: confbridge.v1.RekeyDistributionRequest
 	(*GetSessionDescriptionRequest)(nil),  // 7: confbridge.v1.GetSessionDescriptionRequest
 	(*GetSessionDescriptionResponse)(nil), // 8: confbridge.v1.GetSessionDescriptionResponse
-	(*Distribution)(nil),                  // 9: confbridge.v1.Distribution
-	(*fieldmaskpb.FieldMask)(nil),         // 10: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),                 // 11: google.protobuf.Empty
+	(*ReceiveSessionRequest)(nil),         // 9: confbridge.v1.ReceiveSessionRequest
+	(*Distribution)(nil),                  // 10: confbridge.v1.Distribution
+	(*fieldmaskpb.FieldMask)(nil),         // 11: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),           // 12: google.protobuf.Duration
+	(*emptypb.Empty)(nil),                 // 13: google.protobuf.Empty
+	(*Participant)(nil),                   // 14: confbridge.v1.Participant
 }
 var file_confbridge_v1_distribution_service_proto_depIdxs = []int32{
-	9,  // 0: confbridge.v1.CreateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
-	9,  // 1: confbridge.v1.ListDistributionsResponse.distributions:type_name -> confbridge.v1.Distribution
-	9,  // 2: confbridge.v1.UpdateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
-	10, // 3: confbridge.v1.UpdateDistributionRequest.update_mask:type_name -> google.protobuf.FieldMask
-	0,  // 4: confbridge.v1.DistributionService.CreateDistribution:input_type -> confbridge.v1.CreateDistributionRequest
-	1,  // 5: confbridge.v1.DistributionService.GetDistribution:input_type -> confbridge.v1.GetDistributionRequest
-	2,  // 6: confbridge.v1.DistributionService.ListDistributions:input_type -> confbridge.v1.ListDistributionsRequest
-	4,  // 7: confbridge.v1.DistributionService.UpdateDistribution:input_type -> confbridge.v1.UpdateDistributionRequest
-	5,  // 8: confbridge.v1.DistributionService.DeleteDistribution:input_type -> confbridge.v1.DeleteDistributionRequest
-	6,  // 9: confbridge.v1.DistributionService.RekeyDistribution:input_type -> confbridge.v1.RekeyDistributionRequest
-	7,  // 10: confbridge.v1.DistributionService.GetSessionDescription:input_type -> confbridge.v1.GetSessionDescriptionRequest
-	9,  // 11: confbridge.v1.DistributionService.CreateDistribution:output_type -> confbridge.v1.Distribution
-	9,  // 12: confbridge.v1.DistributionService.GetDistribution:output_type -> confbridge.v1.Distribution
-	3,  // 13: confbridge.v1.DistributionService.ListDistributions:output_type -> confbridge.v1.ListDistributionsResponse
-	9,  // 14: confbridge.v1.DistributionService.UpdateDistribution:output_type -> confbridge.v1.Distribution
-	11, // 15: confbridge.v1.DistributionService.DeleteDistribution:output_type -> google.protobuf.Empty
-	9,  // 16: confbridge.v1.DistributionService.RekeyDistribution:output_type -> confbridge.v1.Distribution
-	8,  // 17: confbridge.v1.DistributionService.GetSessionDescription:output_type -> confbridge.v1.GetSessionDescriptionResponse
-	11, // [11:18] is the sub-list for method output_type
-	4,  // [4:11] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	10, // 0: confbridge.v1.CreateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
+	10, // 1: confbridge.v1.ListDistributionsResponse.distributions:type_name -> confbridge.v1.Distribution
+	10, // 2: confbridge.v1.UpdateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
+	11, // 3: confbridge.v1.UpdateDistributionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	12, // 4: confbridge.v1.ReceiveSessionRequest.timeout:type_name -> google.protobuf.Duration
+	0,  // 5: confbridge.v1.DistributionService.CreateDistribution:input_type -> confbridge.v1.CreateDistributionRequest
+	1,  // 6: confbridge.v1.DistributionService.GetDistribution:input_type -> confbridge.v1.GetDistributionRequest
+	2,  // 7: confbridge.v1.DistributionService.ListDistributions:input_type -> confbridge.v1.ListDistributionsRequest
+	4,  // 8: confbridge.v1.DistributionService.UpdateDistribution:input_type -> confbridge.v1.UpdateDistributionRequest
+	5,  // 9: confbridge.v1.DistributionService.DeleteDistribution:input_type -> confbridge.v1.DeleteDistributionRequest
+	6,  // 10: confbridge.v1.DistributionService.RekeyDistribution:input_type -> confbridge.v1.RekeyDistributionRequest
+	7,  // 11: confbridge.v1.DistributionService.GetSessionDescription:input_type -> confbridge.v1.GetSessionDescriptionRequest
+	9,  // 12: confbridge.v1.DistributionService.ReceiveSession:input_type -> confbridge.v1.ReceiveSessionRequest
+	10, // 13: confbridge.v1.DistributionService.CreateDistribution:output_type -> confbridge.v1.Distribution
+	10, // 14: confbridge.v1.DistributionService.GetDistribution:output_type -> confbridge.v1.Distribution
+	3,  // 15: confbridge.v1.DistributionService.ListDistributions:output_type -> confbridge.v1.ListDistributionsResponse
+	10, // 16: confbridge.v1.DistributionService.UpdateDistribution:output_type -> confbridge.v1.Distribution
+	13, // 17: confbridge.v1.DistributionService.DeleteDistribution:output_type -> google.protobuf.Empty
+	10, // 18: confbridge.v1.DistributionService.RekeyDistribution:output_type -> confbridge.v1.Distribution
+	8,  // 19: confbridge.v1.DistributionService.GetSessionDescription:output_type -> confbridge.v1.GetSessionDescriptionResponse
+	14, // 20: confbridge.v1.DistributionService.ReceiveSession:output_type -> confbridge.v1.Participant
+	13, // [13:21] is the sub-list for method output_type
+	5,  // [5:13] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_distribution_service_proto_init() }
@@ -600,13 +749,15 @@ func file_confbridge_v1_distribution_service_proto_init() {
 		return
 	}
 	file_confbridge_v1_distributions_proto_init()
+	file_confbridge_v1_participants_proto_init()
+	file_confbridge_v1_distribution_service_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_distribution_service_proto_rawDesc), len(file_confbridge_v1_distribution_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,13 +27,14 @@ const (
 	DistributionService_DeleteDistribution_FullMethodName    = "/confbridge.v1.DistributionService/DeleteDistribution"
 	DistributionService_RekeyDistribution_FullMethodName     = "/confbridge.v1.DistributionService/RekeyDistribution"
 	DistributionService_GetSessionDescription_FullMethodName = "/confbridge.v1.DistributionService/GetSessionDescription"
+	DistributionService_ReceiveSession_FullMethodName        = "/confbridge.v1.DistributionService/ReceiveSession"
 )
 
 // DistributionServiceClient is the client API for DistributionService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// DistributionService sends rooms' mixes to multicast groups and to lists of listeners. Errors as in RoomService.
+// DistributionService sends rooms' mixes to multicast groups and to lists of listeners, and takes multicast sessions into rooms. Errors as in RoomService.
 type DistributionServiceClient interface {
 	// CreateDistribution begins one, and keeps it with its room. NOT_FOUND; INVALID_ARGUMENT; ALREADY_EXISTS where the ID is taken, or a destination by another
 	// distribution; PERMISSION_DENIED where the configuration does not allow it; FAILED_PRECONDITION where there is no such interface, or the room is
@@ -54,6 +55,13 @@ type DistributionServiceClient interface {
 	// GetSessionDescription gets what players open: SDP (RFC 8866). NOT_FOUND; PERMISSION_DENIED where the key is asked for from another machine
 	// without TLS.
 	GetSessionDescription(ctx context.Context, in *GetSessionDescriptionRequest, opts ...grpc.CallOption) (*GetSessionDescriptionResponse, error)
+	// ReceiveSession takes a multicast session into a room, as a participant whose kind is PARTICIPANT_KIND_SESSION. It leaves when it is removed, when its
+	// source says BYE (REASON_HANGUP) or is silent for longer than timeout (REASON_MEDIA_TIMEOUT), when what comes is the room's own sound
+	// (EVENT_KIND_DISTRIBUTION_LOOPED, REASON_LOOPED), and with the conference. Nothing but RTCP is sent to the group. NOT_FOUND; INVALID_ARGUMENT, with the line
+	// of the description that is at fault, also where the session is encrypted or has no sound that can be played; PERMISSION_DENIED where the
+	// configuration does not allow the group or the interface; FAILED_PRECONDITION where there is no such interface, or the room is locked;
+	// RESOURCE_EXHAUSTED where it is full.
+	ReceiveSession(ctx context.Context, in *ReceiveSessionRequest, opts ...grpc.CallOption) (*Participant, error)
 }
 
 type distributionServiceClient struct {
@@ -134,11 +142,21 @@ func (c *distributionServiceClient) GetSessionDescription(ctx context.Context, i
 	return out, nil
 }
 
+func (c *distributionServiceClient) ReceiveSession(ctx context.Context, in *ReceiveSessionRequest, opts ...grpc.CallOption) (*Participant, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Participant)
+	err := c.cc.Invoke(ctx, DistributionService_ReceiveSession_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DistributionServiceServer is the server API for DistributionService service.
 // All implementations must embed UnimplementedDistributionServiceServer
 // for forward compatibility.
 //
-// DistributionService sends rooms' mixes to multicast groups and to lists of listeners. Errors as in RoomService.
+// DistributionService sends rooms' mixes to multicast groups and to lists of listeners, and takes multicast sessions into rooms. Errors as in RoomService.
 type DistributionServiceServer interface {
 	// CreateDistribution begins one, and keeps it with its room. NOT_FOUND; INVALID_ARGUMENT; ALREADY_EXISTS where the ID is taken, or a destination by another
 	// distribution; PERMISSION_DENIED where the configuration does not allow it; FAILED_PRECONDITION where there is no such interface, or the room is
@@ -159,6 +177,13 @@ type DistributionServiceServer interface {
 	// GetSessionDescription gets what players open: SDP (RFC 8866). NOT_FOUND; PERMISSION_DENIED where the key is asked for from another machine
 	// without TLS.
 	GetSessionDescription(context.Context, *GetSessionDescriptionRequest) (*GetSessionDescriptionResponse, error)
+	// ReceiveSession takes a multicast session into a room, as a participant whose kind is PARTICIPANT_KIND_SESSION. It leaves when it is removed, when its
+	// source says BYE (REASON_HANGUP) or is silent for longer than timeout (REASON_MEDIA_TIMEOUT), when what comes is the room's own sound
+	// (EVENT_KIND_DISTRIBUTION_LOOPED, REASON_LOOPED), and with the conference. Nothing but RTCP is sent to the group. NOT_FOUND; INVALID_ARGUMENT, with the line
+	// of the description that is at fault, also where the session is encrypted or has no sound that can be played; PERMISSION_DENIED where the
+	// configuration does not allow the group or the interface; FAILED_PRECONDITION where there is no such interface, or the room is locked;
+	// RESOURCE_EXHAUSTED where it is full.
+	ReceiveSession(context.Context, *ReceiveSessionRequest) (*Participant, error)
 	mustEmbedUnimplementedDistributionServiceServer()
 }
 
@@ -189,6 +214,9 @@ func (UnimplementedDistributionServiceServer) RekeyDistribution(context.Context,
 }
 func (UnimplementedDistributionServiceServer) GetSessionDescription(context.Context, *GetSessionDescriptionRequest) (*GetSessionDescriptionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSessionDescription not implemented")
+}
+func (UnimplementedDistributionServiceServer) ReceiveSession(context.Context, *ReceiveSessionRequest) (*Participant, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReceiveSession not implemented")
 }
 func (UnimplementedDistributionServiceServer) mustEmbedUnimplementedDistributionServiceServer() {}
 func (UnimplementedDistributionServiceServer) testEmbeddedByValue()                             {}
@@ -337,6 +365,24 @@ func _DistributionService_GetSessionDescription_Handler(srv interface{}, ctx con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DistributionService_ReceiveSession_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReceiveSessionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DistributionServiceServer).ReceiveSession(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DistributionService_ReceiveSession_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DistributionServiceServer).ReceiveSession(ctx, req.(*ReceiveSessionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DistributionService_ServiceDesc is the grpc.ServiceDesc for DistributionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -371,6 +417,10 @@ var DistributionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetSessionDescription",
 			Handler:    _DistributionService_GetSessionDescription_Handler,
+		},
+		{
+			MethodName: "ReceiveSession",
+			Handler:    _DistributionService_ReceiveSession_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -90,7 +90,8 @@ const (
 	EventKind_EVENT_KIND_DISTRIBUTION_DOWN EventKind = 162
 	// It can be again.
 	EventKind_EVENT_KIND_DISTRIBUTION_UP EventKind = 163
-	// What the room was to take in from outside is its own sound, and is not taken in any longer.
+	// What the room was to take in from outside is its own sound, and is not taken in any longer: participant is what it came as, distribution by which way it
+	// went out.
 	EventKind_EVENT_KIND_DISTRIBUTION_LOOPED EventKind = 164
 	// The room is being recorded from now on.
 	EventKind_EVENT_KIND_RECORDING_STARTED EventKind = 40
@@ -299,6 +300,8 @@ const (
 	Reason_REASON_OVERLOADED Reason = 96
 	// Who was called has answered, and has not pressed the key that they were asked to press.
 	Reason_REASON_NOT_CONFIRMED Reason = 143
+	// What came in was the room's own sound.
+	Reason_REASON_LOOPED Reason = 180
 )
 
 // Enum value maps for Reason.
@@ -333,6 +336,7 @@ var (
 		95:  "REASON_ROOM_FULL",
 		96:  "REASON_OVERLOADED",
 		143: "REASON_NOT_CONFIRMED",
+		180: "REASON_LOOPED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":     0,
@@ -364,6 +368,7 @@ var (
 		"REASON_ROOM_FULL":       95,
 		"REASON_OVERLOADED":      96,
 		"REASON_NOT_CONFIRMED":   143,
+		"REASON_LOOPED":          180,
 	}
 )
 
@@ -797,7 +802,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x12EVENT_KIND_DIALING\x10F\x12\x16\n" +
 	"\x12EVENT_KIND_RINGING\x10G\x12\x17\n" +
 	"\x13EVENT_KIND_ANSWERED\x10H\x12\x1a\n" +
-	"\x16EVENT_KIND_DIAL_FAILED\x10I*\xfe\x04\n" +
+	"\x16EVENT_KIND_DIAL_FAILED\x10I*\x92\x05\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rREASON_HANGUP\x10\x01\x12\x12\n" +
@@ -827,7 +832,8 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x12REASON_ROOM_LOCKED\x10^\x12\x14\n" +
 	"\x10REASON_ROOM_FULL\x10_\x12\x15\n" +
 	"\x11REASON_OVERLOADED\x10`\x12\x19\n" +
-	"\x14REASON_NOT_CONFIRMED\x10\x8f\x01BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x14REASON_NOT_CONFIRMED\x10\x8f\x01\x12\x12\n" +
+	"\rREASON_LOOPED\x10\xb4\x01BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_events_proto_rawDescOnce sync.Once

@@ -202,6 +202,59 @@ func (MutedBy) EnumDescriptor() ([]byte, []int) {
 	return file_confbridge_v1_participants_proto_rawDescGZIP(), []int{2}
 }
 
+// ParticipantKind is how a participant came into a room.
+type ParticipantKind int32
+
+const (
+	// Not said; never in a response.
+	ParticipantKind_PARTICIPANT_KIND_UNSPECIFIED ParticipantKind = 0
+	// By a call, in or out.
+	ParticipantKind_PARTICIPANT_KIND_CALL ParticipantKind = 1
+	// It is a multicast session that the room takes in: it is heard, and hears nobody.
+	ParticipantKind_PARTICIPANT_KIND_SESSION ParticipantKind = 2
+)
+
+// Enum value maps for ParticipantKind.
+var (
+	ParticipantKind_name = map[int32]string{
+		0: "PARTICIPANT_KIND_UNSPECIFIED",
+		1: "PARTICIPANT_KIND_CALL",
+		2: "PARTICIPANT_KIND_SESSION",
+	}
+	ParticipantKind_value = map[string]int32{
+		"PARTICIPANT_KIND_UNSPECIFIED": 0,
+		"PARTICIPANT_KIND_CALL":        1,
+		"PARTICIPANT_KIND_SESSION":     2,
+	}
+)
+
+func (x ParticipantKind) Enum() *ParticipantKind {
+	p := new(ParticipantKind)
+	*p = x
+	return p
+}
+
+func (x ParticipantKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ParticipantKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_confbridge_v1_participants_proto_enumTypes[3].Descriptor()
+}
+
+func (ParticipantKind) Type() protoreflect.EnumType {
+	return &file_confbridge_v1_participants_proto_enumTypes[3]
+}
+
+func (x ParticipantKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ParticipantKind.Descriptor instead.
+func (ParticipantKind) EnumDescriptor() ([]byte, []int) {
+	return file_confbridge_v1_participants_proto_rawDescGZIP(), []int{3}
+}
+
 // Participant is one caller in one room.
 type Participant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -217,7 +270,7 @@ type Participant struct {
 	Deaf bool `protobuf:"varint,5,opt,name=deaf,proto3" json:"deaf,omitempty"`
 	// What is done to the loudness of what the participant says, in decibels: -30 to +30; 0 leaves it as it is.
 	GainDb float64 `protobuf:"fixed64,6,opt,name=gain_db,json=gainDb,proto3" json:"gain_db,omitempty"`
-	// Output only. SIP URI of the caller, from the From header field.
+	// Output only. SIP URI of the caller, from the From header field; of a session where it is, as "rtp://239.1.2.3:5004".
 	Address string `protobuf:"bytes,7,opt,name=address,proto3" json:"address,omitempty"`
 	// Output only. Call-ID of the call, to find it in logs.
 	CallId string `protobuf:"bytes,8,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
@@ -250,7 +303,9 @@ type Participant struct {
 	// Output only. The participant wants to speak: its place in the queue of those who do, from 1; 0 where its hand is not up.
 	HandPosition int32 `protobuf:"varint,22,opt,name=hand_position,json=handPosition,proto3" json:"hand_position,omitempty"`
 	// Output only. A moderator has given the participant the floor: only itself can mute it.
-	HasFloor      bool `protobuf:"varint,23,opt,name=has_floor,json=hasFloor,proto3" json:"has_floor,omitempty"`
+	HasFloor bool `protobuf:"varint,23,opt,name=has_floor,json=hasFloor,proto3" json:"has_floor,omitempty"`
+	// Output only.
+	Kind          ParticipantKind `protobuf:"varint,180,opt,name=kind,proto3,enum=confbridge.v1.ParticipantKind" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -437,6 +492,13 @@ func (x *Participant) GetHasFloor() bool {
 		return x.HasFloor
 	}
 	return false
+}
+
+func (x *Participant) GetKind() ParticipantKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ParticipantKind_PARTICIPANT_KIND_UNSPECIFIED
 }
 
 // AudioFormat is a codec with its rates.
@@ -936,7 +998,7 @@ var File_confbridge_v1_participants_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\n" +
-	" confbridge/v1/participants.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb5\x06\n" +
+	" confbridge/v1/participants.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xea\x06\n" +
 	"\vParticipant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12'\n" +
@@ -962,7 +1024,8 @@ const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\x05place\x18\x14 \x01(\x0e2\x14.confbridge.v1.PlaceR\x05place\x121\n" +
 	"\bmuted_by\x18\x15 \x01(\x0e2\x16.confbridge.v1.MutedByR\amutedBy\x12#\n" +
 	"\rhand_position\x18\x16 \x01(\x05R\fhandPosition\x12\x1b\n" +
-	"\thas_floor\x18\x17 \x01(\bR\bhasFloor\"\xa9\x01\n" +
+	"\thas_floor\x18\x17 \x01(\bR\bhasFloor\x123\n" +
+	"\x04kind\x18\xb4\x01 \x01(\x0e2\x1e.confbridge.v1.ParticipantKindR\x04kind\"\xa9\x01\n" +
 	"\vAudioFormat\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\"\n" +
 	"\rclock_rate_hz\x18\x02 \x01(\x05R\vclockRateHz\x12$\n" +
@@ -1028,7 +1091,11 @@ const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\x14MUTED_BY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rMUTED_BY_SELF\x10\x01\x12\x16\n" +
 	"\x12MUTED_BY_MODERATOR\x10\x02\x12\x14\n" +
-	"\x10MUTED_BY_LECTURE\x10\x03BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x10MUTED_BY_LECTURE\x10\x03*l\n" +
+	"\x0fParticipantKind\x12 \n" +
+	"\x1cPARTICIPANT_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15PARTICIPANT_KIND_CALL\x10\x01\x12\x1c\n" +
+	"\x18PARTICIPANT_KIND_SESSION\x10\x02BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_participants_proto_rawDescOnce sync.Once
@@ -1042,51 +1109,53 @@ func file_confbridge_v1_participants_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_participants_proto_rawDescData
 }
 
-var file_confbridge_v1_participants_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_confbridge_v1_participants_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_confbridge_v1_participants_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_confbridge_v1_participants_proto_goTypes = []any{
 	(Role)(0),                     // 0: confbridge.v1.Role
 	(Place)(0),                    // 1: confbridge.v1.Place
 	(MutedBy)(0),                  // 2: confbridge.v1.MutedBy
-	(*Participant)(nil),           // 3: confbridge.v1.Participant
-	(*AudioFormat)(nil),           // 4: confbridge.v1.AudioFormat
-	(*MediaStats)(nil),            // 5: confbridge.v1.MediaStats
-	(*Quality)(nil),               // 6: confbridge.v1.Quality
-	(*HeardQuality)(nil),          // 7: confbridge.v1.HeardQuality
-	(*HearsQuality)(nil),          // 8: confbridge.v1.HearsQuality
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
+	(ParticipantKind)(0),          // 3: confbridge.v1.ParticipantKind
+	(*Participant)(nil),           // 4: confbridge.v1.Participant
+	(*AudioFormat)(nil),           // 5: confbridge.v1.AudioFormat
+	(*MediaStats)(nil),            // 6: confbridge.v1.MediaStats
+	(*Quality)(nil),               // 7: confbridge.v1.Quality
+	(*HeardQuality)(nil),          // 8: confbridge.v1.HeardQuality
+	(*HearsQuality)(nil),          // 9: confbridge.v1.HearsQuality
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 11: google.protobuf.Duration
 }
 var file_confbridge_v1_participants_proto_depIdxs = []int32{
 	0,  // 0: confbridge.v1.Participant.role:type_name -> confbridge.v1.Role
-	9,  // 1: confbridge.v1.Participant.join_time:type_name -> google.protobuf.Timestamp
-	4,  // 2: confbridge.v1.Participant.format:type_name -> confbridge.v1.AudioFormat
-	5,  // 3: confbridge.v1.Participant.media:type_name -> confbridge.v1.MediaStats
-	6,  // 4: confbridge.v1.Participant.quality:type_name -> confbridge.v1.Quality
-	4,  // 5: confbridge.v1.Participant.received_format:type_name -> confbridge.v1.AudioFormat
+	10, // 1: confbridge.v1.Participant.join_time:type_name -> google.protobuf.Timestamp
+	5,  // 2: confbridge.v1.Participant.format:type_name -> confbridge.v1.AudioFormat
+	6,  // 3: confbridge.v1.Participant.media:type_name -> confbridge.v1.MediaStats
+	7,  // 4: confbridge.v1.Participant.quality:type_name -> confbridge.v1.Quality
+	5,  // 5: confbridge.v1.Participant.received_format:type_name -> confbridge.v1.AudioFormat
 	1,  // 6: confbridge.v1.Participant.place:type_name -> confbridge.v1.Place
 	2,  // 7: confbridge.v1.Participant.muted_by:type_name -> confbridge.v1.MutedBy
-	10, // 8: confbridge.v1.AudioFormat.packet_time:type_name -> google.protobuf.Duration
-	10, // 9: confbridge.v1.MediaStats.concealed:type_name -> google.protobuf.Duration
-	10, // 10: confbridge.v1.MediaStats.buffer_delay:type_name -> google.protobuf.Duration
-	10, // 11: confbridge.v1.MediaStats.recovered:type_name -> google.protobuf.Duration
-	10, // 12: confbridge.v1.MediaStats.stretched:type_name -> google.protobuf.Duration
-	10, // 13: confbridge.v1.MediaStats.cut:type_name -> google.protobuf.Duration
-	7,  // 14: confbridge.v1.Quality.heard:type_name -> confbridge.v1.HeardQuality
-	8,  // 15: confbridge.v1.Quality.hears:type_name -> confbridge.v1.HearsQuality
-	10, // 16: confbridge.v1.HeardQuality.jitter:type_name -> google.protobuf.Duration
-	10, // 17: confbridge.v1.HeardQuality.buffer_nominal:type_name -> google.protobuf.Duration
-	10, // 18: confbridge.v1.HeardQuality.buffer_max:type_name -> google.protobuf.Duration
-	10, // 19: confbridge.v1.HeardQuality.buffer_limit:type_name -> google.protobuf.Duration
-	9,  // 20: confbridge.v1.HearsQuality.report_time:type_name -> google.protobuf.Timestamp
-	10, // 21: confbridge.v1.HearsQuality.jitter:type_name -> google.protobuf.Duration
-	10, // 22: confbridge.v1.HearsQuality.round_trip:type_name -> google.protobuf.Duration
-	10, // 23: confbridge.v1.HearsQuality.buffer_nominal:type_name -> google.protobuf.Duration
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	3,  // 8: confbridge.v1.Participant.kind:type_name -> confbridge.v1.ParticipantKind
+	11, // 9: confbridge.v1.AudioFormat.packet_time:type_name -> google.protobuf.Duration
+	11, // 10: confbridge.v1.MediaStats.concealed:type_name -> google.protobuf.Duration
+	11, // 11: confbridge.v1.MediaStats.buffer_delay:type_name -> google.protobuf.Duration
+	11, // 12: confbridge.v1.MediaStats.recovered:type_name -> google.protobuf.Duration
+	11, // 13: confbridge.v1.MediaStats.stretched:type_name -> google.protobuf.Duration
+	11, // 14: confbridge.v1.MediaStats.cut:type_name -> google.protobuf.Duration
+	8,  // 15: confbridge.v1.Quality.heard:type_name -> confbridge.v1.HeardQuality
+	9,  // 16: confbridge.v1.Quality.hears:type_name -> confbridge.v1.HearsQuality
+	11, // 17: confbridge.v1.HeardQuality.jitter:type_name -> google.protobuf.Duration
+	11, // 18: confbridge.v1.HeardQuality.buffer_nominal:type_name -> google.protobuf.Duration
+	11, // 19: confbridge.v1.HeardQuality.buffer_max:type_name -> google.protobuf.Duration
+	11, // 20: confbridge.v1.HeardQuality.buffer_limit:type_name -> google.protobuf.Duration
+	10, // 21: confbridge.v1.HearsQuality.report_time:type_name -> google.protobuf.Timestamp
+	11, // 22: confbridge.v1.HearsQuality.jitter:type_name -> google.protobuf.Duration
+	11, // 23: confbridge.v1.HearsQuality.round_trip:type_name -> google.protobuf.Duration
+	11, // 24: confbridge.v1.HearsQuality.buffer_nominal:type_name -> google.protobuf.Duration
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_participants_proto_init() }
@@ -1099,7 +1168,7 @@ func file_confbridge_v1_participants_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_participants_proto_rawDesc), len(file_confbridge_v1_participants_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -23,6 +23,7 @@ import (
 	"github.com/confbridge/confbridge/rooms/cdr"
 	"github.com/confbridge/confbridge/rooms/distributor"
 	"github.com/confbridge/confbridge/rooms/entry"
+	"github.com/confbridge/confbridge/rooms/receiver"
 	"github.com/confbridge/confbridge/rooms/recorder"
 	"github.com/confbridge/confbridge/rooms/sounds"
 	"github.com/confbridge/confbridge/rooms/store"
@@ -95,6 +96,9 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	})
 	m.radio = sap.NewAnnouncer(sap.AnnouncerConfig{Least: cfg.Distributions.AnnounceInterval, Log: log})
 	m.spread = distributor.New(distributorConfig(cfg, library{m}, m.radio, log), m.rooms)
+	m.radio = sap.NewAnnouncer(sap.AnnouncerConfig{Log: log})
+	spread := distributorConfig(cfg, library{m}, m.radio, log)
+	m.spread = distributor.New(spread, m.rooms)
 	if m.desk, err = entry.New(entryConfig(cfg, library{m}, log), m.rooms); err != nil {
 		return nil, fmt.Errorf("numbers: %w", err)
 	}
@@ -126,6 +130,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 		sip.Records, kept = m.book, m.book
 	}
 	sip.Sessions = sessions{m.spread}
+	taker := receiver.New(receiver.Config{Policy: spread.Policy, Own: m.spread}, m.rooms, m.engine)
 	m.sip, err = sipua.New(sip, m.desk, m.engine)
 	if err != nil {
 		return nil, fmt.Errorf("sip: %w", err)
@@ -136,7 +141,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	m.grpc = api.New(api.Config{
-		Trunks: shown, Tracer: traced, Recordings: m.tapes, CallRecords: kept, Sounds: library{m}, Dialer: dialer{m.sip}, Desk: m.desk, Distributor: m.spread, Log: log,
+		Trunks: shown, Tracer: traced, Recordings: m.tapes, CallRecords: kept, Sounds: library{m}, Dialer: dialer{m.sip}, Desk: m.desk, Distributor: m.spread, Receiver: taker, Log: log,
 	}, m.rooms)
 	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Sessions: m.spread, Log: log})
 	return m, nil

@@ -1,0 +1,133 @@
+// Package receiver takes multicast sessions into rooms: a stage in another building, another bridge's mix, an encoder. Each is joined (package media), and is
+// a participant without a call: it can be muted, moved, recorded and removed as others can, and hears nobody. Nothing is sent to the group but RTCP.
+//
+// A session that brings the room's own sound back would go round for ever: it is found by SSRC and CSRC, and leaves (RFC 3550 §8.2).
+//
+// It is an edge, as package rooms/distributor is, which sends what this one must not take in. It has no goroutines: a leg is its room's.
+package receiver
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/mixer/codec"
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/distribution"
+)
+
+// ErrPath says that a session cannot be joined: there is no such interface, or no route to the group.
+var ErrPath = errors.New("no way from the group")
+
+// Own knows what rooms send.
+type Own interface {
+	// Own says which of a room's distributions is sent under an SSRC, if one is. It is called in the tick, and does not wait.
+	Own(room string, ssrc uint32) (id string, own bool)
+}
+
+// Config is how a Receiver behaves.
+type Config struct {
+	// Policy is that of distributions: of what may be sent to, the groups may be taken in. As many may be as there may be distributions.
+	Policy distribution.Policy
+	Own    Own
+}
+
+// Receiver takes sessions into rooms. Its methods are safe for concurrent use.
+type Receiver struct {
+	cfg    Config
+	rooms  *rooms.Registry
+	engine *media.Engine
+	taken  atomic.Int32 // how many are taken in
+}
+
+// New returns one that takes in nothing yet.
+func New(cfg Config, reg *rooms.Registry, engine *media.Engine) *Receiver {
+	return &Receiver{cfg: cfg, rooms: reg, engine: engine}
+}
+
+// shortPacket is the packet time of what is too much for 20 ms.
+const shortPacket = 10 * time.Millisecond
+
+// noiseType is the number of comfort noise, and noiseClockHz its clock (RFC 3551 §6, RFC 3389 §4).
+const (
+	noiseType    = 13
+	noiseClockHz = 8000
+)
+
+// Receive takes a session into a room. It is there as long as the room has it, until its source is silent or says BYE, or brings the room's own sound
+// back; ctx is for the way in only. Errors: those of rooms.Registry.Admit, ErrPath, and a distribution.Error with the field of [Source] that is at
+// fault.
+func (r *Receiver) Receive(ctx context.Context, room string, s Source) (rooms.ParticipantInfo, error) {
+	if err := s.check(); err != nil {
+		return rooms.ParticipantInfo{}, err
+	}
+	if err := r.cfg.Policy.AllowSource(s.Group.Addr(), s.Interface); err != nil {
+		return rooms.ParticipantInfo{}, err
+	}
+	most := r.cfg.Policy.Most()
+	if n := int(r.taken.Add(1)); n > most {
+		r.taken.Add(-1)
+		return rooms.ParticipantInfo{}, &distribution.Error{
+			Field: "group", Text: fmt.Sprintf("%d sessions are taken in, and distributions.max is %d", n-1, most), Err: distribution.ErrNotAllowed,
+		}
+	}
+	p, err := r.enter(ctx, room, s)
+	if err != nil {
+		return rooms.ParticipantInfo{}, err
+	}
+	info, err := r.rooms.Participant(ctx, p.Room(), p.ID())
+	if last, gone := p.Last(); gone {
+		return last.ParticipantInfo, nil
+	}
+	return info, err
+}
+
+// enter has a room admit a session that is counted already; it is counted until its leg is closed.
+func (r *Receiver) enter(ctx context.Context, room string, s Source) (*rooms.Participant, error) {
+	p, err := r.rooms.Admit(ctx, room, rooms.Caller{
+		DisplayName: cmp.Or(s.DisplayName, s.address()), Address: s.address(), Role: rooms.RoleSpeaker, Way: rooms.WaySession,
+	})
+	if err != nil {
+		r.taken.Add(-1)
+		return nil, err
+	}
+	l, err := r.join(p, s)
+	if err != nil {
+		r.taken.Add(-1)
+		p.Leave(rooms.ReasonFailed)
+		return nil, err
+	}
+	if err := p.Join(ctx, l); err != nil {
+		p.Leave(rooms.ReasonFailed)
+		return nil, errors.Join(err, l.Close())
+	}
+	return p, nil
+}
+
+// join opens the leg of a session.
+func (r *Receiver) join(p *rooms.Participant, s Source) (*leg, error) {
+	l := &leg{participant: p, own: r.cfg.Own, taken: &r.taken, looped: rooms.EndError{Reason: rooms.ReasonLooped}}
+	var err error
+	l.Leg, err = r.engine.Join(media.Membership{
+		Group: s.Group, RTCPPort: s.RTCPPort, Interface: s.Interface, Sources: s.Sources, TTL: min(s.TTL, r.cfg.Policy.TTL()), Timeout: s.Timeout, Own: l.isOwn,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPath, err)
+	}
+	profile := codec.Profile{Format: s.Format}
+	if profile.Valid() != nil { // nothing is sent, but it must be something that could be: L16 of 48 kHz has packets of 10 ms
+		profile.Packet = shortPacket
+	}
+	stream := media.Stream{Receive: true, Payloads: []media.Payload{{ReceiveType: s.PayloadType, SendType: s.PayloadType, Profile: profile}}}
+	if s.Format.ClockRateHz == noiseClockHz && s.PayloadType != noiseType {
+		stream.Noise = noiseType
+	}
+	if err := l.Configure(stream); err != nil {
+		return nil, errors.Join(err, l.Leg.Close())
+	}
+	return l, nil
+}

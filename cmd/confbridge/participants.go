@@ -114,7 +114,7 @@ func state(p *confbridgev1.Participant) string {
 	for _, s := range []struct {
 		is   bool
 		name string
-	}{{p.GetDominant(), "leads"}, {p.GetTalking() && !p.GetDominant(), "talking"}, {p.GetMuted(), "muted"}, {p.GetDeaf(), "deaf"}, {p.GetWhisperTo() != "", "whispering"}} {
+	}{{p.GetKind() == confbridgev1.ParticipantKind_PARTICIPANT_KIND_SESSION, "session"}, {p.GetDominant(), "leads"}, {p.GetTalking() && !p.GetDominant(), "talking"}, {p.GetMuted(), "muted"}, {p.GetDeaf(), "deaf"}, {p.GetWhisperTo() != "", "whispering"}} {
 		if s.is {
 			all = append(all, s.name)
 		}

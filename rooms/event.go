@@ -89,7 +89,7 @@ const (
 	ReasonOverloaded // too many PINs were being checked, or the bridge failed
 
 	ReasonNotConfirmed // who was called has answered, and has not said that they want to come in
-	ReasonLooped // what came in was the room's own sound
+	ReasonLooped       // what came in was the room's own sound
 )
 
 // Event is one thing that happened in a room. Events of one room are numbered from 1 without gaps.
@@ -152,7 +152,7 @@ var reasonTexts = [...]string{
 	ReasonOverloaded:     "bridge is overloaded",
 
 	ReasonNotConfirmed: "not confirmed",
-	ReasonLooped: "the room's own sound came back",
+	ReasonLooped:       "the room's own sound came back",
 }
 
 func (r Reason) String() string {

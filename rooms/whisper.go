@@ -15,8 +15,6 @@ type whisper struct {
 }
 
 // setWhisper has the member of the given ID, and nobody else, hear m from now on; "" has everybody hear it again (ErrNoParticipant; ErrInvalid; ErrElsewhere;
-// ErrNotAllowed, where one of them is not inside). It is not for the tick.
-// setWhisper has the member of the given ID, and nobody else, hear m from now on; "" has everybody hear it again (ErrNoParticipant; ErrInvalid;
 // ErrNotAllowed, where one of them is not inside, or the other hears nobody). It is not for the tick.
 func (s *state) setWhisper(m *member, id string) error {
 	if id == "" {

@@ -37,14 +37,6 @@ type client struct {
 	recordings    confbridgev1.RecordingServiceClient
 	records       confbridgev1.CallRecordServiceClient
 	invitations   confbridgev1.InvitationServiceClient
-	rooms        confbridgev1.RoomServiceClient
-	participants confbridgev1.ParticipantServiceClient
-	trunks       confbridgev1.TrunkServiceClient
-	diagnostics  confbridgev1.DiagnosticsServiceClient
-	recordings   confbridgev1.RecordingServiceClient
-	records      confbridgev1.CallRecordServiceClient
-	invitations  confbridgev1.InvitationServiceClient
-
 	distributions confbridgev1.DistributionServiceClient
 }
 
@@ -77,14 +69,6 @@ func (f apiFlags) stream(ctx context.Context, do func(ctx context.Context, c cli
 		recordings:    confbridgev1.NewRecordingServiceClient(conn),
 		records:       confbridgev1.NewCallRecordServiceClient(conn),
 		invitations:   confbridgev1.NewInvitationServiceClient(conn),
-		rooms:        confbridgev1.NewRoomServiceClient(conn),
-		participants: confbridgev1.NewParticipantServiceClient(conn),
-		trunks:       confbridgev1.NewTrunkServiceClient(conn),
-		diagnostics:  confbridgev1.NewDiagnosticsServiceClient(conn),
-		recordings:   confbridgev1.NewRecordingServiceClient(conn),
-		records:      confbridgev1.NewCallRecordServiceClient(conn),
-		invitations:  confbridgev1.NewInvitationServiceClient(conn),
-
 		distributions: confbridgev1.NewDistributionServiceClient(conn),
 	})
 	return errors.Join(f.explain(err), conn.Close())

@@ -13,13 +13,14 @@ import (
 )
 
 type distributionsCmd struct {
-	Add    distributionsAddCmd    `cmd:"" help:"Send a room's mix to a group, or to a list of listeners."`
-	List   distributionsListCmd   `cmd:"" help:"List a room's distributions."`
-	Show   distributionsShowCmd   `cmd:"" help:"Show one distribution, and how it goes."`
-	Update distributionsUpdateCmd `cmd:"" help:"Change a distribution; it ends for a moment, and goes on."`
-	Remove distributionsRemoveCmd `cmd:"" help:"End a distribution for good."`
-	Rekey  distributionsRekeyCmd  `cmd:"" help:"Encrypt a distribution by a new key from now on."`
-	Sdp    distributionsSdpCmd    `cmd:"" help:"Show a distribution's description (SDP), or write it to a file."`
+	Add     distributionsAddCmd     `cmd:"" help:"Send a room's mix to a group, or to a list of listeners."`
+	List    distributionsListCmd    `cmd:"" help:"List a room's distributions."`
+	Show    distributionsShowCmd    `cmd:"" help:"Show one distribution, and how it goes."`
+	Update  distributionsUpdateCmd  `cmd:"" help:"Change a distribution; it ends for a moment, and goes on."`
+	Remove  distributionsRemoveCmd  `cmd:"" help:"End a distribution for good."`
+	Rekey   distributionsRekeyCmd   `cmd:"" help:"Encrypt a distribution by a new key from now on."`
+	Receive distributionsReceiveCmd `cmd:"" help:"Take a multicast session into a room, as a participant."`
+	Sdp     distributionsSdpCmd     `cmd:"" help:"Show a distribution's description (SDP), or write it to a file."`
 }
 
 // distributionArg is a command's distribution.

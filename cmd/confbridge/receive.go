@@ -15,10 +15,6 @@ import (
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
 
-type distributionsCmd struct {
-	Receive distributionsReceiveCmd `cmd:"" help:"Take a multicast session into a room, as a participant."`
-}
-
 type distributionsReceiveCmd struct {
 	apiFlags
 	roomArg

@@ -32,13 +32,12 @@ type commands struct {
 	Participants  participantsCmd  `cmd:"" help:"Show and steer who is in a room."`
 	Bans          bansCmd          `cmd:"" help:"Show who is kept out of a room, and let them in again."`
 	Invitations   invitationsCmd   `cmd:"" help:"Invite single persons into a room."`
-	Distributions distributionsCmd `cmd:"" help:"Send a room's mix to multicast groups, and show how that goes."`
+	Distributions distributionsCmd `cmd:"" help:"Send a room's mix to multicast groups, show how that goes, and take sessions in."`
 	Events        eventsCmd        `cmd:"" help:"Follow what happens in a room, one event a line, until Ctrl-C."`
 	Recordings    recordingsCmd    `cmd:"" help:"Show, fetch and delete recordings."`
 	Cdr           cdrCmd           `cmd:"" help:"Show the records of calls that have ended, as a table, CSV or JSON."`
 	Trunks        trunksCmd        `cmd:"" help:"Show the trunks, their registrations and whether they answer."`
 	Trace         traceCmd         `cmd:"" help:"Show the SIP messages of a call as a ladder, or list the calls they are kept of."`
-	Distributions distributionsCmd `cmd:"" help:"Take multicast sessions into rooms."`
 	Sessions      sessionsCmd      `cmd:"" help:"Show what is announced on the network (SAP); needs no bridge."`
 	Call          callCmd          `cmd:"" help:"Place a SIP call, to try a bridge."`
 	Listen        listenCmd        `cmd:"" help:"Listen to a multicast session, and tell what was heard."`

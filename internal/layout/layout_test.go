@@ -69,8 +69,7 @@ var allowed = map[string][]string{
 	},
 
 	"proto/confbridge/v1": {},
-	"api":                 {"proto/confbridge/v1", "media/session", "rooms", "rooms/access", "rooms/cdr", "rooms/distribution", "rooms/distributor", "rooms/entry", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
-	"api":                 {"proto/confbridge/v1", "rooms", "rooms/access", "rooms/cdr", "rooms/distribution", "rooms/distributor", "rooms/entry", "rooms/receiver", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
+	"api":                 {"proto/confbridge/v1", "media/session", "rooms", "rooms/access", "rooms/cdr", "rooms/distribution", "rooms/distributor", "rooms/entry", "rooms/receiver", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
 
 	"internal/layout": {},
 }

@@ -72,7 +72,7 @@ func (p *Policy) AllowSource(group netip.Addr, by string) error {
 func (p *Policy) TTL() int { return cmp.Or(p.MaxTTL, SiteTTL) }
 
 // Most is how many distributions there may be in all rooms, and as many sessions may be taken in.
-func (p *Policy) Most() int { return cmp.Or(p.Max, defaultMax) }
+func (p *Policy) Most() int { return cmp.Or(p.Max, DefaultMax) }
 
 func (p *Policy) allowsGroup(a netip.Addr) bool {
 	if len(p.Groups) == 0 {
@@ -101,7 +101,6 @@ func (p *Policy) AllowAll(all []Distribution) error {
 	for _, d := range all {
 		rate += len(d.To) * int(time.Second/max(d.Packet, time.Millisecond))
 	}
-	if most := cmp.Or(p.Max, DefaultMax); len(all) > most {
 	if most := p.Most(); len(all) > most {
 		return notAllowed("destinations", "%d distributions, and distributions.max is %d", len(all), most)
 	}

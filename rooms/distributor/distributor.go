@@ -88,8 +88,7 @@ func New(cfg Config, reg *rooms.Registry) *Distributor {
 	if !cfg.Origin.IsValid() {
 		cfg.Origin = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	return &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}, changes: map[name]chan struct{}{}}
-	d := &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}}
+	d := &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}, changes: map[name]chan struct{}{}}
 	d.own.Store(&map[string][]*running{})
 	return d
 }

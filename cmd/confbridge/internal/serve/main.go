@@ -95,8 +95,6 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 		},
 	})
 	m.radio = sap.NewAnnouncer(sap.AnnouncerConfig{Least: cfg.Distributions.AnnounceInterval, Log: log})
-	m.spread = distributor.New(distributorConfig(cfg, library{m}, m.radio, log), m.rooms)
-	m.radio = sap.NewAnnouncer(sap.AnnouncerConfig{Log: log})
 	spread := distributorConfig(cfg, library{m}, m.radio, log)
 	m.spread = distributor.New(spread, m.rooms)
 	if m.desk, err = entry.New(entryConfig(cfg, library{m}, log), m.rooms); err != nil {

@@ -169,6 +169,9 @@ func TestThePageOfARoomListsItsSessions(t *testing.T) {
 		!strings.Contains(got.header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("got %d %v", got.code, got.header)
 	}
+	if got := ask(http.MethodGet, "/rooms/%2B4%2A%23/distributions", ""); got.code != http.StatusOK || !strings.Contains(got.body, "<h1>Room &#43;4*#</h1>") {
+		t.Errorf("without the slash at its end: got %d %q", got.code, got.body)
+	}
 	if got := ask(http.MethodGet, "/rooms/2000/distributions/", ""); !strings.Contains(got.body, "no sessions") {
 		t.Errorf("a room without: got %q", got.body)
 	}

@@ -8,6 +8,7 @@ export CGO_ENABLED := 1
 
 # how long each fuzz target runs
 FOR      ?= 10s
+PARTS    ?= 1
 LINT     := go tool -modfile=internal/tools/lint/go.mod
 PROTO    := go tool -modfile=internal/tools/go.mod
 NEED     := internal/tools/need.sh
@@ -60,9 +61,9 @@ race: ## all tests of what has goroutines under the race detector; end to end, t
 	go test -race -timeout 15m -run 'Storm|Story|Hold|Drain' ./test
 
 .PHONY: fuzz
-fuzz: ## each fuzz target for FOR=10s
+fuzz: ## each fuzz target for FOR=10s; with PARTS=3 those of every third package, by the commit
 	@$(NEED) build
-	internal/tools/fuzz.sh $(FOR)
+	internal/tools/fuzz.sh $(FOR) $(PARTS)
 
 .PHONY: vuln
 vuln: ## govulncheck, where its database can be reached

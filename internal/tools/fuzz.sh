@@ -1,10 +1,15 @@
 #!/bin/bash
-# fuzz.sh TIME: runs each fuzz target of the module for TIME (10s, 10m), one after the other.
+# fuzz.sh TIME [PARTS]: runs each fuzz target of the module for TIME (10s, 10m), one after the other. With PARTS it runs those of every PARTS-th package;
+# which ones goes by the commit's hash, so that in some commits all have had their turn. (Their seeds are run by every `go test`.)
 #
 # Runs are bounded by count, in rounds until TIME is over: a run bounded by time fails without a finding when its time is up while
 # its workers are busy ("context deadline exceeded", golang.org/issue/75804, in the toolchain up to Go 1.26).
 set -euo pipefail
 time=${1:-10s}
+parts=${2:-1}
+case "$parts" in
+  ''|*[!0-9]*|0) echo "fuzz.sh: $parts is not a number of parts" >&2; exit 2 ;;
+esac
 case "$time" in
   *m) seconds=$((${time%m} * 60)) ;;
   *s) seconds=${time%s} ;;
@@ -38,7 +43,11 @@ fuzz() {
   echo "  $all runs"
 }
 
+hash=$(git rev-parse HEAD)
+turn=$((16#${hash:0:6}))
 for dir in $(git ls-files '*_test.go' | xargs grep -lE '^func Fuzz' | xargs -n1 dirname | sort -u); do
+  turn=$((turn + 1))
+  [ $((turn % parts)) -eq 0 ] || continue
   go test -c -fuzz=. -o "$bin/test" "./$dir"
   for target in $(grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$dir"/*_test.go | awk '{print $2}' | sort -u); do
     found=$((found + 1))
@@ -47,4 +56,4 @@ for dir in $(git ls-files '*_test.go' | xargs grep -lE '^func Fuzz' | xargs -n1 
   done
 done
 [ "$found" -gt 0 ] || { echo "no fuzz target found" >&2; exit 1; }
-echo "$found fuzz targets, $time each"
+echo "$found fuzz targets, $time each$([ "$parts" -eq 1 ] || echo "; those of one package in $parts")"

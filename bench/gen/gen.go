@@ -152,6 +152,12 @@ func (s *Set) send(i int, n int64, out []byte, plan *Plan) {
 	l := s.Legs[i]
 	l.header(out, n)
 	payload := out[headerSize:]
+	if d := l.dialling.Load(); d != nil {
+		if size := d.press(out, n); size > 0 {
+			l.count(l.socket.Send(out[:size]))
+			return
+		}
+	}
 	chirps := false
 	switch {
 	case len(l.Sound) > 0:
@@ -172,10 +178,7 @@ func (s *Set) send(i int, n int64, out []byte, plan *Plan) {
 	if chirps && len(s.chirps) < cap(s.chirps) {
 		s.chirps = append(s.chirps, Chirp{i, time.Now().UnixNano()})
 	}
-	l.Sent++
-	if !l.socket.Send(out) {
-		l.Unsent++
-	}
+	l.count(l.socket.Send(out))
 }
 
 func (s *Set) chirping(leg int, n int64, plan *Plan) bool {
@@ -195,4 +198,10 @@ func (s *Set) Connect(i int, to netip.AddrPort) error {
 	}
 	s.Legs[i].connected.Store(true)
 	return nil
+}
+
+// Disconnect lets leg i fall silent, until it is connected again.
+func (s *Set) Disconnect(i int) {
+	s.Legs[i].connected.Store(false)
+	s.Legs[i].dialling.Store(nil)
 }

@@ -32,6 +32,7 @@ type Leg struct {
 	slot      int
 	ssrc      uint32
 	connected atomic.Bool
+	dialling  atomic.Pointer[dialling]
 	marked    bool
 	memory    []byte
 
@@ -60,12 +61,23 @@ func (l *Leg) header(out []byte, n int64) {
 	binary.BigEndian.PutUint32(out[8:], l.ssrc)
 }
 
+// count counts a packet that was sent, or was not.
+func (l *Leg) count(sent bool) {
+	l.Sent++
+	if !sent {
+		l.Unsent++
+	}
+}
+
 // receive takes in everything that has come.
 func (l *Leg) receive(in *wire.Inbox, plan *Plan) {
 	for {
 		n := in.Receive(l.socket)
 		for i := range n {
 			data, at := in.Datagram(i)
+			if d := l.dialling.Load(); d != nil {
+				d.hear(data, at)
+			}
 			if plan != nil && at >= plan.From && at < plan.To {
 				l.take(data, at, plan)
 			}

@@ -30,6 +30,8 @@ type options struct {
 	server, floor        string // binaries
 	target, metrics      string
 	pid                  int
+	dialogues            int  // callers who dial PINs meanwhile
+	record               bool // the mix of every room
 }
 
 func (o *options) check() error {
@@ -42,6 +44,9 @@ func (o *options) check() error {
 	}
 	if o.steady < 4*time.Second || o.steady > 10*time.Minute {
 		errs = append(errs, errors.New("for: 4s to 10m"))
+	}
+	if o.dialogues < 0 || o.dialogues > 2000 || o.server == "" && (o.dialogues > 0 || o.record) {
+		errs = append(errs, errors.New("dialogues: 0 to 2000; they and recordings need a server that the load starts"))
 	}
 	if o.rate <= 0 {
 		errs = append(errs, errors.New("rate: more than 0"))
@@ -65,6 +70,8 @@ func main() {
 	flag.StringVar(&o.target, "target", "", "address of a bridge that runs already")
 	flag.StringVar(&o.metrics, "metrics", "http://127.0.0.1:8080/metrics", "of that bridge")
 	flag.IntVar(&o.pid, "pid", 0, "of that bridge; 0: its CPU and memory are not measured")
+	flag.IntVar(&o.dialogues, "dialogues", 0, "callers who dial PINs meanwhile, one call behind the other, into rooms of their own")
+	flag.BoolVar(&o.record, "record", false, "have the mix of every room recorded")
 	out := flag.String("out", "", "also write the run as JSON to this file")
 	flag.Parse()
 

@@ -61,7 +61,7 @@ func measure(ctx context.Context, o options) (*report.Run, error) {
 		return nil, err
 	}
 	err = l.measureBridge(ctx)
-	if err := errors.Join(err, l.bridge.stop()); err != nil {
+	if err := errors.Join(err, l.bridge.end(), l.checkRecordings(), l.bridge.remove()); err != nil {
 		return nil, err
 	}
 	return &l.run, nil
@@ -154,22 +154,7 @@ func (l *load) talk(ctx context.Context) error {
 	}
 	l.place(ctx)
 	l.run.Retransmitted, l.run.Repeated = l.agent.Retransmissions()
-	from := time.Now().Add(settle)
-	l.follow(from)
-	if err := wait(ctx, from); err != nil {
-		return err
-	}
-	if l.bridge.pid != 0 {
-		micros, err := cpuDuring(ctx, l.bridge.pid, l.steady, l.legs)
-		if err != nil {
-			return err
-		}
-		l.run.ServerMicros = &micros
-		if l.run.FloorMicros != nil {
-			ratio := micros / *l.run.FloorMicros
-			l.run.Ratio = &ratio
-		}
-	} else if err := wait(ctx, from.Add(l.steady)); err != nil {
+	if err := l.accompany(ctx, func(from time.Time) error { return l.steadily(ctx, from) }); err != nil {
 		return err
 	}
 	rss, _, err := l.size()
@@ -189,6 +174,27 @@ func (l *load) talk(ctx context.Context) error {
 	l.hangup(ctx)
 	l.run.Retransmitted, l.run.Repeated = l.agent.Retransmissions()
 	return l.awaitNothing(ctx, socketsIdle)
+}
+
+// steadily is the window, from an instant on.
+func (l *load) steadily(ctx context.Context, from time.Time) error {
+	l.follow(from)
+	if err := wait(ctx, from); err != nil {
+		return err
+	}
+	if l.bridge.pid == 0 {
+		return wait(ctx, from.Add(l.steady))
+	}
+	micros, err := cpuDuring(ctx, l.bridge.pid, l.steady, l.legs)
+	if err != nil {
+		return err
+	}
+	l.run.ServerMicros = &micros
+	if l.run.FloorMicros != nil {
+		ratio := micros / *l.run.FloorMicros
+		l.run.Ratio = &ratio
+	}
+	return nil
 }
 
 // size is the server's memory and sockets; zero where the process is not known.

@@ -27,14 +27,16 @@ const (
 
 const serverConfig = `sip:
   listen: ["udp://` + sipAddress + `"]
-media:
+  anonymous: allow
+%smedia:
   ports: 12000-39999
 api:
   grpc: ` + grpcAddress + `
   http: ` + httpAddress + `
 data_dir: %s
+recording: {tone: false, min_free: "0"}
 log: {level: warn}
-`
+%s`
 
 // bridge is the process under load.
 type bridge struct {
@@ -56,7 +58,11 @@ func startBridge(ctx context.Context, o options) (*bridge, error) {
 	}
 	b := &bridge{sip: netip.MustParseAddrPort(sipAddress), metrics: "http://" + httpAddress + "/metrics", dir: dir}
 	file := filepath.Join(dir, "confbridge.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, filepath.Join(dir, "data")), 0o600); err != nil {
+	trunks, list := "", ""
+	if o.dialogues > 0 {
+		trunks, list = pinConfig()
+	}
+	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, trunks, filepath.Join(dir, "data"), list), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("server: %w", err), b.stop())
 	}
 	b.cmd = exec.CommandContext(ctx, o.server, "serve", "--config", file)
@@ -88,11 +94,11 @@ func (b *bridge) awaitReady(ctx context.Context) error {
 	}
 }
 
-// stop drains a server that startBridge has started. Its end within 6 s, and with exit code 0, is part of the test.
-func (b *bridge) stop() error {
-	if b.dir != "" {
-		defer os.RemoveAll(b.dir)
-	}
+// stop is end and remove.
+func (b *bridge) stop() error { return errors.Join(b.end(), b.remove()) }
+
+// end drains a server that startBridge has started. Its end within 6 s, and with exit code 0, is part of the test.
+func (b *bridge) end() error {
 	if b.cmd == nil {
 		return nil
 	}
@@ -107,24 +113,47 @@ func (b *bridge) stop() error {
 	return nil
 }
 
+// remove removes its files.
+func (b *bridge) remove() error {
+	if b.dir == "" {
+		return nil
+	}
+	if err := os.RemoveAll(b.dir); err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	return nil
+}
+
 // participants reads how many the server has in its rooms.
 func (b *bridge) participants(ctx context.Context) (int, error) {
-	text, err := get(ctx, b.metrics)
-	if err != nil {
-		return 0, err
-	}
-	total := 0
-	for line := range strings.Lines(text) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+	values, err := b.metricsOf(ctx)
+	total := 0.0
+	for name, value := range values {
 		if name == "confbridge_participants" || strings.HasPrefix(name, "confbridge_participants{") {
-			n, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				return 0, fmt.Errorf("metrics: %w", err)
-			}
-			total += int(n)
+			total += value
 		}
 	}
-	return total, nil
+	return int(total), err
+}
+
+// metricsOf reads all metrics, by their names with labels.
+func (b *bridge) metricsOf(ctx context.Context) (map[string]float64, error) {
+	text, err := get(ctx, b.metrics)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]float64{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		i := strings.LastIndexByte(line, ' ')
+		if i < 0 || line[0] == '#' {
+			continue
+		}
+		if values[line[:i]], err = strconv.ParseFloat(line[i+1:], 64); err != nil {
+			return nil, fmt.Errorf("metrics: %w", err)
+		}
+	}
+	return values, nil
 }
 
 func get(ctx context.Context, url string) (string, error) {

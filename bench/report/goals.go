@@ -29,7 +29,15 @@ func (r *Run) Missed() []string {
 	miss(r.OwnToneDB > goalOwnToneDB, "own tone at %.1f dB, goal %.0f", r.OwnToneDB, goalOwnToneDB)
 	miss(r.SocketsLeft != nil && *r.SocketsLeft > 0, "%d sockets left over", deref(r.SocketsLeft))
 	miss(r.ParticipantLeft != nil && *r.ParticipantLeft > 0, "%d participants left over", deref(r.ParticipantLeft))
-	if r.Legs != goalLegs || r.Rooms != 1 {
+	if d := r.Dialogues; d != nil {
+		miss(d.Failed > 0, "%d callers who dialled their PIN were not let in: %v", d.Failed, d.Failures)
+		miss(d.PerSecond == 0, "nobody who dialled a PIN was let in")
+	}
+	if c := r.Recorded; c != nil {
+		miss(c.Recordings != r.Rooms || c.Gaps+c.Broken > 0, "%d recordings of %d rooms, %d gaps, %d broken off", c.Recordings, r.Rooms, c.Gaps, c.Broken)
+		miss(deref(r.LateTicks) > 0, "%d frames skipped by rooms that were late", deref(r.LateTicks))
+	}
+	if r.Legs != goalLegs || r.Rooms != 1 || r.Dialogues != nil {
 		return missed
 	}
 	all := r.Chirps + r.ChirpsMissed

@@ -47,6 +47,35 @@ func TestGoals(t *testing.T) {
 	}
 }
 
+func TestGoalsOfThoseWhoDialAndOfRecordings(t *testing.T) {
+	late := 0
+	with := func() report.Run {
+		r := good()
+		r.Dialogues, r.Recorded, r.LateTicks = &report.Dialogues{PerSecond: 10}, &report.Recorded{Recordings: r.Rooms}, &late
+		r.MouthToEarP50 = 100 // the load is more than that of the goals for speed
+		return r
+	}
+	r := with()
+	if got := r.Missed(); len(got) > 0 {
+		t.Errorf("a good run misses %v", got)
+	}
+	one := 1
+	for name, change := range map[string]func(*report.Run){
+		"not let in":          func(r *report.Run) { r.Dialogues.Failed = 1 },
+		"nobody":              func(r *report.Run) { r.Dialogues.PerSecond = 0 },
+		"0 recordings":        func(r *report.Run) { r.Recorded.Recordings = 0 },
+		"1 gaps":              func(r *report.Run) { r.Recorded.Gaps = 1 },
+		"1 broken":            func(r *report.Run) { r.Recorded.Broken = 1 },
+		"1 frames skipped by": func(r *report.Run) { r.LateTicks = &one },
+	} {
+		r := with()
+		change(&r)
+		if got := r.Missed(); len(got) != 1 || !strings.Contains(got[0], name) {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
 func TestThePageHoldsTheNewestTable(t *testing.T) {
 	dir := t.TempDir()
 	for i, name := range []string{"older", "newer"} {

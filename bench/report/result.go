@@ -60,10 +60,33 @@ type Run struct {
 	RSSIdle      *int64   `json:"rss_idle_bytes"`
 	RSSPerLeg    *float64 `json:"rss_per_leg_bytes"`
 
+	LateTicks *int       `json:"late_ticks,omitempty"` // frames that rooms skipped within the window
+	Dialogues *Dialogues `json:"dialogues,omitempty"`
+	Recorded  *Recorded  `json:"recorded,omitempty"`
+
 	GeneratorLateMsP99 float64 `json:"generator_late_ms_p99"` // the load's own fault
 	GeneratorLateMsMax float64 `json:"generator_late_ms_max"`
 	Attempts           int     `json:"attempts,omitempty"` // of which the one shown was the least disturbed
 	GeneratorUnsent    int     `json:"generator_unsent"`
+}
+
+// Dialogues is what became of those who dialled PINs meanwhile.
+type Dialogues struct {
+	Callers     int      `json:"callers"`
+	AtOnce      float64  `json:"at_once"`    // in the dialogue, on average
+	PerSecond   float64  `json:"per_second"` // let in
+	Wrong       int      `json:"wrong_pins"`
+	AnswerMsP50 float64  `json:"answer_ms_p50"` // the end of the last key to the first sound
+	AnswerMsP95 float64  `json:"answer_ms_p95"`
+	Failed      int      `json:"failed"` // calls that were not let in
+	Failures    []string `json:"failures,omitempty"`
+}
+
+// Recorded is the recordings that were made meanwhile.
+type Recorded struct {
+	Recordings int `json:"recordings"`
+	Gaps       int `json:"gaps"`
+	Broken     int `json:"broken"` // that did not end with their rooms
 }
 
 // Write writes f as dir/name.json.

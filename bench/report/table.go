@@ -36,7 +36,30 @@ var rows = []struct {
 	{"memory per leg, kB", func(r *Run) string { return optional(r.RSSPerLeg, "%.1f", 1e-3) }},
 	{"all hang up, s", func(r *Run) string { return fmt.Sprintf("%.2f", r.HangupSeconds) }},
 	{"sockets, participants left over", func(r *Run) string { return optionalInt(r.SocketsLeft) + ", " + optionalInt(r.ParticipantLeft) }},
+	{"frames skipped by late rooms", func(r *Run) string { return optionalInt(r.LateTicks) }},
+	{"callers who dial PINs, in the dialogue at once", func(r *Run) string {
+		return r.dialogues(func(d *Dialogues) string { return fmt.Sprintf("%d, %.0f", d.Callers, d.AtOnce) })
+	}},
+	{"let in a second; wrong PINs; failed calls", func(r *Run) string {
+		return r.dialogues(func(d *Dialogues) string { return fmt.Sprintf("%.1f; %d; %d", d.PerSecond, d.Wrong, d.Failed) })
+	}},
+	{"answer to a PIN p50, p95, ms", func(r *Run) string {
+		return r.dialogues(func(d *Dialogues) string { return fmt.Sprintf("%.0f, %.0f", d.AnswerMsP50, d.AnswerMsP95) })
+	}},
+	{"recordings, gaps in them, broken off", func(r *Run) string {
+		if r.Recorded == nil {
+			return "–"
+		}
+		return fmt.Sprintf("%d, %d, %d", r.Recorded.Recordings, r.Recorded.Gaps, r.Recorded.Broken)
+	}},
 	{"generator late p99, max, ms", func(r *Run) string { return fmt.Sprintf("%.1f, %.1f", r.GeneratorLateMsP99, r.GeneratorLateMsMax) }},
+}
+
+func (r *Run) dialogues(show func(*Dialogues) string) string {
+	if r.Dialogues == nil {
+		return "–"
+	}
+	return show(r.Dialogues)
 }
 
 func optional(p *float64, format string, scale float64) string {

@@ -41,7 +41,12 @@ type Agent struct {
 
 // Listen opens an agent that talks to server.
 func Listen(server netip.AddrPort) (*Agent, error) {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	return ListenAt(netip.AddrFrom4([4]byte{127, 0, 0, 1}), server)
+}
+
+// ListenAt is Listen at another of the host's addresses.
+func ListenAt(address netip.Addr, server netip.AddrPort) (*Agent, error) {
+	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(address, 0)))
 	if err != nil {
 		return nil, fmt.Errorf("SIP socket: %w", err)
 	}

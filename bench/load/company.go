@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/confbridge/confbridge/bench/report"
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+)
+
+// lateTicks is the metric of frames that rooms have skipped.
+const lateTicks = "confbridge_mixer_late_ticks_total"
+
+// accompany has rooms recorded and PINs dialled, if that is asked for, and then lets during have its window, whose beginning it is given.
+func (l *load) accompany(ctx context.Context, during func(from time.Time) error) (err error) {
+	if l.record {
+		if err := l.startRecordings(ctx); err != nil {
+			return err
+		}
+	}
+	from := time.Now().Add(settle)
+	if l.dialogues == 0 {
+		return l.countLate(ctx, func() error { return during(from) })
+	}
+	d, err := startDialogues(ctx, l.bridge.sip, l.dialogues)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := wait(ctx, time.Now().Add(askedFor)); err != nil {
+		return err
+	}
+	from = time.Now().Add(settle)
+	type result struct {
+		of  *report.Dialogues
+		err error
+	}
+	watched := make(chan result, 1)
+	go func() {
+		if err := wait(ctx, from); err != nil {
+			watched <- result{err: err}
+			return
+		}
+		of, err := d.watch(ctx, l.bridge, from.Add(l.steady))
+		watched <- result{of, err}
+	}()
+	err = l.countLate(ctx, func() error { return during(from) })
+	r := <-watched
+	if r.of != nil {
+		r.of.Callers = l.dialogues
+	}
+	l.run.Dialogues = r.of
+	return errors.Join(err, r.err)
+}
+
+// countLate counts the frames that are skipped meanwhile.
+func (l *load) countLate(ctx context.Context, during func() error) error {
+	before, err := l.bridge.metricsOf(ctx)
+	if err != nil {
+		return err
+	}
+	if err := during(); err != nil {
+		return err
+	}
+	after, err := l.bridge.metricsOf(ctx)
+	if err != nil {
+		return err
+	}
+	late := int(after[lateTicks] - before[lateTicks])
+	l.run.LateTicks = &late
+	return nil
+}
+
+// startRecordings has every room recorded.
+func (l *load) startRecordings(ctx context.Context) (err error) {
+	conn, err := grpc.NewClient(grpcAddress, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	client := confbridgev1.NewRoomServiceClient(conn)
+	for i := range l.rooms {
+		if _, err := client.StartRecording(ctx, &confbridgev1.StartRecordingRequest{Name: fmt.Sprintf("rooms/%d", 1000+i)}); err != nil {
+			return fmt.Errorf("record: %w", err)
+		}
+	}
+	return nil
+}
+
+// checkRecordings reads what was recorded, when the bridge has ended.
+func (l *load) checkRecordings() error {
+	if !l.record {
+		return nil
+	}
+	names, err := filepath.Glob(filepath.Join(l.bridge.dir, "data", "recordings", "*", "recording.json"))
+	if err != nil {
+		return fmt.Errorf("recordings: %w", err)
+	}
+	l.run.Recorded = &report.Recorded{Recordings: len(names)}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("recordings: %w", err)
+		}
+		var side struct {
+			Reason   string
+			Repaired bool
+			Gaps     []any
+		}
+		if err := json.Unmarshal(text, &side); err != nil {
+			return fmt.Errorf("recordings: %s: %w", name, err)
+		}
+		l.run.Recorded.Gaps += len(side.Gaps)
+		if side.Repaired || side.Reason != "empty" {
+			l.run.Recorded.Broken++
+		}
+	}
+	return nil
+}

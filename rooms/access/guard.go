@@ -32,6 +32,7 @@ type Guard struct {
 	queue   int64
 	cost    Cost
 	lockout *lockout
+	known   *known
 }
 
 // NewGuard returns a guard that knows of nobody.
@@ -42,7 +43,7 @@ func NewGuard(cfg Config) *Guard {
 	if cfg.Queue <= 0 {
 		cfg.Queue = defaultQueue
 	}
-	return &Guard{turns: make(chan struct{}, cfg.AtOnce), queue: int64(cfg.Queue), cost: cfg.Cost, lockout: newLockout()}
+	return &Guard{turns: make(chan struct{}, cfg.AtOnce), queue: int64(cfg.Queue), cost: cfg.Cost, lockout: newLockout(), known: newKnown()}
 }
 
 // turn waits for a turn, as one of those in the queue; done gives it back.
@@ -81,6 +82,13 @@ func (g *Guard) Check(ctx context.Context, c Caller, r *Ring, p PIN) (Grant, err
 
 // check is one round of Check. It returns a channel where the caller is to wait for the outcome of others.
 func (g *Guard) check(ctx context.Context, c Caller, r *Ring, p PIN) (<-chan struct{}, Grant, error) {
+	if found := g.known.find(g.known.tag(r.recipes(), p)); found != nil {
+		if t, _, _ := g.lockout.begin(c, time.Now()); t != nil {
+			grant, err := g.settle(t, r, func() keys { return found })
+			return nil, grant, err
+		}
+		// Who is not let try waits as others do: a right PIN is not to be told from a wrong one by how soon it is refused.
+	}
 	done, err := g.turn(ctx)
 	if err != nil {
 		return nil, Grant{}, err
@@ -90,15 +98,31 @@ func (g *Guard) check(ctx context.Context, c Caller, r *Ring, p PIN) (<-chan str
 	if t == nil {
 		return settled, Grant{}, err
 	}
+	recipes := r.recipes()
+	tag, computed := g.known.tag(recipes, p), keys(nil)
+	grant, err := g.settle(t, r, func() keys {
+		if computed = g.known.find(tag); computed == nil { // of those who have waited together, the first computes
+			computed = keysOf(recipes, p)
+		}
+		return computed
+	})
+	if err == nil && grant.Invitation == "" { // that of an invitation does not come again
+		g.known.add(tag, computed)
+	}
+	return nil, grant, err
+}
+
+// settle ends a try with its outcome.
+func (g *Guard) settle(t *try, r *Ring, compute func() keys) (Grant, error) {
 	how := unknown
 	defer func() { g.lockout.end(t, how, time.Now()) }()
-	grant, ok := r.open(r.keys(p), time.Now())
+	grant, ok := r.open(compute(), time.Now())
 	if !ok {
 		how = wrong
-		return nil, Grant{}, ErrWrongPIN
+		return Grant{}, ErrWrongPIN
 	}
 	how = right
-	return nil, grant, nil
+	return grant, nil
 }
 
 // SetPINs gives a room its PINs, in place of those that it had; the zero PIN is none. It fails with ErrTaken where two PINs of the room would be the same, and

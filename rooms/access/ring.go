@@ -109,7 +109,7 @@ func (r *Ring) fresh(p PIN) fresh {
 	if !p.Valid() {
 		return fresh{}
 	}
-	k := r.keys(p)
+	k := keysOf(r.recipes(), p)
 	return fresh{newHash(&made{r.recipe.cost, []byte(r.recipe.salt), k[r.recipe]}), k}
 }
 
@@ -293,10 +293,10 @@ func (h Hash) opened(k keys) bool {
 	return h.Valid() && subtle.ConstantTimeCompare(h.made().key, k[h.recipe()]) == 1
 }
 
-// keys computes them all; it takes its time.
-func (r *Ring) keys(p PIN) keys {
+// keysOf computes them all; it takes its time.
+func keysOf(recipes []recipe, p PIN) keys {
 	out := keys{}
-	for _, one := range r.recipes() {
+	for _, one := range recipes {
 		out[one] = one.key(p)
 	}
 	return out

@@ -233,7 +233,7 @@ func TestPINsAreChangedOneByOne(t *testing.T) {
 		return s
 	}
 	opens := func(r *Ring, pin string) bool {
-		_, ok := r.open(r.keys(mustPIN(t, pin)), time.Now())
+		_, ok := r.open(keysOf(r.recipes(), mustPIN(t, pin)), time.Now())
 		return ok
 	}
 	for _, row := range []struct {
@@ -274,7 +274,7 @@ func TestAnInvitationThatLedNowhereOpensOnceMore(t *testing.T) {
 	if err := g.Invite(t.Context(), r, Invitation{ID: "ann"}, mustPIN(t, "123456")); err != nil {
 		t.Fatal(err)
 	}
-	open := func() bool { _, ok := r.open(r.keys(mustPIN(t, "123456")), time.Now()); return ok }
+	open := func() bool { _, ok := r.open(keysOf(r.recipes(), mustPIN(t, "123456")), time.Now()); return ok }
 	if !open() || open() {
 		t.Fatal("it opens once")
 	}

@@ -25,12 +25,12 @@ const (
 	wrongEvery   = 8 // calls in which the first PIN is a wrong one
 	answerWithin = 30 * time.Second
 	staysFor     = time.Second
-	askedFor     = 5 * time.Second // how long those in the dialogue are there before all is measured
+	askedFor     = 8 * time.Second // how long those in the dialogue are there before all is measured
 )
 
 // Who dials has heard something of the greeting, and takes a breath after a wrong PIN.
 const (
-	leastThought, mostThought = 300 * time.Millisecond, 3 * time.Second
+	leastThought, mostThought = 2 * time.Second, 8 * time.Second
 	breath                    = 500 * time.Millisecond
 )
 

@@ -9,5 +9,6 @@
 // 10,000 tries, of which a dialler has less than twenty on the first day and two a day from then on. Who has come into the room before is kept away by
 // their own wrong PINs only, and a single source cannot lock a room or a trunk for others.
 //
-// All of it is kept in memory of a fixed size, and nothing of it is for a room's tick: a check takes tens of milliseconds.
+// All of it is kept in memory of a fixed size, and nothing of it is for a room's tick: a check takes tens of milliseconds, but for a
+// PIN that was right before, which is known again (decision 0042).
 package access

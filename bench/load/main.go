@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/confbridge/confbridge/bench/report"
@@ -75,7 +76,7 @@ func main() {
 	out := flag.String("out", "", "also write the run as JSON to this file")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // its bridge must not outlive it
 	defer stop()
 	if err := mainRun(ctx, o, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)

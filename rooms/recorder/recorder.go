@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -59,6 +60,7 @@ type Recorder struct {
 	free   func(dir string) (int64, error)
 
 	writers sync.WaitGroup
+	begun   atomic.Uint32 // tapes
 	stop    chan struct{} // closed: the janitor ends
 
 	mu      sync.Mutex // guards what follows, never held across a write

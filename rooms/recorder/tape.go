@@ -24,6 +24,7 @@ const (
 
 // tape is one recording under way. The room's goroutine puts; run, the writer's goroutine, takes.
 type tape struct {
+	phase    time.Duration // of its writer's turns: those of tapes that begin together are not to come together
 	id       string
 	recorder *Recorder
 	writer   *writer
@@ -50,7 +51,7 @@ type entryNote struct {
 
 func (r *Recorder) newTape(root *os.Root, room string, set rooms.RecordingSettings) (*tape, error) {
 	now := time.Now()
-	t := &tape{id: newID(now), recorder: r, closing: make(chan struct{}), state: rooms.RecordingRunning}
+	t := &tape{id: newID(now), recorder: r, phase: phase(r.begun.Add(1) - 1), closing: make(chan struct{}), state: rooms.RecordingRunning}
 	w, err := newWriter(root, r.create, header{
 		ID: t.id, Room: room, Started: now.UTC(), Content: contents[set.Content], Format: formats[set.Format].name,
 	}, set)
@@ -125,6 +126,10 @@ func (t *tape) Close(why rooms.Reason) error {
 
 // run is the writer's goroutine: it writes until the tape is closed or the disk fails, then it finishes the files.
 func (t *tape) run() {
+	select {
+	case <-time.After(t.phase):
+	case <-t.closing:
+	}
 	turn := time.NewTicker(writeEvery)
 	defer turn.Stop()
 	flushed, looked := time.Now(), time.Now()
@@ -151,6 +156,13 @@ func (t *tape) run() {
 		}
 	}
 	t.finish()
+}
+
+// phase is when in writeEvery the writer of the n-th tape has its turns: those that begin one behind the other lie far apart, and a hundred of them a
+// millisecond. All at once they would keep every processor from the rooms' ticks for as long as they write.
+func phase(n uint32) time.Duration {
+	const places, step = 100, 37 // with nothing in common, so that all places are taken before one is taken twice
+	return time.Duration(n%places*step%places) * writeEvery / places
 }
 
 // drain writes what has come in since the last turn.

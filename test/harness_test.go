@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -31,6 +32,7 @@ type running struct {
 	rooms        confbridgev1.RoomServiceClient
 	participants confbridgev1.ParticipantServiceClient
 	trunks       confbridgev1.TrunkServiceClient
+	spread       confbridgev1.DistributionServiceClient
 	conn         *grpc.ClientConn
 	stopped      bool
 	allowedLog   []*regexp.Regexp
@@ -69,12 +71,16 @@ func startAs(t *testing.T, cfg bridge.Config) *running {
 	}
 	b := &running{Bridge: started, cfg: cfg}
 	t.Cleanup(func() { b.stop(t) })
-	b.conn, err = grpc.NewClient("passthrough:///"+b.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy()}
+	if cfg.Dial != nil {
+		options = append(options, grpc.WithContextDialer(func(ctx context.Context, to string) (net.Conn, error) { return cfg.Dial(ctx, "tcp", to) }))
+	}
+	b.conn, err = grpc.NewClient("passthrough:///"+b.GRPC, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.rooms, b.participants = confbridgev1.NewRoomServiceClient(b.conn), confbridgev1.NewParticipantServiceClient(b.conn)
-	b.trunks = confbridgev1.NewTrunkServiceClient(b.conn)
+	b.trunks, b.spread = confbridgev1.NewTrunkServiceClient(b.conn), confbridgev1.NewDistributionServiceClient(b.conn)
 	return b
 }
 

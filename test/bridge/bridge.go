@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -60,6 +61,11 @@ type Config struct {
 	LogLevel string
 	// Closed has calls to rooms that nobody made refused.
 	Closed bool
+	// Distributions has the lines of the section distributions, each indented by two spaces.
+	Distributions string
+	// Namespace is the network namespace (ip netns) that the bridge runs in; empty: that of the caller. Dial connects from there; nil where that is the caller's.
+	Namespace string
+	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // yaml is the configuration file. The log has warnings and errors: of a healthy bridge it stays empty.
@@ -91,6 +97,9 @@ func (c Config) yaml() string {
 	if c.Numbers != "" {
 		fmt.Fprintf(&b, "numbers: %s\n", c.Numbers)
 	}
+	if c.Distributions != "" {
+		fmt.Fprintf(&b, "distributions:\n%s", c.Distributions)
+	}
 	return b.String()
 }
 
@@ -101,6 +110,7 @@ type Bridge struct {
 	// PID is the process.
 	PID int
 
+	web   http.Client
 	cmd   *exec.Cmd
 	term  func() error // sends SIGTERM once: a second one would end the program at once
 	log   bytes.Buffer // of the process; to be read after its end
@@ -114,9 +124,13 @@ func Start(ctx context.Context, cfg Config) (*Bridge, error) {
 	if err := os.WriteFile(file, []byte(cfg.yaml()), 0o600); err != nil {
 		return nil, err
 	}
-	b := &Bridge{ended: make(chan struct{})}
+	b := &Bridge{ended: make(chan struct{}), web: http.Client{Transport: &http.Transport{DialContext: cfg.Dial, DisableKeepAlives: true}}}
+	args := []string{cfg.Binary, "serve", "--config", file}
+	if cfg.Namespace != "" {
+		args = append([]string{"ip", "netns", "exec", cfg.Namespace}, args...) // which becomes the bridge: the process is the same
+	}
 	// The process outlives ctx, which is that of the start: Stop ends it.
-	b.cmd = exec.CommandContext(context.WithoutCancel(ctx), cfg.Binary, "serve", "--config", file)
+	b.cmd = exec.CommandContext(context.WithoutCancel(ctx), args[0], args[1:]...)
 	b.cmd.Stderr = &b.log
 	out, err := b.cmd.StdoutPipe()
 	if err != nil {
@@ -214,7 +228,7 @@ func (b *Bridge) Fetch(ctx context.Context, path string) (code int, body string,
 	if err != nil {
 		return 0, "", err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := b.web.Do(req)
 	if err != nil {
 		return 0, "", err
 	}

@@ -11,7 +11,9 @@ package netns
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -41,6 +43,8 @@ type Network struct {
 	t     testing.TB
 	name  string // what its namespaces are called, with a dash and the host's name behind it
 	hosts map[string]*Host
+	names []string // of those, by their ports
+	sw    *Host
 }
 
 // Host is one of them.
@@ -59,8 +63,9 @@ func New(t testing.TB, names ...string) *Network {
 	if len(names) > maxHosts {
 		t.Fatalf("netns: %d hosts, at most %d have an address", len(names), maxHosts)
 	}
-	n := &Network{t: t, name: fmt.Sprintf("cb%d-%d", os.Getpid(), networks.Add(1)), hosts: map[string]*Host{}}
+	n := &Network{t: t, name: fmt.Sprintf("cb%d-%d", os.Getpid(), networks.Add(1)), hosts: map[string]*Host{}, names: names}
 	sw := n.add("switch")
+	n.sw = sw
 	// The switch asks who is there itself, as nothing is forwarded by membership before somebody does; and it floods until the time is over
 	// that it leaves for answers, counted from when it is told to ask.
 	sw.ip(fmt.Sprintf("link add switch type bridge mcast_snooping 1 mcast_igmp_version 3 mcast_mld_version 2 mcast_query_response_interval %d",
@@ -89,6 +94,32 @@ func (n *Network) Host(name string) *Host {
 	}
 	return h
 }
+
+// Members are the names of the hosts that the switch forwards a group to because they have asked for it: of all sources, where source is not valid, or of that one.
+func (n *Network) Members(group, source netip.Addr) (names []string) {
+	n.t.Helper()
+	out, err := exec.CommandContext(n.t.Context(), "ip", "netns", "exec", n.name+"-switch", "bridge", "-d", "mdb", "show").CombinedOutput()
+	if err != nil {
+		n.t.Fatalf("netns: %v\n%s", err, out)
+	}
+	want := " grp " + group.String() + " "
+	if source.IsValid() {
+		want += "src " + source.String() + " "
+	}
+	for i, name := range n.names {
+		port := fmt.Sprintf(" port port%d ", i)
+		for line := range strings.Lines(string(out)) {
+			if strings.Contains(line, port) && strings.Contains(line, want) {
+				names = append(names, name)
+				break
+			}
+		}
+	}
+	return names
+}
+
+// Switch is the host that all are plugged into: commands that ask it can be run there.
+func (n *Network) Switch() *Host { return n.sw }
 
 // add makes a namespace, which goes with the test.
 func (n *Network) add(name string) *Host {
@@ -132,25 +163,37 @@ func (h *Host) ip(lines ...string) {
 // not. Where f ends the test (FailNow), so does Do.
 func (h *Host) Do(f func()) {
 	h.t.Helper()
-	var err error
 	returned := false
-	done := make(chan struct{})
-	go func() { // ends with f; its thread, which is never unlocked, ends with it
-		defer close(done)
-		runtime.LockOSThread()
-		if err = h.enter(); err != nil {
-			return
-		}
+	err := h.inside(func() {
 		f()
 		returned = true
-	}()
-	<-done
+	})
 	switch {
 	case err != nil:
 		h.t.Fatalf("netns: %s: %v", h.Name, err)
 	case !returned:
 		h.t.FailNow()
 	}
+}
+
+// inside runs f on a thread in the namespace, and waits for it.
+func (h *Host) inside(f func()) (err error) {
+	done := make(chan struct{})
+	go func() { // ends with f; its thread, which is never unlocked, ends with it
+		defer close(done)
+		runtime.LockOSThread()
+		if err = h.enter(); err == nil {
+			f()
+		}
+	}()
+	<-done
+	return err
+}
+
+// Dial connects from the host to an address in figures, as net.Dialer.DialContext does.
+func (h *Host) Dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	failed := h.inside(func() { conn, err = new(net.Dialer).DialContext(ctx, network, address) })
+	return conn, errors.Join(failed, err)
 }
 
 // enter takes the calling thread into the namespace.

@@ -5,7 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -82,6 +82,9 @@ func TestAGroupReachesItsMembersAndNobodyElse(t *testing.T) {
 		in, out := memberOf(t, ear, group), sender(t, source, row.from)
 		packet, got := bytes.Repeat([]byte("sound"), 200), make([]byte, 1500)
 		waitForSwitch(t, network, group.Addr())
+		if got := network.Members(group.Addr(), netip.Addr{}); !slices.Equal(got, []string{"ear"}) {
+			t.Errorf("%v: the members are %v", group, got)
+		}
 		before := came(t, other, 0)
 		const packets = 20
 		for range packets {
@@ -106,11 +109,7 @@ func TestAGroupReachesItsMembersAndNobodyElse(t *testing.T) {
 func waitForSwitch(t *testing.T, n *Network, group netip.Addr) {
 	t.Helper()
 	for t.Context().Err() == nil {
-		out, err := exec.CommandContext(t.Context(), "ip", "netns", "exec", n.name+"-switch", "bridge", "-d", "mdb", "show").CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		if strings.Contains(string(out), "grp "+group.String()+" ") {
+		if len(n.Members(group, netip.Addr{})) > 0 {
 			return
 		}
 	}
@@ -201,5 +200,27 @@ func TestACaptureHasWhatHasArrived(t *testing.T) {
 	}
 	if !bytes.HasPrefix(raw, []byte("\xd4\xc3\xb2\xa1\x02\x00\x04\x00")) {
 		t.Errorf("no header of libpcap: %x", raw[:8])
+	}
+}
+
+func TestDialConnectsFromTheHost(t *testing.T) {
+	t.Parallel()
+	h := New(t, "alone").Host("alone")
+	var listener net.Listener
+	h.Do(func() {
+		var err error
+		if listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	defer listener.Close()
+	conn, err := h.Dial(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if conn, err := net.Dial("tcp", listener.Addr().String()); err == nil {
+		conn.Close()
+		t.Error("the host's loopback is this machine's")
 	}
 }

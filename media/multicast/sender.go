@@ -34,6 +34,8 @@ const (
 	noiseEvery = 200 * time.Millisecond
 	// noiseLevel is what it is: −70 dBov, next to nothing (RFC 3389 §3).
 	noiseLevel = 70
+	// firstSecret is below which the sequence of what is encrypted begins.
+	firstSecret = 256
 	// failuresTillDown is how many packets in a row fail until the path is taken to be down: half a second of them.
 	failuresTillDown = 25
 )
@@ -72,7 +74,8 @@ type stream struct {
 	safe     []byte // it, encrypted
 }
 
-// Open begins a distribution (ErrInvalid, ErrPath). The slices in cfg are not kept. Who opens it must Close it.
+// Open begins a distribution (ErrInvalid, ErrPath). The slices in cfg are not kept. Who opens it must Close it. What is encrypted must not be opened again under its
+// SSRC with the key that it had: nothing is remembered of how far the counts of SRTP and SRTCP have come (RFC 3711 §9.1).
 func Open(cfg Config) (*Sender, error) {
 	cfg.plain()
 	if err := cfg.Validate(); err != nil {
@@ -107,6 +110,9 @@ func (s *Sender) init(now time.Time) {
 	s.header.SSRC, s.sequence, s.next = id.SSRC, id.Sequence, id.Timestamp
 	if !id.Begun {
 		s.sequence, s.next = uint16(random()), random()
+		if s.cfg.Key != nil { // far from its end, after which who joins does not know the rollover count
+			s.sequence %= firstSecret
+		}
 	}
 	if s.header.SSRC == 0 {
 		s.renew()

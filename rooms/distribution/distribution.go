@@ -63,7 +63,7 @@ type Distribution struct {
 	Suite     Suite
 	// Key is master key and salt, of Suite.KeyBytes. It is shown to those who may hear the distribution, and to nobody else.
 	Key []byte
-	// SSRC stays the same over restarts, unless somebody else in the group has it.
+	// SSRC stays the same over restarts, unless somebody else in the group has it. What is encrypted has another one each time it begins.
 	SSRC uint32
 	// Session and Version are the numbers of its description's o= line (RFC 8866 §5.2).
 	Session, Version uint64

@@ -245,6 +245,48 @@ func TestADistributionThatChangesKeepsItsSSRC(t *testing.T) {
 	}
 }
 
+// TestAKeyEncryptsNoTwoStreamsOfOneSSRC: the counts of SRTP and SRTCP begin anew, so what was sent before would be encrypted by the same stream (RFC 3711 §9.1).
+func TestAKeyEncryptsNoTwoStreamsOfOneSSRC(t *testing.T) {
+	for _, suite := range []distribution.Suite{distribution.SuiteCM, distribution.SuiteGCM} {
+		ctx := waitContext(t)
+		h := newHouse(t, rooms.Memory{}, loopback)
+		h.room(t, "1000")
+		e := newEar(t)
+		dist := to(e.to)
+		dist.Suite = suite
+		before, err := h.Create(ctx, "1000", dist)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := e.next()
+		after, err := h.Change(ctx, "1000", "hall", func(d *distribution.Distribution) error { d.DSCP = 0; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(after.Key) != string(before.Key) {
+			t.Errorf("%s: the key is another one: who listens has not got it", suite)
+		}
+		if after.Stats.SSRC == first.SSRC {
+			t.Errorf("%s: SSRC %08x again, under the same key", suite, first.SSRC)
+		}
+		info, err := h.reg.Info(ctx, "1000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Close(ctx); err != nil { // and after a restart
+			t.Fatal(err)
+		}
+		again := newHouse(t, rooms.Memory{Rooms: []rooms.Kept{{Number: "1000", Settings: rooms.Settings{Distributions: info.Distributions}}}}, loopback)
+		if err := again.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		v, err := again.Get(ctx, "1000", "hall")
+		if err != nil || !v.Runs || v.Stats.SSRC == first.SSRC || v.Stats.SSRC == after.Stats.SSRC {
+			t.Errorf("%s: after a restart: got %+v, %v", suite, v, err)
+		}
+	}
+}
+
 func TestWhatCannotBeIsRefusedAndNothingIsSent(t *testing.T) {
 	ctx := waitContext(t)
 	e := newEar(t)

@@ -116,6 +116,8 @@ func senderConfig(info rooms.Info, dist distribution.Distribution) (multicast.Co
 	if dist.Suite != distribution.SuiteNone {
 		suites := map[distribution.Suite]multicast.Suite{distribution.SuiteCM: multicast.AES128CMHMACSHA180, distribution.SuiteGCM: multicast.AEADAES128GCM}
 		cfg.Key = &multicast.Key{Suite: suites[dist.Suite], Master: dist.Key[:masterBytes], Salt: dist.Key[masterBytes:]}
+		// Another one each time: packets are counted anew, and two of one key, SSRC and count are encrypted by the same stream of bits (RFC 3711 §9.1).
+		cfg.Identity.SSRC = 0
 	}
 	return cfg, nil
 }

@@ -78,10 +78,11 @@ func (d *Distributor) replace(ctx context.Context, info rooms.Info, before *dist
 	if err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx)
-	if before != nil {
-		d.stop(n) // its sockets are in the way of those to come
+	if err := d.rooms.Reachable(info.Number); err != nil { // a room that drains takes no feed: what is stopped would stay so
+		return err
 	}
+	ctx = context.WithoutCancel(ctx)
+	d.stop(n) // its sockets are in the way of those to come; another of that name may still be ending with a room that was deleted
 	err = d.open(ctx, n, dist, false)
 	if err == nil {
 		if err = d.keep(ctx, info.Number, set); err == nil {

@@ -419,6 +419,25 @@ func TestADistributionEndsWithItsRoom(t *testing.T) {
 	}
 }
 
+func TestWhileTheBridgeDrainsADistributionStaysAsItIs(t *testing.T) {
+	ctx := waitContext(t)
+	h := newHouse(t, rooms.Memory{}, loopback)
+	h.room(t, "1000")
+	e := newEar(t)
+	before, err := h.Create(ctx, "1000", to(e.to))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.reg.Drain()
+	if _, err := h.Change(ctx, "1000", "hall", func(d *distribution.Distribution) error { d.DSCP = 0; return nil }); !errors.Is(err, rooms.ErrDraining) {
+		t.Errorf("got %v, want ErrDraining", err)
+	}
+	after, err := h.Get(ctx, "1000", "hall")
+	if err != nil || !after.Runs || !after.Distribution.Equal(before.Distribution) {
+		t.Errorf("got %+v, %v; it was %+v", after, err, before)
+	}
+}
+
 func TestAKeyIsMadeShownAndChanged(t *testing.T) {
 	ctx := waitContext(t)
 	h := newHouse(t, rooms.Memory{}, loopback)

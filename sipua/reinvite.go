@@ -3,6 +3,7 @@ package sipua
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/confbridge/confbridge/sipua/message"
@@ -62,9 +63,11 @@ func (c *call) offerSession() {
 	}
 	c.audience.stale = false
 	c.modify(message.Invite, offer)
-	if c.change != nil {
-		c.change.renews = true
+	if c.change == nil { // there is no way at the moment
+		c.audience.stale = true
+		return
 	}
+	c.change.renews = true
 }
 
 // modify sends an INVITE or UPDATE in the dialog; the call must be free. What comes of it is changed's.
@@ -83,6 +86,9 @@ func (c *call) modify(method message.Method, offer []byte) {
 		c.local.Previous = offer
 	}
 	c.change = &change{req: req, offer: offer, targets: c.ep.targets(c.ep.ctx, &c.d, next)}
+	if offer != nil && c.audience.isSecret() { // a Contact may name another way than the call came by
+		c.change.targets = slices.DeleteFunc(c.change.targets, func(t transport.Target) bool { return !t.Secure() })
+	}
 	c.sendChange()
 }
 

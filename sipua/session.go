@@ -149,6 +149,9 @@ func (a *audience) changed() <-chan struct{} {
 	return a.now.Changed
 }
 
+// isSecret says that the peer is told a key, so that nothing may go any other way than by TLS.
+func (a *audience) isSecret() bool { return a != nil && a.keys == keysTold && a.now.Encrypted }
+
 // isStale says that the peer has another description than holds.
 func (a *audience) isStale() bool { return a != nil && a.stale }
 
@@ -177,6 +180,9 @@ func (c *call) offer() ([]byte, error) {
 	if c.audience == nil {
 		return sdp.Offer(c.local), nil
 	}
+	if c.audience.isSecret() && !c.d.flow.Secure() {
+		return nil, errKeyExposed
+	}
 	return sdp.OfferGroup(c.audience.now.Description, c.local.Previous)
 }
 
@@ -184,6 +190,9 @@ func (c *call) offer() ([]byte, error) {
 func (c *call) answerTo(offer []byte) ([]byte, sdp.Agreed, error) {
 	if c.audience == nil {
 		return sdp.Answer(offer, c.local)
+	}
+	if c.audience.isSecret() && !c.d.flow.Secure() {
+		return nil, sdp.Agreed{}, errKeyExposed
 	}
 	answer, err := sdp.AnswerGroup(offer, c.audience.now.Description, c.local.Previous)
 	return answer, sdp.Agreed{}, err

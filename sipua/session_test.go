@@ -378,5 +378,16 @@ func TestAKeyIsToldOverTLS(t *testing.T) {
 	w.enter(res)
 	w.send("ACK", strings.Replace(hallSDP("239.1.2.3/4", 5004, "a=recvonly\r\n"), "RTP/AVP", "RTP/SAVP", 1), sips)
 	b.participants(t, "1000", 1)
+
+	u := b.phone(t, "UDP") // the same call by another way, on which anybody could read
+	u.callID, u.tag, u.toTag, u.seq = w.callID, w.tag, w.toTag, w.seq
+	for _, body := range []string{"", strings.Replace(hallSDP("239.1.2.3/4", 5004, "a=recvonly\r\n"), "RTP/AVP", "RTP/SAVP", 1)} {
+		u.send("INVITE", body)
+		if res := u.final(message.Invite); res.StatusCode != 488 || strings.Contains(string(res.Body), "crypto") {
+			t.Errorf("by UDP: got %d with %q, want 488 and no key", res.StatusCode, res.Body)
+		}
+		u.send("ACK", "")
+	}
+	w.seq = u.seq
 	w.hangup()
 }

@@ -115,6 +115,9 @@ type Target struct {
 	Name string
 }
 
+// Secure is Flow.Secure of what is sent there.
+func (t Target) Secure() bool { return Flow{Transport: t.Transport}.Secure() }
+
 // String is the target as a URL.
 func (t Target) String() string { return strings.ToLower(t.Transport) + "://" + t.Addr.String() }
 

@@ -184,9 +184,9 @@ func (d *Distributor) Rekey(ctx context.Context, room, id string) (View, error) 
 		if r := d.find1(name{room, id}); r != nil && err == nil {
 			err = r.sender.Rekey(multicast.Key{Suite: cfg.Key.Suite, Master: cfg.Key.Master, Salt: cfg.Key.Salt})
 			d.mu.Lock()
-			r.dist = dist
+			r.info, r.dist = info, dist
 			d.mu.Unlock()
-			d.announce(info, dist)
+			d.announce(r)
 		}
 		d.changed(name{room, id})
 		return err

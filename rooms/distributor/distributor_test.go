@@ -12,6 +12,7 @@ import (
 
 	"github.com/pion/rtp"
 
+	"github.com/confbridge/confbridge/media/multicast"
 	"github.com/confbridge/confbridge/media/sap"
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
@@ -96,15 +97,18 @@ var loopback = distribution.Policy{Listeners: []netip.Prefix{netip.MustParsePref
 
 // announcer notes what is announced.
 type announcer struct {
-	mu  sync.Mutex
-	all map[string]sap.Announcement
+	mu   sync.Mutex
+	all  map[string]sap.Announcement
+	fail error // of Announce
 }
 
 func (a *announcer) Announce(key string, ann sap.Announcement) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.all[key] = ann
-	return nil
+	if a.fail == nil {
+		a.all[key] = ann
+	}
+	return a.fail
 }
 
 func (a *announcer) Withdraw(key string) {
@@ -478,6 +482,32 @@ func TestAKeyIsMadeShownAndChanged(t *testing.T) {
 	}
 	if _, err := h.Rekey(ctx, "1000", "hall"); !errors.Is(err, ErrClear) {
 		t.Errorf("a key for what is in the clear: got %v, want ErrClear", err)
+	}
+}
+
+func TestWhatComesUpLateIsAnnouncedThen(t *testing.T) {
+	ctx := waitContext(t)
+	h := newHouse(t, rooms.Memory{}, loopback)
+	h.room(t, "1000")
+	group := to(netip.MustParseAddrPort("239.255.1.2:5004"))
+	group.Announced, group.Interface = true, "lo"
+	h.radio.fail = sap.ErrInterface // as of one that is not there yet
+	if _, err := h.Create(ctx, "1000", group); err != nil {
+		t.Fatal(err)
+	}
+	h.radio.fail = nil
+	r := h.find1(name{"1000", "hall"})
+	h.tell(r, multicast.Event{Kind: multicast.Up})
+	if _, there := h.radio.says("1000/hall"); !there {
+		t.Error("its interface is there, and it is not announced")
+	}
+	if err := h.reg.Delete(ctx, "1000", false); err != nil {
+		t.Fatal(err)
+	}
+	<-r.ended
+	h.announce(r) // as by a change that comes as the room goes
+	if _, there := h.radio.says("1000/hall"); there {
+		t.Error("it has ended with its room, and is announced")
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 // running is a distribution that is on.
 type running struct {
 	name    name
-	dist    distribution.Distribution
+	info    rooms.Info                // and
+	dist    distribution.Distribution // are what is announced; the distributor's lock guards both
 	sender  *multicast.Sender
 	feeding *rooms.Feeding
 	stopped bool // by the distributor, which tells those who follow it itself; the distributor's lock guards it
@@ -42,7 +43,7 @@ func (d *Distributor) open(ctx context.Context, n name, dist distribution.Distri
 	if err != nil {
 		return err
 	}
-	r := &running{name: n, dist: dist, events: make(chan multicast.Event, eventsQueue), ended: make(chan struct{})}
+	r := &running{name: n, info: info, dist: dist, events: make(chan multicast.Event, eventsQueue), ended: make(chan struct{})}
 	cfg.Patient = patient
 	cfg.Notify = func(e multicast.Event) {
 		select {
@@ -60,10 +61,12 @@ func (d *Distributor) open(ctx context.Context, n name, dist distribution.Distri
 		close(r.ended)
 		return errors.Join(err, r.sender.Close())
 	}
+	d.announce(r) // before it is watched: what has ended meanwhile is taken back then
 	d.mu.Lock()
 	if d.closed {
 		d.mu.Unlock()
 		r.feeding.Stop()
+		d.cfg.withdraw(n)
 		close(r.ended)
 		return fmt.Errorf("distribution %q: %w", n, rooms.ErrDraining)
 	}
@@ -72,7 +75,6 @@ func (d *Distributor) open(ctx context.Context, n name, dist distribution.Distri
 	d.showLocked()
 	d.watchers.Go(func() { d.watch(r) })
 	d.mu.Unlock()
-	d.announce(info, dist)
 	return nil
 }
 
@@ -168,6 +170,7 @@ func (d *Distributor) tell(r *running, e multicast.Event) {
 	case multicast.Up:
 		log.Info("a distribution is up")
 		r.feeding.Tell(rooms.KindFeedUp)
+		d.announce(r) // it could not be while its interface was not there
 	case multicast.Collided:
 		log.Warn("another sender had our SSRC; we have taken another", "ssrc", e.SSRC, "before", e.Before, "from", e.From)
 	case multicast.Looped:
@@ -175,9 +178,28 @@ func (d *Distributor) tell(r *running, e multicast.Event) {
 	}
 }
 
-// announce has the network told of a distribution, if it is to be.
-func (d *Distributor) announce(info rooms.Info, dist distribution.Distribution) {
-	n := name{info.Number, dist.ID}
+// announce has the network told of a distribution as it stands, if it is to be, and unless it has ended.
+func (d *Distributor) announce(r *running) {
+	for {
+		d.mu.Lock()
+		info, dist := r.info, r.dist
+		d.mu.Unlock()
+		d.say(r.name, info, dist)
+		d.mu.Lock()
+		same := r.dist.Version == dist.Version
+		d.mu.Unlock()
+		if same {
+			break
+		}
+	}
+	select {
+	case <-r.feeding.Stopped():
+		d.cfg.withdraw(r.name)
+	default:
+	}
+}
+
+func (d *Distributor) say(n name, info rooms.Info, dist distribution.Distribution) {
 	if _, group := dist.Group(); d.cfg.Announcer == nil || !dist.Announced || !group {
 		d.cfg.withdraw(n)
 		return

@@ -58,7 +58,7 @@ type Distribution struct {
 	Occupied bool
 	// Opening is a sound that is heard when the first one comes into the room; empty: none.
 	Opening string
-	// Announced distributions are announced by SAP (RFC 2974).
+	// Announced distributions are announced by SAP (RFC 2974): groups, whose Interface is named.
 	Announced bool
 	Suite     Suite
 	// Key is master key and salt, of Suite.KeyBytes. It is shown to those who may hear the distribution, and to nobody else.
@@ -193,6 +193,8 @@ func (d *Distribution) checkPath() error {
 		return invalid("ttl", "%d, want 1 to 255", d.TTL)
 	case d.DSCP < 0 || d.DSCP > 63:
 		return invalid("dscp", "%d, want 0 to 63", d.DSCP)
+	case d.Announced && to.IsMulticast() && d.Interface == "":
+		return invalid("interface", "none is named, and announcements go out by the one that the sound goes out by")
 	case len(d.Interface) > 15: // IFNAMSIZ, its zero left out
 		return invalid("interface", "%q is too long to be the name of an interface", d.Interface)
 	case d.Source.IsValid() && (d.Source.Is4() != to.Is4() || d.Source.IsMulticast() || d.Source.IsUnspecified() || d.Source.Is4In6() || d.Source.Zone() != ""):

@@ -57,6 +57,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		{"a codec that we do not send", "codec", "GSM", func(d *Distribution) { d.Codec = "GSM" }},
 		{"a rate that it has not", "codec", "44100", func(d *Distribution) { d.Codec, d.RateHz = codec.L16, 44100 }},
 		{"no packet time", "packet_time", "0s", func(d *Distribution) { d.Packet = 0 }},
+		{"one that nobody could announce", "interface", "none is named", func(d *Distribution) { d.Announced, d.Interface = true, "" }},
 		{"an odd packet time", "packet_time", "25ms", func(d *Distribution) { d.Packet = 25 * time.Millisecond }},
 		{"no silence", "silence", `""`, func(d *Distribution) { d.Silence = "" }},
 		{"noise of Opus", "silence", "RFC 3389", func(d *Distribution) { d.Codec, d.Silence = codec.Opus, SilenceNoise }},

@@ -45,6 +45,7 @@ var errSends = errors.New("multicast: nothing could be sent for half a second")
 // go to the tick by fresh, and those of a lost path come back by retired.
 type keeper struct {
 	fresh, retired atomic.Pointer[outlet]
+	parked         atomic.Pointer[outlet] // of a Sender that rests: no tick comes to give it back
 	drop           atomic.Bool // the tick is to give its outlet back
 	up             atomic.Bool
 	since          atomic.Int64 // ns since 1970
@@ -113,6 +114,7 @@ func (k *keeper) exchange(out *outlet, failures int) (*outlet, int) {
 
 // leave is for the owner of s, who closes it.
 func (k *keeper) leave(s *Sender, now time.Time) error {
+	s.unpark()
 	out, _ := k.exchange(s.out, 0)
 	s.out = nil
 	d := departure{sender: s}
@@ -177,9 +179,11 @@ func (w *watch) look() {
 		}
 		return
 	}
-	if old := w.retired.Swap(nil); old != nil {
-		_ = old.close() // of a path that is gone
-		w.gone = true
+	for _, p := range []*atomic.Pointer[outlet]{&w.retired, &w.parked, &w.fresh} {
+		if old := p.Swap(nil); old != nil {
+			_ = old.close() // of a path that is gone
+			w.gone = true
+		}
 	}
 	if !w.gone {
 		return // no tick has come since
@@ -229,7 +233,7 @@ func (w *watch) lose(err error) {
 
 // clear closes what is on its way between the two.
 func (w *watch) clear() {
-	for _, p := range []*atomic.Pointer[outlet]{&w.fresh, &w.retired} {
+	for _, p := range []*atomic.Pointer[outlet]{&w.fresh, &w.retired, &w.parked} {
 		if out := p.Swap(nil); out != nil {
 			_ = out.close() // nothing was sent by it, or its path is gone
 		}

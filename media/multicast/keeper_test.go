@@ -97,3 +97,48 @@ func TestWhatIsNotThereIsWaitedForWherePatient(t *testing.T) {
 		t.Errorf("got %+v", e)
 	}
 }
+
+// TestAnInterfaceComesBackInARest: no tick comes then, and the first packets of a page must not be lost by it.
+func TestAnInterfaceComesBackInARest(t *testing.T) {
+	newNetwork(t)
+	t.Parallel()
+	mustRun(t, "link add r0 type veth peer name r1", "addr add 10.79.0.1/24 dev r0", "link set r1 up", "link set r0 up")
+	t.Cleanup(func() { _ = run("link del r0") })
+	if err := ready("r0"); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config(groups[0].group)
+	cfg.Path.Interface, cfg.every = "r0", 50*time.Millisecond
+	events := make(chan Event, 10)
+	cfg.Notify = func(e Event) { events <- e }
+	s := open(t, cfg)
+	s.Tick(time.Now())
+	s.Send(time.Now(), []byte{1}, 160)
+	s.Rest(time.Now())
+	next := func() Event {
+		t.Helper()
+		select {
+		case e := <-events:
+			return e
+		case <-time.After(20 * time.Second):
+			t.Fatal("nothing is told")
+		}
+		return Event{}
+	}
+	for range 2 { // what has come back and was not used may go too
+		mustRun(t, "link set r0 down")
+		if e := next(); e.Kind != Down {
+			t.Errorf("got %+v, want it down", e)
+		}
+		mustRun(t, "link set r0 up")
+		if e := next(); e.Kind != Up {
+			t.Errorf("got %+v, want it up", e)
+		}
+	}
+	now, errs := time.Now(), s.Stats().SendErrors
+	s.Tick(now)
+	s.Send(now, []byte{1}, 160)
+	if got := s.Stats(); got.SendErrors != errs || got.Packets != 2 {
+		t.Errorf("the first packet after the rest is lost: %+v", got)
+	}
+}

@@ -16,6 +16,17 @@ func (s *Sender) Rest(now time.Time) {
 	if s.out != nil && s.report.sentAny {
 		s.sendRTCP(s.out, s.report.appendBye(s.buf[:0], s, now))
 	}
+	if s.out != nil {
+		s.keeper.parked.Store(s.out)
+		s.out = nil
+	}
+}
+
+// unpark takes the sockets back that a rest has left with the keeper, unless their path has gone.
+func (s *Sender) unpark() {
+	if parked := s.keeper.parked.Swap(nil); parked != nil {
+		s.out = parked
+	}
 }
 
 // wake ends a rest. Reports begin anew, as those of one who joins.
@@ -23,6 +34,7 @@ func (s *Sender) wake(now time.Time) {
 	if s.rested.IsZero() {
 		return
 	}
+	s.unpark()
 	s.next += uint32(int64(max(now.Sub(s.rested), 0)) / int64(time.Microsecond) * int64(s.cfg.Profile.ClockRateHz) / 1e6)
 	s.rested, s.talking, s.silence = time.Time{}, false, 0
 	s.pairing.known = false

@@ -69,7 +69,8 @@ var (
 )
 
 const (
-	// share is how many wrong PINs of one source count against its room and trunk: one dialler locks neither.
+	// share is how many wrong PINs of one source count against its room and trunk: one dialler locks neither. A person dials more only while all
+	// that strangers have dialled wrong in the room is no more than a room's rule lets be.
 	share = 3
 	// perDay is how many wrong PINs a daily rule lets be dialled within 24 hours.
 	perDay = 20
@@ -151,11 +152,12 @@ type lockout struct {
 	sources table[source]
 	trunks  table[string]
 	rooms   table[string]
-	visits  table[visit] // those that came in; seen is when
+	strays  table[string] // of rooms: all wrong PINs of strangers, those beyond a source's share too
+	visits  table[visit]  // those that came in; seen is when
 	settled chan struct{}
 }
 
-// Sizes of the tables: some 13 MB in all, without the names.
+// Sizes of the tables: some 15 MB in all, without the names.
 const (
 	sourcesKept = 16384
 	trunksKept  = 512
@@ -166,14 +168,15 @@ const (
 func newLockout() *lockout {
 	return &lockout{
 		sources: newTable[source](sourcesKept), trunks: newTable[string](trunksKept), rooms: newTable[string](roomsKept),
-		visits: newTable[visit](visitsKept), settled: make(chan struct{}),
+		strays: newTable[string](roomsKept), visits: newTable[visit](visitsKept), settled: make(chan struct{}),
 	}
 }
 
 // try is one PIN that is being checked.
 type try struct {
-	caller  Caller
-	counted bool // against room and trunk
+	caller   Caller
+	counted  bool // against room and trunk
+	stranger bool // has never been in
 }
 
 // begin lets a caller try one PIN, or says why not (*LockedOutError). Where the outcome of others decides, it returns neither, and a channel that
@@ -194,14 +197,15 @@ func (l *lockout) begin(c Caller, now time.Time) (t *try, settled <-chan struct{
 	}
 	if v := l.visits.find(visit{c.source(), c.Room}); v != nil && now.Sub(v.seen) < welcome {
 		s.pending++
-		return &try{c, false}, nil, nil
+		return &try{caller: c}, nil, nil
 	}
-	room, trunk := l.rooms.take(c.Room, now), l.trunks.take(c.Trunk, now)
-	if room == nil || trunk == nil {
+	room, trunk, all := l.rooms.take(c.Room, now), l.trunks.take(c.Trunk, now), l.strays.take(c.Room, now)
+	if room == nil || trunk == nil || all == nil {
 		return nil, l.settled, nil
 	}
 	room.forget(&manyRule, now)
 	trunk.forget(&trunkRule, now)
+	all.forget(&manyRule, now)
 	if wait := room.wait(&manyRule, now); wait > 0 {
 		return nil, nil, &LockedOutError{ByRoom, wait}
 	}
@@ -209,15 +213,24 @@ func (l *lockout) begin(c Caller, now time.Time) (t *try, settled <-chan struct{
 		return nil, nil, &LockedOutError{ByTrunk, wait}
 	}
 	counted := s.wrong+s.pending < share
+	if !counted && rule == &personRule { // a few diallers would stay below what locks the room, and each go on by itself
+		if wait := all.wait(&manyRule, now); wait > 0 {
+			return nil, nil, &LockedOutError{ByRoom, wait}
+		}
+		if all.full(&manyRule, now) {
+			return nil, l.settled, nil
+		}
+	}
 	if room.full(&manyRule, now) || trunk.full(&trunkRule, now) {
 		return nil, l.settled, nil
 	}
 	s.pending++
+	all.pending++
 	if counted {
 		room.pending++
 		trunk.pending++
 	}
-	return &try{c, counted}, nil, nil
+	return &try{c, counted, true}, nil, nil
 }
 
 // outcome is how a try ended.
@@ -241,6 +254,9 @@ func (l *lockout) end(t *try, how outcome, now time.Time) {
 	}
 	from := t.caller.source()
 	settle(&l.sources.find(from).count, from.rule()) // who has a try pending keeps its place
+	if t.stranger {
+		settle(&l.strays.find(t.caller.Room).count, &manyRule)
+	}
 	if t.counted {
 		settle(&l.rooms.find(t.caller.Room).count, &manyRule)
 		settle(&l.trunks.find(t.caller.Trunk).count, &trunkRule)

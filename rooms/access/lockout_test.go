@@ -162,6 +162,25 @@ func TestInTheLongRunFewAreTried(t *testing.T) {
 	t.Logf("%d PINs are looked at", looked)
 }
 
+// Who has an address more every hour, and goes on with all those before, is not let try much more than who leaves them.
+func TestGoingOnWithEachAddressHelpsADiallerLittle(t *testing.T) {
+	l := newLockout()
+	now := time.Unix(1_800_000_000, 0)
+	var at []time.Time
+	for minute := range 30 * 24 * 60 {
+		for n := max(minute/60-200, 0); n <= minute/60; n++ {
+			if tr, _, err := l.begin(from(n), now); err == nil {
+				l.end(tr, wrong, now)
+				at = append(at, now)
+			}
+		}
+		now = now.Add(time.Minute)
+	}
+	if n := mostIn(at, 24*time.Hour); n > 2*perDay || len(at) > 350 {
+		t.Errorf("%d PINs are looked at in a month, %d of them in a day; want at most 350, and %d", len(at), n, 2*perDay)
+	}
+}
+
 // mostIn is the most of the times that lie within d.
 func mostIn(at []time.Time, d time.Duration) int {
 	most := 0
@@ -180,7 +199,7 @@ func mostIn(at []time.Time, d time.Duration) int {
 func TestTablesKeepTheirSize(t *testing.T) {
 	l := newLockout()
 	now := time.Unix(1_800_000_000, 0)
-	size := func() int { return l.sources.size + l.rooms.size + l.trunks.size + l.visits.size }
+	size := func() int { return l.sources.size + l.strays.size + l.rooms.size + l.trunks.size + l.visits.size }
 	before := size()
 	for n := range 5 * sourcesKept {
 		c := from(n)

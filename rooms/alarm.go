@@ -48,7 +48,7 @@ func (s *state) endsWithoutHost() (time.Time, bool) {
 }
 
 // warnable says whether the conference has an end to warn of.
-func (s *state) warnable() bool { return s.set.MaxDuration > 0 && !s.started.IsZero() }
+func (s *state) warnable() bool { return s.set.MaxDuration > 0 && s.begun() }
 
 func (s *state) warnAt(before time.Duration) time.Time {
 	return s.started.Add(s.set.MaxDuration - before)

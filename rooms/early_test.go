@@ -184,3 +184,36 @@ func TestEarlyCallersDoNotHearWhoOutlastsTheHours(t *testing.T) {
 		}
 	})
 }
+
+// A room may let callers wait for longer than its conferences may last.
+func TestWaitingForTheOpeningTakesNoneOfTheConferencesTime(t *testing.T) {
+	inBubble(t, Config{}, func(ctx context.Context, t *testing.T, g *Registry) {
+		earlyRoom(ctx, t, g, Settings{MaxDuration: 10 * time.Minute, Modes: Modes{WarnBefore: [MaxWarnings]time.Duration{time.Minute}}})
+		w := watch(t, g, "1000", nil)
+		opens := start.Add(10 * time.Hour)
+		time.Sleep(time.Until(opens.Add(-15 * time.Minute)))
+		p := join(t, g, "1000", "ann", newFakeLeg(t, pcmu, 0))
+		time.Sleep(time.Until(opens) - time.Second)
+		if got := placeOf(ctx, t, g, p); got != PlaceEarly {
+			t.Errorf("a second before it opens: stands in %d, want %d", got, PlaceEarly)
+		}
+		for {
+			e, err := w.Next(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind != KindTimeWarning && e.Kind != KindEnded {
+				continue
+			}
+			if at := opens.Add(9 * time.Minute); e.Kind != KindTimeWarning || !e.Time.Equal(at) {
+				t.Errorf("got %v at %v, want a warning at %v", e.Kind, e.Time, at)
+			}
+			break
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if why := p.Reason(); why != ReasonMaxDuration {
+			t.Errorf("ten minutes after the opening: got %v, want %v", why, ReasonMaxDuration)
+		}
+	})
+}

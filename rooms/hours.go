@@ -75,10 +75,9 @@ func (s *state) opensSoon(now time.Time) bool {
 
 // letEarlyIn lets those in who have waited for the room to open; in front of them may be the lobby, or no host. The conference begins now, if nobody was inside.
 func (s *state) letEarlyIn(now time.Time) {
-	if !slices.ContainsFunc(s.members, func(m *member) bool { return m.place != PlaceEarly }) && len(s.members) > 0 {
+	begins := !s.begun() && len(s.members) > 0
+	if begins {
 		s.started = now
-		s.armLimit()
-		s.rewarn()
 	}
 	for _, m := range s.members {
 		if m.place != PlaceEarly {
@@ -92,6 +91,15 @@ func (s *state) letEarlyIn(now time.Time) {
 			s.raise(Event{Kind: KindWaiting, Participant: s.describe(m)})
 		}
 	}
+	if begins {
+		s.armLimit()
+		s.rewarn()
+	}
+}
+
+// begun says whether anybody is there who does not wait for the room to open: the time of those who do is not the conference's.
+func (s *state) begun() bool {
+	return slices.ContainsFunc(s.members, func(m *member) bool { return m.place != PlaceEarly })
 }
 
 // sendEarlyAway sends those away who wait for the room to open when its schedule has become one by which it does not soon.

@@ -62,7 +62,9 @@ func (r *room) run(k Kept, onDemand bool) {
 				s.armGrace()
 			}
 		case <-s.timers.limit.C:
-			_ = s.sayGoodbye(ReasonMaxDuration) // nobody waits for it
+			if s.begun() { // else it is counted from the opening on
+				_ = s.sayGoodbye(ReasonMaxDuration) // nobody waits for it
+			}
 		case <-s.hours.timer.C:
 			s.turnHours(time.Now())
 		case <-s.alarm.timer.C:

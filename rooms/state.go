@@ -191,12 +191,12 @@ func (s *state) enter(m *member, now time.Time) {
 	if len(s.members) == 0 {
 		s.started = now
 		s.timers.beat = beat{known: s.room.registry.phases == nil}
-		s.armLimit()
-		s.rewarn()
 	}
 	s.endDial(m.p)
 	s.members = append(s.members, m)
 	if len(s.members) == 1 {
+		s.armLimit()
+		s.rewarn()
 		s.wakeFeeds()
 		s.wind(now)
 	}

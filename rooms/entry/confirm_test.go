@@ -40,7 +40,8 @@ func TestWhoIsCalledPressesOneToComeIn(t *testing.T) {
 		{"another key", 20 * time.Second, []step{{3 * time.Second, "5"}, {time.Second, "1"}}, outcome{why: rooms.ReasonNotConfirmed}, once},
 		{"the pound key", 20 * time.Second, []step{{3 * time.Second, "#"}}, outcome{why: rooms.ReasonNotConfirmed}, once},
 		{"none, as of a machine", 20 * time.Second, []step{{20100 * time.Millisecond, "1"}}, outcome{why: rooms.ReasonNotConfirmed}, twice + " press-1-to-join"},
-		{"none, in less time", 6 * time.Second, []step{{6100 * time.Millisecond, ""}}, outcome{why: rooms.ReasonNotConfirmed}, twice + " press-1-to-join"},
+		{"none, in less time", 12 * time.Second, []step{{12100 * time.Millisecond, ""}}, outcome{why: rooms.ReasonNotConfirmed}, twice},
+		{"none, in the least time, in which the prompt is heard to its end", 5 * time.Second, []step{{5100 * time.Millisecond, ""}}, outcome{why: rooms.ReasonNotConfirmed}, once},
 		{"nobody is asked where nothing is to be confirmed", 0, []step{{time.Second, ""}}, inside, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {

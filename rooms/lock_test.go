@@ -1,9 +1,12 @@
 package rooms
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // A conference that is over leaves the room as it was set.
@@ -77,5 +80,33 @@ func TestALockByKeyIsNotKept(t *testing.T) {
 		if k := keeper.rooms["1000"]; k.Locked || k.DisplayName != "Sales" {
 			t.Errorf("kept is %+v", k.Settings)
 		}
+	})
+}
+
+// Who has gone to a side room comes back: strangers do not come in meanwhile.
+func TestADialledLockHoldsWhileAllAreInASideRoom(t *testing.T) {
+	inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
+		if _, err := g.Create(ctx, "1000", Settings{Schedule: hoursOf(t, "2000-01-01T00:00 UTC 24h")}); err != nil {
+			t.Fatal(err)
+		}
+		ann, bob := join(t, g, "1000", "ann", newFakeLeg(t, pcmu, 0)), join(t, g, "1000", "bob", newFakeLeg(t, pcmu, 0))
+		if err := g.do(ctx, "1000", func(s *state) error { s.dialLock(s.members[0]); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.OpenSideRoom(ctx, "1000", ann.ID(), bob.ID()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.Admit(ctx, "1000", Caller{}); !errors.Is(err, ErrLocked) {
+			t.Errorf("while they are aside: got %v, want ErrLocked", err)
+		}
+		ann.Leave(ReasonHangup)
+		synctest.Wait()
+		bob.Leave(ReasonHangup)
+		time.Sleep(time.Hour)
+		p, err := g.Admit(ctx, "1000", Caller{})
+		if err != nil {
+			t.Fatalf("when all have gone: %v", err)
+		}
+		p.Leave(ReasonHangup)
 	})
 }

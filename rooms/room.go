@@ -57,7 +57,11 @@ func (r *room) run(k Kept, onDemand bool) {
 		case <-s.timers.clock.timer.C:
 			s.runDue()
 		case <-s.timers.grace.C:
-			used := s.used() || len(s.feeds) > 0
+			people := s.used()
+			if !people {
+				s.forgetLock() // of those who went to a side room and did not come back
+			}
+			used := people || len(s.feeds) > 0
 			if s.closed = !used && (s.onDemand || s.set.Schedule == nil); used {
 				s.armGrace()
 			}

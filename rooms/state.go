@@ -358,8 +358,8 @@ func (s *state) release(m *member, why Reason) {
 	s.speaker.end()
 	s.started = time.Time{}
 	s.raise(Event{Kind: KindEnded, Reason: why, Info: new(s.info())})
-	s.forgetLock()
 	if len(s.room.registry.sidesOf(s.room)) == 0 { // else they come back
+		s.forgetLock()
 		s.cancelDials(why)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"time"
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
@@ -40,8 +39,6 @@ var distributionFields = []string{
 	"destinations", "interface", "source", "ttl", "dscp", "loopback", "codec", "rate_hz", "packet_time", "silence", "only_occupied", "opening",
 	"announced", "encryption",
 }
-
-const defaultPacketTime = 20 * time.Millisecond
 
 var (
 	silences = map[confbridgev1.Silence]distribution.Silence{
@@ -273,7 +270,7 @@ func setDistributionField(dist *distribution.Distribution, from *confbridgev1.Di
 	case "rate_hz":
 		dist.RateHz = int(from.GetRateHz())
 	case "packet_time":
-		dist.Packet = defaultPacketTime
+		dist.Packet = distribution.DefaultPacket(dist.Codec, dist.RateHz)
 		if from.GetPacketTime() != nil {
 			dist.Packet = from.GetPacketTime().AsDuration()
 		}

@@ -109,10 +109,6 @@ var players = map[string]func(sdp, wav string) []string{
 	"gstreamer": func(sdp, wav string) []string {
 		return strings.Fields("gst-launch-1.0 -e filesrc location=" + sdp + " ! sdpdemux ! decodebin ! audioconvert ! audio/x-raw,format=S16LE ! wavenc ! filesink location=" + wav)
 	},
-	// VLC refuses to be root.
-	"vlc": func(sdp, wav string) []string {
-		return []string{"runuser", "-u", "nobody", "--", "cvlc", "--no-video", sdp, "--sout", "#transcode{acodec=s16l}:std{access=file,mux=wav,dst=" + wav + "}"}
-	},
 }
 
 // start has a host record a session.

@@ -105,6 +105,14 @@ func (d *Distribution) Format() (codec.Format, error) {
 	return codec.Format{}, invalid("codec", "%s with a clock of %d Hz is none", d.Codec, d.RateHz)
 }
 
+// DefaultPacket is what a packet of a codec lasts where nothing else is said: 20 ms, and 10 of L16 at 48 kHz, of which no more goes into a datagram.
+func DefaultPacket(c codec.Name, rateHz int) time.Duration {
+	if c == codec.L16 && (rateHz == 0 || rateHz == 48000) {
+		return 10 * time.Millisecond
+	}
+	return codec.DefaultPacket
+}
+
 // PayloadType is the number that RTP has for its sound: the static one (RFC 3551 §6), or 96 for Opus and 97 for L16. It never changes.
 func (d *Distribution) PayloadType() uint8 {
 	return map[codec.Name]uint8{codec.PCMU: 0, codec.PCMA: 8, codec.G722: 9, codec.Opus: 96, codec.L16: 97}[d.Codec]

@@ -170,3 +170,18 @@ func TestASetIsKeptAsItIs(t *testing.T) {
 		t.Error("the nil set is not empty")
 	}
 }
+
+func TestEachCodecCanBeSentWithNothingElseSaid(t *testing.T) {
+	for _, name := range codec.Names() {
+		for _, rate := range []int{0, 8000, 16000, 48000} {
+			d := good()
+			d.Codec, d.RateHz, d.Packet = name, rate, DefaultPacket(name, rate)
+			if _, err := d.Format(); err != nil {
+				continue // a rate that it has not
+			}
+			if err := d.Check(); err != nil {
+				t.Errorf("%s at %d: %v", name, rate, err)
+			}
+		}
+	}
+}

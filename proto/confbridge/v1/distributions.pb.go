@@ -159,7 +159,7 @@ type Distribution struct {
 	Codec string `protobuf:"bytes,8,opt,name=codec,proto3" json:"codec,omitempty"`
 	// The clock of L16: 8000, 16000 or 48000; 0 means the codec's own, 48000 of L16.
 	RateHz int32 `protobuf:"varint,9,opt,name=rate_hz,json=rateHz,proto3" json:"rate_hz,omitempty"`
-	// What a packet lasts: 10, 20, 30, 40 or 60 ms; unset means 20.
+	// What a packet lasts: 10, 20, 30, 40 or 60 ms; unset means 20, and 10 of L16 at 48000 Hz.
 	PacketTime *durationpb.Duration `protobuf:"bytes,10,opt,name=packet_time,json=packetTime,proto3" json:"packet_time,omitempty"`
 	// What is sent while nobody can be heard; UNSPECIFIED means SILENCE_SOUND.
 	Silence Silence `protobuf:"varint,11,opt,name=silence,proto3,enum=confbridge.v1.Silence" json:"silence,omitempty"`

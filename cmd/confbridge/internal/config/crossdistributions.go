@@ -25,11 +25,15 @@ func (l *loader) crossDistributions() {
 	var all []declaredDistribution
 	var bare []distribution.Distribution
 	for i, r := range l.cfg.Rooms.List {
-		for j, dist := range r.Distributions {
-			one := declaredDistribution{r.Number, fmt.Sprintf("rooms.list[%d].distributions[%d]", i, j), dist}
+		for j := range r.Distributions {
+			dist := &r.Distributions[j]
+			if dist.Packet == 0 {
+				dist.Packet = distribution.DefaultPacket(dist.Codec, dist.RateHz)
+			}
+			one := declaredDistribution{r.Number, fmt.Sprintf("rooms.list[%d].distributions[%d]", i, j), *dist}
 			l.checkDistribution(one, policy)
 			l.compareDistribution(one, all)
-			all, bare = append(all, one), append(bare, dist)
+			all, bare = append(all, one), append(bare, *dist)
 		}
 		if path := fmt.Sprintf("rooms.list[%d].distributions", i); len(r.Distributions) > distribution.MaxSet {
 			l.fault(l.places[path], path, "more than %d", distribution.MaxSet)

@@ -46,7 +46,7 @@ var errSends = errors.New("multicast: nothing could be sent for half a second")
 type keeper struct {
 	fresh, retired atomic.Pointer[outlet]
 	parked         atomic.Pointer[outlet] // of a Sender that rests: no tick comes to give it back
-	drop           atomic.Bool // the tick is to give its outlet back
+	drop           atomic.Bool            // the tick is to give its outlet back
 	up             atomic.Bool
 	since          atomic.Int64 // ns since 1970
 

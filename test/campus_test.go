@@ -40,11 +40,11 @@ func newCampus(t *testing.T, more bridge.Config, ears ...string) *campus {
 // describe begins a distribution of room 1000, and returns the file of its description, and its SSRC.
 func (c *campus) describe(t *testing.T, id string, d *confbridgev1.Distribution) (sdp string, ssrc uint32) {
 	t.Helper()
-	made, err := c.running.spread.CreateDistribution(t.Context(), &confbridgev1.CreateDistributionRequest{Parent: "rooms/1000", DistributionId: id, Distribution: d})
+	made, err := c.spread.CreateDistribution(t.Context(), &confbridgev1.CreateDistributionRequest{Parent: "rooms/1000", DistributionId: id, Distribution: d})
 	if err != nil {
 		t.Fatalf("%s: %v", id, err)
 	}
-	got, err := c.running.spread.GetSessionDescription(t.Context(), &confbridgev1.GetSessionDescriptionRequest{Name: made.GetName()})
+	got, err := c.spread.GetSessionDescription(t.Context(), &confbridgev1.GetSessionDescriptionRequest{Name: made.GetName()})
 	if err != nil {
 		t.Fatalf("%s: %v", id, err)
 	}

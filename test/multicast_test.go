@@ -77,7 +77,7 @@ func TestThreeReceiversHearWhatIsSaid(t *testing.T) {
 			r.stop(t)
 		}
 	}
-	c.running.stop(t)
+	c.stop(t)
 	seen := map[string][]frame{}
 	for name, stop := range captures {
 		stop()
@@ -120,8 +120,8 @@ func (c *campus) gather(t *testing.T, id, group string) *audience {
 		if err != nil {
 			t.Fatal(err)
 		}
-		right, wrong := "source-filter: incl IN "+ipVersion(source)+" "+a.group.Addr().String()+" "+source.String(), ""
-		wrong = strings.TrimSuffix(right, source.String()) + stranger
+		right := "source-filter: incl IN " + ipVersion(source) + " " + a.group.Addr().String() + " " + source.String()
+		wrong := strings.TrimSuffix(right, source.String()) + stranger
 		if !strings.Contains(string(text), right) {
 			t.Fatalf("no %s in\n%s", right, text)
 		}

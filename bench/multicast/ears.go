@@ -31,7 +31,7 @@ func listen(ctx context.Context, n int) error {
 		if err != nil {
 			return os.NewSyscallError("socket", err)
 		}
-		defer unix.Close(fd)
+		defer func() { _ = unix.Close(fd) }()
 		to := group(0)
 		if err := join(fd, to, nic.Index); err != nil {
 			return err

@@ -25,7 +25,7 @@ func newHosts(ctx context.Context) (*hosts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hosts: %w", err)
 	}
-	defer os.Remove(mask.Name())
+	defer func() { _ = os.Remove(mask.Name()) }()
 	if _, err := mask.WriteString(othersMask); err != nil {
 		return nil, fmt.Errorf("hosts: %w", err)
 	}

@@ -437,7 +437,7 @@ func TestWhileTheBridgeDrainsADistributionStaysAsItIs(t *testing.T) {
 		t.Errorf("got %v, want ErrDraining", err)
 	}
 	after, err := h.Get(ctx, "1000", "hall")
-	if err != nil || !after.Runs || !after.Distribution.Equal(before.Distribution) {
+	if err != nil || !after.Runs || !after.Equal(before.Distribution) {
 		t.Errorf("got %+v, %v; it was %+v", after, err, before)
 	}
 }

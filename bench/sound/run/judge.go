@@ -236,9 +236,13 @@ func asCleanLater(all twins) func(*pair, *page.File) {
 	})
 }
 
-// likeSaid is the ESTOI of what was heard against what was said, before any codec.
+// likeSaid is the ESTOI of what was heard against what was said, before any codec, later by what the codec itself holds back.
 func (p *pair) likeSaid() float64 {
-	return metric.ESTOI(p.part(p.track.PCM, settled, p.seconds()), p.part(p.aligned, settled, p.seconds()), p.profile.SampleRateHz)
+	rate := p.profile.SampleRateHz
+	from := int(settled * float64(rate))
+	lag, _ := lagOf(p.track.PCM, p.clean, from, from, rate)
+	said := append(make([]float64, max(lag, 0)), p.track.PCM...)
+	return metric.ESTOI(p.part(said, settled, p.seconds()), p.part(p.aligned, settled, p.seconds()), rate)
 }
 
 // besideTwin holds a call against others in which the same was said: as says how like it is, and whether that is enough, by its ESTOI against

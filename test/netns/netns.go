@@ -176,14 +176,24 @@ func (h *Host) Do(f func()) {
 	}
 }
 
-// inside runs f on a thread in the namespace, and waits for it.
+// inside runs f on a thread in the namespace, and waits for it. The thread comes back: one that ended would take the programs with it that have been started by it and
+// are to end with whoever has started them (PR_SET_PDEATHSIG).
 func (h *Host) inside(f func()) (err error) {
 	done := make(chan struct{})
-	go func() { // ends with f; its thread, which is never unlocked, ends with it
+	go func() { // ends with f
 		defer close(done)
 		runtime.LockOSThread()
+		home, failed := os.Open("/proc/thread-self/ns/net")
+		if err = failed; err != nil {
+			runtime.UnlockOSThread()
+			return
+		}
+		defer func() { _ = home.Close() }()
 		if err = h.enter(); err == nil {
 			f()
+		}
+		if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil { // else nobody else may have the thread: it ends with this
+			runtime.UnlockOSThread()
 		}
 	}()
 	<-done

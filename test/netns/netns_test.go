@@ -5,9 +5,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/net/ipv4"
@@ -222,5 +224,29 @@ func TestDialConnectsFromTheHost(t *testing.T) {
 	if conn, err := net.Dial("tcp", listener.Addr().String()); err == nil {
 		conn.Close()
 		t.Error("the host's loopback is this machine's")
+	}
+}
+
+// Programs that are to end with whoever has started them end with the thread that has.
+func TestProgramsOutliveWhatIsDoneInANamespace(t *testing.T) {
+	h := New(t, "a").Host("a")
+	var sleepers []*exec.Cmd
+	for range 20 {
+		cmd := exec.Command("sleep", "60")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		sleepers = append(sleepers, cmd)
+		h.Do(func() {})
+	}
+	for _, cmd := range sleepers {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Errorf("it has ended before: %v", err)
+		}
+		_ = cmd.Wait() // it was killed
+		if got := cmd.ProcessState.Sys().(syscall.WaitStatus).Signal(); got != syscall.SIGKILL {
+			t.Errorf("ended by %v, want %v, which is ours", got, syscall.SIGKILL)
+		}
 	}
 }

@@ -115,6 +115,9 @@ func TestNeighboursOfOneRateAreOneClip(t *testing.T) {
 
 // Help is some hundred clips: what it takes grows with what it says, and not with the square of it.
 func TestHelpTakesTheMemoryOfItsWords(t *testing.T) {
+	if raceEnabled {
+		t.Skip("one goroutine, and the race detector has memory of its own allocated")
+	}
 	clips := make([]*mixer.Clip, 200)
 	for i := range clips {
 		clips[i] = &mixer.Clip{Name: "word", RateHz: 16000, PCM: make([]int16, 8000)}

@@ -181,7 +181,7 @@ func (d *Distributor) Rekey(ctx context.Context, room, id string) (View, error) 
 			return err
 		}
 		cfg, err := senderConfig(info, dist)
-		if r := d.find1(name{room, id}); r != nil && err == nil {
+		if r := d.runningOf(name{room, id}); r != nil && err == nil {
 			err = r.sender.Rekey(multicast.Key{Suite: cfg.Key.Suite, Master: cfg.Key.Master, Salt: cfg.Key.Salt})
 			d.mu.Lock()
 			r.info, r.dist = info, dist
@@ -205,7 +205,7 @@ func (d *Distributor) keep(ctx context.Context, room string, set *distribution.S
 
 // stop ends a distribution, if it runs, and returns when its sockets are closed or about to be.
 func (d *Distributor) stop(n name) {
-	if r := d.find1(n); r != nil {
+	if r := d.runningOf(n); r != nil {
 		d.mu.Lock()
 		r.stopped = true
 		d.mu.Unlock()
@@ -214,8 +214,8 @@ func (d *Distributor) stop(n name) {
 	}
 }
 
-// find1 is the distribution of that name that runs; nil: none does.
-func (d *Distributor) find1(n name) *running {
+// runningOf is the distribution of that name that runs; nil: none does.
+func (d *Distributor) runningOf(n name) *running {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.running[n]

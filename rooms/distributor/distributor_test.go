@@ -496,7 +496,7 @@ func TestWhatComesUpLateIsAnnouncedThen(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.radio.fail = nil
-	r := h.find1(name{"1000", "hall"})
+	r := h.runningOf(name{"1000", "hall"})
 	h.tell(r, multicast.Event{Kind: multicast.Up})
 	if _, there := h.radio.says("1000/hall"); !there {
 		t.Error("its interface is there, and it is not announced")

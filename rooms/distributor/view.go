@@ -64,7 +64,7 @@ func (d *Distributor) showLocked() {
 
 func (d *Distributor) view(room string, dist distribution.Distribution) View {
 	v := View{Room: room, Distribution: dist}
-	if r := d.find1(name{room, dist.ID}); r != nil {
+	if r := d.runningOf(name{room, dist.ID}); r != nil {
 		v.Runs, v.Stats = true, r.sender.Stats()
 	}
 	return v

@@ -18,10 +18,7 @@ type declaredDistribution struct {
 
 // crossDistributions finds distributions of rooms that cannot be, or not beside each other.
 func (l *loader) crossDistributions() {
-	d := l.cfg.Distributions
-	policy := distribution.Policy{
-		Groups: d.Groups, Listeners: d.Listeners, Interfaces: d.Interfaces, MaxTTL: d.MaxTTL, Max: d.Max, MaxPacketsPerSecond: d.MaxPacketsPerSecond,
-	}
+	policy := l.cfg.Distributions.Policy()
 	var all []declaredDistribution
 	var bare []distribution.Distribution
 	for i, r := range l.cfg.Rooms.List {

@@ -24,6 +24,13 @@ type Distributions struct {
 	Origin netip.Addr
 }
 
+// Policy is what of it package distribution knows.
+func (d Distributions) Policy() distribution.Policy {
+	return distribution.Policy{
+		Groups: d.Groups, Listeners: d.Listeners, Interfaces: d.Interfaces, MaxTTL: d.MaxTTL, Max: d.Max, MaxPacketsPerSecond: d.MaxPacketsPerSecond,
+	}
+}
+
 // Bounds of Distributions.
 const (
 	maxTTL              = 255

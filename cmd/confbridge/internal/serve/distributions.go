@@ -15,9 +15,7 @@ import (
 func distributorConfig(cfg config.Config, sounds distributor.Sounds, radio *sap.Announcer, log *slog.Logger) distributor.Config {
 	d := cfg.Distributions
 	return distributor.Config{
-		Policy: distribution.Policy{
-			Groups: d.Groups, Listeners: d.Listeners, Interfaces: d.Interfaces, MaxTTL: d.MaxTTL, Max: d.Max, MaxPacketsPerSecond: d.MaxPacketsPerSecond,
-		},
+		Policy: d.Policy(),
 		Sounds: sounds, Announcer: radio, Origin: d.Origin, Log: log,
 	}
 }

@@ -29,6 +29,9 @@ type Config struct {
 	// Timeout is how long a leg that should receive may hear nothing, neither RTP nor RTCP, before it is dead; 0 means
 	// 60 s.
 	Timeout time.Duration
+	// Exchanges is how many goroutines can have an Exchange at a time: one for each processor is right for who ticks rooms, and 0 for who has a few
+	// legs. Each takes 400 kB. Where the kernel has no io_uring there are none, which is logged.
+	Exchanges int
 	// Log takes what nobody is told otherwise; nil discards it.
 	Log *slog.Logger
 }
@@ -40,13 +43,14 @@ type Engine struct {
 	log     *slog.Logger
 	ports   *ports
 	batches batches
+	lent    exchanges
 
 	mu     sync.Mutex
 	legs   map[*Leg]struct{}
 	closed totals // what the legs that are gone have counted
 }
 
-// NewEngine checks cfg (ErrInvalid); it opens nothing.
+// NewEngine checks cfg (ErrInvalid); it opens nothing but the rings of the exchanges, which Close closes.
 func NewEngine(cfg Config) (*Engine, error) {
 	if cfg.PortMin == 0 && cfg.PortMax == 0 {
 		cfg.PortMin, cfg.PortMax = defaultPortMin, defaultPortMax
@@ -64,8 +68,26 @@ func NewEngine(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{timeout: cfg.Timeout, log: cfg.Log, ports: p, legs: make(map[*Leg]struct{})}, nil
+	e := &Engine{timeout: cfg.Timeout, log: cfg.Log, ports: p, legs: make(map[*Leg]struct{})}
+	if err := e.lent.fill(cfg.Exchanges); err != nil {
+		e.log.Info("a system call for each packet, and not for many", "err", err)
+	}
+	return e, nil
 }
+
+// Exchange lends an exchange, or nil where all are lent or there are none. Return gives it back.
+func (e *Engine) Exchange() *Exchange { return e.lent.take() }
+
+// Return sends what still waits in x and takes it back; x may be nil.
+func (e *Engine) Return(x *Exchange) {
+	if x != nil {
+		x.Flush()
+		e.lent.give(x)
+	}
+}
+
+// Close gives back what the exchanges hold. Nothing is lent then, nor later; the legs go on without.
+func (e *Engine) Close() error { return e.lent.close() }
 
 // Open binds an even port for RTP and the next one for RTCP at ip (ErrNoPorts when none is left). The leg is silent
 // and deaf until it is configured. Who opens it must Close it or hand it to somebody who will.

@@ -29,6 +29,9 @@ type Leg struct {
 	rtp, rtcp udp.Socket
 	local     netip.AddrPort
 	closed    bool
+	queued    bool      // a packet of it waits in exchange
+	exchange  *Exchange // with which it is enlisted; nil: with none
+	fetched   fetched
 	hint      uint8 // see batches
 	calls     uint8 // of Receive, up to rtcpEvery
 
@@ -149,28 +152,51 @@ func (l *Leg) Receive(now time.Time, in Inlet) error {
 		return ErrClosed
 	}
 	l.begin(now)
-	b := l.engine.batches.take(&l.hint)
-	wallNow := now.UnixNano()
-	for taken := 0; taken < packetsPerReceive; taken += udp.BatchSize {
-		n := b.Receive(l.rtp)
-		for i := range n {
-			l.handle(b.Packet(i, now, wallNow), now, &b.parsed, in)
-		}
-		if n < udp.BatchSize {
-			break
-		}
-	}
-	if l.calls++; l.calls >= rtcpEvery {
-		l.calls = 0
-		l.drainRTCP(b, now, wallNow, in)
-	}
-	l.engine.batches.give(b, l.hint)
+	l.drain(now, in)
 	l.events.expire(now, in)
 	if l.report.due(l, now) {
 		l.report.peer.Incoming = l.jitter()
 		in.Report(l.report.peer.Peer)
 	}
 	return l.ended(now)
+}
+
+// drain takes in what has come: what an exchange has fetched, and what is left in the sockets.
+func (l *Leg) drain(now time.Time, in Inlet) {
+	wallNow := now.UnixNano()
+	l.calls++
+	lookRTCP := l.calls >= rtcpEvery
+	if lookRTCP {
+		l.calls = 0
+	}
+	lookRTP := true
+	if l.fetched.by != nil {
+		all, allRTCP := l.fetched.take(l, now, wallNow, in)
+		lookRTP, lookRTCP = !all, lookRTCP && !allRTCP
+		if !lookRTP && !lookRTCP {
+			return
+		}
+	}
+	b := l.engine.batches.take(&l.hint)
+	if lookRTP {
+		l.drainRTP(b, now, wallNow, in)
+	}
+	if lookRTCP {
+		l.drainRTCP(b, now, wallNow, in)
+	}
+	l.engine.batches.give(b, l.hint)
+}
+
+func (l *Leg) drainRTP(b *batch, now time.Time, wallNow int64, in Inlet) {
+	for taken := 0; taken < packetsPerReceive; taken += udp.BatchSize {
+		n := b.Receive(l.rtp)
+		for i := range n {
+			l.handle(b.Packet(i, now, wallNow), now, &b.parsed, in)
+		}
+		if n < udp.BatchSize {
+			return
+		}
+	}
 }
 
 // ended says why nothing more is to be expected, if that is so.
@@ -225,17 +251,21 @@ func (l *Leg) drainRTCP(b *batch, now time.Time, wallNow int64, in Inlet) {
 	for taken := 0; taken < rtcpPerReceive; taken += udp.BatchSize {
 		n := b.Receive(l.rtcp)
 		for i := range n {
-			p := b.Packet(i, now, wallNow)
-			if l.stream.Mux {
-				l.reject(reasonRTCPSource)
-				continue
-			}
-			l.reject(l.handleRTCP(p, now, &b.parsed, in))
+			l.handleRTCPPacket(b.Packet(i, now, wallNow), now, &b.parsed, in)
 		}
 		if n < udp.BatchSize {
 			return
 		}
 	}
+}
+
+// handleRTCPPacket takes one packet off the RTCP socket.
+func (l *Leg) handleRTCPPacket(p udp.Packet, now time.Time, into *parsed, in Inlet) {
+	if l.stream.Mux {
+		l.reject(reasonRTCPSource)
+		return
+	}
+	l.reject(l.handleRTCP(p, now, into, in))
 }
 
 // reject counts a packet that was not taken; accepted counts nothing.
@@ -249,6 +279,9 @@ func (l *Leg) reject(why reason) {
 func (l *Leg) Close() error {
 	if l.closed {
 		return nil
+	}
+	if l.queued {
+		l.exchange.Flush()
 	}
 	l.report.bye(l, l.sender.ssrc)
 	l.closed = true

@@ -66,6 +66,9 @@ func (l *Leg) Send(now time.Time, payload []byte, units int) {
 	if l.closed {
 		return
 	}
+	if l.queued {
+		l.exchange.Flush() // what waits is in the buffer
+	}
 	l.now = now
 	s := &l.sender
 	timestamp := s.next
@@ -105,7 +108,9 @@ func (l *Leg) transmit(payloadType uint8, timestamp uint32, marker bool, n int) 
 		return
 	}
 	s.seq++
-	if !l.rtp.Send(packet, &s.to) {
+	if l.exchange != nil {
+		l.exchange.send(l, packet, n)
+	} else if !l.rtp.Send(packet, &s.to) {
 		l.counters.outError.Add(1)
 		return
 	}
@@ -114,6 +119,16 @@ func (l *Leg) transmit(payloadType uint8, timestamp uint32, marker bool, n int) 
 	l.report.sent()
 	l.bytesOut += uint64(len(packet))
 	l.counters.out.Add(1)
+}
+
+// unsent takes back what transmit has counted of a packet that the kernel did not take.
+func (l *Leg) unsent(q *queued) {
+	s := &l.sender
+	s.packets--
+	s.octets -= uint32(q.sound)
+	l.bytesOut -= uint64(q.bytes)
+	l.counters.out.Add(^uint64(0))
+	l.counters.outError.Add(1)
 }
 
 // clockAt is our RTP timestamp at now, which corresponds to the NTP time of a sender report (RFC 3550 §6.4.1).

@@ -35,6 +35,28 @@ type Leg interface {
 	Close() error
 }
 
+// Exchange does the system calls of many legs together. A room has one in its tick, where there is one to be had (Config.Exchanges): it enlists
+// the legs of up to 64 members, calls Fetch, and then Receive of each; what they send waits until the exchange is returned.
+type Exchange interface {
+	// Fetch takes in what has come for the legs that were enlisted since the last Fetch.
+	Fetch()
+}
+
+// Enlister is a Leg whose system calls an Exchange can do.
+type Enlister interface {
+	Leg
+	// Enlist has the coming Fetch look for the leg, and what it sends from now on wait for the exchange's return; nil: the leg is on its own again.
+	Enlist(x Exchange)
+}
+
+// Exchanges lends exchanges to rooms. It is called in the tick, and neither waits nor allocates.
+type Exchanges interface {
+	// Exchange lends one; nil: there is none.
+	Exchange() Exchange
+	// Return sends what waits, and takes it back.
+	Return(x Exchange)
+}
+
 // EndError is what a leg returns that knows for which reason its participant leaves. It is made before the tick, which does not allocate.
 type EndError struct {
 	Reason Reason

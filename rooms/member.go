@@ -18,16 +18,17 @@ const maxGainDB = 30
 
 // member is a participant who has joined. Only the room's goroutine touches it; to its leg it is the Inlet.
 type member struct {
-	state   *state
-	p       *Participant
-	caller  Caller
-	leg     Leg
-	joined  time.Time
-	profile codec.Profile // of the leg's sending side, as negotiated; that of down is for what the peer loses as well
-	dead    error         // what Receive returned
-	source  uint32        // what its stream is called
-	heard   heard         // how its sound comes in
-	peer    quality.Peer  // what it has reported last
+	state    *state
+	p        *Participant
+	caller   Caller
+	leg      Leg
+	enlister Enlister // leg; nil: it is none
+	joined   time.Time
+	profile  codec.Profile // of the leg's sending side, as negotiated; that of down is for what the peer loses as well
+	dead     error         // what Receive returned
+	source   uint32        // what its stream is called
+	heard    heard         // how its sound comes in
+	peer     quality.Peer  // what it has reported last
 
 	calmFrom time.Time // which report was the first of those that say that it needs no copies any more; zero: none is
 
@@ -51,7 +52,8 @@ type member struct {
 }
 
 func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error) {
-	m := &member{state: s, p: p, caller: p.caller, leg: leg, joined: now}
+	m := &member{state: s, p: p, caller: p.caller, joined: now}
+	m.take(leg)
 	if err := m.setProfile(leg.Profile()); err != nil {
 		return nil, err
 	}
@@ -68,6 +70,12 @@ func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error
 	}
 	m.down.ear = m.ear()
 	return m, nil
+}
+
+// take makes leg the member's.
+func (m *member) take(leg Leg) {
+	m.leg = leg
+	m.enlister, _ = leg.(Enlister)
 }
 
 // setProfile makes the codecs for what has been negotiated. How sound comes in is what its packets say, once there are any: the

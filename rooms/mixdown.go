@@ -156,15 +156,14 @@ func (s *state) letDeadGo() {
 // waits.
 func (s *state) tick(now time.Time) {
 	s.mix.begin()
-	for _, m := range s.members {
-		if m.elsewhere {
-			continue
+	var x Exchange
+	if lender := s.room.registry.cfg.Exchanges; lender != nil {
+		if x = lender.Exchange(); x != nil {
+			defer lender.Return(x)
 		}
-		if err := m.leg.Receive(now, m); err != nil {
-			m.dead = err
-		}
-		m.hear(now)
-		m.watchQuality()
+	}
+	for members := range slices.Chunk(s.members, shardMembers) {
+		takeIn(members, x, now)
 	}
 	s.floor.Decide(s.speakers, s.set.talkers())
 	s.watchFloor()
@@ -200,6 +199,31 @@ func (s *state) tick(now time.Time) {
 		s.mix.send(m, now)
 	}
 	s.sendFeeds(now)
+}
+
+// shardMembers is how many members' packets are fetched at once.
+const shardMembers = 64
+
+// takeIn takes in what has come for some members, and has each of them claim a place in the mix.
+func takeIn(members []*member, x Exchange, now time.Time) {
+	for _, m := range members {
+		if m.enlister != nil && !m.elsewhere {
+			m.enlister.Enlist(x)
+		}
+	}
+	if x != nil {
+		x.Fetch()
+	}
+	for _, m := range members {
+		if m.elsewhere {
+			continue
+		}
+		if err := m.leg.Receive(now, m); err != nil {
+			m.dead = err
+		}
+		m.hear(now)
+		m.watchQuality()
+	}
 }
 
 const frameDuration = mixer.FrameDuration

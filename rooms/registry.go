@@ -36,6 +36,8 @@ type Config struct {
 	// ExactTicks lets rooms sleep the last millisecond before a tick by themselves, half a millisecond nearer to it than the runtime's timers
 	// come. They sleep it by the real clock. And it lets a room tick soon after the packets of the first who sends come.
 	ExactTicks bool
+	// Exchanges lends what does the system calls of many legs together; nil: each leg does its own.
+	Exchanges Exchanges
 	// Log takes what nobody is told otherwise; nil discards it.
 	Log *slog.Logger
 }

@@ -269,7 +269,8 @@ func (s *state) swap(p *Participant, leg Leg, c Caller) error {
 	}
 	p.last.Store(stay)
 	c.Role, c.Origin = m.caller.Role, nil
-	m.caller, m.leg, m.dead = c, leg, nil
+	m.caller, m.dead = c, nil
+	m.take(leg)
 	m.name = nil // whoever has spoken it
 	m.voice.vad, m.voice.agc = mixer.VAD{}, mixer.AGC{}
 	m.down.told = toldNothing

@@ -17,8 +17,9 @@ type roomLeg struct {
 }
 
 var (
-	_ rooms.Leg     = roomLeg{}
-	_ rooms.Presser = roomLeg{}
+	_ rooms.Leg      = roomLeg{}
+	_ rooms.Enlister = roomLeg{}
+	_ rooms.Presser  = roomLeg{}
 )
 
 // errMediaTimeout is made once: Receive runs in the tick, which does not allocate.
@@ -31,6 +32,12 @@ func (l roomLeg) Receive(now time.Time, in rooms.Inlet) error {
 		return errMediaTimeout
 	}
 	return err
+}
+
+// Enlist is media.Leg.Enlist.
+func (l roomLeg) Enlist(x rooms.Exchange) {
+	of, _ := x.(*media.Exchange)
+	l.Leg.Enlist(of)
 }
 
 // stream is what was agreed as a leg takes it. A stream that was given up, or put on hold by the address 0.0.0.0, keeps

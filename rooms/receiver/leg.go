@@ -20,7 +20,7 @@ type leg struct {
 	gone        time.Time      // since when the source has said BYE; zero: it has not
 }
 
-var _ rooms.Leg = (*leg)(nil)
+var _ rooms.Enlister = (*leg)(nil)
 
 // byeTime is how long after a BYE another stream of the same sender is waited for: who changes the SSRC, or begins anew, says BYE first (RFC 3550 §8.2).
 const byeTime = 3 * time.Second
@@ -49,6 +49,12 @@ func (l *leg) Receive(now time.Time, in rooms.Inlet) error {
 		return errGoodbye
 	}
 	return nil
+}
+
+// Enlist is media.Leg.Enlist.
+func (l *leg) Enlist(x rooms.Exchange) {
+	of, _ := x.(*media.Exchange)
+	l.Leg.Enlist(of)
 }
 
 // isOwn says whether the room that the leg is in sends under an SSRC, and notes by which distribution.

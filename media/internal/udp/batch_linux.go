@@ -39,21 +39,27 @@ type slot struct {
 // Init makes it ready, where it will stay.
 func (b *Batch) Init() {
 	for i := range b.msgs {
-		s, h := &b.slots[i], &b.msgs[i].header
-		s.iov.Base = &s.buf[0]
-		s.iov.SetLen(len(s.buf))
-		h.Iov = &s.iov
-		h.SetIovlen(1)
-		h.Name = (*byte)(unsafe.Pointer(&s.from))
-		h.Control = (*byte)(unsafe.Pointer(&s.control))
-		b.Reset(i)
+		b.slots[i].describe(&b.msgs[i].header)
 	}
 }
 
 // Reset restores the lengths that the kernel has overwritten, of a message that is not wanted.
-func (b *Batch) Reset(i int) {
-	b.msgs[i].header.Namelen = unix.SizeofSockaddrInet6
-	b.msgs[i].header.SetControllen(int(unsafe.Sizeof(b.slots[i].control)))
+func (b *Batch) Reset(i int) { b.slots[i].reset(&b.msgs[i].header) }
+
+// describe makes h the description of s for the kernel.
+func (s *slot) describe(h *unix.Msghdr) {
+	s.iov.Base = &s.buf[0]
+	s.iov.SetLen(len(s.buf))
+	h.Iov = &s.iov
+	h.SetIovlen(1)
+	h.Name = (*byte)(unsafe.Pointer(&s.from))
+	h.Control = (*byte)(unsafe.Pointer(&s.control))
+	s.reset(h)
+}
+
+func (s *slot) reset(h *unix.Msghdr) {
+	h.Namelen = unix.SizeofSockaddrInet6
+	h.SetControllen(int(unsafe.Sizeof(s.control)))
 }
 
 // Receive takes up to BatchSize packets without waiting. Fewer than BatchSize mean that the queue is empty.
@@ -77,19 +83,25 @@ type Packet struct {
 // Packet reads message i and makes its place ready for the next receive.
 func (b *Batch) Packet(i int, now time.Time, wallNow int64) Packet {
 	m, s := &b.msgs[i], &b.slots[i]
+	p := s.packet(&m.header, int(m.length), now, wallNow)
+	b.Reset(i)
+	return p
+}
+
+// packet is what has come into s, as the kernel has described it in h.
+func (s *slot) packet(h *unix.Msghdr, length int, now time.Time, wallNow int64) Packet {
 	p := Packet{
-		Data: s.buf[:min(int(m.length), MaxPacket)],
+		Data: s.buf[:min(length, MaxPacket)],
 		From: s.address(),
 		At:   now,
-		Long: m.header.Flags&unix.MSG_TRUNC != 0,
+		Long: h.Flags&unix.MSG_TRUNC != 0,
 	}
-	if stamp, ok := s.stamp(int(m.header.Controllen)); ok {
+	if stamp, ok := s.stamp(int(h.Controllen)); ok {
 		// Ages outside of this can only come from a clock that was set meanwhile.
 		if age := time.Duration(wallNow - stamp); age > -time.Second && age < 10*time.Second {
 			p.At = now.Add(-age)
 		}
 	}
-	b.Reset(i)
 	return p
 }
 

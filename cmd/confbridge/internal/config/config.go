@@ -32,6 +32,8 @@ type Media struct {
 	Timeout time.Duration
 	// Codecs are those that are spoken, by name, in order of preference.
 	Codecs []string
+	// IOURing lets io_uring do the system calls of many calls together, where the kernel has it.
+	IOURing bool
 }
 
 // PortRange is the UDP ports of RTP and RTCP: the first even, the last odd.
@@ -100,7 +102,7 @@ func Default() Config {
 		Recording:     defaultRecording(),
 		Sounds:        defaultSounds(),
 		CDR:           CDR{Enabled: true, Keep: 90 * 24 * time.Hour, MaxSize: 64 << 20},
-		Media:         Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute, Codecs: []string{"opus", "G722", "PCMU", "PCMA"}},
+		Media:         Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute, Codecs: []string{"opus", "G722", "PCMU", "PCMA"}, IOURing: true},
 		Rooms:         Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true, Modes: defaultModes(), Speech: defaultSpeech()},
 		API:           API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},
 		Trace:         Trace{Calls: 1000, HEPID: 2001},

@@ -152,6 +152,11 @@ func mediaKeys() []key {
 			get: func(c *Config) string { return durationYAML(c.Media.Timeout) },
 		},
 		{
+			path: "media.io_uring", shape: flag,
+			set: func(c *Config, s string) (err error) { c.Media.IOURing, err = strconv.ParseBool(s); return err },
+			get: func(c *Config) string { return strconv.FormatBool(c.Media.IOURing) },
+		},
+		{
 			path: "media.codecs", shape: list,
 			clear: func(c *Config) { c.Media.Codecs = nil },
 			set:   func(c *Config, s string) error { return addCodec(&c.Media.Codecs, s) },

@@ -86,9 +86,16 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 		return nil, fmt.Errorf("rooms: %w", err)
 	}
 	m.tapes = recorder.New(recorderConfig(cfg, log))
+	m.engine, err = media.NewEngine(media.Config{
+		PortMin: cfg.Media.Ports.First, PortMax: cfg.Media.Ports.Last, Timeout: cfg.Media.Timeout, Log: log,
+		Exchanges: exchangesOf(cfg.Media),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("media: %w", err)
+	}
 	m.rooms = rooms.NewRegistry(rooms.Config{
 		Recorder: m.tapes, Sounds: library{m},
-		OnDemand: cfg.Rooms.OnDemand, EmptyGrace: cfg.Rooms.EmptyGrace, ExactTicks: true, Log: log,
+		OnDemand: cfg.Rooms.OnDemand, EmptyGrace: cfg.Rooms.EmptyGrace, ExactTicks: true, Exchanges: exchanges{m.engine}, Log: log,
 		Defaults: rooms.Settings{
 			MaxTalkers: cfg.Rooms.MaxTalkers, AGC: cfg.Rooms.AGC, NoiseSuppression: cfg.Rooms.NoiseSuppression,
 			Recording: recordingSettings(cfg.Recording), Modes: modes, Speech: speech,
@@ -99,12 +106,6 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 	m.spread = distributor.New(spread, m.rooms)
 	if m.desk, err = entry.New(entryConfig(cfg, library{m}, log), m.rooms); err != nil {
 		return nil, fmt.Errorf("numbers: %w", err)
-	}
-	m.engine, err = media.NewEngine(media.Config{
-		PortMin: cfg.Media.Ports.First, PortMax: cfg.Media.Ports.Last, Timeout: cfg.Media.Timeout, Log: log,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("media: %w", err)
 	}
 	sip, err := sipConfig(cfg, log)
 	if err != nil {
@@ -257,6 +258,7 @@ func (m *Main) Close(ctx context.Context) error {
 	m.grpc.Shutdown(ctx)
 	m.http.Shutdown(ctx)
 	m.serving.Wait()
+	err = errors.Join(err, m.engine.Close())
 	if m.sounds != nil {
 		err = errors.Join(err, m.sounds.Close())
 	}

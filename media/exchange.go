@@ -1,0 +1,232 @@
+package media
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/confbridge/confbridge/media/internal/udp"
+)
+
+// ExchangeLegs is how many legs an [Exchange] fetches for at once.
+const ExchangeLegs = 64
+
+// Exchange does the system calls of many legs together: one for all that has come in for 64 of them, one for 64 packets that go out. What
+// comes in and goes out is the same as without. It is used like this, by one goroutine from Engine.Exchange to Engine.Return:
+//
+//	x := engine.Exchange()
+//	for each 64 legs or less:
+//		leg.Enlist(x) of each, x.Fetch(), leg.Receive of each
+//	leg.Send of each
+//	engine.Return(x)
+//
+// An Exchange that is nil does nothing; legs that are enlisted with it are on their own. Nothing here allocates or waits.
+type Exchange struct {
+	ring    *udp.Ring
+	parsed  parsed
+	fetch   [ExchangeLegs]*Leg
+	count   int
+	letters [2 * ExchangeLegs]udp.Letter // the first of each leg, the second of each
+	rtcp    [ExchangeLegs]udp.Letter
+	out     [ExchangeLegs]queued
+	waiting int // of out
+}
+
+// queued is a packet that goes out with the next flush.
+type queued struct {
+	leg   *Leg
+	bytes int // with its header
+	sound int // without
+}
+
+// fetched is what an exchange has brought for a leg.
+type fetched struct {
+	by      *Exchange // nil: nobody has looked
+	letters [2]*udp.Letter
+	lengths [2]int
+	rtcp    *udp.Letter
+	rtcpLen int
+}
+
+// tags of requests: what is asked for, and the place in fetch or out.
+const (
+	tagFirst uint64 = iota << 32
+	tagSecond
+	tagRTCP
+	tagOut
+	tagKind = 3 << 32
+)
+
+func newExchange() (*Exchange, error) {
+	ring, err := udp.NewRing(3 * ExchangeLegs)
+	if err != nil {
+		return nil, err
+	}
+	x := &Exchange{ring: ring}
+	x.parsed.init()
+	for i := range x.letters {
+		x.letters[i].Init()
+	}
+	for i := range x.rtcp {
+		x.rtcp[i].Init()
+	}
+	return x, nil
+}
+
+// Enlist has the coming Fetch look for the leg, and what it sends go out together with what others send. It holds until x is returned. No more than
+// ExchangeLegs can be enlisted for a Fetch; those beyond are on their own.
+func (l *Leg) Enlist(x *Exchange) {
+	l.exchange, l.fetched.by = x, nil
+	if x == nil || l.closed || x.count == len(x.fetch) {
+		return
+	}
+	x.fetch[x.count] = l
+	x.count++
+}
+
+// Fetch takes in what has come for those who are enlisted; each Receive of theirs hands it on.
+func (x *Exchange) Fetch() {
+	if x == nil {
+		return
+	}
+	x.Flush()
+	for i, l := range x.fetch[:x.count] {
+		l.fetched = fetched{by: x}
+		x.ring.Receive(l.rtp, &x.letters[i], tagFirst|uint64(i))
+		if l.calls+1 >= rtcpEvery {
+			x.ring.Receive(l.rtcp, &x.rtcp[i], tagRTCP|uint64(i))
+		}
+	}
+	x.run()
+	// Most have one packet for each tick. Whether there is another one is asked where there was one.
+	for i, l := range x.fetch[:x.count] {
+		if l.fetched.letters[0] != nil {
+			x.ring.Receive(l.rtp, &x.letters[ExchangeLegs+i], tagSecond|uint64(i))
+		}
+	}
+	x.run()
+	clear(x.fetch[:x.count])
+	x.count = 0
+}
+
+// run has the kernel do what was asked for, and notes what came of it.
+func (x *Exchange) run() {
+	x.ring.Run()
+	for tag, result, ok := x.ring.Next(); ok; tag, result, ok = x.ring.Next() {
+		i := int(uint32(tag))
+		if tag&tagKind == tagOut {
+			if q := &x.out[i]; result == q.bytes {
+				q.leg = nil
+			}
+			continue
+		}
+		if result < 0 {
+			continue
+		}
+		f := &x.fetch[i].fetched
+		switch tag & tagKind {
+		case tagFirst:
+			f.letters[0], f.lengths[0] = &x.letters[i], result
+		case tagSecond:
+			f.letters[1], f.lengths[1] = &x.letters[ExchangeLegs+i], result
+		default:
+			f.rtcp, f.rtcpLen = &x.rtcp[i], result
+		}
+	}
+}
+
+// send has a packet of l go out with the next flush, until which it stays as it is: no other one of l waits.
+func (x *Exchange) send(l *Leg, packet []byte, sound int) {
+	if x.waiting == len(x.out) {
+		x.Flush()
+	}
+	x.out[x.waiting] = queued{leg: l, bytes: len(packet), sound: sound}
+	x.ring.Send(l.rtp, packet, &l.sender.to, tagOut|uint64(x.waiting))
+	x.waiting++
+	l.queued = true
+}
+
+// Flush sends what waits.
+func (x *Exchange) Flush() {
+	if x == nil || x.waiting == 0 {
+		return
+	}
+	for _, q := range x.out[:x.waiting] {
+		q.leg.queued = false
+	}
+	x.run()
+	for i := range x.out[:x.waiting] {
+		if q := &x.out[i]; q.leg != nil {
+			q.leg.unsent(q)
+			q.leg = nil
+		}
+	}
+	x.waiting = 0
+}
+
+// exchanges lends exchanges to goroutines without a lock: a slot that is nil is in use, or there is none. There is one for each processor; who finds none,
+// or has none because the kernel has no io_uring, makes its system calls leg by leg.
+type exchanges struct {
+	slots []atomic.Pointer[Exchange]
+}
+
+// fill makes so many of them; on an error there are none.
+func (p *exchanges) fill(n int) error {
+	slots := make([]atomic.Pointer[Exchange], n)
+	for i := range slots {
+		x, err := newExchange()
+		if err != nil {
+			p.slots = slots
+			return errors.Join(err, p.close())
+		}
+		slots[i].Store(x)
+	}
+	p.slots = slots
+	return nil
+}
+
+// close closes those that are not lent.
+func (p *exchanges) close() error {
+	var errs []error
+	for x := p.take(); x != nil; x = p.take() {
+		errs = append(errs, x.ring.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (p *exchanges) take() *Exchange {
+	for i := range p.slots {
+		if p.slots[i].Load() == nil {
+			continue
+		}
+		if x := p.slots[i].Swap(nil); x != nil {
+			return x
+		}
+	}
+	return nil
+}
+
+func (p *exchanges) give(x *Exchange) {
+	for i := range p.slots {
+		if p.slots[i].CompareAndSwap(nil, x) {
+			return
+		}
+	}
+}
+
+// take hands on what the exchange has brought, and says whether all that has come for RTP, and for RTCP, is out of the sockets by that.
+func (f *fetched) take(l *Leg, now time.Time, wallNow int64, in Inlet) (all, allRTCP bool) {
+	x := f.by
+	f.by = nil
+	for i, letter := range f.letters {
+		if letter == nil {
+			all = true
+			break
+		}
+		l.handle(letter.Packet(f.lengths[i], now, wallNow), now, &x.parsed, in)
+	}
+	if f.rtcp != nil {
+		l.handleRTCPPacket(f.rtcp.Packet(f.rtcpLen, now, wallNow), now, &x.parsed, in)
+	}
+	return all, f.rtcp == nil
+}

@@ -16,11 +16,11 @@ const ExchangeLegs = 64
 //
 //	x := engine.Exchange()
 //	for each 64 legs or less:
-//		leg.Enlist(x) of each, x.Fetch(), leg.Receive of each
-//	leg.Send of each
+//		leg.FetchBy(x) of each, x.Fetch(), leg.Receive of each
+//	leg.SendBy(x), leg.Send of each
 //	engine.Return(x)
 //
-// An Exchange that is nil does nothing; legs that are enlisted with it are on their own. Nothing here allocates or waits.
+// An Exchange that is nil does nothing, and leaves the legs on their own. Nothing here allocates or waits.
 type Exchange struct {
 	ring    *udp.Ring
 	parsed  parsed
@@ -73,10 +73,9 @@ func newExchange() (*Exchange, error) {
 	return x, nil
 }
 
-// Enlist has the coming Fetch look for the leg, and what it sends go out together with what others send. It holds until x is returned. No more than
-// ExchangeLegs can be enlisted for a Fetch; those beyond are on their own.
-func (l *Leg) Enlist(x *Exchange) {
-	l.exchange, l.fetched.by = x, nil
+// FetchBy has the coming Fetch of x look for the leg, which takes it in with its next Receive. No more than ExchangeLegs are fetched for at a time; those
+// beyond are on their own.
+func (l *Leg) FetchBy(x *Exchange) {
 	if x == nil || l.closed || x.count == len(x.fetch) {
 		return
 	}
@@ -84,7 +83,10 @@ func (l *Leg) Enlist(x *Exchange) {
 	x.count++
 }
 
-// Fetch takes in what has come for those who are enlisted; each Receive of theirs hands it on.
+// SendBy has what the leg sends from now on go out together with what others send, until x is returned; nil: at once.
+func (l *Leg) SendBy(x *Exchange) { l.exchange = x }
+
+// Fetch takes in what has come for the legs of FetchBy; the next Receive of each hands it on.
 func (x *Exchange) Fetch() {
 	if x == nil {
 		return

@@ -32,7 +32,8 @@ func newExchangeTest(t testing.TB) (*Engine, *Exchange) {
 func together(t testing.TB, x *Exchange, now time.Time, legs []*Leg, in func(i int) Inlet) {
 	t.Helper()
 	for _, l := range legs {
-		l.Enlist(x)
+		l.FetchBy(x)
+		l.SendBy(x)
 	}
 	x.Fetch()
 	for i, l := range legs {
@@ -118,7 +119,7 @@ func TestWhatIsSentTogetherIsWhatIsSentAlone(t *testing.T) {
 	e, x := newExchangeTest(t)
 	l, p := openLeg(t, e, "127.0.0.1"), newPeer(t, "127.0.0.1")
 	configure(t, l, p.stream())
-	l.Enlist(x)
+	l.SendBy(x)
 	for i := range 3 { // two of a leg do not wait together: the second would be written over the first
 		l.Send(start.Add(time.Duration(i)*tick), fmt.Append(nil, "sound ", i), 160)
 	}
@@ -146,7 +147,7 @@ func TestAPacketThatWaitsGoesOutBeforeTheLegCloses(t *testing.T) {
 	}
 	p := newPeer(t, "127.0.0.1")
 	configure(t, l, p.stream())
-	l.Enlist(x)
+	l.SendBy(x)
 	l.Send(start, []byte("last words"), 160)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -162,7 +163,7 @@ func TestAPacketThatTheKernelRefusesCountsAsAnError(t *testing.T) {
 	s := p.stream()
 	s.Remote = netip.MustParseAddrPort("240.0.0.1:9") // class E: no route has it
 	configure(t, l, s)
-	l.Enlist(x)
+	l.SendBy(x)
 	l.Send(start, []byte("sound"), 160)
 	x.Flush()
 	if got := l.counters.outError.Load(); got != 1 {

@@ -30,7 +30,7 @@ type Leg struct {
 	local     netip.AddrPort
 	closed    bool
 	queued    bool      // a packet of it waits in exchange
-	exchange  *Exchange // with which it is enlisted; nil: with none
+	exchange  *Exchange // by which it sends; nil: by itself
 	fetched   fetched
 	hint      uint8 // see batches
 	calls     uint8 // of Receive, up to rtcpEvery

@@ -10,8 +10,7 @@ import (
 type cast struct {
 	sources [mixer.MaxSources + 1]mixer.Source // one more than is told, for a talker who is among them
 	count   int
-	without [mixer.MaxSources]mixer.Source // scratch
-	changed bool                           // since the last tick
+	changed bool // since the last tick
 	before  [mixer.MaxSources + 1]mixer.Source
 	had     int // count of before
 }
@@ -48,16 +47,16 @@ func (c *cast) finish() {
 // heard is who a listener hears.
 func (c *cast) heard() []mixer.Source { return c.sources[:min(c.count, mixer.MaxSources)] }
 
-// heardBy is who a talker hears: all but itself. It is valid until the next call.
-func (c *cast) heardBy(source uint32) []mixer.Source {
+// heardBy is who a talker hears: all but itself, written into scratch.
+func (c *cast) heardBy(source uint32, scratch []mixer.Source) []mixer.Source {
 	n := 0
 	for _, s := range c.sources[:c.count] {
-		if s.ID != source && n < len(c.without) {
-			c.without[n] = s
+		if s.ID != source && n < len(scratch) {
+			scratch[n] = s
 			n++
 		}
 	}
-	return c.without[:n]
+	return scratch[:n]
 }
 
 // overloadDB is how far a sine that just reaches full scale is below the overload point, which RFC 6465 §3 counts from (dBov).
@@ -68,8 +67,8 @@ func below(levelDBFS float64) uint8 {
 	return uint8(min(max(math.Round(overloadDB-levelDBFS), 0), 127))
 }
 
-// tell tells m's leg who is heard in what it is sent in this tick.
-func (c *cast) tell(m *member) {
+// tell tells m's leg who is heard in what it is sent in this tick. scratch has room for mixer.MaxSources.
+func (c *cast) tell(m *member, scratch []mixer.Source) {
 	d := &m.down
 	switch {
 	case d.group.key.ear != earMix:
@@ -79,7 +78,7 @@ func (c *cast) tell(m *member) {
 		d.told = toldNobody
 	case m.voice.contributes:
 		if c.changed || d.told != toldOthers {
-			m.leg.Mixed(c.heardBy(m.source))
+			m.leg.Mixed(c.heardBy(m.source, scratch))
 		}
 		d.told = toldOthers
 	default:

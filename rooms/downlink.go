@@ -19,10 +19,11 @@ const ownEncodeTicks = 250
 type downlink struct {
 	own      *packetizer.Stream // for what only this member hears: everybody but itself
 	limiter  mixer.Limiter
-	ownTicks int    // how long it still has packets of its own; 0: it hears what its group hears
-	group    *group // of those who hear the same in the same profile
-	told     told   // of who is in the mix
-	ear      ear    // with which it listened in the last tick
+	ownTicks int     // how long it still has packets of its own; 0: it hears what its group hears
+	group    *group  // of those who hear the same in the same profile
+	told     told    // of who is in the mix
+	said     []int16 // to it alone in this tick; nil: nothing
+	ear      ear     // with which it listened in the last tick
 	hearing  hearing
 	coaches  []*member // who whisper to it
 }

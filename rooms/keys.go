@@ -60,17 +60,21 @@ func (m *member) listenForKeys() {
 	}
 }
 
-// Key implements Inlet.
-func (m *member) Key(digit byte, held time.Duration) { m.keyAt(digit, held, time.Now()) }
+// Key implements Inlet: it notes a key of the tick.
+func (m *member) Key(digit byte, held time.Duration) {
+	if !m.keys.twice(digit, time.Now()) {
+		m.shard.pressed = append(m.shard.pressed, pressed{m, digit, held})
+	}
+}
 
-// keyAt takes a key that is told.
+// keyAt takes a key that is told between ticks.
 func (m *member) keyAt(digit byte, held time.Duration, now time.Time) {
 	if !m.keys.twice(digit, now) {
 		m.press(digit, held, now)
 	}
 }
 
-// findKeys tells the keys that were found in the sound of this tick.
+// findKeys notes the keys that were found in the sound of this tick.
 func (m *member) findKeys(now time.Time) {
 	if m.keys.detector == nil {
 		return
@@ -78,7 +82,7 @@ func (m *member) findKeys(now time.Time) {
 	for k, ok := m.keys.detector.Next(); ok; k, ok = m.keys.detector.Next() {
 		if !m.keys.told {
 			m.keys.note(k.Digit, now)
-			m.press(k.Digit, k.Held, now)
+			m.shard.pressed = append(m.shard.pressed, pressed{m, k.Digit, k.Held})
 		}
 	}
 }

@@ -35,21 +35,22 @@ type Leg interface {
 	Close() error
 }
 
-// Exchange does the system calls of many legs together. A room has one in its tick, where there is one to be had (Config.Exchanges): it enlists
-// the legs of up to 64 members, calls Fetch, and then Receive of each; what they send waits until the exchange is returned.
+// Exchange does the system calls of many legs together. Whoever works at a room's tick has one, where there is one to be had (Config.Exchanges).
 type Exchange interface {
-	// Fetch takes in what has come for the legs that were enlisted since the last Fetch.
+	// Fetch takes in what has come for the legs of FetchBy since the last Fetch, 64 at most.
 	Fetch()
 }
 
-// Enlister is a Leg whose system calls an Exchange can do.
-type Enlister interface {
+// Pooled is a Leg whose system calls an Exchange can do.
+type Pooled interface {
 	Leg
-	// Enlist has the coming Fetch look for the leg, and what it sends from now on wait for the exchange's return; nil: the leg is on its own again.
-	Enlist(x Exchange)
+	// FetchBy has the coming Fetch look for the leg; its next Receive hands on what came.
+	FetchBy(x Exchange)
+	// SendBy has what the leg sends from now on wait until the exchange is returned; nil: it is sent at once.
+	SendBy(x Exchange)
 }
 
-// Exchanges lends exchanges to rooms. It is called in the tick, and neither waits nor allocates.
+// Exchanges lends exchanges to rooms. It is called in the tick, by any goroutine, and neither waits nor allocates.
 type Exchanges interface {
 	// Exchange lends one; nil: there is none.
 	Exchange() Exchange

@@ -18,17 +18,18 @@ const maxGainDB = 30
 
 // member is a participant who has joined. Only the room's goroutine touches it; to its leg it is the Inlet.
 type member struct {
-	state    *state
-	p        *Participant
-	caller   Caller
-	leg      Leg
-	enlister Enlister // leg; nil: it is none
-	joined   time.Time
-	profile  codec.Profile // of the leg's sending side, as negotiated; that of down is for what the peer loses as well
-	dead     error         // what Receive returned
-	source   uint32        // what its stream is called
-	heard    heard         // how its sound comes in
-	peer     quality.Peer  // what it has reported last
+	state   *state
+	p       *Participant
+	caller  Caller
+	leg     Leg
+	pooled  Pooled // leg; nil: it is none
+	shard   *shard // of its room
+	joined  time.Time
+	profile codec.Profile // of the leg's sending side, as negotiated; that of down is for what the peer loses as well
+	dead    error         // what Receive returned
+	source  uint32        // what its stream is called
+	heard   heard         // how its sound comes in
+	peer    quality.Peer  // what it has reported last
 
 	calmFrom time.Time // which report was the first of those that say that it needs no copies any more; zero: none is
 
@@ -75,7 +76,7 @@ func newMember(s *state, p *Participant, leg Leg, now time.Time) (*member, error
 // take makes leg the member's.
 func (m *member) take(leg Leg) {
 	m.leg = leg
-	m.enlister, _ = leg.(Enlister)
+	m.pooled, _ = leg.(Pooled)
 }
 
 // setProfile makes the codecs for what has been negotiated. How sound comes in is what its packets say, once there are any: the

@@ -16,12 +16,10 @@ type mixdown struct {
 	limiter mixer.Limiter // of the mix that listeners share
 	all     []int16       // what listeners hear, once it is wanted in this tick
 	mixed   bool
-	own     []int16       // scratch: what one member hears
-	next    []int16       // scratch: what it goes over to
+	quieter []int16       // scratch: what a group hears that hears it louder or quieter
 	zero    []int16       // what the deaf hear
 	music   *mixer.Player // for those who wait; nil: none
 	waits   []int16       // what those hear who wait, once it is wanted in this tick; nil: not yet
-	payload [maxPayload]byte
 	ticks   uint64
 	still   int // ticks in which nothing was mixed, until now
 	groups  []*group
@@ -43,6 +41,7 @@ func (s *state) retune() {
 	for _, m := range s.members {
 		s.speakers = append(s.speakers, &m.voice.speaker)
 	}
+	s.reshard(rate)
 	if rate == 0 {
 		s.mix.groups = nil
 		s.mix.dropLeaving()
@@ -67,7 +66,7 @@ func (s *state) retune() {
 func (x *mixdown) setRate(rateHz int) {
 	n := mixer.FrameSamples(rateHz)
 	x.rateHz = rateHz
-	x.all, x.own, x.next, x.zero = make([]int16, n), make([]int16, n), make([]int16, n), make([]int16, n)
+	x.all, x.quieter, x.zero = make([]int16, n), make([]int16, n), make([]int16, n)
 }
 
 // regroup finds or makes the group of each member and feed, and drops those that nobody is in.
@@ -156,15 +155,8 @@ func (s *state) letDeadGo() {
 // waits.
 func (s *state) tick(now time.Time) {
 	s.mix.begin()
-	var x Exchange
-	if lender := s.room.registry.cfg.Exchanges; lender != nil {
-		if x = lender.Exchange(); x != nil {
-			defer lender.Return(x)
-		}
-	}
-	for members := range slices.Chunk(s.members, shardMembers) {
-		takeIn(members, x, now)
-	}
+	s.each(takingIn, now)
+	s.tellShards(now)
 	s.floor.Decide(s.speakers, s.set.talkers())
 	s.watchFloor()
 	for _, m := range s.members {
@@ -192,38 +184,12 @@ func (s *state) tick(now time.Time) {
 	s.mix.dropLeaving()
 	s.mix.cast.finish()
 	for _, m := range s.members {
-		if m.elsewhere {
-			continue
+		if !m.elsewhere {
+			s.mix.route(m)
 		}
-		s.mix.cast.tell(m)
-		s.mix.send(m, now)
 	}
+	s.each(sendingOut, now)
 	s.sendFeeds(now)
-}
-
-// shardMembers is how many members' packets are fetched at once.
-const shardMembers = 64
-
-// takeIn takes in what has come for some members, and has each of them claim a place in the mix.
-func takeIn(members []*member, x Exchange, now time.Time) {
-	for _, m := range members {
-		if m.enlister != nil && !m.elsewhere {
-			m.enlister.Enlist(x)
-		}
-	}
-	if x != nil {
-		x.Fetch()
-	}
-	for _, m := range members {
-		if m.elsewhere {
-			continue
-		}
-		if err := m.leg.Receive(now, m); err != nil {
-			m.dead = err
-		}
-		m.hear(now)
-		m.watchQuality()
-	}
 }
 
 const frameDuration = mixer.FrameDuration
@@ -249,14 +215,14 @@ func (x *mixdown) dropLeaving() {
 	x.leaving = x.leaving[:0]
 }
 
-// send sends m what it hears in this tick.
-func (x *mixdown) send(m *member, now time.Time) {
+// route decides by which packets m hears this tick: those of its group, which are made here, or some of its own.
+func (x *mixdown) route(m *member) {
 	d := &m.down
 	said, ear := m.aside.next(x.rateHz), d.group.key.ear // regroup has looked at the member, whose memory is not touched for it
-	if ear == earNothing {
-		return
-	}
+	d.said = said
 	switch {
+	case ear == earNothing:
+		return
 	case m.voice.contributes || said != nil || d.ear != ear || d.whispered():
 		if d.ownTicks == 0 {
 			d.leaveGroup(x)
@@ -269,34 +235,42 @@ func (x *mixdown) send(m *member, now time.Time) {
 			d.enterGroup(x)
 		}
 	}
-	if d.ownTicks == 0 {
-		x.sendShared(m, now)
+	switch {
+	case d.ownTicks == 0:
+		x.make(d.group)
+	case ear == earMusic || d.ear == earMusic:
+		x.heardBy(earMusic)
+	}
+}
+
+// send sends m what it hears in this tick, as route has decided. It changes nothing but what is m's and w's.
+func (x *mixdown) send(w *worker, m *member, now time.Time) {
+	d := &m.down
+	ear := d.group.key.ear
+	switch {
+	case ear == earNothing:
+		return
+	case d.ownTicks == 0:
+		d.group.send(m.leg, now)
 		return
 	}
-	x.hear(x.own, m, d.ear)
+	x.hear(w.own, m, d.ear)
 	if d.ear != ear {
-		x.hear(x.next, m, ear)
-		mixer.Crossfade(x.own, x.next)
+		x.hear(w.next, m, ear)
+		mixer.Crossfade(w.own, w.next)
 		d.ear = ear
 	}
-	d.hearing.apply(x.own, m.hearingDB, x.rateHz)
-	d.layWhispers(x.own, x.rateHz)
-	m.aside.lay(x.own, said, x.rateHz)
-	d.own.Push(x.own, x.ticks)
+	d.hearing.apply(w.own, m.hearingDB, x.rateHz)
+	d.layWhispers(w.own, x.rateHz)
+	m.aside.lay(w.own, d.said, x.rateHz)
+	d.own.Push(w.own, x.ticks)
 	for {
-		payload, units, ok := d.own.Next(x.payload[:])
+		payload, units, ok := d.own.Next(w.payload[:])
 		if !ok {
 			return
 		}
 		m.leg.Send(now, payload, units)
 	}
-}
-
-// sendShared sends m what its group hears.
-func (x *mixdown) sendShared(m *member, now time.Time) {
-	g := m.down.group
-	x.make(g)
-	g.send(m.leg, now)
 }
 
 // make makes what a group hears in this tick, once.
@@ -306,9 +280,9 @@ func (x *mixdown) make(g *group) {
 	}
 	pcm := x.heardBy(g.key.ear)
 	if g.key.gainDB != 0 {
-		copy(x.own, pcm)
-		g.hearing.apply(x.own, g.key.gainDB, x.rateHz)
-		pcm = x.own
+		copy(x.quieter, pcm)
+		g.hearing.apply(x.quieter, g.key.gainDB, x.rateHz)
+		pcm = x.quieter
 	}
 	g.fill(pcm, x.ticks)
 }

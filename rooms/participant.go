@@ -121,7 +121,7 @@ func (p *Participant) Key(ctx context.Context, digit byte, held time.Duration) e
 		return fmt.Errorf("key %q: %w", digit, ErrInvalid)
 	}
 	return p.withMember(ctx, func(_ *state, m *member) error {
-		m.Key(digit, held)
+		m.keyAt(digit, held, time.Now())
 		return nil
 	})
 }

@@ -62,6 +62,8 @@ type Registry struct {
 	eventsDropped atomic.Uint64
 	metrics       *tickMetrics
 	phases        *phases // nil without ExactTicks
+	crewOnce      sync.Once
+	crew          *crew // see hire
 	turns         turns
 	memory        *memory // nil: nothing is kept
 	bans          bans
@@ -319,6 +321,8 @@ func (g *Registry) Close(ctx context.Context) error {
 		}
 	}
 	g.running.Wait() // each has been told, and none can be opened any more
+	g.crewOnce.Do(func() {})
+	g.crew.stop()
 	g.closeLogs()
 	return nil
 }

@@ -26,6 +26,10 @@ type state struct {
 	feeds   []*feeding
 	turn    int // of them: whom adapt has looked at last
 	mix     mixdown
+	shards  []shard   // of members, in the same order
+	workers []*worker // the first is the room's own, the others are those of the registry's crew
+	crew    *crew     // nil: there is none, or the room is too small for it
+	work    work
 
 	floor    mixer.Floor
 	speakers []*mixer.Speaker // of members, in the same order
@@ -67,7 +71,9 @@ func newState(r *room, k Kept, onDemand bool) *state {
 		hours:  hours{timer: newStoppedTimer()},
 		chair:  chair{alarm: alarm{timer: newStoppedTimer()}},
 		lock:   lock{told: k.Locked},
+		work:   work{free: make(chan struct{}, 1)},
 	}
+	s.work.busy.Store(closedWork)
 	s.learnKeys()
 	s.keepHours(time.Now()) // a room that has been kept was made long ago
 	return s
@@ -209,14 +215,16 @@ func (s *state) enter(m *member, now time.Time) {
 	s.watchHosts(s.describe(m))
 }
 
+// keysReserved is how many keys may be pressed in one turn without an allocation.
+const keysReserved = 32
+
 // reserve makes room for what one turn's ticks raise, so that they do not allocate: of everybody that talk starts or
 // stops (its hang-over outlasts the ticks that are caught up), that another one has the floor, and keys of as many fingers as press
 // one in the same 60 ms.
 func (s *state) reserve() {
-	const keys = 32
-	s.pending = slices.Grow(s.pending, len(s.members)+maxCatchUp+keys)
-	s.whispered = slices.Grow(s.whispered, len(s.members)+keys)
-	s.orders = slices.Grow(s.orders, len(s.members)+keys)
+	s.pending = slices.Grow(s.pending, len(s.members)+maxCatchUp+keysReserved)
+	s.whispered = slices.Grow(s.whispered, len(s.members)+keysReserved)
+	s.orders = slices.Grow(s.orders, len(s.members)+keysReserved)
 	s.reserveTape()
 }
 

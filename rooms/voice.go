@@ -174,15 +174,18 @@ func (v *voice) fadeAway(now time.Time, rateHz int, level bool) bool {
 	return v.sounding
 }
 
-// watchTalk tells when talk starts and stops. Who is muted does not talk.
+// watchTalk notes when talk starts and stops. Who is muted does not talk.
 func (m *member) watchTalk() {
-	talking := m.voice.vad.Talking() && !m.hushed()
-	if talking == m.voice.talking {
-		return
+	if talking := m.voice.vad.Talking() && !m.hushed(); talking != m.voice.talking {
+		m.voice.talking = talking
+		m.shard.turned = append(m.shard.turned, m)
 	}
-	m.voice.talking = talking
+}
+
+// turn tells that talk has started or stopped.
+func (m *member) turn() {
 	kind := KindTalkingStopped
-	if talking {
+	if m.voice.talking {
 		kind = KindTalkingStarted
 	}
 	m.state.raise(Event{Kind: kind, Participant: m.state.describe(m)})

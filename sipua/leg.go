@@ -18,7 +18,7 @@ type roomLeg struct {
 
 var (
 	_ rooms.Leg      = roomLeg{}
-	_ rooms.Enlister = roomLeg{}
+	_ rooms.Pooled = roomLeg{}
 	_ rooms.Presser  = roomLeg{}
 )
 
@@ -34,10 +34,16 @@ func (l roomLeg) Receive(now time.Time, in rooms.Inlet) error {
 	return err
 }
 
-// Enlist is media.Leg.Enlist.
-func (l roomLeg) Enlist(x rooms.Exchange) {
-	of, _ := x.(*media.Exchange)
-	l.Leg.Enlist(of)
+// FetchBy is media.Leg.FetchBy.
+func (l roomLeg) FetchBy(x rooms.Exchange) {
+	by, _ := x.(*media.Exchange)
+	l.Leg.FetchBy(by)
+}
+
+// SendBy is media.Leg.SendBy.
+func (l roomLeg) SendBy(x rooms.Exchange) {
+	by, _ := x.(*media.Exchange)
+	l.Leg.SendBy(by)
 }
 
 // stream is what was agreed as a leg takes it. A stream that was given up, or put on hold by the address 0.0.0.0, keeps

@@ -20,7 +20,7 @@ type leg struct {
 	gone        time.Time      // since when the source has said BYE; zero: it has not
 }
 
-var _ rooms.Enlister = (*leg)(nil)
+var _ rooms.Pooled = (*leg)(nil)
 
 // byeTime is how long after a BYE another stream of the same sender is waited for: who changes the SSRC, or begins anew, says BYE first (RFC 3550 §8.2).
 const byeTime = 3 * time.Second
@@ -51,10 +51,16 @@ func (l *leg) Receive(now time.Time, in rooms.Inlet) error {
 	return nil
 }
 
-// Enlist is media.Leg.Enlist.
-func (l *leg) Enlist(x rooms.Exchange) {
-	of, _ := x.(*media.Exchange)
-	l.Leg.Enlist(of)
+// FetchBy is media.Leg.FetchBy.
+func (l *leg) FetchBy(x rooms.Exchange) {
+	by, _ := x.(*media.Exchange)
+	l.Leg.FetchBy(by)
+}
+
+// SendBy is media.Leg.SendBy.
+func (l *leg) SendBy(x rooms.Exchange) {
+	by, _ := x.(*media.Exchange)
+	l.Leg.SendBy(by)
 }
 
 // isOwn says whether the room that the leg is in sends under an SSRC, and notes by which distribution.

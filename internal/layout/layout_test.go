@@ -34,6 +34,8 @@ var allowed = map[string][]string{
 	"rooms/access": {},
 	"rooms/cdr":    {},
 
+	"rooms/dialplan": {},
+
 	"rooms/schedule": {},
 	"media/session":  {"mixer/codec"},
 	"media":          {"media/internal/control", "media/internal/udp", "mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
@@ -43,10 +45,10 @@ var allowed = map[string][]string{
 	"media/internal/udp":     {},
 	"media/sap":              {"media/session"},
 
-	"rooms/entry":    {"rooms", "rooms/access", "rooms/sounds", "mixer"},
+	"rooms/entry":    {"rooms", "rooms/access", "rooms/dialplan", "rooms/sounds", "mixer"},
 	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},
 	"rooms/sounds":   {"mixer"},
-	"rooms/store":    {"rooms", "rooms/access", "rooms/distribution"},
+	"rooms/store":    {"rooms", "rooms/access", "rooms/dialplan", "rooms/distribution"},
 
 	"rooms/distribution": {"mixer/codec"},
 	"rooms/distributor":  {"rooms", "rooms/distribution", "media/multicast", "media/sap", "media/session", "mixer", "mixer/codec"},
@@ -69,7 +71,7 @@ var allowed = map[string][]string{
 	},
 
 	"proto/confbridge/v1": {},
-	"api":                 {"proto/confbridge/v1", "media/session", "rooms", "rooms/access", "rooms/cdr", "rooms/distribution", "rooms/distributor", "rooms/entry", "rooms/receiver", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
+	"api":                 {"proto/confbridge/v1", "media/session", "rooms", "rooms/access", "rooms/cdr", "rooms/dialplan", "rooms/distribution", "rooms/distributor", "rooms/entry", "rooms/receiver", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
 
 	"internal/layout": {},
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 )
 
 func TestAPINThatIsChangedWhileItIsDialledOpensNothing(t *testing.T) {
@@ -157,7 +158,7 @@ func TestARoomThatHasEndedIsNoHangUp(t *testing.T) {
 }
 
 func TestADamagedRoomIsNoOpenOne(t *testing.T) {
-	inBubbleOf(t, Config{Numbers: []Number{{Dialled: "7", Room: "7000"}}}, rooms.Config{OnDemand: true}, func(b *bridge) {
+	inBubbleOf(t, Config{Numbers: []dialplan.Number{{Dialled: "7", Room: "7000"}}}, rooms.Config{OnDemand: true}, func(b *bridge) {
 		if err := b.rooms.Restore(b.ctx, rooms.Memory{Blocked: []string{"7000"}}); err != nil {
 			t.Fatal(err)
 		}

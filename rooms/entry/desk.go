@@ -10,13 +10,14 @@ import (
 
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 )
 
 // Config is how a Desk behaves. The zero value works: each number is its room's, and prompts are tones.
 type Config struct {
-	// Numbers say where dialled numbers lead; what none fits is the number of a room.
-	Numbers []Number
-	// Voice is that of the prompts where a Number has none; empty: that of Sounds.
+	// Numbers are what the configuration file says of where dialled numbers lead; what no number fits is the number of a room.
+	Numbers []dialplan.Number
+	// Voice is that of the prompts where a number has none; empty: that of Sounds.
 	Voice string
 	// Sounds has the prompts; nil: short tones.
 	Sounds Sounds
@@ -31,7 +32,7 @@ type Config struct {
 type Desk struct {
 	cfg     Config
 	rooms   *rooms.Registry
-	plan    plan
+	numbers *Directory
 	metrics *metrics
 	changes turns // of PINs and invitations
 
@@ -43,10 +44,6 @@ type Desk struct {
 
 // New returns a desk in front of a registry (ErrInvalid). Close is to be called in the end.
 func New(cfg Config, reg *rooms.Registry) (*Desk, error) {
-	p, err := newPlan(cfg.Numbers)
-	if err != nil {
-		return nil, err
-	}
 	if cfg.Sounds == nil {
 		cfg.Sounds = &tones{}
 	}
@@ -56,19 +53,34 @@ func New(cfg Config, reg *rooms.Registry) (*Desk, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	numbers, err := newDirectory(cfg.Numbers, cfg.Log)
+	if err != nil {
+		return nil, err
+	}
 	return &Desk{
-		cfg: cfg, rooms: reg, plan: p, metrics: newMetrics(), closing: make(chan struct{}),
+		cfg: cfg, rooms: reg, numbers: numbers, metrics: newMetrics(), closing: make(chan struct{}),
 	}, nil
 }
+
+// Numbers are where dialled numbers lead.
+func (d *Desk) Numbers() *Directory { return d.numbers }
 
 // Reachable says whether a call to that number would be taken, by some trunk at least: nil, rooms.ErrNoRoom,
 // rooms.ErrStorage or rooms.ErrDraining. It does not wait.
 func (d *Desk) Reachable(number string) error {
-	for _, n := range d.plan.leads(number) {
+	unreadable := false
+	for _, n := range d.numbers.leads(number) {
+		if n.Unreadable {
+			unreadable = true
+			continue
+		}
 		err := d.rooms.Reachable(n.Room)
 		if err == nil || n.Room == "" && !errors.Is(err, rooms.ErrDraining) {
 			return nil
 		}
+	}
+	if unreadable {
+		return fmt.Errorf("number %q: %w", number, errUnreadable)
 	}
 	return d.rooms.Reachable(number)
 }
@@ -80,7 +92,10 @@ func (d *Desk) Admit(ctx context.Context, number string, c rooms.Caller) (*rooms
 	if c.Origin != nil {
 		from = *c.Origin
 	}
-	n := d.plan.find(number, from.Trunk)
+	n := d.numbers.find(number, from.Trunk)
+	if n.Unreadable {
+		return nil, fmt.Errorf("number %q: %w", number, errUnreadable)
+	}
 	ask := n.Room == ""
 	if !ask {
 		var err error

@@ -12,57 +12,11 @@ import (
 
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 )
 
-func TestNumbersLeadTheSpecialBeforeTheGeneral(t *testing.T) {
-	p, err := newPlan([]Number{
-		{Dialled: "*", Room: "lobby"},
-		{Dialled: "+4930*", Room: "berlin"},
-		{Dialled: "+4930123*", Voice: "de"},
-		{Dialled: "+4930123*", Trunk: "carrier", Room: "carried"},
-		{Dialled: "+49301234", Room: "desk"},
-		{Dialled: "+49301234", Trunk: Anonymous, Room: "strangers"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range []struct{ dialled, trunk, room, voice string }{
-		{"+49301234", "carrier", "desk", ""},
-		{"+49301234", "", "strangers", ""},
-		{"+493012345", "carrier", "carried", ""},
-		{"+493012345", "pbx", "", "de"},
-		{"+49301", "pbx", "berlin", ""},
-		{"+4930", "", "berlin", ""},
-		{"1000", "", "lobby", ""},
-	} {
-		if got := p.find(row.dialled, row.trunk); got.Room != row.room || got.Voice != row.voice {
-			t.Errorf("%s by %q: got %+v, want room %q and voice %q", row.dialled, row.trunk, got, row.room, row.voice)
-		}
-	}
-	if got := plan(nil).find("1000", ""); got.Room != "1000" {
-		t.Errorf("without numbers: got %+v", got)
-	}
-}
-
-func TestAPlanThatCannotBe(t *testing.T) {
-	for name, list := range map[string][]Number{
-		"no number":               {{}},
-		"a star in front":         {{Dialled: "*1*"}},
-		"twice":                   {{Dialled: "1"}, {Dialled: "1", Room: "2"}},
-		"twice by the same trunk": {{Dialled: "1*", Trunk: "a"}, {Dialled: "1*", Trunk: "a"}},
-		"too many":                make([]Number, maxNumbers+1),
-	} {
-		if _, err := newPlan(list); !errors.Is(err, ErrInvalid) {
-			t.Errorf("%s: got %v, want ErrInvalid", name, err)
-		}
-	}
-	if _, err := newPlan([]Number{{Dialled: "1"}, {Dialled: "1*"}, {Dialled: "1", Trunk: "a"}, {Dialled: "*6*"[:2]}}); err != nil {
-		t.Errorf("a plan that can be: %v", err)
-	}
-}
-
 func TestReachable(t *testing.T) {
-	inBubble(t, Config{Numbers: []Number{{Dialled: "1", Room: "nowhere"}, {Dialled: "2", Trunk: "carrier"}}}, func(b *bridge) {
+	inBubble(t, Config{Numbers: []dialplan.Number{{Dialled: "1", Room: "nowhere"}, {Dialled: "2", Trunk: "carrier"}}}, func(b *bridge) {
 		for number, want := range map[string]error{"1000": nil, "9000": nil, "1": rooms.ErrNoRoom, "2": nil, "77": rooms.ErrNoRoom} {
 			if err := b.desk.Reachable(number); !errors.Is(err, want) {
 				t.Errorf("%s: got %v, want %v", number, err, want)
@@ -78,7 +32,7 @@ func TestReachable(t *testing.T) {
 }
 
 func TestANumberOfATrunkHasItsVoice(t *testing.T) {
-	inBubble(t, Config{Numbers: []Number{{Dialled: "+49*", Trunk: "carrier", Room: "1000", Voice: "de"}}}, func(b *bridge) {
+	inBubble(t, Config{Numbers: []dialplan.Number{{Dialled: "+49*", Trunk: "carrier", Room: "1000", Voice: "de"}}}, func(b *bridge) {
 		c := b.dial("+4930123", rooms.Origin{Trunk: "carrier"})
 		c.leg.press("1357#")
 		time.Sleep(10 * time.Second)

@@ -16,6 +16,7 @@ import (
 	"github.com/confbridge/confbridge/mixer/quality"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -119,7 +120,7 @@ func inBubbleOf(t *testing.T, cfg Config, of rooms.Config, f func(b *bridge)) {
 		if cfg.Guard = b.guard; cfg.Sounds == nil {
 			cfg.Sounds = b.voice
 		}
-		cfg.Numbers = append(slices.Clone(cfg.Numbers), Number{Dialled: "9000"})
+		cfg.Numbers = append(slices.Clone(cfg.Numbers), dialplan.Number{Dialled: "9000"})
 		var err error
 		if b.desk, err = New(cfg, b.rooms); err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/confbridge/confbridge/mixer/jitter"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 	"github.com/confbridge/confbridge/rooms/sounds"
 )
 
@@ -99,7 +100,7 @@ func atNames(t *testing.T, announce rooms.Announce, f func(b *bridge, said *room
 	of := rooms.Config{OnDemand: true, Sounds: said, Defaults: rooms.Settings{
 		Modes: rooms.Modes{RecordNames: true}, Speech: rooms.Speech{Announce: announce},
 	}}
-	cfg := Config{Numbers: []Number{{Dialled: "7", Room: "7000"}}}
+	cfg := Config{Numbers: []dialplan.Number{{Dialled: "7", Room: "7000"}}}
 	inBubbleOf(t, cfg, of, func(b *bridge) {
 		yes := true
 		for _, number := range []string{"1000", "3000", "4000"} {

@@ -239,12 +239,46 @@ func (s *Store) load(ctx context.Context, n *session, before found) (memory, err
 	return m, nil
 }
 
-// leftOut is the body of the record of a room that was damaged: no version reads it as a room.
+// leftOut is the body of the record of a room or dialled number that was damaged: no version reads it as one.
 var leftOut = []byte(`"left out"`)
 
-// leaveOut notes the rooms of which there are only records that cannot be read, and returns what is to be written so that they are left out at the next start
-// too, when what is damaged has been cut off. One that was removed after its damaged record was written is not there.
+// leaveOut notes the rooms and dialled numbers of which there are only records that cannot be read, and returns what is to be written so that they are left out at the
+// next start too, when what is damaged has been cut off. One that was removed after its damaged record was written is not there.
 func (s *Store) leaveOut(m *memory, now found, unread []damage) []*nats.Msg {
+	known := m.inRooms()
+	var marks []*nats.Msg
+	for _, d := range unread {
+		at := id{kind: aRoom, number: d.Number}
+		dialled, isDialled := dialledKey(d.Number)
+		if isDialled {
+			at.kind = aDialled
+		}
+		removed, ok := now.newest[at]
+		if !isDialled && !rooms.IsNumber(d.Number) || known[d.Number] || ok && removed.revision > d.Revision {
+			continue
+		}
+		known[d.Number] = true
+		if isDialled {
+			m.leftOutNumbers = append(m.leftOutNumbers, dialled)
+		} else {
+			m.leftOut = append(m.leftOut, d.Number)
+		}
+		s.cfg.Log.Error(at.kind.leftOut(), "room", d.Number, "err", errDamaged)
+		marks = append(marks, record{kind: at.kind, revision: s.revision.Add(1), number: d.Number, body: leftOut}.message())
+	}
+	return marks
+}
+
+// leftOut says that something of that kind is.
+func (k kind) leftOut() string {
+	if k == aDialled {
+		return "a number is left out"
+	}
+	return "a room is left out"
+}
+
+// inRooms are the numbers of the records of rooms and dialled numbers that are known, readable or not.
+func (m *memory) inRooms() map[string]bool {
 	known := map[string]bool{}
 	for _, k := range m.rooms {
 		known[k.Number] = true
@@ -252,18 +286,13 @@ func (s *Store) leaveOut(m *memory, now found, unread []damage) []*nats.Msg {
 	for _, number := range m.leftOut {
 		known[number] = true
 	}
-	var marks []*nats.Msg
-	for _, d := range unread {
-		removed, ok := now.newest[id{kind: aRoom, number: d.Number}]
-		if !rooms.IsNumber(d.Number) || known[d.Number] || ok && removed.revision > d.Revision {
-			continue
-		}
-		known[d.Number] = true
-		m.leftOut = append(m.leftOut, d.Number)
-		s.cfg.Log.Error("a room is left out", "room", d.Number, "err", errDamaged)
-		marks = append(marks, record{kind: aRoom, revision: s.revision.Add(1), number: d.Number, body: leftOut}.message())
+	for _, n := range m.numbers {
+		known[dialledNumber(n.Key())] = true
 	}
-	return marks
+	for _, k := range m.leftOutNumbers {
+		known[dialledNumber(k)] = true
+	}
+	return known
 }
 
 // leap has all numbers go on far behind what is known of them: newer marks may be among what is damaged. It adds to what is to be written.
@@ -290,43 +319,70 @@ func (s *Store) leap(ctx context.Context, n *session, m *memory, lost []*nats.Ms
 	return lost, nil
 }
 
-// sort makes rooms, bans and marks of records.
+// sort makes rooms, bans, dialled numbers and marks of records.
 func (s *Store) sort(all found) (memory, error) {
 	var m memory
 	for _, r := range all.newest {
 		s.revision.Store(max(s.revision.Load(), r.revision))
+		var err error
 		switch {
 		case r.kind == aMark:
-			mark, err := r.mark()
-			if err != nil {
-				s.cfg.Log.Error("numbers are left out", "err", err)
-				continue
-			}
-			m.marks = append(m.marks, mark)
-		case r.kind == aRoom && len(r.body) > 0:
-			k, err := r.room()
-			if errors.Is(err, ErrNewer) {
-				return memory{}, err
-			}
-			if err != nil {
-				s.cfg.Log.Error("a room is left out", "room", r.number, "err", err)
-				m.leftOut = append(m.leftOut, r.number)
-				continue
-			}
-			m.rooms = append(m.rooms, k)
-		case r.kind == aBan && len(r.body) > 0:
-			b, err := r.ban()
-			if errors.Is(err, ErrNewer) {
-				return memory{}, err
-			}
-			if err != nil {
-				s.cfg.Log.Error("a ban is left out", "err", err)
-				continue
-			}
-			m.bans = append(m.bans, b)
-		case r.kind != aRoom && r.kind != aBan:
+			err = m.addMark(r)
+		case r.kind != aRoom && r.kind != aBan && r.kind != aDialled:
 			return memory{}, fmt.Errorf("record of kind %q: %w", r.kind, ErrNewer)
+		case len(r.body) == 0: // it was removed
+		case r.kind == aRoom:
+			err = m.addRoom(r)
+		case r.kind == aBan:
+			err = m.addBan(r)
+		default:
+			err = m.addDialled(r)
+		}
+		if errors.Is(err, ErrNewer) {
+			return memory{}, err
+		}
+		if err != nil {
+			s.cfg.Log.Error("what is kept is left out", "room", r.number, "err", err)
 		}
 	}
 	return m, nil
+}
+
+// addMark, addRoom, addBan and addDialled add what a record says. The error is ErrNewer, or says why it is left out.
+func (m *memory) addMark(r record) error {
+	mark, err := r.mark()
+	if err == nil {
+		m.marks = append(m.marks, mark)
+	}
+	return err
+}
+
+func (m *memory) addRoom(r record) error {
+	k, err := r.room()
+	if err != nil {
+		m.leftOut = append(m.leftOut, r.number)
+		return err
+	}
+	m.rooms = append(m.rooms, k)
+	return nil
+}
+
+func (m *memory) addBan(r record) error {
+	b, err := r.ban()
+	if err == nil {
+		m.bans = append(m.bans, b)
+	}
+	return err
+}
+
+func (m *memory) addDialled(r record) error {
+	n, err := r.dialled()
+	if err == nil {
+		m.numbers = append(m.numbers, n)
+		return nil
+	}
+	if k, ok := dialledKey(r.number); ok {
+		m.leftOutNumbers = append(m.leftOutNumbers, k)
+	}
+	return err
 }

@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 )
 
 // regular are all files below dir.
@@ -40,7 +41,12 @@ func banIn(number string) rooms.Ban {
 	return rooms.Ban{ID: "b" + number, Address: "sip:" + number + "@192.0.2.1", DisplayName: "Bob", Created: created, Expires: created.AddDate(100, 0, 0)}
 }
 
-// someRooms is a folder with that many rooms, each with one event, a ban and a mark.
+// leadsTo is the one dialled number that leads to a room.
+func leadsTo(number string) dialplan.Number {
+	return dialplan.Number{Dialled: "+49" + number, Trunk: "carrier", Room: number}
+}
+
+// someRooms is a folder with that many rooms, each with one event, a ban, a mark and a dialled number.
 func someRooms(t *testing.T, many int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -51,7 +57,7 @@ func someRooms(t *testing.T, many int) string {
 			t.Fatal(err)
 		}
 		err := s.Tell(t.Context(), []rooms.Event{event(number, 1)}, []rooms.Mark{{Room: number, Last: 256}})
-		if err := errors.Join(err, s.PutBan(t.Context(), number, banIn(number))); err != nil {
+		if err := errors.Join(err, s.PutBan(t.Context(), number, banIn(number)), s.PutNumber(t.Context(), leadsTo(number))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,6 +120,13 @@ func TestDamageIsNamedAndTheRestServed(t *testing.T) {
 			}
 			banned[b.Room] = true
 		}
+		leads := map[string]bool{}
+		for _, n := range s.Numbers() {
+			if diff := cmp.Diff(leadsTo(n.Room), n); diff != "" {
+				rt.Errorf("(-put +kept):\n%s", diff)
+			}
+			leads[n.Room] = true
+		}
 		last := map[string]uint64{}
 		for _, m := range marks {
 			last[m.Room] = m.Last
@@ -122,6 +135,9 @@ func TestDamageIsNamedAndTheRestServed(t *testing.T) {
 			number := fmt.Sprint(1000 + i)
 			if !here[number] && !named {
 				rt.Errorf("room %s is gone from %s, and nobody says so: %s", number, d.file, log)
+			}
+			if !leads[number] && !named {
+				rt.Errorf("the number of room %s is gone from %s, and nobody says so: %s", number, d.file, log)
 			}
 			if !banned[number] && !named {
 				rt.Errorf("the ban of room %s is gone from %s, and nobody says so: %s", number, d.file, log)
@@ -134,7 +150,7 @@ func TestDamageIsNamedAndTheRestServed(t *testing.T) {
 				rt.Errorf("room %s has %d events, %v: %s", number, len(past.Events), err, log)
 			}
 			err = s.Tell(t.Context(), []rooms.Event{event(number, past.Last+1)}, []rooms.Mark{{Room: number, Last: past.Last + 256}})
-			if err := errors.Join(err, s.Put(t.Context(), room(number, "changed")), s.PutBan(t.Context(), number, banIn(number))); err != nil {
+			if err := errors.Join(err, s.Put(t.Context(), room(number, "changed")), s.PutBan(t.Context(), number, banIn(number)), s.PutNumber(t.Context(), leadsTo(number))); err != nil {
 				rt.Errorf("room %s cannot be changed any more: %v: %s", number, err, log)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 )
 
 // deaths is how many processes are killed; make kills has CONFBRIDGE_TEST_KILLS=200.
@@ -29,6 +30,9 @@ func deaths(t *testing.T) int {
 	return n
 }
 
+// prefixes tell what is changed: a room, a ban or a dialled number.
+var prefixes = [...]string{"", "b", "n"}
+
 // changeBan makes, changes or lifts a ban, whose ID is a number behind a b.
 func changeBan(ctx context.Context, s *Store, id, name string) error {
 	if name == "" {
@@ -37,7 +41,15 @@ func changeBan(ctx context.Context, s *Store, id, name string) error {
 	return s.PutBan(ctx, "1000", rooms.Ban{ID: id, Address: "sip:" + id + "@192.0.2.1", DisplayName: name, Expires: time.Now().Add(time.Hour)})
 }
 
-// writeForEver makes, changes and deletes rooms and bans, and prints "try NUMBER NAME" before and "done NUMBER NAME" after each; an empty name is a
+// changeNumber makes, changes or deletes a dialled number, which is a number behind an n; where it leads is told by its name.
+func changeNumber(ctx context.Context, s *Store, dialled, name string) error {
+	if name == "" {
+		return s.RemoveNumber(ctx, dialplan.Key{Dialled: dialled})
+	}
+	return s.PutNumber(ctx, dialplan.Number{Dialled: dialled, Room: name})
+}
+
+// writeForEver makes, changes and deletes rooms, bans and dialled numbers, and prints "try NUMBER NAME" before and "done NUMBER NAME" after each; an empty name is a
 // deleted one. It is killed at some moment.
 func writeForEver(dir string) {
 	ctx := context.Background()
@@ -55,17 +67,19 @@ func writeForEver(dir string) {
 		number := fmt.Sprint(rand.IntN(20))
 		name := fmt.Sprintf("%d.%d", os.Getpid(), i)
 		_, missing := g.Info(ctx, number)
-		deletes, ban := missing == nil && rand.IntN(3) == 0, rand.IntN(3) == 0
-		if ban {
-			number, deletes = "b"+number, rand.IntN(3) == 0
+		deletes, what := missing == nil && rand.IntN(3) == 0, prefixes[rand.IntN(len(prefixes))]
+		if what != "" {
+			number, deletes = what+number, rand.IntN(3) == 0
 		}
 		if deletes {
 			name = ""
 		}
 		fmt.Printf("try %s %s\n", number, name)
 		switch {
-		case ban:
+		case what == "b":
 			err = changeBan(ctx, s, number, name)
+		case what == "n":
+			err = changeNumber(ctx, s, number, name)
 		case deletes:
 			err = g.Delete(ctx, number, false)
 		case missing != nil:
@@ -150,12 +164,12 @@ func surviveDeaths(t *testing.T, cfg Config) {
 		for _, b := range s.Bans() {
 			got[b.ID] = b.DisplayName
 		}
+		for _, n := range s.Numbers() {
+			got[n.Dialled] = n.Room
+		}
 		next := maps.Clone(got)
-		for i := range 40 {
-			number := fmt.Sprint(i / 2)
-			if i%2 == 1 {
-				number = "b" + number
-			}
+		for i := range 20 * len(prefixes) {
+			number := prefixes[i%len(prefixes)] + fmt.Sprint(i/len(prefixes))
 			if got[number] != st.confirmed[number] && (number != st.number || got[number] != st.name) {
 				t.Errorf("death %d: %s is %q, confirmed was %q, tried %q for %q", death, number, got[number], st.confirmed[number], st.name, st.number)
 			}

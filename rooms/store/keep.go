@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 )
 
 // sequenceHeader is the field of an event's message that has its number, so that what nobody wants need not be parsed.
@@ -51,6 +52,20 @@ func (s *Store) PutBan(ctx context.Context, number string, b rooms.Ban) error {
 // RemoveBan implements [rooms.BanKeeper], as Remove does its part.
 func (s *Store) RemoveBan(ctx context.Context, number, id string) error {
 	return s.write(ctx, record{kind: aBan, revision: s.revision.Add(1), number: banNumber(number, id)})
+}
+
+// PutNumber keeps where a dialled number leads, as package rooms/entry asks of its NumberKeeper.
+func (s *Store) PutNumber(ctx context.Context, n dialplan.Number) error {
+	r, err := dialledRecord(n, s.revision.Add(1))
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, r)
+}
+
+// RemoveNumber forgets a dialled number in the same way, as Remove does a room.
+func (s *Store) RemoveNumber(ctx context.Context, k dialplan.Key) error {
+	return s.write(ctx, record{kind: aDialled, revision: s.revision.Add(1), number: dialledNumber(k)})
 }
 
 // write has one record written, and waits for it.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 	"github.com/confbridge/confbridge/rooms/distribution"
 )
 
@@ -44,17 +45,18 @@ type record struct {
 	kind     kind
 	revision uint64
 	number   string // of the room
-	body     []byte // JSON of a room, of a ban, of the last number given, or of an event; empty: the room or ban was removed
+	body     []byte // JSON of a room, of a ban, of a dialled number, of the last number given, or of an event; empty: it was removed
 }
 
 // kind is what a record is about.
 type kind uint8
 
 const (
-	aRoom   kind = 'R'
-	aBan    kind = 'B' // its number is that of the room, a slash, and the ban's ID
-	aMark   kind = 'M'
-	anEvent kind = 'E'
+	aRoom    kind = 'R'
+	aBan     kind = 'B' // its number is that of the room, a slash, and the ban's ID
+	aDialled kind = 'N' // its number is what is dialled, a slash, and the trunk's name
+	aMark    kind = 'M'
+	anEvent  kind = 'E'
 )
 
 const (
@@ -173,6 +175,48 @@ func (r record) ban() (rooms.KeptBan, error) {
 	return rooms.KeptBan{Room: room, Ban: b}, nil
 }
 
+// dialledNumber is the number of a dialled number's record.
+func dialledNumber(k dialplan.Key) string { return k.Dialled + "/" + k.Trunk }
+
+// dialledKey is what it was made of: no trunk has a slash in its name.
+func dialledKey(number string) (k dialplan.Key, ok bool) {
+	i := strings.LastIndexByte(number, '/')
+	if i < 0 {
+		return dialplan.Key{}, false
+	}
+	k = dialplan.Key{Dialled: number[:i], Trunk: number[i+1:]}
+	return k, k.Check() == nil
+}
+
+// dialledRecord is a dialled number's record.
+func dialledRecord(n dialplan.Number, revision uint64) (record, error) {
+	if err := n.Key().Check(); err != nil {
+		return record{}, err
+	}
+	body, err := json.Marshal(n)
+	if err != nil {
+		return record{}, fmt.Errorf("number %v: %w", n.Key(), err)
+	}
+	return record{kind: aDialled, revision: revision, number: dialledNumber(n.Key()), body: body}, nil
+}
+
+// dialled is what a dialled number's record says. What this version does not know of one is not left out, as with rooms: it may be where it leads.
+func (r record) dialled() (dialplan.Number, error) {
+	var n dialplan.Number
+	d := json.NewDecoder(bytes.NewReader(r.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&n); err != nil {
+		if json.Unmarshal(r.body, &n) == nil {
+			return dialplan.Number{}, fmt.Errorf("number %q: %w: %w", r.number, ErrNewer, err)
+		}
+		return dialplan.Number{}, fmt.Errorf("number %q: %w: %w", r.number, errDamaged, err)
+	}
+	if dialledNumber(n.Key()) != r.number {
+		return dialplan.Number{}, fmt.Errorf("number %q: %w: its body is that of %v", r.number, errDamaged, n.Key())
+	}
+	return n, nil
+}
+
 // over says that the record is of a ban that is not in force any more.
 func (r record) over() bool {
 	if r.kind != aBan || len(r.body) == 0 {
@@ -221,7 +265,7 @@ func (r record) event() (rooms.Event, error) {
 func (r record) message() *nats.Msg {
 	m := &nats.Msg{Data: r.encode()}
 	switch r.kind {
-	case aRoom:
+	case aRoom, aDialled: // no number of a room has a slash
 		m.Subject = roomsSubject + key(r.number)
 	case aBan:
 		m.Subject = bansSubject + key(r.number)

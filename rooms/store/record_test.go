@@ -12,6 +12,7 @@ import (
 
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 )
 
 // The file is what versions that are in use have written: it has to be read for ever. A field of rooms.Settings that gets another name needs
@@ -38,10 +39,34 @@ func TestARecordIsWrittenAsItAlwaysWas(t *testing.T) {
 	}
 }
 
+// As with rooms: testdata/number.record has to be read for ever.
+func TestANumbersRecordIsWrittenAsItAlwaysWas(t *testing.T) {
+	n := dialplan.Number{Dialled: "+49301234*", Trunk: "carrier", Room: "1000", Voice: "de"}
+	r, err := dialledRecord(n, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("testdata/number.record")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, length, err := decode(want)
+	if err != nil || length != len(want) {
+		t.Fatalf("got %d of %d bytes, %v", length, len(want), err)
+	}
+	if got, err := old.dialled(); err != nil || got != n {
+		t.Errorf("got %+v, %v, want %+v", got, err, n)
+	}
+	if got := r.encode(); len(got) < len(want) { // new fields may come
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestWhatANewerVersionHasWrittenIsRefusedInClearWords(t *testing.T) {
 	for _, r := range []record{
 		{kind: aRoom, revision: 9, number: "1000", body: []byte(`{"Number":"1000","PIN":"hash"}`)},
 		{kind: aBan, revision: 9, number: "1000/b1", body: []byte(`{"ID":"b1","Network":"192.0.2.0/24"}`)},
+		{kind: aDialled, revision: 9, number: "1000/", body: []byte(`{"Dialled":"1000","Hours":"9-17"}`)},
 		{kind: 'Z', revision: 9, number: "1000", body: []byte(`{}`)},
 	} {
 		dir := t.TempDir()
@@ -71,6 +96,7 @@ func FuzzSearch(f *testing.F) {
 	newer := record{kind: aRoom, revision: 4, number: "1000"}
 	f.Add(one.encode())
 	f.Add(record{kind: aBan, revision: 5, number: "1000/b1", body: []byte(`{"ID":"b1","Address":"sip:a@192.0.2.1"}`)}.encode())
+	f.Add(record{kind: aDialled, revision: 6, number: "+49*/carrier", body: []byte(`{"Dialled":"+49*","Trunk":"carrier","Room":"1"}`)}.encode())
 	f.Add(append(append([]byte("junk"), one.encode()...), newer.encode()...))
 	f.Add(append(one.encode()[:30], one.encode()...))
 	f.Add(magic)
@@ -86,6 +112,9 @@ func FuzzSearch(f *testing.F) {
 			}
 			if k, err := r.ban(); err == nil && banNumber(k.Room, k.ID) != r.number && strings.Contains(r.number, "/") {
 				t.Errorf("the ban of %q is that of %+v", r.number, k)
+			}
+			if n, err := r.dialled(); err == nil && dialledNumber(n.Key()) != r.number {
+				t.Errorf("the number of %q is %+v", r.number, n)
 			}
 		}
 		for _, d := range all.damaged {

@@ -1,9 +1,9 @@
 // Package store remembers the rooms of a bridge, their stories, and which event numbers have been given, in JetStream: a NATS server within the
 // process, which opens no port and has its files below a folder, or one elsewhere. Both are spoken to in the same way.
 //
-// Rooms are a key-value bucket, bans, numbers and events are streams. Rooms, bans and numbers are on the disk when [Store.Put], [Store.Remove], [Store.PutBan],
-// [Store.RemoveBan] and the marks of [Store.Tell] return; the server within the process writes each of them with O_SYNC, one elsewhere as it is configured (sync_interval: always).
-// Events are written some milliseconds later.
+// Rooms and dialled numbers are a key-value bucket, bans, numbers of events and events are streams. All but events are on the disk when [Store.Put], [Store.Remove], [Store.PutBan],
+// [Store.RemoveBan], [Store.PutNumber], [Store.RemoveNumber] and the marks of [Store.Tell] return; the server within the process writes each of them with O_SYNC, one elsewhere as it is
+// configured (sync_interval: always). Events come to Tell up to 50 ms after they have happened (package rooms gathers them), and the server has written them a little later still.
 //
 // Goroutines: those of the NATS server and client. [Store.Close] returns after they have been told to end.
 package store
@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 )
 
 // Config is where things are kept.
@@ -78,8 +79,7 @@ type Store struct {
 	turn     chan struct{} // whoever opens it again, or closes it, holds this
 	tried    time.Time     // when it was last opened again; guarded by turn
 	closed   bool          // guarded by turn
-	leftOut  []string      // written by Open alone
-	bans     []rooms.KeptBan
+	found    memory        // written by Open alone
 }
 
 // Open opens the store and returns what it remembers of rooms: those, and the marks of all numbers. What is damaged is logged, set aside below
@@ -94,15 +94,22 @@ func Open(ctx context.Context, cfg Config) (*Store, []rooms.Kept, []rooms.Mark, 
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, s.Close())
 	}
-	s.leftOut, s.bans = memory.leftOut, memory.bans
+	s.found = memory
+	s.found.rooms, s.found.marks = nil, nil // they are the caller's, and many
 	return s, memory.rooms, memory.marks, nil
 }
 
 // LeftOut are the numbers of rooms of which there is a record that Open could not read. They are left out at every start, until Put or Remove of that number.
-func (s *Store) LeftOut() []string { return slices.Clone(s.leftOut) }
+func (s *Store) LeftOut() []string { return slices.Clone(s.found.leftOut) }
 
 // Bans are those that Open has found, in no order.
-func (s *Store) Bans() []rooms.KeptBan { return slices.Clone(s.bans) }
+func (s *Store) Bans() []rooms.KeptBan { return slices.Clone(s.found.bans) }
+
+// Numbers are the dialled numbers that Open has found, in no order.
+func (s *Store) Numbers() []dialplan.Number { return slices.Clone(s.found.numbers) }
+
+// LeftOutNumbers are the dialled numbers of which there is a record that Open could not read; as LeftOut, until PutNumber or RemoveNumber.
+func (s *Store) LeftOutNumbers() []dialplan.Key { return slices.Clone(s.found.leftOutNumbers) }
 
 // memory is what a store remembers.
 type memory struct {
@@ -110,6 +117,9 @@ type memory struct {
 	rooms   []rooms.Kept
 	marks   []rooms.Mark
 	leftOut []string // numbers of rooms whose records cannot be read
+
+	numbers        []dialplan.Number
+	leftOutNumbers []dialplan.Key
 }
 
 // open is Open; what it has opened when it fails, Close closes.

@@ -14,6 +14,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 )
 
 var created = time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC)
@@ -93,6 +94,45 @@ func TestBansAreThereAgain(t *testing.T) {
 			slices.SortFunc(got, func(a, b rooms.KeptBan) int { return cmp.Compare(a.Room, b.Room) })
 			if diff := gocmp.Diff(want, got); diff != "" || len(kept) != 0 || len(s.LeftOut()) != 0 {
 				t.Errorf("rooms %v, left out %v (-put +kept):\n%s", kept, s.LeftOut(), diff)
+			}
+		}
+	})
+}
+
+func TestNumbersAreThereAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg Config) {
+		s, _, _ := opened(t, cfg)
+		want := []dialplan.Number{
+			{Dialled: "+4930123400", Room: "1000"},
+			{Dialled: "+49301234*", Trunk: "carrier", Voice: "de"},
+			{Dialled: "1000/ä sales", Trunk: dialplan.Anonymous, Room: "2"},
+		}
+		for _, n := range append(want, dialplan.Number{Dialled: "1000", Room: "gone"}, dialplan.Number{Dialled: "+4930123400", Room: "changed"}) {
+			if err := s.PutNumber(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, k := range []dialplan.Key{{Dialled: "1000"}, {Dialled: "never was"}} {
+			if err := s.RemoveNumber(t.Context(), k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.PutNumber(t.Context(), dialplan.Number{Dialled: "1", Trunk: "a/b"}); !errors.Is(err, dialplan.ErrInvalid) {
+			t.Errorf("a trunk with a slash: got %v, want ErrInvalid", err)
+		}
+		if err := s.Put(t.Context(), room("1000", "a room, and no number")); err != nil {
+			t.Fatal(err)
+		}
+		want[0].Room = "changed"
+		for range 2 {
+			closeStore(t, s)
+			var kept []rooms.Kept
+			s, kept, _ = opened(t, cfg)
+			got := s.Numbers()
+			slices.SortFunc(got, func(a, b dialplan.Number) int { return strings.Compare(a.Dialled, b.Dialled) })
+			slices.SortFunc(want, func(a, b dialplan.Number) int { return strings.Compare(a.Dialled, b.Dialled) })
+			if diff := gocmp.Diff(want, got); diff != "" || len(kept) != 1 || len(s.LeftOutNumbers()) != 0 {
+				t.Errorf("rooms %v, left out %v (-put +kept):\n%s", kept, s.LeftOutNumbers(), diff)
 			}
 		}
 	})

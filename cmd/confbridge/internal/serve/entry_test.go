@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 	"github.com/confbridge/confbridge/rooms/entry"
 	"github.com/confbridge/confbridge/rooms/sounds"
 )
@@ -28,7 +29,7 @@ func TestEveryPromptOfTheWayInIsThere(t *testing.T) {
 
 func TestNumbersOfTheFileAreTheDesks(t *testing.T) {
 	got := entryConfig(config.Config{Numbers: []config.Number{{Dialled: "30*", Trunk: "carrier", Room: "1000", Voice: "de"}, {Dialled: "30"}}}, nil, slog.Default())
-	want := []entry.Number{{Dialled: "30*", Trunk: "carrier", Room: "1000", Voice: "de"}, {Dialled: "30"}}
+	want := []dialplan.Number{{Dialled: "30*", Trunk: "carrier", Room: "1000", Voice: "de"}, {Dialled: "30"}}
 	if diff := cmp.Diff(want, got.Numbers); diff != "" {
 		t.Errorf("numbers (-want +got):\n%s", diff)
 	}

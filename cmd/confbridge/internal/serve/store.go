@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
 	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/dialplan"
+	"github.com/confbridge/confbridge/rooms/entry"
 	"github.com/confbridge/confbridge/rooms/store"
 )
 
@@ -37,7 +41,19 @@ func (m *Main) remember(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("rooms.list: %w", err)
 	}
+	m.rememberNumbers(s)
 	return nil
+}
+
+// rememberNumbers gives the desk the numbers that the file does not declare, and names those that no call can come by.
+func (m *Main) rememberNumbers(s *store.Store) {
+	kept := s.Numbers()
+	for _, n := range kept {
+		if n.Trunk != "" && n.Trunk != dialplan.Anonymous && !slices.ContainsFunc(m.cfg.SIP.Trunks, func(t config.Trunk) bool { return t.Name == n.Trunk }) {
+			m.log.Warn("a number is for a trunk that there is none of", "number", n.Key().ID())
+		}
+	}
+	m.desk.Numbers().Restore(entry.NumberMemory{Keeper: s, Numbers: kept, Blocked: s.LeftOutNumbers()})
 }
 
 // declared is what the file says of rooms, in the words of package rooms.

@@ -5,11 +5,12 @@ import (
 	"strings"
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+	"github.com/confbridge/confbridge/rooms/dialplan"
 	"github.com/confbridge/confbridge/rooms/distribution"
 )
 
 // Resource names (AIP-122): rooms/{number}, rooms/{number}/participants/{id}, rooms/{number}/bans/{id},
-// rooms/{number}/invitations/{id}, rooms/{number}/distributions/{id}, trunks/{name} and recordings/{id}.
+// rooms/{number}/invitations/{id}, rooms/{number}/distributions/{id}, numbers/{id}, trunks/{name} and recordings/{id}.
 const (
 	roomsCollection         = "rooms"
 	participantsCollection  = "participants"
@@ -19,6 +20,7 @@ const (
 	bansCollection          = "bans"
 	invitationsCollection   = "invitations"
 	distributionsCollection = "distributions"
+	numbersCollection       = "numbers"
 	maxNumber               = 64 // bytes of a room's number
 	maxParticipantID        = 64 // bytes
 	maxEchoed               = 80 // bytes of a client's string that an error message repeats
@@ -131,6 +133,18 @@ func parseDistributionName(field, name string) (number, id string, err error) {
 	return parts[1], parts[3], nil
 }
 
+func numberName(k dialplan.Key) string { return numbersCollection + "/" + k.ID() }
+
+// parseNumberName takes the key out of a dialled number's name, which came in the field so called.
+func parseNumberName(field, name string) (dialplan.Key, error) {
+	id, ok := strings.CutPrefix(name, numbersCollection+"/")
+	k, err := dialplan.ParseID(id)
+	if !ok || err != nil {
+		return dialplan.Key{}, violated(field, fmt.Sprintf("%s is not the name of a number, like numbers/+4930123400 or numbers/+4930*@carrier", quote(name)))
+	}
+	return k, nil
+}
+
 // parseTrunkName takes the trunk's own name out of its resource name, which came in the field so called.
 func parseTrunkName(field, name string) (trunk string, err error) {
 	trunk, ok := strings.CutPrefix(name, trunksCollection+"/")
@@ -213,6 +227,9 @@ func resourceOf(req any, what about) string {
 	if _, err := parseTrunkName("", name); err == nil {
 		return name
 	}
+	if _, err := parseNumberName("", name); err == nil {
+		return name
+	}
 	if _, err := parseRecordingName("", name); err == nil {
 		return name
 	}
@@ -228,6 +245,10 @@ func requestedName(req any) string {
 		return roomName(r.GetRoomId())
 	case *confbridgev1.UpdateRoomRequest:
 		return r.GetRoom().GetName()
+	case *confbridgev1.CreateNumberRequest:
+		return numberName(dialplan.Key{Dialled: r.GetNumber().GetDialled(), Trunk: r.GetNumber().GetTrunk()})
+	case *confbridgev1.UpdateNumberRequest:
+		return r.GetNumber().GetName()
 	case *confbridgev1.UpdateParticipantRequest:
 		return r.GetParticipant().GetName()
 	case *confbridgev1.UpdateDistributionRequest:
@@ -245,6 +266,8 @@ func resourceField(req any) string {
 	switch req.(type) {
 	case *confbridgev1.CreateRoomRequest, *confbridgev1.UpdateRoomRequest:
 		return "room"
+	case *confbridgev1.CreateNumberRequest, *confbridgev1.UpdateNumberRequest:
+		return "number"
 	case *confbridgev1.UpdateParticipantRequest:
 		return "participant"
 	case *confbridgev1.CreateDistributionRequest, *confbridgev1.UpdateDistributionRequest:
@@ -271,6 +294,9 @@ func resourceType(name string) string {
 	}
 	if strings.HasPrefix(name, trunksCollection+"/") {
 		return "confbridge.v1.Trunk"
+	}
+	if strings.HasPrefix(name, numbersCollection+"/") {
+		return "confbridge.v1.Number"
 	}
 	if strings.HasPrefix(name, recordingsCollection+"/") {
 		return "confbridge.v1.Recording"

@@ -8,12 +8,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/confbridge/confbridge/rooms/dialplan"
 )
 
 const (
 	defaultPageSize = 50
 	maxPageSize     = 1000
-	maxTokenBytes   = 512
+	maxTokenBytes   = 1024
 	tokenVersion    = "1"
 )
 
@@ -47,6 +49,15 @@ func (c cursor) token() string {
 	return base64.RawURLEncoding.EncodeToString(append(binary.BigEndian.AppendUint32(nil, sum), body...))
 }
 
+// validLast says whether an entry of a collection can be called so.
+func validLast(collection, last string) bool {
+	if collection == numbersCollection {
+		_, err := dialplan.ParseID(last)
+		return err == nil
+	}
+	return validNumber(last)
+}
+
 // parseToken reads a token of that collection; the empty one is the list's beginning.
 func parseToken(collection, token string) (cursor, error) {
 	if token == "" {
@@ -61,7 +72,7 @@ func parseToken(collection, token string) (cursor, error) {
 		return cursor{}, bad
 	}
 	parts := strings.Split(string(raw[4:]), "\n")
-	if len(parts) != 4 || parts[0] != tokenVersion || parts[1] != collection || !validNumber(parts[2]) {
+	if len(parts) != 4 || parts[0] != tokenVersion || parts[1] != collection || !validLast(collection, parts[2]) {
 		return cursor{}, bad
 	}
 	c := cursor{collection: collection, last: parts[2]}

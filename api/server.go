@@ -52,7 +52,7 @@ type Config struct {
 	CallRecords CallRecords
 	// Dialer calls people into rooms; nil: nobody is called.
 	Dialer Dialer
-	// Desk is what gives rooms their PINs and invitations; nil: one that lets no callers in.
+	// Desk is what gives rooms their PINs and invitations, and has the dialled numbers; nil: one that lets no callers in.
 	Desk *entry.Desk
 	// Distributor is what the DistributionService shows; nil: there is none.
 	Distributor *distributor.Distributor
@@ -63,7 +63,7 @@ type Config struct {
 }
 
 // Server is the gRPC server: RoomService, ParticipantService, TrunkService, DiagnosticsService,
-// RecordingService, CallRecordService, InvitationService, DistributionService, reflection (v1 and v1alpha) and grpc.health.v1. Its
+// RecordingService, CallRecordService, InvitationService, NumberService, DistributionService, reflection (v1 and v1alpha) and grpc.health.v1. Its
 // methods are safe for concurrent use.
 type Server struct {
 	grpc     *grpc.Server
@@ -102,6 +102,7 @@ func New(cfg Config, reg *rooms.Registry) *Server {
 	confbridgev1.RegisterRecordingServiceServer(s.grpc, &recordingService{recordings: cfg.Recordings})
 	confbridgev1.RegisterCallRecordServiceServer(s.grpc, &callRecordService{records: cfg.CallRecords})
 	confbridgev1.RegisterInvitationServiceServer(s.grpc, &invitationService{desk: cfg.Desk})
+	confbridgev1.RegisterNumberServiceServer(s.grpc, &numberService{numbers: cfg.Desk.Numbers(), trunks: cfg.Trunks})
 	confbridgev1.RegisterDistributionServiceServer(s.grpc, &distributionService{distributor: cfg.Distributor, receiver: cfg.Receiver})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
@@ -120,6 +121,7 @@ func (s *Server) SetReady(ready bool) {
 		confbridgev1.TrunkService_ServiceDesc.ServiceName, confbridgev1.DiagnosticsService_ServiceDesc.ServiceName,
 		confbridgev1.RecordingService_ServiceDesc.ServiceName, confbridgev1.CallRecordService_ServiceDesc.ServiceName,
 		confbridgev1.InvitationService_ServiceDesc.ServiceName, confbridgev1.DistributionService_ServiceDesc.ServiceName,
+		confbridgev1.NumberService_ServiceDesc.ServiceName,
 	} {
 		s.health.SetServingStatus(service, status)
 	}

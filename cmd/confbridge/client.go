@@ -38,6 +38,7 @@ type client struct {
 	records       confbridgev1.CallRecordServiceClient
 	invitations   confbridgev1.InvitationServiceClient
 	distributions confbridgev1.DistributionServiceClient
+	numbers       confbridgev1.NumberServiceClient
 }
 
 // call connects, runs do within the time allowed, and puts its error in people's words.
@@ -70,6 +71,7 @@ func (f apiFlags) stream(ctx context.Context, do func(ctx context.Context, c cli
 		records:       confbridgev1.NewCallRecordServiceClient(conn),
 		invitations:   confbridgev1.NewInvitationServiceClient(conn),
 		distributions: confbridgev1.NewDistributionServiceClient(conn),
+		numbers:       confbridgev1.NewNumberServiceClient(conn),
 	})
 	return errors.Join(f.explain(err), conn.Close())
 }

@@ -42,6 +42,9 @@ func TestWhatCommandsPrint(t *testing.T) {
 		{"cdr.csv", "cdr --csv"},
 		{"invitations_list.txt", "invitations list 1000"},
 		{"invitations_list.json", "invitations list 1000 --json"},
+		{"numbers_list.txt", "numbers list"},
+		{"numbers_list.json", "numbers list --json"},
+		{"numbers_show.txt", "numbers show +49301234* --trunk carrier"},
 		{"distributions_list.txt", "distributions list 1000"},
 		{"distributions_list.json", "distributions list 1000 --json"},
 		{"distributions_show.txt", "distributions show 1000 hall"},
@@ -229,6 +232,26 @@ func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 			"invitations delete 1000 k3x9", &confbridgev1.DeleteInvitationRequest{Name: "rooms/1000/invitations/k3x9"},
 			"rooms/1000/invitations/k3x9: deleted",
 		},
+		{
+			"numbers create +49301234* --trunk carrier --room 1000 --voice de",
+			&confbridgev1.CreateNumberRequest{Number: &confbridgev1.Number{Dialled: "+49301234*", Trunk: "carrier", Room: "rooms/1000", Voice: "de"}},
+			"numbers/+49301234*@carrier: created",
+		},
+		{
+			"numbers create 200", &confbridgev1.CreateNumberRequest{Number: &confbridgev1.Number{Dialled: "200"}},
+			"numbers/+49301234*@carrier: created",
+		},
+		{
+			"numbers update a/b --trunk carrier --room=",
+			&confbridgev1.UpdateNumberRequest{Number: &confbridgev1.Number{Name: "numbers/a%2Fb@carrier"}, UpdateMask: paths("room")},
+			"numbers/+49301234*@carrier: updated",
+		},
+		{
+			"numbers update numbers/200 --room rooms/1000 --voice de",
+			&confbridgev1.UpdateNumberRequest{Number: &confbridgev1.Number{Name: "numbers/200", Room: "rooms/1000", Voice: "de"}, UpdateMask: paths("room", "voice")},
+			"numbers/+49301234*@carrier: updated",
+		},
+		{"numbers delete 200", &confbridgev1.DeleteNumberRequest{Name: "numbers/200"}, "numbers/200: deleted"},
 		{"rooms lock 1000", room(&confbridgev1.Room{Locked: true}, "locked"), "rooms/1000: locked"},
 		{"rooms unlock 1000", room(&confbridgev1.Room{}, "locked"), "rooms/1000: unlocked"},
 		{
@@ -377,6 +400,7 @@ func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"nope", "confbridge: unexpected argument nope (see confbridge --help)\n"},
 		{"rooms show", "confbridge: expected \"<room>\" (see confbridge rooms show --help)\n"},
+		{"numbers update 200", "confbridge: nothing to update: give --room or --voice\n"},
 		{"rooms list --nope", "confbridge: unknown flag --nope (see confbridge rooms list --help)\n"},
 		{
 			"participants role 1 a king",

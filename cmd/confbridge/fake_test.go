@@ -52,6 +52,7 @@ type fakeBridge struct {
 	confbridgev1.UnimplementedCallRecordServiceServer
 	confbridgev1.UnimplementedInvitationServiceServer
 	confbridgev1.UnimplementedDistributionServiceServer
+	confbridgev1.UnimplementedNumberServiceServer
 
 	rooms         []*confbridgev1.Room
 	participants  []*confbridgev1.Participant
@@ -322,6 +323,7 @@ func (f *fakeBridge) start(t *testing.T) string {
 		confbridgev1.RegisterCallRecordServiceServer(s, f)
 		confbridgev1.RegisterInvitationServiceServer(s, f)
 		confbridgev1.RegisterDistributionServiceServer(s, f)
+		confbridgev1.RegisterNumberServiceServer(s, f)
 	})
 }
 

@@ -29,8 +29,8 @@ type roomsCmd struct {
 	Back   roomsBackCmd   `cmd:"" help:"Bring everybody in a side room back."`
 	End    roomsEndCmd    `cmd:"" help:"Hang up on everybody in a room."`
 	Delete roomsDeleteCmd `cmd:"" help:"Take a room away."`
-	Export roomsExportCmd `cmd:"" help:"Write the settings of all rooms as YAML."`
-	Import roomsImportCmd `cmd:"" help:"Make or change rooms as a file of rooms export says."`
+	Export roomsExportCmd `cmd:"" help:"Write the settings of all rooms, and the numbers, as YAML."`
+	Import roomsImportCmd `cmd:"" help:"Make or change rooms and numbers as a file of rooms export says."`
 }
 
 // roomArg is a command's room.

@@ -23,14 +23,17 @@ import (
 
 // roomsFile is what rooms export writes and rooms import reads: the settings of rooms by their numbers, each in the words of the API's Room. PINs are never in it: pin and
 // moderator_pin may be added by hand, and rooms that have PINs keep them where the file says nothing of them. Nor are keys of distributions, which are in it otherwise; rooms
-// keep theirs where the file says nothing of distributions.
+// keep theirs where the file says nothing of distributions. Dialled numbers stand beside the rooms, as in the configuration file.
 //
 //	rooms:
 //	  "1000":
 //	    display_name: Sales
 //	    max_participants: 20
+//	numbers:
+//	  - {number: "+4930123400", room: "1000"}
 type roomsFile struct {
-	Rooms map[string]map[string]any `yaml:"rooms"`
+	Rooms   map[string]map[string]any `yaml:"rooms"`
+	Numbers []fileNumber              `yaml:"numbers,omitempty"`
 }
 
 // shownOnly are the fields of a Room that say how it is, and are nobody's to set.
@@ -68,6 +71,9 @@ func (cmd *roomsExportCmd) Run(ctx context.Context, c *console) error {
 			}
 			file.Rooms[number(r.GetName())] = set
 		}
+		if file.Numbers, err = numberSettings(ctx, api); err != nil {
+			return err
+		}
 		text, err := yaml.Marshal(file)
 		if err != nil {
 			return err
@@ -100,7 +106,7 @@ type roomsImportCmd struct {
 }
 
 func (cmd *roomsImportCmd) Run(ctx context.Context, c *console) error {
-	rooms, err := readRooms(cmd.File, c.stdin)
+	rooms, numbers, err := readRooms(cmd.File, c.stdin)
 	if err != nil {
 		return usageError{err}
 	}
@@ -130,7 +136,7 @@ func (cmd *roomsImportCmd) Run(ctx context.Context, c *console) error {
 				return err
 			}
 		}
-		return errors.Join(faults...)
+		return errors.Join(append(faults, cmd.putNumbers(ctx, c, api, numbers))...)
 	})
 }
 
@@ -159,13 +165,13 @@ type fileRoom struct {
 	distributions []*confbridgev1.Distribution
 }
 
-// readRooms reads a file of rooms, in order of their numbers. The error names all that is wrong in it.
-func readRooms(name string, stdin io.Reader) ([]fileRoom, error) {
+// readRooms reads a file of rooms, in order of their numbers, and the dialled numbers in it. The error names all that is wrong in it.
+func readRooms(name string, stdin io.Reader) ([]fileRoom, []fileNumber, error) {
 	in := stdin
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		defer func() { _ = f.Close() }() // it was only read
 		in = f
@@ -173,13 +179,13 @@ func readRooms(name string, stdin io.Reader) ([]fileRoom, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxRoomsFile+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	case len(text) > maxRoomsFile:
-		return nil, fmt.Errorf("%s is longer than %d bytes", name, maxRoomsFile)
+		return nil, nil, fmt.Errorf("%s is longer than %d bytes", name, maxRoomsFile)
 	}
 	var file roomsFile
 	if err := yaml.UnmarshalWithOptions(text, &file, yaml.DisallowUnknownField()); err != nil {
-		return nil, fmt.Errorf("%s: %s", name, strings.TrimSpace(yaml.FormatError(err, false, false)))
+		return nil, nil, fmt.Errorf("%s: %s", name, strings.TrimSpace(yaml.FormatError(err, false, false)))
 	}
 	numbers := make([]string, 0, len(file.Rooms))
 	for n := range file.Rooms {
@@ -195,7 +201,10 @@ func readRooms(name string, stdin io.Reader) ([]fileRoom, error) {
 		}
 		rooms = append(rooms, r)
 	}
-	return rooms, errors.Join(faults...)
+	if err := checkNumbers(file.Numbers); err != nil {
+		faults = append(faults, fmt.Errorf("%s: %w", name, err))
+	}
+	return rooms, file.Numbers, errors.Join(faults...)
 }
 
 func fileRoomOf(number string, set map[string]any) (r fileRoom, err error) {

@@ -165,6 +165,9 @@ func TestWhatIsWrongInAFileOfRoomsIsNamed(t *testing.T) {
 		{"a setting that no distribution has", "rooms:\n  \"1\": {distributions: [{id: a, key: AAEC}]}\n", `room "1": distributions[0]: key is no setting of a distribution`},
 		{"what cannot be set of a distribution", "rooms:\n  \"1\": {distributions: [{id: a, ssrc: 1}]}\n", `room "1": distributions[0]: ssrc cannot be set`},
 		{"an ID that is there twice", "rooms:\n  \"1\": {distributions: [{id: a}, {id: a}]}\n", `room "1": distributions[1]: its id is there twice`},
+		{"a number that is there twice", "numbers: [{number: \"1\"}, {number: \"1\", room: \"2\"}]\n", `numbers[1]: "1" is there twice`},
+		{"a number that cannot be", "numbers: [{number: \"1**\"}]\n", `numbers[0]: number "1**": not a number`},
+		{"a setting that no number has", "numbers: [{number: \"1\", colour: red}]\n", `unknown field "colour"`},
 		{"two faults", "rooms:\n  \"1\": {colour: red}\n  \"2\": {shape: round}\n", `room "2": shape is no setting of a room`},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -32,6 +32,7 @@ type commands struct {
 	Participants  participantsCmd  `cmd:"" help:"Show and steer who is in a room."`
 	Bans          bansCmd          `cmd:"" help:"Show who is kept out of a room, and let them in again."`
 	Invitations   invitationsCmd   `cmd:"" help:"Invite single persons into a room."`
+	Numbers       numbersCmd       `cmd:"" help:"Say which dialled number leads to which room."`
 	Distributions distributionsCmd `cmd:"" help:"Send a room's mix to multicast groups, show how that goes, and take sessions in."`
 	Events        eventsCmd        `cmd:"" help:"Follow what happens in a room, one event a line, until Ctrl-C."`
 	Recordings    recordingsCmd    `cmd:"" help:"Show, fetch and delete recordings."`

@@ -155,17 +155,18 @@ func TestNoPINIsInTheLog(t *testing.T) {
 	}
 }
 
-func TestPINsOutliveKill9(t *testing.T) {
+func TestPINsAndNumbersOutliveKill9(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, bridge.Config{Closed: true, Numbers: doors, Rooms: "  list: [{number: \"4711\", pin: \"9753\"}]\n"})
 	b.must(t, "rooms", "create", "1000", "--pin", "1357")
 	b.must(t, "rooms", "update", "1000", "--moderator-pin", "2468")
 	b.must(t, "rooms", "create", "3000")
+	b.must(t, "numbers", "create", "7000", "--room", "1000")
 	_, personal, _ := strings.Cut(strings.TrimSpace(b.must(t, "invitations", "create", "3000", "--name", "Zoe")), ": PIN ")
 	_, used, _ := strings.Cut(strings.TrimSpace(b.must(t, "invitations", "create", "3000")), ": PIN ")
-	in := func(b *running, number, pin string, want int) {
+	in := func(b *running, dialled, number, pin string, want int) {
 		t.Helper()
-		g := inviteDialling(t, newClient(t), sipua.DialConfig{URI: "sip:" + number + "@" + b.UDP, Codecs: []codec.Name{codec.PCMU}}, phone.Config{Digits: pin + "#"})
+		g := inviteDialling(t, newClient(t), sipua.DialConfig{URI: "sip:" + dialled + "@" + b.UDP, Codecs: []codec.Name{codec.PCMU}}, phone.Config{Digits: pin + "#"})
 		if want == 0 {
 			eventually(t, "the PIN is wrong", func() bool {
 				wrong, _ := b.metric(t, "confbridge_pin_failures_total")
@@ -176,7 +177,7 @@ func TestPINsOutliveKill9(t *testing.T) {
 		g.end()
 		b.present(t, number, 0)
 	}
-	in(b, "3000", used, 1)
+	in(b, "3000", "3000", used, 1)
 	if err := syscall.Kill(b.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -187,10 +188,10 @@ func TestPINsOutliveKill9(t *testing.T) {
 	if r := b.room(t, "1000"); !r.GetHasPin() || !r.GetHasModeratorPin() {
 		t.Errorf("got %v", r)
 	}
-	in(b, "1000", "1357", 1)
-	in(b, "4711", "9753", 1)
-	in(b, "3000", personal, 1)
-	in(b, "3000", used, 0)
+	in(b, "7000", "1000", "1357", 1)
+	in(b, "4711", "4711", "9753", 1)
+	in(b, "3000", "3000", personal, 1)
+	in(b, "3000", "3000", used, 0)
 }
 
 // keyScenario is a scenario of SIPp: a call that presses keys, by INFO, by the packets of RFC 4733 that come with SIPp, or in its sound. A comma is a pause. It ends by

@@ -75,3 +75,46 @@ func TestRoomsOutliveTheBridge(t *testing.T) {
 		t.Errorf("got exit %d:\n%s", code, s.log())
 	}
 }
+
+func TestNumbersOutliveTheBridgeAndTheFileHasItsWay(t *testing.T) {
+	env := freePorts(t)
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	start := func(numbers string) *served {
+		t.Helper()
+		if err := os.WriteFile(file, []byte("numbers: "+numbers+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return startServe(t, env, "--config", file)
+	}
+	s := start(`[{number: "100", room: "1000"}]`)
+	s.command(t, "numbers", "create", "200", "--room", "2000")
+	s.command(t, "numbers", "create", "300", "--room", "3000")
+	s.command(t, "numbers", "update", "300", "--voice", "de")
+	s.command(t, "numbers", "create", "400")
+	s.command(t, "numbers", "delete", "400")
+	for says, args := range map[string][]string{
+		"numbers/100: number is declared in the configuration file":                    {"numbers", "delete", "100"},
+		"numbers/100: number exists already: it is declared in the configuration file": {"numbers", "create", "100"},
+		"numbers/200: number exists already":                                           {"numbers", "create", "200"},
+		`number.trunk: there is no trunk "carrier"`:                                    {"numbers", "create", "200", "--trunk", "carrier"},
+		"number.dialled: ": {"numbers", "create", "1**"},
+	} {
+		if got := runAt(t.Context(), nil, append(args, "--api", s.grpc)...); got.code != exitError || !strings.Contains(got.stderr, says) {
+			t.Errorf("%v: got %+v, want %q", args, got, says)
+		}
+	}
+	if code := s.end(t); code != exitOK {
+		t.Errorf("got exit %d:\n%s", code, s.log())
+	}
+
+	s = start(`[{number: "200", room: "1000"}]`)
+	want := "NUMBER  TRUNK  LEADS TO  VOICE  MADE BY\n" +
+		"200     all    1000      -      the file\n" +
+		"300     all    3000      de     hand\n"
+	if got := s.command(t, "numbers", "list"); got != want {
+		t.Errorf("after a restart: got\n%s\nwant\n%s", got, want)
+	}
+	if code := s.end(t); code != exitOK || !strings.Contains(s.log(), "a number that was made is now declared") {
+		t.Errorf("got exit %d:\n%s", code, s.log())
+	}
+}

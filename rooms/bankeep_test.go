@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -14,7 +15,8 @@ import (
 type fakeBanKeeper struct {
 	mu     sync.Mutex
 	kept   map[[2]string]Ban
-	broken bool
+	broken bool // nothing is done
+	silent bool // all is done, and nobody is told so
 }
 
 func (k *fakeBanKeeper) PutBan(_ context.Context, number string, b Ban) error {
@@ -24,6 +26,14 @@ func (k *fakeBanKeeper) PutBan(_ context.Context, number string, b Ban) error {
 		return errBroken
 	}
 	k.kept[[2]string{number, b.ID}] = b
+	return k.answer()
+}
+
+// answer is that of a store that may have timed out.
+func (k *fakeBanKeeper) answer() error {
+	if k.silent {
+		return context.DeadlineExceeded
+	}
 	return nil
 }
 
@@ -34,7 +44,7 @@ func (k *fakeBanKeeper) RemoveBan(_ context.Context, number, id string) error {
 		return errBroken
 	}
 	delete(k.kept, [2]string{number, id})
-	return nil
+	return k.answer()
 }
 
 func (k *fakeBanKeeper) breakDown(broken bool) {
@@ -180,6 +190,94 @@ func TestABanThatCannotBeKeptIsNone(t *testing.T) {
 			}
 		})
 	})
+}
+
+// A store that does not answer in time may have written all the same. What has been lifted is not in force again because it was tried twice.
+func TestABanWhoseAnswerWasLostDoesNotComeBack(t *testing.T) {
+	for name, lose := range map[string]func(k *fakeBanKeeper){
+		"it is taken back at once": func(*fakeBanKeeper) {},
+		"it is taken back with the next change": func(k *fakeBanKeeper) {
+			k.silent, k.broken = false, true // by the time that it is taken back
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := &losing{fakeBanKeeper: fakeBanKeeper{kept: map[[2]string]Ban{}, silent: true}, then: lose}
+				g := NewRegistry(Config{OnDemand: true})
+				if err := g.Restore(t.Context(), Memory{BanKeeper: k}); err != nil {
+					t.Fatal(err)
+				}
+				p := callerFrom(t, g, "sip:ann@a")
+				if err := g.Ban(t.Context(), "1000", p.ID(), time.Hour); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("got %v, want DeadlineExceeded", err)
+				}
+				k.silent, k.then = false, nil
+				k.breakDown(false)
+				if err := g.Ban(t.Context(), "1000", p.ID(), time.Hour); err != nil {
+					t.Fatal(err)
+				}
+				bans, _ := g.Bans("1000")
+				if err := g.Unban(t.Context(), "1000", bans[0].ID); err != nil {
+					t.Fatal(err)
+				}
+				if all := k.all(); len(all) != 0 {
+					t.Errorf("kept is %+v", all)
+				}
+				closeRegistry(t, g)
+			})
+		})
+	}
+}
+
+// losing is a keeper to which something happens behind the first ban that it keeps.
+type losing struct {
+	fakeBanKeeper
+	then func(*fakeBanKeeper)
+}
+
+func (l *losing) PutBan(ctx context.Context, number string, b Ban) error {
+	err := l.fakeBanKeeper.PutBan(ctx, number, b)
+	if l.then != nil {
+		l.then(&l.fakeBanKeeper)
+	}
+	return err
+}
+
+func TestBansThatAreNotForgottenAreAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &fakeBanKeeper{kept: map[[2]string]Ban{}}
+		bannedIn(t, k, func(g *Registry) {
+			if _, err := g.Create(t.Context(), "1000", Settings{}); err != nil {
+				t.Fatal(err)
+			}
+			for _, address := range []string{"sip:ann@a", "sip:bob@a"} {
+				if err := g.Ban(t.Context(), "1000", callerFrom(t, g, address).ID(), time.Hour); err != nil {
+					t.Fatal(err)
+				}
+			}
+			k.breakDown(true)
+			if err := g.Delete(t.Context(), "1000", true); !errors.Is(err, ErrStorage) {
+				t.Errorf("got %v, want ErrStorage", err)
+			}
+			if all := k.all(); len(all) != 2 {
+				t.Errorf("kept is %+v, want both: the store did not answer", all)
+			}
+			k.breakDown(false)
+		})
+		if all := k.all(); len(all) != 0 {
+			t.Errorf("kept is %+v", all)
+		}
+	})
+}
+
+func TestStraysAreBounded(t *testing.T) {
+	var b bans
+	for i := range maxStrays + 5 {
+		b.stray(KeptBan{Ban: Ban{ID: fmt.Sprint(i)}})
+	}
+	if len(b.strays) != maxStrays || b.strays[0].ID != "5" {
+		t.Errorf("%d, the first is %q", len(b.strays), b.strays[0].ID)
+	}
 }
 
 func TestBansThatCannotBeAreNotPutThere(t *testing.T) {

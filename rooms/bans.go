@@ -17,7 +17,11 @@ const MaxBanTime = 365 * 24 * time.Hour
 const (
 	maxBans    = 256 // of one room
 	maxAllBans = 16_384
+	maxStrays  = 1024
 )
+
+// disownTime is how long the store may take to forget a ban that nobody waits for.
+const disownTime = 2 * time.Second
 
 // Ban keeps whoever calls from an address out of a room for a time.
 type Ban struct {
@@ -32,9 +36,10 @@ type Ban struct {
 type bans struct {
 	keeper BanKeeper // nil: nobody remembers them; written by Restore alone
 
-	mu  sync.Mutex // never held across a call out
-	of  map[string][]Ban
-	all int
+	mu     sync.Mutex // never held across a call out
+	of     map[string][]Ban
+	all    int
+	strays []KeptBan // those that may be kept and are not in force, the oldest first
 }
 
 // add notes a ban, in place of those of the same address, which it returns. False: there are too many.
@@ -77,6 +82,50 @@ func (b *bans) unput(ctx context.Context, number string, all ...Ban) error {
 		errs = append(errs, storage(b.keeper.RemoveBan(ctx, number, ban.ID)))
 	}
 	return errors.Join(errs...)
+}
+
+// disown is unput for bans that are not in force (any more). One that the store does not answer for may be kept all the same, and would be in force at the next start,
+// when whoever was told so has long made another ban in its place, and lifted that. So it is tried again: with the next change that the store takes, and at the end.
+func (b *bans) disown(ctx context.Context, number string, all ...Ban) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), disownTime)
+	defer cancel()
+	var errs []error
+	for _, ban := range all {
+		if err := b.unput(ctx, number, ban); err != nil {
+			errs = append(errs, err)
+			b.stray(KeptBan{Room: number, Ban: ban})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// stray notes a ban that may be kept and is not in force.
+func (b *bans) stray(k KeptBan) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.strays = append(b.strays, k); len(b.strays) > maxStrays {
+		b.strays = slices.Delete(b.strays, 0, 1)
+	}
+}
+
+// collect has the store forget strays, until it does not.
+func (b *bans) collect(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), disownTime)
+	defer cancel()
+	for {
+		b.mu.Lock()
+		if len(b.strays) == 0 {
+			b.mu.Unlock()
+			return
+		}
+		k := b.strays[0]
+		b.strays = b.strays[1:]
+		b.mu.Unlock()
+		if k.Expires.After(time.Now()) && b.unput(ctx, k.Room, k.Ban) != nil {
+			b.stray(k)
+			return
+		}
+	}
 }
 
 // list is the bans of a room that are in force, the oldest first.
@@ -173,7 +222,7 @@ func (g *Registry) ban(ctx context.Context, number, id string, length time.Durat
 		return err
 	}
 	if err := g.bans.put(ctx, number, ban); err != nil {
-		return wrap("room", number, err)
+		return wrap("room", number, errors.Join(err, g.bans.disown(ctx, number, ban)))
 	}
 	ctx = context.WithoutCancel(ctx) // it is kept, so it must be
 	var replaced []Ban
@@ -190,11 +239,12 @@ func (g *Registry) ban(ctx context.Context, number, id string, length time.Durat
 		return nil
 	})
 	if err != nil {
-		return errors.Join(err, g.bans.unput(ctx, number, ban))
+		return errors.Join(err, g.bans.disown(ctx, number, ban))
 	}
-	if err := g.bans.unput(ctx, number, replaced...); err != nil {
+	if err := g.bans.disown(ctx, number, replaced...); err != nil {
 		g.cfg.Log.Warn("a ban is kept that another has taken the place of", "room", number, "err", err)
 	}
+	g.bans.collect(ctx)
 	return nil
 }
 
@@ -220,6 +270,7 @@ func (g *Registry) unban(ctx context.Context, number, id string) error {
 		return wrap("room", number, err)
 	}
 	g.bans.remove(number, id)
+	g.bans.collect(ctx)
 	err := g.do(context.WithoutCancel(ctx), number, func(s *state) error {
 		s.raise(Event{Kind: KindUnbanned, Ban: &ban, Info: new(s.info())})
 		return nil

@@ -215,7 +215,7 @@ func (g *Registry) remove(ctx context.Context, info Info, force bool) error {
 		k := Kept{Number: number, Settings: info.asSet(), Created: info.Created}
 		return errors.Join(err, g.put(ctx, k))
 	}
-	return errors.Join(err, g.bans.unput(ctx, number, lifted...))
+	return errors.Join(err, g.bans.disown(ctx, number, lifted...))
 }
 
 // put has a room kept.

@@ -323,6 +323,7 @@ func (g *Registry) Close(ctx context.Context) error {
 	g.running.Wait() // each has been told, and none can be opened any more
 	g.crewOnce.Do(func() {})
 	g.crew.stop()
+	g.bans.collect(ctx)
 	g.closeLogs()
 	return nil
 }

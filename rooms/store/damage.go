@@ -195,7 +195,7 @@ func (s *Store) load(ctx context.Context, n *session, before found) (memory, err
 	hurt := before.hurt(numbersStream)
 	unread := before.unread()
 	for _, from := range []jetstream.Stream{n.rooms, n.numbers, n.bans} {
-		err := read(ctx, from, "", func(m jetstream.Msg) {
+		err := read(ctx, from, func(m jetstream.Msg) {
 			r, _, err := decode(m.Data())
 			if err != nil && len(m.Data()) > 0 { // empty: what other tools of NATS have deleted
 				s.cfg.Log.Error("a record is damaged", "subject", m.Subject(), "err", err)
@@ -213,9 +213,10 @@ func (s *Store) load(ctx context.Context, n *session, before found) (memory, err
 		}
 	}
 	var lost []*nats.Msg
-	full := now.count(aMark) >= maxNumbers // the oldest marks are gone for that, and not lost
+	full := now.count(aMark) >= maxNumbers          // the oldest marks are gone for that, and not lost
+	crowded := now.count(aBan) >= s.banRecords.most // likewise what says that a ban was lifted
 	for at, r := range before.newest {
-		if here, ok := now.newest[at]; ok && here.revision >= r.revision || at.kind == aMark && full || r.over() {
+		if here, ok := now.newest[at]; ok && here.revision >= r.revision || at.kind == aMark && full || at.kind == aBan && crowded && len(r.body) == 0 || r.over() {
 			continue
 		}
 		hurt = hurt || at.kind == aMark
@@ -223,6 +224,7 @@ func (s *Store) load(ctx context.Context, n *session, before found) (memory, err
 		now.add(r)
 		s.cfg.Log.Warn("what the store had lost was found in its files", "room", at.number, "kind", string(rune(at.kind)))
 	}
+	s.banRecords.restore(now)
 	m, err := s.sort(now)
 	if err == nil {
 		lost = append(lost, s.leaveOut(&m, now, unread)...)

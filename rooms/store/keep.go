@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,12 +45,12 @@ func (s *Store) PutBan(ctx context.Context, number string, b rooms.Ban) error {
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, r)
+	return s.writeBan(ctx, r)
 }
 
 // RemoveBan implements [rooms.BanKeeper], as Remove does its part.
 func (s *Store) RemoveBan(ctx context.Context, number, id string) error {
-	return s.write(ctx, record{kind: aBan, revision: s.revision.Add(1), number: banNumber(number, id)})
+	return s.writeBan(ctx, record{kind: aBan, revision: s.revision.Add(1), number: banNumber(number, id)})
 }
 
 // PutNumber keeps where a dialled number leads, as package rooms/entry asks of its NumberKeeper.
@@ -95,7 +94,19 @@ func (s *Store) Tell(ctx context.Context, events []rooms.Event, marks []rooms.Ma
 	}
 	packs, errs := pack(events)
 	all = append(all, packs...)
-	return errors.Join(append(errs, s.wrote(ctx, n.publish(ctx, all)))...)
+	if err := s.wrote(ctx, n.publish(ctx, all)); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	told := map[string]int{}
+	for _, e := range events {
+		told[e.Room]++
+	}
+	for _, number := range s.grown(told) {
+		if err := s.trim(ctx, n, number); err != nil {
+			s.cfg.Log.Warn("a room's story is longer than it should be", "room", number, "err", err) // what was told is kept
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // maxPack bounds the events of one message, in bytes, but for the last of them: what is damaged takes no more than that with it.
@@ -114,6 +125,7 @@ func pack(events []rooms.Event) (all []*nats.Msg, errs []error) {
 		if m := open[e.Room]; m != nil && len(m.Data) < maxPack {
 			m.Data = append(m.Data, r.encode()...)
 			m.Header.Set(sequenceHeader, strconv.FormatUint(r.revision, 10))
+			m.Header.Set(countHeader, strconv.Itoa(countOf(m.Header)+1))
 			continue
 		}
 		m := r.message()
@@ -145,15 +157,12 @@ func (s *Store) Recall(ctx context.Context, number string, after uint64, limit i
 	if limit == 0 || newest == 0 {
 		return past, nil
 	}
-	kept, err := s.keptEvents(ctx, n, number)
-	if err != nil || len(kept) == 0 {
-		return past, err
+	kept, first, err := s.keptEvents(ctx, n, number, after, limit)
+	if err != nil {
+		return past, fmt.Errorf("events of room %q: %w", number, err)
 	}
-	past.First = kept[0].revision
-	for _, r := range kept[max(len(kept)-limit, 0):] {
-		if r.revision <= after {
-			continue
-		}
+	past.First = first
+	for _, r := range kept {
 		e, err := r.event()
 		if err != nil || e.Sequence != r.revision || e.Room != number {
 			s.cfg.Log.Error("an event is damaged", "room", number, "event", r.revision, "err", err)
@@ -197,24 +206,46 @@ func (n *session) lastEvent(ctx context.Context, number string) (uint64, error) 
 	return sequenceOf(msg.Header), nil
 }
 
-// keptEvents are the records of a number's events, the newest of them that are to be kept. One that is damaged is left out, and logged.
-func (s *Store) keptEvents(ctx context.Context, n *session, number string) ([]record, error) {
-	var kept []record
-	most := cmp.Or(s.cfg.EventsKept, defaultEventsKept)
-	err := read(ctx, n.events, eventsSubject+key(number), func(m jetstream.Msg) {
+// keptEvents are the records of the newest of a number's events, limit of them at most and all behind after; and the number of the oldest that is kept, 0 where none
+// is. What is older is not read.
+func (s *Store) keptEvents(ctx context.Context, n *session, number string, after uint64, limit int) (kept []record, first uint64, err error) {
+	all, err := n.outline(ctx, number)
+	if err != nil || len(all) == 0 {
+		return nil, 0, err
+	}
+	oldest, over := all.newest(s.cfg.EventsKept)
+	from, _ := all.newest(min(limit, s.cfg.EventsKept))
+	from = max(from, all.behind(after))
+	err = s.readEvents(ctx, n, number, all[oldest].at, 1, func(r record) {
+		if over--; over < 0 && first == 0 {
+			first = r.revision
+		}
+	})
+	if err != nil || from == len(all) {
+		return nil, first, err
+	}
+	err = s.readEvents(ctx, n, number, all[from].at, 0, func(r record) {
+		if r.revision > after && r.revision >= first {
+			kept = append(kept, r)
+		}
+	})
+	if first == 0 && len(kept) > 0 { // the message that it is in is damaged
+		first = kept[0].revision
+	}
+	return kept[max(len(kept)-limit, 0):], first, err
+}
+
+// readEvents gives the records of a number's events to take, from the message at a place in the stream on, and so many messages at most; 0: all. One that is damaged is
+// left out, and logged.
+func (s *Store) readEvents(ctx context.Context, n *session, number string, at uint64, most int, take func(record)) error {
+	from := jetstream.ConsumerConfig{FilterSubject: eventsSubject + key(number), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: at}
+	return readSome(ctx, n.events, from, most, func(m jetstream.Msg) {
 		f := newFound()
-		end := f.searchBytes("", m.Data(), func(r record) { kept = append(kept, r) })
+		end := f.searchBytes("", m.Data(), take)
 		if len(f.damaged) > 0 || end != len(m.Data()) {
 			s.cfg.Log.Error("events are damaged", "room", number, "up to", sequenceOf(m.Headers()))
 		}
-		if len(kept) >= 2*most { // a message can hold several: there may be more than are to be kept
-			kept = append(kept[:0], kept[len(kept)-most:]...)
-		}
 	})
-	if err != nil {
-		return nil, fmt.Errorf("events of room %q: %w", number, err)
-	}
-	return kept[max(len(kept)-most, 0):], nil
 }
 
 // sequenceOf is an event's number; 0 where the field is missing.
@@ -223,20 +254,28 @@ func sequenceOf(h nats.Header) uint64 {
 	return seq
 }
 
-// read gives each message of a stream to take, the oldest first; of one subject where it is not empty.
-func read(ctx context.Context, from jetstream.Stream, subject string, take func(jetstream.Msg)) error {
+// read gives each message of a stream to take, the oldest first.
+func read(ctx context.Context, from jetstream.Stream, take func(jetstream.Msg)) error {
+	return readSome(ctx, from, jetstream.ConsumerConfig{}, 0, take)
+}
+
+// readSome gives those messages to take that a consumer delivers, so many at most; 0: all.
+func readSome(ctx context.Context, from jetstream.Stream, of jetstream.ConsumerConfig, most int, take func(jetstream.Msg)) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	c, err := from.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		FilterSubject: subject, AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,
-	})
+	of.AckPolicy, of.MemoryStorage, of.InactiveThreshold = jetstream.AckNonePolicy, true, time.Minute
+	c, err := from.CreateConsumer(ctx, of)
 	if err != nil {
 		return err
 	}
 	info := c.CachedInfo()
-	if info.NumPending > 0 {
+	pending := int(info.NumPending)
+	if most > 0 {
+		pending = min(pending, most)
+	}
+	if pending > 0 {
 		var batch jetstream.MessageBatch
-		if batch, err = c.Fetch(int(info.NumPending), jetstream.FetchContext(ctx)); err == nil {
+		if batch, err = c.Fetch(pending, jetstream.FetchContext(ctx)); err == nil {
 			for m := range batch.Messages() {
 				take(m)
 			}

@@ -59,6 +59,14 @@ func dirError(dir string, err error) error {
 	return fmt.Errorf("%s: %w", dir, err)
 }
 
+// mayWrite says that dir is read-only, or nothing; also where it is not there yet. The lock may lie on another disk.
+func mayWrite(dir string) error {
+	if err := unix.Access(dir, unix.W_OK); err != nil && !errors.Is(err, unix.ENOENT) {
+		return dirError(dir, err)
+	}
+	return nil
+}
+
 // hasSpace says that dir's disk is full, or nothing.
 func hasSpace(dir string) error {
 	const needed = 1 << 20 // bytes: what is under way may still be written

@@ -116,7 +116,7 @@ func (n *session) bind(ctx context.Context, eventsKept int) error {
 	}
 	n.bans, err = n.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: bansStream, Description: "who is kept out of rooms", Subjects: []string{bansSubject + "*"},
-		Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, MaxMsgs: maxBanRecords, MaxAge: maxBanAge, Discard: jetstream.DiscardOld,
+		Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, MaxMsgs: 2 * maxBanRecords, MaxAge: maxBanAge, Discard: jetstream.DiscardOld,
 	})
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", bansStream, err)

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,9 +56,6 @@ const (
 	maxEventsBytes    = 256 << 20
 	// maxNumbers is of how many room numbers it is remembered which events they have had.
 	maxNumbers = 100_000
-	// maxBanRecords bounds the records of bans, with those of bans that were lifted, and maxBanAge how long each stays: longer than any ban lasts.
-	maxBanRecords = 65_536
-	maxBanAge     = rooms.MaxBanTime + 24*time.Hour
 	// maxUnacknowledged is how many messages are sent before the first has to be acknowledged.
 	maxUnacknowledged = 512
 	// trialTime is how long the server within the process may take to open its files, and to have put back into them what they had lost.
@@ -80,6 +78,10 @@ type Store struct {
 	tried    time.Time     // when it was last opened again; guarded by turn
 	closed   bool          // guarded by turn
 	found    memory        // written by Open alone
+
+	banRecords banRecords
+	toldLock   sync.Mutex     // guards told
+	told       map[string]int // events of rooms since their stories were trimmed
 }
 
 // Open opens the store and returns what it remembers of rooms: those, and the marks of all numbers. What is damaged is logged, set aside below
@@ -89,7 +91,7 @@ func Open(ctx context.Context, cfg Config) (*Store, []rooms.Kept, []rooms.Mark, 
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{cfg: cfg, turn: make(chan struct{}, 1)}
+	s := &Store{cfg: cfg, turn: make(chan struct{}, 1), banRecords: banRecords{most: maxBanRecords}}
 	memory, err := s.open(ctx)
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, s.Close())
@@ -143,7 +145,7 @@ func (s *Store) storeDir() string { return filepath.Join(s.cfg.Dir, "store") }
 
 // openWithin opens the server within the process. Where it cannot read its own files, it begins anew with what is found in them.
 func (s *Store) openWithin(ctx context.Context) (memory, error) {
-	if err := s.endRebuild(); err != nil {
+	if err := errors.Join(mayWrite(s.storeDir()), s.endRebuild()); err != nil {
 		return memory{}, err
 	}
 	before, err := s.inspect()

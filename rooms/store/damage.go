@@ -273,8 +273,13 @@ func (s *Store) leaveOut(m *memory, now found, unread []damage) []*nats.Msg {
 
 // leftOut says that something of that kind is.
 func (k kind) leftOut() string {
-	if k == aDialled {
+	switch k {
+	case aDialled:
 		return "a number is left out"
+	case aBan:
+		return "a ban is left out"
+	case aMark:
+		return "numbers of events are left out"
 	}
 	return "a room is left out"
 }
@@ -344,7 +349,7 @@ func (s *Store) sort(all found) (memory, error) {
 			return memory{}, err
 		}
 		if err != nil {
-			s.cfg.Log.Error("what is kept is left out", "room", r.number, "err", err)
+			s.cfg.Log.Error(r.kind.leftOut(), "room", r.number, "err", err)
 		}
 	}
 	return m, nil

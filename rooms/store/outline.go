@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math/rand/v2"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
@@ -83,8 +84,11 @@ func (s *Store) grown(told map[string]int) (rooms []string) {
 		s.told = map[string]int{}
 	}
 	for number, events := range told {
+		if _, known := s.told[number]; !known { // by chance: rooms take turns, and many short lives of a bridge are as one long one
+			s.told[number] = rand.IntN(s.cfg.EventsKept/2 + 1)
+		}
 		if s.told[number] += events; s.told[number] > s.cfg.EventsKept/2 {
-			delete(s.told, number)
+			s.told[number] = 0
 			rooms = append(rooms, number)
 		}
 	}

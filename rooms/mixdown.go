@@ -135,6 +135,14 @@ func (s *state) runDue() {
 	}
 }
 
+// catchUp runs what is due already, where somebody has got in front of it: a recording that begins or ends now does so at its frame. It is called between ticks.
+func (s *state) catchUp() {
+	c := &s.timers.clock
+	if now := time.Now(); c.runs && now.Sub(c.next()) >= 0 {
+		s.runDue()
+	}
+}
+
 func (s *state) letDeadGo() {
 	for i := 0; i < len(s.members); {
 		m := s.members[i]

@@ -185,6 +185,7 @@ func (g *Registry) ResumeRecording(ctx context.Context, number string) (Recordin
 func (g *Registry) withTape(ctx context.Context, number string, op func(*state)) (Recording, error) {
 	var rec Recording
 	err := g.do(ctx, number, func(s *state) error {
+		s.catchUp()
 		s.watchTape()
 		tape := s.taping.tape
 		if tape == nil {
@@ -198,6 +199,7 @@ func (g *Registry) withTape(ctx context.Context, number string, op func(*state))
 }
 
 func (s *state) startRecording(t Tape) error {
+	s.catchUp() // what was due before is none of it
 	switch {
 	case s.taping.tape != nil:
 		return ErrRecording

@@ -426,3 +426,34 @@ func TestATickThatIsRecordedDoesNotAllocate(t *testing.T) {
 
 // aboutRecording says whether events of this kind are about a recording.
 func (k Kind) aboutRecording() bool { return k >= KindRecordingStarted && k <= KindRecordingFailed }
+
+// A room that others keep busy is late for its frames when a recording begins and ends: those before its beginning are none of it, those before its end are.
+func TestARecordingIsAsLongAsItWasInALateRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rec := &fakeRecorder{}
+		g, _, leave := recordingRoom(t, Config{Recorder: rec})
+		defer leave()
+		// meanwhile calls f at once, while the room is busy for two frames and a half.
+		meanwhile := func(f func(context.Context, string) (Recording, error)) {
+			busy := make(chan struct{})
+			go func() {
+				_ = g.do(context.Background(), "1000", func(*state) error { close(busy); time.Sleep(50 * time.Millisecond); return nil }) // the room is there
+			}()
+			<-busy
+			if _, err := f(t.Context(), "1000"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 20 {
+			meanwhile(g.StartRecording)
+			begun := time.Now()
+			time.Sleep(time.Second)
+			meanwhile(g.StopRecording)
+			took := time.Since(begun)
+			got := time.Duration(rec.tapes[len(rec.tapes)-1].frames) * frameDuration
+			if (got - took).Abs() >= frameDuration {
+				t.Errorf("got %v of a recording that took %v", got, took)
+			}
+		}
+	})
+}

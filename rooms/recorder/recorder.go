@@ -59,9 +59,10 @@ type Recorder struct {
 	create func(root *os.Root, name string) (file, error) // of a new file; tests have disks that fail
 	free   func(dir string) (int64, error)
 
-	writers sync.WaitGroup
-	begun   atomic.Uint32 // tapes
-	stop    chan struct{} // closed: the janitor ends
+	writers   sync.WaitGroup
+	begun     atomic.Uint32 // tapes
+	finishing chan struct{} // has something in it while a tape is finished
+	stop      chan struct{} // closed: the janitor ends
 
 	mu      sync.Mutex // guards what follows, never held across a write
 	root    *os.Root   // nil before Start and after Close
@@ -76,7 +77,7 @@ func New(cfg Config) *Recorder {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Recorder{
-		cfg: cfg, create: createFile, free: freeBytes, stop: make(chan struct{}),
+		cfg: cfg, create: createFile, free: freeBytes, finishing: make(chan struct{}, 1), stop: make(chan struct{}),
 		running: map[string]*tape{}, kept: map[string]sidecar{},
 	}
 }

@@ -39,6 +39,7 @@ type tape struct {
 	notes   []entryNote
 	err     error // what the writer has failed with
 	end     uint64
+	ended   time.Time
 	why     rooms.Reason
 	state   rooms.RecordingState
 }
@@ -113,7 +114,7 @@ func (t *tape) Note(e rooms.Event) {
 func (t *tape) Close(why rooms.Reason) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.end, t.why = t.tick, why
+	t.end, t.ended, t.why = t.tick, time.Now().UTC(), why
 	if t.err != nil {
 		t.why = rooms.TapeReason(t.err)
 	}
@@ -133,11 +134,12 @@ func (t *tape) run() {
 	turn := time.NewTicker(writeEvery)
 	defer turn.Stop()
 	flushed, looked := time.Now(), time.Now()
-	for open := true; open; {
+	for {
 		select {
 		case <-turn.C:
 		case <-t.closing:
-			open = false
+			t.finish()
+			return
 		}
 		err := t.drain()
 		now := time.Now()
@@ -152,10 +154,10 @@ func (t *tape) run() {
 		if err != nil {
 			t.fail(diskError(err))
 			<-t.closing // by the room, which has been told
-			break
+			t.finish()
+			return
 		}
 	}
-	t.finish()
 }
 
 // phase is when in writeEvery the writer of the n-th tape has its turns: those that begin one behind the other lie far apart, and a hundred of them a
@@ -195,10 +197,18 @@ func (t *tape) fail(err error) {
 	t.broken.Store(true)
 }
 
+// finish writes what is left in the queue and makes the files whole, when no other tape does: a hundred that were finished together kept rooms from their
+// ticks for a tenth of a second, by hashing and by waiting for the disk.
 func (t *tape) finish() {
+	t.recorder.finishing <- struct{}{}
+	defer func() { <-t.recorder.finishing }()
 	t.mu.Lock()
 	end, why, failed := t.end, t.why, t.err
+	t.writer.side.Ended = t.ended
 	t.mu.Unlock()
+	if failed == nil {
+		failed = diskError(t.drain())
+	}
 	if failed != nil {
 		end, why = 0, rooms.TapeReason(failed) // no further than what is written
 	}

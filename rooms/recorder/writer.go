@@ -188,7 +188,9 @@ func (w *writer) finish(end uint64, why rooms.Reason) (sidecar, error) {
 		return side, err
 	}
 	w.side.end(w.at)
-	w.side.Ended = time.Now().UTC()
+	if w.side.Ended.IsZero() {
+		w.side.Ended = time.Now().UTC()
+	}
 	for _, t := range w.tracks {
 		w.side.Files = append(w.side.Files, fileInfo{Name: t.name, Participant: t.participant})
 	}

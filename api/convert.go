@@ -150,6 +150,8 @@ func toRoom(i rooms.Info) *confbridgev1.Room {
 		RecordingFormat:  recordingFormats[i.Recording.Format],
 		RecordingTone:    proto.Bool(i.Recording.Tone),
 		RecordingBeep:    proto.Bool(i.Recording.Beep),
+		RecordingRule:    recordingRules[i.Recording.Rule],
+		RecordingFrom:    proto.Int32(int32(i.Recording.From)),
 		Recording:        recordingNameOr(i.Recorded),
 		RecordingPaused:  i.RecordingPaused,
 

@@ -248,6 +248,7 @@ func TestEventsAreConverted(t *testing.T) {
 		Room: &confbridgev1.Room{
 			Name: "rooms/1", MaxTalkers: 4, Agc: proto.Bool(false), NoiseSuppression: proto.Bool(false),
 			RecordingTone: proto.Bool(false), RecordingBeep: proto.Bool(false),
+			RecordingRule: confbridgev1.RecordingRule_RECORDING_RULE_NEVER, RecordingFrom: proto.Int32(0),
 		},
 	}
 	modesByDefault(want.Room)

@@ -190,6 +190,11 @@ var (
 		rooms.FormatFLAC: confbridgev1.RecordingFormat_RECORDING_FORMAT_FLAC,
 		rooms.FormatOpus: confbridgev1.RecordingFormat_RECORDING_FORMAT_OPUS,
 	}
+	recordingRules = map[rooms.RecordingRule]confbridgev1.RecordingRule{
+		rooms.RecordNever:    confbridgev1.RecordingRule_RECORDING_RULE_NEVER,
+		rooms.RecordAlways:   confbridgev1.RecordingRule_RECORDING_RULE_ALWAYS,
+		rooms.RecordWithHost: confbridgev1.RecordingRule_RECORDING_RULE_WITH_HOST,
+	}
 )
 
 // from finds the key of a value in one of the tables of enums; false where it has none.
@@ -217,6 +222,12 @@ func (s *roomService) recordingSettings(room *confbridgev1.Room) rooms.Recording
 	if room != nil && room.RecordingBeep != nil {
 		set.Beep = *room.RecordingBeep
 	}
+	if r, ok := from(recordingRules, room.GetRecordingRule()); ok {
+		set.Rule = r
+	}
+	if room != nil && room.RecordingFrom != nil {
+		set.From = int(*room.RecordingFrom)
+	}
 	return set
 }
 
@@ -233,6 +244,15 @@ func recordingFault(room *confbridgev1.Room, path string) string {
 		_, known = from(recordingFormats, room.GetRecordingFormat())
 		known = known || room.GetRecordingFormat() == confbridgev1.RecordingFormat_RECORDING_FORMAT_UNSPECIFIED
 		value = room.GetRecordingFormat()
+	case "recording_rule":
+		_, known = from(recordingRules, room.GetRecordingRule())
+		known = known || room.GetRecordingRule() == confbridgev1.RecordingRule_RECORDING_RULE_UNSPECIFIED
+		value = room.GetRecordingRule()
+	case "recording_from":
+		if n := room.GetRecordingFrom(); n < 0 || n > maxParticipants {
+			return fmt.Sprintf("%d is not within 0 to %d", n, maxParticipants)
+		}
+		return ""
 	default:
 		return ""
 	}

@@ -272,6 +272,25 @@ func TestHowARoomIsRecordedCanBeSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	is("after an update", both, opus, false, true)
+	if room.GetRecordingRule() != confbridgev1.RecordingRule_RECORDING_RULE_NEVER || room.RecordingFrom == nil || room.GetRecordingFrom() != 0 {
+		t.Errorf("a rule that nobody has set: got %v, %v", room.GetRecordingRule(), room.RecordingFrom)
+	}
+	const withHost = confbridgev1.RecordingRule_RECORDING_RULE_WITH_HOST
+	room, err = b.rooms.UpdateRoom(ctx, &confbridgev1.UpdateRoomRequest{
+		Room:       &confbridgev1.Room{Name: "rooms/1000", RecordingRule: withHost, RecordingFrom: proto.Int32(3), RecordingTone: proto.Bool(true)},
+		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"recording_rule", "recording_from"}},
+	})
+	if err != nil || room.GetRecordingRule() != withHost || room.GetRecordingFrom() != 3 {
+		t.Errorf("a rule: got %v, %v (%v)", room.GetRecordingRule(), room.GetRecordingFrom(), err)
+	}
+	is("after the rule was set", both, opus, false, true)
+	for path, fault := range map[string]*confbridgev1.Room{"recording_rule": {RecordingRule: 99}, "recording_from": {RecordingFrom: proto.Int32(-1)}} {
+		fault.Name = "rooms/1000"
+		_, err = b.rooms.UpdateRoom(ctx, &confbridgev1.UpdateRoomRequest{Room: fault, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{path}}})
+		if got := refusal(t, err, codes.InvalidArgument); got != "INVALID_ARGUMENT" {
+			t.Errorf("%s: got %s", path, got)
+		}
+	}
 	_, err = b.rooms.UpdateRoom(ctx, &confbridgev1.UpdateRoomRequest{
 		Room:       &confbridgev1.Room{Name: "rooms/1000", RecordingFormat: 99},
 		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"recording_format"}},

@@ -122,6 +122,8 @@ func (s *roomService) UpdateRoom(ctx context.Context, req *confbridgev1.UpdateRo
 		RecordingFormat:  pick(paths, "recording_format", recording.Format),
 		RecordingTone:    pick(paths, "recording_tone", recording.Tone),
 		RecordingBeep:    pick(paths, "recording_beep", recording.Beep),
+		RecordingRule:    pick(paths, "recording_rule", recording.Rule),
+		RecordingFrom:    pick(paths, "recording_from", recording.From),
 		Schedule:         pick(paths, "open_windows", hoursOf(room)),
 		OutlastsSchedule: pick(paths, "outlasts_windows", room.GetOutlastsWindows()),
 		ModesPatch:       s.modesPatch(room, paths),

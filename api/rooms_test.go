@@ -133,6 +133,7 @@ func restByDefault(r *confbridgev1.Room) {
 	r.RecordingContent = confbridgev1.RecordingContent_RECORDING_CONTENT_MIX
 	r.RecordingFormat = confbridgev1.RecordingFormat_RECORDING_FORMAT_OPUS
 	r.RecordingTone, r.RecordingBeep = proto.Bool(false), proto.Bool(false)
+	r.RecordingRule, r.RecordingFrom = confbridgev1.RecordingRule_RECORDING_RULE_NEVER, proto.Int32(0)
 }
 
 func TestARoomGetsTheDefaultsOfTheBridge(t *testing.T) {

@@ -46,7 +46,7 @@ func roomFault(room *confbridgev1.Room, path string) string {
 		return pinFault(room.GetPin())
 	case "moderator_pin":
 		return pinFault(room.GetModeratorPin())
-	case "recording_content", "recording_format":
+	case "recording_content", "recording_format", "recording_rule", "recording_from":
 		return recordingFault(room, path)
 	case "open_windows":
 		return hoursFault(room)

@@ -251,7 +251,7 @@ func (s *state) recordAs(by *member, a Action) {
 	case a == ActionPause:
 		s.pauseRecording(!s.taping.paused)
 	case s.taping.tape != nil:
-		s.stopRecording(ReasonStopped)
+		s.declineRecording()
 	default:
 		s.later(func(r *room) { // files are made
 			if _, err := r.registry.StartRecording(context.Background(), r.number); err != nil {

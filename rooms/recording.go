@@ -77,13 +77,16 @@ type RecordingSettings struct {
 	Format  RecordingFormat
 	Tone    bool // everybody hears a tone when a recording starts, goes on, pauses and stops
 	Beep    bool // and a beep every 15 s while it runs
+	// Rule is when the room is recorded without anybody asking for it, and From with how many participants inside that begins: 0 is 1.
+	Rule RecordingRule
+	From int
 }
 
 func (set RecordingSettings) check() error {
 	if set.Content > RecordBoth || set.Format > FormatOpus {
 		return fmt.Errorf("recording content %d in format %d: %w", set.Content, set.Format, ErrInvalid)
 	}
-	return nil
+	return set.checkRule()
 }
 
 // or is set with what it does not say taken from otherwise.
@@ -134,6 +137,7 @@ type RecordingFile struct {
 // taping is a room's recording, if there is one.
 type taping struct {
 	tape   Tape // nil: nobody records
+	ruled  bool // the room's rule has begun it
 	made   Recording
 	paused bool
 	frame  TapeFrame
@@ -166,9 +170,9 @@ func (g *Registry) StartRecording(ctx context.Context, number string) (Recording
 	return tape.Recording(), nil
 }
 
-// StopRecording ends the recording of a room (ErrNoRoom, ErrNotRecording). Its files are finished a little later.
+// StopRecording ends the recording of a room, which does not begin by itself again in this conference (ErrNoRoom, ErrNotRecording). Its files are finished a little later.
 func (g *Registry) StopRecording(ctx context.Context, number string) (Recording, error) {
-	return g.withTape(ctx, number, func(s *state) { s.stopRecording(ReasonStopped) })
+	return g.withTape(ctx, number, func(s *state) { s.declineRecording() })
 }
 
 // PauseRecording leaves out what is said from now on (ErrNoRoom, ErrNotRecording); where it is paused already nothing changes.
@@ -248,6 +252,7 @@ func (s *state) stopRecording(why Reason) {
 	kind := KindRecordingStopped
 	if err != nil {
 		kind, why = KindRecordingFailed, TapeReason(err)
+		s.ruling.notBefore = time.Now().Add(ruleAgain)
 		s.room.registry.cfg.Log.Error("recording failed", "room", s.room.number, "recording", s.taping.made.ID, "err", err)
 	}
 	s.announce(chimeDown, sounds.RecordingStopped)

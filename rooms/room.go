@@ -75,6 +75,7 @@ func (r *room) run(k Kept, onDemand bool) {
 			s.ring()
 		}
 		s.obey()
+		s.keepRule()
 		s.publish()
 	}
 	s.unfeedAll()

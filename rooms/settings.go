@@ -35,7 +35,7 @@ type Settings struct {
 	AGC bool
 	// NoiseSuppression takes steady noise out of what narrowband telephones send.
 	NoiseSuppression bool
-	// Recording is how the room is recorded, once somebody starts that.
+	// Recording is how the room is recorded, once somebody starts that, or by which rule it begins.
 	Recording RecordingSettings
 	// Schedule is when the room is open; nil: always. Nobody gets in at other times, and when it closes the conference ends, unless
 	// OutlastsSchedule says that it goes on until everybody has left.
@@ -80,6 +80,8 @@ type SettingsPatch struct {
 	RecordingFormat  *RecordingFormat
 	RecordingTone    *bool
 	RecordingBeep    *bool
+	RecordingRule    *RecordingRule
+	RecordingFrom    *int
 	Schedule         **schedule.Schedule // a pointer to nil takes it away
 	OutlastsSchedule *bool
 	ModesPatch
@@ -101,6 +103,8 @@ func (p SettingsPatch) apply(to Settings) (Settings, error) {
 	set(&to.Recording.Format, p.RecordingFormat)
 	set(&to.Recording.Tone, p.RecordingTone)
 	set(&to.Recording.Beep, p.RecordingBeep)
+	set(&to.Recording.Rule, p.RecordingRule)
+	set(&to.Recording.From, p.RecordingFrom)
 	set(&to.Schedule, p.Schedule)
 	set(&to.OutlastsSchedule, p.OutlastsSchedule)
 	set(&to.PINs, p.PINs)

@@ -47,6 +47,7 @@ type state struct {
 	musical     bool // those who wait have something to hear, or somebody has said what
 
 	taping    taping
+	ruling    ruling
 	chime     chime
 	announcer announcer
 
@@ -362,6 +363,7 @@ func (s *state) release(m *member, why Reason) {
 		why = ReasonEmpty
 	}
 	s.stopRecording(why)
+	s.ruling = ruling{begins: s.ruling.begins}
 	s.chime.stop()
 	s.unwind()
 	s.speaker.end()
@@ -404,6 +406,9 @@ func (s *state) changeSettings(set Settings) {
 	}
 	if set.MaxDuration != before.MaxDuration || set.WarnBefore != before.WarnBefore {
 		s.rewarn()
+	}
+	if set.Recording.Rule != before.Recording.Rule {
+		s.ruling.declined = false
 	}
 	if s.musicName() != music {
 		s.changeMusic()

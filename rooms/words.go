@@ -41,6 +41,7 @@ func (s *state) speak() {
 	}
 	for i := range s.pending {
 		s.chimeOf(&s.pending[i])
+		s.hintOf(&s.pending[i])
 		s.speakOf(&s.pending[i], &turn)
 	}
 	clear(s.answering)
@@ -65,6 +66,17 @@ func (s *state) chimeOf(e *Event) {
 	}
 }
 
+// hintOf has a newcomer hear a tone that nobody else hears where the room is recorded and announces that by tones: it has not heard the one at the beginning.
+func (s *state) hintOf(e *Event) {
+	t := &s.taping
+	if e.Kind != KindJoined && e.Kind != KindLetIn || t.tape == nil || t.paused || !s.set.Recording.Tone || s.speech().Speaking == SpeakEvents {
+		return
+	}
+	if m := s.member(e.Participant.ID); m != nil && m.place == PlaceInside {
+		s.say(audience{one: m}, words(beep))
+	}
+}
+
 func (s *state) speakOf(e *Event, turn *turnOf) {
 	id := e.Participant.ID
 	switch e.Kind {
@@ -75,6 +87,9 @@ func (s *state) speakOf(e *Event, turn *turnOf) {
 		if !turn.hostArrived {
 			greeting = words(sounds.Admitted).then(greeting)
 			s.speakOfComing(id)
+		}
+		if s.taping.tape != nil {
+			greeting = greeting.then(words(sounds.BeingRecorded))
 		}
 		s.tellOne(id, greeting)
 	case KindLeft:

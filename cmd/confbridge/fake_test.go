@@ -433,7 +433,7 @@ func sample() *fakeBridge {
 			Locked: true, CreateTime: ago(72 * time.Hour), StartTime: ago(26 * time.Hour), ParticipantCount: 3,
 			SampleRateHz: 48000, LastSequence: 41, MaxTalkers: 4, Agc: proto.Bool(true), NoiseSuppression: proto.Bool(false),
 			RecordingContent: confbridgev1.RecordingContent_RECORDING_CONTENT_BOTH, RecordingFormat: confbridgev1.RecordingFormat_RECORDING_FORMAT_FLAC,
-			RecordingTone: proto.Bool(true), RecordingBeep: proto.Bool(true), Recording: sampleRecordings()[2].GetName(), RecordingPaused: true,
+			RecordingTone: proto.Bool(true), RecordingBeep: proto.Bool(true), RecordingRule: confbridgev1.RecordingRule_RECORDING_RULE_WITH_HOST, RecordingFrom: proto.Int32(2), Recording: sampleRecordings()[2].GetName(), RecordingPaused: true,
 			OpenWindows: []*confbridgev1.OpenWindow{
 				{
 					Start: "2026-03-02T09:00", TimeZone: "Europe/Berlin", Duration: durationpb.New(90 * time.Minute), Rule: "FREQ=WEEKLY;BYDAY=MO,WE",

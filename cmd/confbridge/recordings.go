@@ -53,6 +53,8 @@ type recordingFlags struct {
 	RecordFormat  *string `placeholder:"FORMAT" enum:"wav,flac,opus" help:"In which files: wav, flac or opus."`
 	RecordTone    *bool   `negatable:"" help:"Play a tone when a recording starts, goes on, pauses and stops."`
 	RecordBeep    *bool   `negatable:"" help:"Beep every 15 s while a recording runs."`
+	RecordRule    *string `placeholder:"WHEN" enum:"never,always,with-host" help:"When it is recorded by itself: never, always or with-host (while a moderator is there)."`
+	RecordFrom    *int32  `placeholder:"N" help:"With how many participants that begins; 0 is 1."`
 }
 
 // apply puts what was given into room and says which fields that are.
@@ -74,6 +76,15 @@ func (f recordingFlags) apply(room *confbridgev1.Room) (paths []string) {
 	if f.RecordBeep != nil {
 		room.RecordingBeep = f.RecordBeep
 		paths = append(paths, "recording_beep")
+	}
+	if f.RecordRule != nil {
+		room.RecordingRule = confbridgev1.RecordingRule(
+			confbridgev1.RecordingRule_value["RECORDING_RULE_"+strings.ToUpper(strings.ReplaceAll(*f.RecordRule, "-", "_"))])
+		paths = append(paths, "recording_rule")
+	}
+	if f.RecordFrom != nil {
+		room.RecordingFrom = f.RecordFrom
+		paths = append(paths, "recording_from")
 	}
 	return paths
 }

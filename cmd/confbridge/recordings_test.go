@@ -122,6 +122,12 @@ func TestRecordingCommandsAskForTheRightThing(t *testing.T) {
 				RecordingTone: proto.Bool(false), RecordingBeep: proto.Bool(true),
 			},
 		}, "rooms/1000: created"},
+		{"rooms update 1000 --record-rule with-host --record-from 2", &confbridgev1.UpdateRoomRequest{
+			Room: &confbridgev1.Room{
+				Name: "rooms/1000", RecordingRule: confbridgev1.RecordingRule_RECORDING_RULE_WITH_HOST, RecordingFrom: proto.Int32(2),
+			},
+			UpdateMask: paths("recording_rule", "recording_from"),
+		}, "rooms/1000: updated"},
 		{"rooms update 1000 --record-format flac", &confbridgev1.UpdateRoomRequest{
 			Room:       &confbridgev1.Room{Name: "rooms/1000", RecordingFormat: confbridgev1.RecordingFormat_RECORDING_FORMAT_FLAC},
 			UpdateMask: paths("recording_format"),
@@ -141,7 +147,7 @@ func TestRecordingCommandsAskForTheRightThing(t *testing.T) {
 }
 
 func TestWhatCannotBeAskedOfARecording(t *testing.T) {
-	for _, args := range []string{"rooms record 1000 --stop --pause", "rooms create 1000 --record-format mp3", "recordings get"} {
+	for _, args := range []string{"rooms record 1000 --stop --pause", "rooms create 1000 --record-format mp3", "rooms create 1000 --record-rule sometimes", "recordings get"} {
 		if got := runAt(t.Context(), nil, strings.Fields(args)...); got.code != exitUsage {
 			t.Errorf("%s: got exit %d, %s", args, got.code, got.stderr)
 		}

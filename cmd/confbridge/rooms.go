@@ -161,6 +161,12 @@ func recordedAs(r *confbridgev1.Room) string {
 	if r.GetRecordingBeep() {
 		how += ", beep"
 	}
+	if r.GetRecordingRule() > confbridgev1.RecordingRule_RECORDING_RULE_NEVER {
+		how += ", " + words(r.GetRecordingRule().String(), "RECORDING_RULE_")
+		if n := r.GetRecordingFrom(); n > 1 {
+			how += fmt.Sprintf(" from %d participants on", n)
+		}
+	}
 	return how
 }
 

@@ -137,6 +137,64 @@ func (RecordingFormat) EnumDescriptor() ([]byte, []int) {
 	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{1}
 }
 
+// RecordingRule is when a room is recorded without anybody asking for it. A recording that has begun so ends when the rule does not hold any more, or with the
+// conference. When somebody has stopped it, none begins by itself again in the same conference.
+type RecordingRule int32
+
+const (
+	// Not said.
+	RecordingRule_RECORDING_RULE_UNSPECIFIED RecordingRule = 0
+	// Only StartRecording, and who has a key for it, begin one.
+	RecordingRule_RECORDING_RULE_NEVER RecordingRule = 1
+	// As long as anybody is inside.
+	RecordingRule_RECORDING_RULE_ALWAYS RecordingRule = 2
+	// As long as a moderator is inside.
+	RecordingRule_RECORDING_RULE_WITH_HOST RecordingRule = 3
+)
+
+// Enum value maps for RecordingRule.
+var (
+	RecordingRule_name = map[int32]string{
+		0: "RECORDING_RULE_UNSPECIFIED",
+		1: "RECORDING_RULE_NEVER",
+		2: "RECORDING_RULE_ALWAYS",
+		3: "RECORDING_RULE_WITH_HOST",
+	}
+	RecordingRule_value = map[string]int32{
+		"RECORDING_RULE_UNSPECIFIED": 0,
+		"RECORDING_RULE_NEVER":       1,
+		"RECORDING_RULE_ALWAYS":      2,
+		"RECORDING_RULE_WITH_HOST":   3,
+	}
+)
+
+func (x RecordingRule) Enum() *RecordingRule {
+	p := new(RecordingRule)
+	*p = x
+	return p
+}
+
+func (x RecordingRule) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RecordingRule) Descriptor() protoreflect.EnumDescriptor {
+	return file_confbridge_v1_rooms_proto_enumTypes[2].Descriptor()
+}
+
+func (RecordingRule) Type() protoreflect.EnumType {
+	return &file_confbridge_v1_rooms_proto_enumTypes[2]
+}
+
+func (x RecordingRule) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RecordingRule.Descriptor instead.
+func (RecordingRule) EnumDescriptor() ([]byte, []int) {
+	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{2}
+}
+
 // LastHostLeave says what becomes of a conference when the last moderator has left.
 type LastHostLeave int32
 
@@ -174,11 +232,11 @@ func (x LastHostLeave) String() string {
 }
 
 func (LastHostLeave) Descriptor() protoreflect.EnumDescriptor {
-	return file_confbridge_v1_rooms_proto_enumTypes[2].Descriptor()
+	return file_confbridge_v1_rooms_proto_enumTypes[3].Descriptor()
 }
 
 func (LastHostLeave) Type() protoreflect.EnumType {
-	return &file_confbridge_v1_rooms_proto_enumTypes[2]
+	return &file_confbridge_v1_rooms_proto_enumTypes[3]
 }
 
 func (x LastHostLeave) Number() protoreflect.EnumNumber {
@@ -187,7 +245,7 @@ func (x LastHostLeave) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LastHostLeave.Descriptor instead.
 func (LastHostLeave) EnumDescriptor() ([]byte, []int) {
-	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{2}
+	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{3}
 }
 
 // Speaking is how much of what happens in a room is said to those who are there.
@@ -227,11 +285,11 @@ func (x Speaking) String() string {
 }
 
 func (Speaking) Descriptor() protoreflect.EnumDescriptor {
-	return file_confbridge_v1_rooms_proto_enumTypes[3].Descriptor()
+	return file_confbridge_v1_rooms_proto_enumTypes[4].Descriptor()
 }
 
 func (Speaking) Type() protoreflect.EnumType {
-	return &file_confbridge_v1_rooms_proto_enumTypes[3]
+	return &file_confbridge_v1_rooms_proto_enumTypes[4]
 }
 
 func (x Speaking) Number() protoreflect.EnumNumber {
@@ -240,7 +298,7 @@ func (x Speaking) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Speaking.Descriptor instead.
 func (Speaking) EnumDescriptor() ([]byte, []int) {
-	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{3}
+	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{4}
 }
 
 // Announce is how people are told that somebody has come or gone.
@@ -284,11 +342,11 @@ func (x Announce) String() string {
 }
 
 func (Announce) Descriptor() protoreflect.EnumDescriptor {
-	return file_confbridge_v1_rooms_proto_enumTypes[4].Descriptor()
+	return file_confbridge_v1_rooms_proto_enumTypes[5].Descriptor()
 }
 
 func (Announce) Type() protoreflect.EnumType {
-	return &file_confbridge_v1_rooms_proto_enumTypes[4]
+	return &file_confbridge_v1_rooms_proto_enumTypes[5]
 }
 
 func (x Announce) Number() protoreflect.EnumNumber {
@@ -297,7 +355,7 @@ func (x Announce) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Announce.Descriptor instead.
 func (Announce) EnumDescriptor() ([]byte, []int) {
-	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{4}
+	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{5}
 }
 
 // Room is a conference room: who dials its number meets everybody else who did.
@@ -358,7 +416,12 @@ type Room struct {
 	// How long before max_duration is over there is an EVENT_KIND_TIME_WARNING: at most 4 times, each more than 0 and at most 168 h. In a response
 	// the longest comes first. Empty when a room is created means what the bridge is configured with.
 	WarnBefore []*durationpb.Duration `protobuf:"bytes,28,rep,name=warn_before,json=warnBefore,proto3" json:"warn_before,omitempty"`
-	// What of the room is recorded, once StartRecording is called. UNSPECIFIED in a request means what the bridge is configured
+	// When the room is recorded by itself. UNSPECIFIED in a request means what the bridge is configured with; never UNSPECIFIED in a response.
+	RecordingRule RecordingRule `protobuf:"varint,220,opt,name=recording_rule,json=recordingRule,proto3,enum=confbridge.v1.RecordingRule" json:"recording_rule,omitempty"`
+	// With how many participants inside that begins, 0 to 100000; 0 is 1. It goes on with fewer. Unset in a request means what the bridge is configured with; always
+	// set in a response.
+	RecordingFrom *int32 `protobuf:"varint,221,opt,name=recording_from,json=recordingFrom,proto3,oneof" json:"recording_from,omitempty"`
+	// What of the room is recorded, once StartRecording is called or recording_rule holds. UNSPECIFIED in a request means what the bridge is configured
 	// with; never UNSPECIFIED in a response.
 	RecordingContent RecordingContent `protobuf:"varint,40,opt,name=recording_content,json=recordingContent,proto3,enum=confbridge.v1.RecordingContent" json:"recording_content,omitempty"`
 	// In which files; as with recording_content.
@@ -609,6 +672,20 @@ func (x *Room) GetWarnBefore() []*durationpb.Duration {
 		return x.WarnBefore
 	}
 	return nil
+}
+
+func (x *Room) GetRecordingRule() RecordingRule {
+	if x != nil {
+		return x.RecordingRule
+	}
+	return RecordingRule_RECORDING_RULE_UNSPECIFIED
+}
+
+func (x *Room) GetRecordingFrom() int32 {
+	if x != nil && x.RecordingFrom != nil {
+		return *x.RecordingFrom
+	}
+	return 0
 }
 
 func (x *Room) GetRecordingContent() RecordingContent {
@@ -874,7 +951,7 @@ var File_confbridge_v1_rooms_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\n" +
-	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x12\n" +
+	"\x19confbridge/v1/rooms.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x13\n" +
 	"\x04Room\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12)\n" +
@@ -904,11 +981,14 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x11allow_self_unmute\x18\x1a \x01(\bH\x06R\x0fallowSelfUnmute\x88\x01\x01\x121\n" +
 	"\x12reserved_for_hosts\x18\x1b \x01(\x05H\aR\x10reservedForHosts\x88\x01\x01\x12:\n" +
 	"\vwarn_before\x18\x1c \x03(\v2\x19.google.protobuf.DurationR\n" +
-	"warnBefore\x12L\n" +
+	"warnBefore\x12D\n" +
+	"\x0erecording_rule\x18\xdc\x01 \x01(\x0e2\x1c.confbridge.v1.RecordingRuleR\rrecordingRule\x12+\n" +
+	"\x0erecording_from\x18\xdd\x01 \x01(\x05H\bR\rrecordingFrom\x88\x01\x01\x12L\n" +
 	"\x11recording_content\x18( \x01(\x0e2\x1f.confbridge.v1.RecordingContentR\x10recordingContent\x12I\n" +
 	"\x10recording_format\x18) \x01(\x0e2\x1e.confbridge.v1.RecordingFormatR\x0frecordingFormat\x12*\n" +
-	"\x0erecording_tone\x18* \x01(\bH\bR\rrecordingTone\x88\x01\x01\x12*\n" +
-	"\x0erecording_beep\x18+ \x01(\bH\tR\rrecordingBeep\x88\x01\x01\x12\x1c\n" +
+	"\x0erecording_tone\x18* \x01(\bH\tR\rrecordingTone\x88\x01\x01\x12*\n" +
+	"\x0erecording_beep\x18+ \x01(\bH\n" +
+	"R\rrecordingBeep\x88\x01\x01\x12\x1c\n" +
 	"\trecording\x18, \x01(\tR\trecording\x12)\n" +
 	"\x10recording_paused\x18- \x01(\bR\x0frecordingPaused\x12\x14\n" +
 	"\x05voice\x18x \x01(\tR\x05voice\x123\n" +
@@ -924,13 +1004,12 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\topen_time\x18S \x01(\v2\x1a.google.protobuf.TimestampR\bopenTime\x129\n" +
 	"\n" +
 	"close_time\x18T \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTime\x12\x15\n" +
-	"\x03pin\x18Z \x01(\tH\n" +
-	"R\x03pin\x88\x01\x01\x12(\n" +
-	"\rmoderator_pin\x18[ \x01(\tH\vR\fmoderatorPin\x88\x01\x01\x12\x17\n" +
+	"\x03pin\x18Z \x01(\tH\vR\x03pin\x88\x01\x01\x12(\n" +
+	"\rmoderator_pin\x18[ \x01(\tH\fR\fmoderatorPin\x88\x01\x01\x12\x17\n" +
 	"\ahas_pin\x18\\ \x01(\bR\x06hasPin\x12*\n" +
 	"\x11has_moderator_pin\x18] \x01(\bR\x0fhasModeratorPin\x12(\n" +
 	"\x10identity_for_pin\x18^ \x01(\bR\x0eidentityForPin\x12'\n" +
-	"\frecord_names\x18\x8c\x01 \x01(\bH\fR\vrecordNames\x88\x01\x01\x129\n" +
+	"\frecord_names\x18\x8c\x01 \x01(\bH\rR\vrecordNames\x88\x01\x01\x129\n" +
 	"\n" +
 	"early_wait\x18\x8d\x01 \x01(\v2\x19.google.protobuf.DurationR\tearlyWait\x1a7\n" +
 	"\tKeysEntry\x12\x10\n" +
@@ -945,6 +1024,7 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x0e_mute_on_entryB\x14\n" +
 	"\x12_allow_self_unmuteB\x15\n" +
 	"\x13_reserved_for_hostsB\x11\n" +
+	"\x0f_recording_fromB\x11\n" +
 	"\x0f_recording_toneB\x11\n" +
 	"\x0f_recording_beepB\x06\n" +
 	"\x04_pinB\x10\n" +
@@ -966,7 +1046,12 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x1cRECORDING_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14RECORDING_FORMAT_WAV\x10\x01\x12\x19\n" +
 	"\x15RECORDING_FORMAT_FLAC\x10\x02\x12\x19\n" +
-	"\x15RECORDING_FORMAT_OPUS\x10\x03*d\n" +
+	"\x15RECORDING_FORMAT_OPUS\x10\x03*\x82\x01\n" +
+	"\rRecordingRule\x12\x1e\n" +
+	"\x1aRECORDING_RULE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14RECORDING_RULE_NEVER\x10\x01\x12\x19\n" +
+	"\x15RECORDING_RULE_ALWAYS\x10\x02\x12\x1c\n" +
+	"\x18RECORDING_RULE_WITH_HOST\x10\x03*d\n" +
 	"\rLastHostLeave\x12\x1f\n" +
 	"\x1bLAST_HOST_LEAVE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15LAST_HOST_LEAVE_GO_ON\x10\x01\x12\x17\n" +
@@ -993,42 +1078,44 @@ func file_confbridge_v1_rooms_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_rooms_proto_rawDescData
 }
 
-var file_confbridge_v1_rooms_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_confbridge_v1_rooms_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
 var file_confbridge_v1_rooms_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_confbridge_v1_rooms_proto_goTypes = []any{
 	(RecordingContent)(0),         // 0: confbridge.v1.RecordingContent
 	(RecordingFormat)(0),          // 1: confbridge.v1.RecordingFormat
-	(LastHostLeave)(0),            // 2: confbridge.v1.LastHostLeave
-	(Speaking)(0),                 // 3: confbridge.v1.Speaking
-	(Announce)(0),                 // 4: confbridge.v1.Announce
-	(*Room)(nil),                  // 5: confbridge.v1.Room
-	(*OpenWindow)(nil),            // 6: confbridge.v1.OpenWindow
-	nil,                           // 7: confbridge.v1.Room.KeysEntry
-	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(RecordingRule)(0),            // 2: confbridge.v1.RecordingRule
+	(LastHostLeave)(0),            // 3: confbridge.v1.LastHostLeave
+	(Speaking)(0),                 // 4: confbridge.v1.Speaking
+	(Announce)(0),                 // 5: confbridge.v1.Announce
+	(*Room)(nil),                  // 6: confbridge.v1.Room
+	(*OpenWindow)(nil),            // 7: confbridge.v1.OpenWindow
+	nil,                           // 8: confbridge.v1.Room.KeysEntry
+	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 }
 var file_confbridge_v1_rooms_proto_depIdxs = []int32{
-	8,  // 0: confbridge.v1.Room.max_duration:type_name -> google.protobuf.Duration
-	9,  // 1: confbridge.v1.Room.create_time:type_name -> google.protobuf.Timestamp
-	9,  // 2: confbridge.v1.Room.start_time:type_name -> google.protobuf.Timestamp
-	2,  // 3: confbridge.v1.Room.on_last_host_leave:type_name -> confbridge.v1.LastHostLeave
-	8,  // 4: confbridge.v1.Room.host_grace:type_name -> google.protobuf.Duration
-	8,  // 5: confbridge.v1.Room.warn_before:type_name -> google.protobuf.Duration
-	0,  // 6: confbridge.v1.Room.recording_content:type_name -> confbridge.v1.RecordingContent
-	1,  // 7: confbridge.v1.Room.recording_format:type_name -> confbridge.v1.RecordingFormat
-	3,  // 8: confbridge.v1.Room.speaking:type_name -> confbridge.v1.Speaking
-	4,  // 9: confbridge.v1.Room.announce:type_name -> confbridge.v1.Announce
-	7,  // 10: confbridge.v1.Room.keys:type_name -> confbridge.v1.Room.KeysEntry
-	6,  // 11: confbridge.v1.Room.open_windows:type_name -> confbridge.v1.OpenWindow
-	9,  // 12: confbridge.v1.Room.open_time:type_name -> google.protobuf.Timestamp
-	9,  // 13: confbridge.v1.Room.close_time:type_name -> google.protobuf.Timestamp
-	8,  // 14: confbridge.v1.Room.early_wait:type_name -> google.protobuf.Duration
-	8,  // 15: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	9,  // 0: confbridge.v1.Room.max_duration:type_name -> google.protobuf.Duration
+	10, // 1: confbridge.v1.Room.create_time:type_name -> google.protobuf.Timestamp
+	10, // 2: confbridge.v1.Room.start_time:type_name -> google.protobuf.Timestamp
+	3,  // 3: confbridge.v1.Room.on_last_host_leave:type_name -> confbridge.v1.LastHostLeave
+	9,  // 4: confbridge.v1.Room.host_grace:type_name -> google.protobuf.Duration
+	9,  // 5: confbridge.v1.Room.warn_before:type_name -> google.protobuf.Duration
+	2,  // 6: confbridge.v1.Room.recording_rule:type_name -> confbridge.v1.RecordingRule
+	0,  // 7: confbridge.v1.Room.recording_content:type_name -> confbridge.v1.RecordingContent
+	1,  // 8: confbridge.v1.Room.recording_format:type_name -> confbridge.v1.RecordingFormat
+	4,  // 9: confbridge.v1.Room.speaking:type_name -> confbridge.v1.Speaking
+	5,  // 10: confbridge.v1.Room.announce:type_name -> confbridge.v1.Announce
+	8,  // 11: confbridge.v1.Room.keys:type_name -> confbridge.v1.Room.KeysEntry
+	7,  // 12: confbridge.v1.Room.open_windows:type_name -> confbridge.v1.OpenWindow
+	10, // 13: confbridge.v1.Room.open_time:type_name -> google.protobuf.Timestamp
+	10, // 14: confbridge.v1.Room.close_time:type_name -> google.protobuf.Timestamp
+	9,  // 15: confbridge.v1.Room.early_wait:type_name -> google.protobuf.Duration
+	9,  // 16: confbridge.v1.OpenWindow.duration:type_name -> google.protobuf.Duration
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_rooms_proto_init() }
@@ -1042,7 +1129,7 @@ func file_confbridge_v1_rooms_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_rooms_proto_rawDesc), len(file_confbridge_v1_rooms_proto_rawDesc)),
-			NumEnums:      5,
+			NumEnums:      6,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,

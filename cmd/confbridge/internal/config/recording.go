@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -15,6 +16,9 @@ type Recording struct {
 	Content, Format string
 	// Tone is heard at its beginning and end, Beep every 15 s.
 	Tone, Beep bool
+	// Rule is never, always or with_host; From with how many participants that begins, 0 or 1: the first.
+	Rule string
+	From int
 	// KeepFor and KeepBytes bound what is kept; 0: nothing does.
 	KeepFor   time.Duration
 	KeepBytes int64
@@ -26,7 +30,7 @@ type Recording struct {
 const maxKeep = 10 * 366 * 24 * time.Hour
 
 func defaultRecording() Recording {
-	return Recording{Content: "mix", Format: "opus", Tone: true, MinFree: 1 << 30}
+	return Recording{Content: "mix", Format: "opus", Tone: true, Rule: "never", From: 1, MinFree: 1 << 30}
 }
 
 // recordingKeys are those of recording.
@@ -63,6 +67,19 @@ func recordingKeys() []key {
 			get: func(c *Config) string { return strconv.FormatBool(c.Recording.Beep) },
 		},
 		{
+			path: "recording.rule",
+			set:  func(c *Config, s string) error { c.Recording.Rule = s; return oneOf(s, recordingRules...) },
+			get:  func(c *Config) string { return c.Recording.Rule },
+		},
+		{
+			path: "recording.from",
+			set: func(c *Config, s string) (err error) {
+				c.Recording.From, err = parseCount(s, 0, maxRoomMembers)
+				return err
+			},
+			get: func(c *Config) string { return strconv.Itoa(c.Recording.From) },
+		},
+		{
 			path: "recording.keep_for",
 			set: func(c *Config, s string) (err error) {
 				c.Recording.KeepFor, err = parseDuration(s, 0, maxKeep)
@@ -79,6 +96,54 @@ func recordingKeys() []key {
 			path: "recording.min_free",
 			set:  func(c *Config, s string) (err error) { c.Recording.MinFree, err = parseBytes(s); return err },
 			get:  func(c *Config) string { return bytesYAML(c.Recording.MinFree) },
+		},
+	}
+}
+
+// recordingRules are when rooms are recorded by themselves.
+var recordingRules = []string{"never", "always", "with_host"}
+
+// RoomRecording is how a declared room is recorded; what is empty or nil is that of Recording.
+type RoomRecording struct {
+	RecordingContent, RecordingFormat, RecordingRule string
+	RecordingFrom                                    *int
+}
+
+// Recorded is what a room says, or else what all say.
+func (r RoomRecording) Recorded(all Recording) Recording {
+	all.Content = cmp.Or(r.RecordingContent, all.Content)
+	all.Format = cmp.Or(r.RecordingFormat, all.Format)
+	all.Rule = cmp.Or(r.RecordingRule, all.Rule)
+	given(&all.From, r.RecordingFrom)
+	return all
+}
+
+// roomRecordingFields are the keys of a declared room that are about recordings.
+func roomRecordingFields() []field[Room] {
+	choice := func(name string, at func(*Room) *string, values ...string) field[Room] {
+		return field[Room]{
+			name: name,
+			set:  func(r *Room, s string) error { *at(r) = s; return oneOf(s, values...) },
+			get:  func(r *Room) string { return *at(r) },
+		}
+	}
+	return []field[Room]{
+		choice("recording_content", func(r *Room) *string { return &r.RecordingContent }, "mix", "tracks", "both"),
+		choice("recording_format", func(r *Room) *string { return &r.RecordingFormat }, "wav", "flac", "opus"),
+		choice("recording_rule", func(r *Room) *string { return &r.RecordingRule }, recordingRules...),
+		{
+			name: "recording_from",
+			set: func(r *Room, s string) error {
+				n, err := parseCount(s, 0, maxRoomMembers)
+				r.RecordingFrom = &n
+				return err
+			},
+			get: func(r *Room) string {
+				if r.RecordingFrom == nil {
+					return ""
+				}
+				return strconv.Itoa(*r.RecordingFrom)
+			},
 		},
 	}
 }

@@ -25,6 +25,7 @@ type Room struct {
 	MaxTalkers            int
 	AGC, NoiseSuppression *bool
 	RoomModes
+	RoomRecording
 	// PIN and ModeratorPIN are 4 to 16 digits, or what argon2id makes of them as a PHC string; empty: none.
 	PIN, ModeratorPIN string
 	// Keys are what is dialled for commands there in place of what Rooms.Keys says, by their names.
@@ -119,7 +120,7 @@ func roomFields() []field[Room] {
 				return unless(len(r.Distributions) == 0, recordsYAML(r.Distributions, distributionFields()))
 			},
 		},
-	}, roomModeFields()...)
+	}, slices.Concat(roomModeFields(), roomRecordingFields())...)
 }
 
 // pinField is a key that takes a PIN or its hash, and shows neither.

@@ -44,6 +44,30 @@ func TestADeclaredRoomHasModesOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestADeclaredRoomIsRecordedAsItSays(t *testing.T) {
+	all := config.Default().Recording
+	all.Beep, all.Rule = true, "with_host"
+	from := 2
+	cfg := config.Rooms{List: []config.Room{{Number: "1"}, {Number: "2", RoomRecording: config.RoomRecording{
+		RecordingContent: "both", RecordingFormat: "wav", RecordingRule: "always", RecordingFrom: &from,
+	}}}}
+	desk, err := entry.New(entry.Config{}, rooms.NewRegistry(rooms.Config{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := (&Main{cfg: config.Config{Rooms: cfg, Recording: all}, desk: desk}).declared(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []rooms.RecordingSettings{
+		{Content: rooms.RecordMix, Format: rooms.FormatOpus, Tone: true, Beep: true, Rule: rooms.RecordWithHost, From: 1},
+		{Content: rooms.RecordBoth, Format: rooms.FormatWAV, Tone: true, Beep: true, Rule: rooms.RecordAlways, From: 2},
+	}
+	if diff := cmp.Diff(want, []rooms.RecordingSettings{got[0].Recording, got[1].Recording}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestModesOfTheFileAreThoseOfRooms(t *testing.T) {
 	got, err := roomModes(config.Modes{
 		WaitForHost: true, OnLastHostLeave: config.LeaveEnd, HostGrace: time.Second, Lobby: true, Lecture: true, MuteOnEntry: true,

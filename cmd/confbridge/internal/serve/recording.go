@@ -28,11 +28,15 @@ var (
 	recordingFormats = map[string]rooms.RecordingFormat{
 		"wav": rooms.FormatWAV, "flac": rooms.FormatFLAC, "opus": rooms.FormatOpus,
 	}
+	recordingRules = map[string]rooms.RecordingRule{
+		"never": rooms.RecordNever, "always": rooms.RecordAlways, "with_host": rooms.RecordWithHost,
+	}
 )
 
 // recordingSettings is what the file says of how rooms are recorded.
 func recordingSettings(r config.Recording) rooms.RecordingSettings {
 	return rooms.RecordingSettings{
 		Content: recordingContents[r.Content], Format: recordingFormats[r.Format], Tone: r.Tone, Beep: r.Beep,
+		Rule: recordingRules[r.Rule], From: r.From,
 	}
 }

@@ -115,7 +115,7 @@ type tape struct {
 // fetch gets a finished recording into a folder.
 func (b *running) fetch(t *testing.T, id string) (dir string, rec *confbridgev1.Recording, side tape) {
 	t.Helper()
-	eventually(t, "whole files", func() bool { return b.recording(t, id).GetState() == confbridgev1.Recording_STATE_FINISHED })
+	within(t, max(patience, recordedFor()), "whole files", func() bool { return b.recording(t, id).GetState() == confbridgev1.Recording_STATE_FINISHED })
 	dir = t.TempDir()
 	b.must(t, "recordings", "get", id, "-o", dir)
 	raw, err := os.ReadFile(filepath.Join(dir, "recording.json"))

@@ -119,8 +119,12 @@ func TestARecordingOutlivesKill9(t *testing.T) {
 	_, _ = b.Stop() // it was killed: no end that it could be blamed for
 	again := b.restart(t)
 	again.allowLog("recording was broken off and is repaired")
-	rec := again.recording(t, id)
-	if !rec.GetRepaired() || rec.GetState() != confbridgev1.Recording_STATE_FINISHED || len(rec.GetFiles()) != 1 || rec.GetRoom() != "rooms/1000" {
+	var rec *confbridgev1.Recording
+	eventually(t, "whole files", func() bool {
+		rec = again.recording(t, id)
+		return rec.GetState() == confbridgev1.Recording_STATE_FINISHED
+	})
+	if !rec.GetRepaired() || len(rec.GetFiles()) != 1 || rec.GetRoom() != "rooms/1000" {
 		t.Errorf("got %v", rec)
 	}
 	if lost := before - rec.GetLength().AsDuration(); lost > time.Second {

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // testWait is how long a test waits for what must come; only a failing test waits so long.
 const testWait = 20 * time.Second
 
-// newRecorder is a recorder that has started in a folder of its own.
+// newRecorder is a recorder that has started in a folder of its own, and repaired what was there.
 func newRecorder(t testing.TB, cfg Config) *Recorder {
 	t.Helper()
 	if cfg.Dir == "" {
@@ -28,6 +28,11 @@ func newRecorder(t testing.TB, cfg Config) *Recorder {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closeRecorder(t, r) })
+	await(t, "the end of repairs", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.broken) == 0
+	})
 	return r
 }
 

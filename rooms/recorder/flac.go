@@ -97,7 +97,7 @@ const (
 )
 
 // repairFLAC cuts what is behind the last whole frame, and writes STREAMINFO anew.
-func repairFLAC(f *os.File) (samples uint64, err error) {
+func repairFLAC(f *os.File, stop <-chan struct{}) (samples uint64, err error) {
 	head := make([]byte, flacHeader)
 	if _, err := f.ReadAt(head, 0); err != nil {
 		if errors.Is(err, io.EOF) {
@@ -115,6 +115,9 @@ func repairFLAC(f *os.File) (samples uint64, err error) {
 	sum := md5.New() // FLAC's own checksum of the sound
 	whole, shortest, longest := int64(0), uint16(0), uint16(0)
 	for {
+		if stopped(stop) {
+			return 0, errStopped
+		}
 		block, err := parseFLAC(in)
 		if err != nil || block.Num != samples { // a file's frames follow each other; what does not is none of its
 			break

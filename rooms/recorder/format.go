@@ -42,7 +42,7 @@ type sink interface {
 type format struct {
 	name   string // in sidecars, and the ending of files
 	make   func(f file) (sink, error)
-	repair func(f *os.File) (samples uint64, err error)
+	repair func(f *os.File, stop <-chan struct{}) (samples uint64, err error) // errStopped when stop is closed
 }
 
 var formats = map[rooms.RecordingFormat]format{

@@ -166,11 +166,14 @@ func (s *oggSink) finish() error {
 }
 
 // repairOgg cuts what is behind the last whole page, and makes that the last of the stream.
-func repairOgg(f *os.File) (samples uint64, err error) {
+func repairOgg(f *os.File, stop <-chan struct{}) (samples uint64, err error) {
 	in := bufio.NewReaderSize(f, bufferBytes)
 	var last []byte
 	whole, granule := int64(0), uint64(0)
 	for sequence := uint32(0); ; sequence++ {
+		if stopped(stop) {
+			return 0, errStopped
+		}
 		page, err := readPage(in)
 		if err != nil || binary.LittleEndian.Uint32(page[18:]) != sequence {
 			break // what follows is none of the file's

@@ -2,7 +2,7 @@
 // a sidecar that tells who spoke when.
 //
 // A [Recorder] holds one folder. Each recording is a folder in it, which has the ending .part until all of it is whole; what a crash has
-// left so is repaired by [Recorder.Start]. [Recorder.Open] makes a tape: the room's goroutine puts frames into its bounded queue and never
+// left so is repaired by a goroutine that [Recorder.Start] begins. [Recorder.Open] makes a tape: the room's goroutine puts frames into its bounded queue and never
 // waits; one goroutine a tape, its writer, takes them out ten times a second. What did not fit into the queue is silence in the files and
 // a gap in the sidecar, so that every file is as long as the recording was.
 package recorder
@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,6 +69,7 @@ type Recorder struct {
 	root    *os.Root   // nil before Start and after Close
 	lock    *os.File
 	running map[string]*tape
+	broken  map[string]header  // what a crash has left, until it is repaired
 	kept    map[string]sidecar // finished, by ID
 }
 
@@ -78,12 +80,12 @@ func New(cfg Config) *Recorder {
 	}
 	return &Recorder{
 		cfg: cfg, create: createFile, free: freeBytes, finishing: make(chan struct{}, 1), stop: make(chan struct{}),
-		running: map[string]*tape{}, kept: map[string]sidecar{},
+		running: map[string]*tape{}, broken: map[string]header{}, kept: map[string]sidecar{},
 	}
 }
 
-// Start opens the folder, repairs what a crash has left in it, and drops what need not be kept any more. It fails where the folder
-// cannot be used, or another process uses it.
+// Start opens the folder, and drops what need not be kept any more. It fails where the folder cannot be used, or another process uses it. What a crash has left
+// is repaired behind it: an hour of many tracks takes a minute, for which nobody is to wait who calls.
 func (r *Recorder) Start() error {
 	if err := os.MkdirAll(r.cfg.Dir, dirMode); err != nil {
 		return fmt.Errorf("recordings: %w", err)
@@ -99,13 +101,13 @@ func (r *Recorder) Start() error {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return errors.Join(fmt.Errorf("recordings: %s is used by another bridge: %w", r.cfg.Dir, err), lock.Close(), root.Close())
 	}
-	r.repairAll(root)
-	kept := r.load(root)
+	kept, broken := r.load(root), leftBroken(root)
 	r.mu.Lock()
-	r.root, r.lock, r.kept = root, lock, kept
+	r.root, r.lock, r.kept, r.broken = root, lock, kept, broken
 	r.mu.Unlock()
 	r.tidy(time.Now())
 	r.writers.Go(r.runJanitor)
+	r.writers.Go(func() { r.repairAll(root, slices.Sorted(maps.Keys(broken))) })
 	return nil
 }
 
@@ -250,24 +252,6 @@ func folders(root *os.Root) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// repairAll makes recordings of what a crash has left.
-func (r *Recorder) repairAll(root *os.Root) {
-	for _, name := range folders(root) {
-		id, part := strings.CutSuffix(name, partSuffix)
-		if !part || !validID(id) {
-			continue
-		}
-		switch length, err := repair(root, id); {
-		case errors.Is(err, errNothingLeft):
-			r.cfg.Log.Warn("recording had no sound yet", "recording", id, "err", root.RemoveAll(name))
-		case err != nil:
-			r.cfg.Log.Error("recording cannot be repaired", "recording", id, "err", err)
-		default:
-			r.cfg.Log.Warn("recording was broken off and is repaired", "recording", id, "length", length)
-		}
-	}
 }
 
 // finished takes a recording over from its writer.

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -127,7 +128,7 @@ func TestAFileCutAnywhereIsRepaired(t *testing.T) {
 func repaired(t testing.TB, path string, f rooms.RecordingFormat) uint64 {
 	t.Helper()
 	root := openRoot(t, filepath.Dir(path))
-	samples, err := repairFile(root, filepath.Base(path), formats[f])
+	samples, err := repairFile(root, filepath.Base(path), formats[f], nil)
 	if err != nil {
 		return 0
 	}
@@ -143,6 +144,42 @@ func TestWhatHadNoSoundIsTakenAway(t *testing.T) {
 	}
 	if left := folders(r.root); len(left) != 0 {
 		t.Errorf("folders are left: %v", left)
+	}
+}
+
+// A recording that is being repaired is listed as one whose files are being finished; a recorder that is closed meanwhile leaves it to the next one.
+func TestNobodyWaitsForARepair(t *testing.T) {
+	dir := t.TempDir()
+	id := crashed(t, dir, rooms.RecordingSettings{Content: rooms.RecordMix, Format: rooms.FormatFLAC}, 100)
+	r := New(Config{Dir: dir})
+	r.finishing <- struct{}{} // something else is finished
+	if err := r.Start(); err != nil {
+		t.Fatal(err)
+	}
+	rec, err := r.Recording(id)
+	if err != nil || rec.State != rooms.RecordingFinishing || rec.Room != "1000" || rec.Content != rooms.RecordMix || rec.Format != rooms.FormatFLAC || rec.Started.IsZero() {
+		t.Errorf("got %+v, %v", rec, err)
+	}
+	if all := r.List("", 10); len(all) != 1 || all[0].ID != id {
+		t.Errorf("listed: %v", all)
+	}
+	if err := r.Delete(id); !errors.Is(err, rooms.ErrRecordingOpen) {
+		t.Errorf("delete: got %v", err)
+	}
+	closed := make(chan struct{})
+	go func() {
+		closeRecorder(t, r)
+		close(closed)
+	}()
+	<-r.stop
+	<-r.finishing // it is the repair's turn, which sees that it is too late
+	<-closed
+	if _, err := r.Recording(id); err != nil {
+		t.Errorf("after Close: %v", err)
+	}
+	next := newRecorder(t, Config{Dir: dir})
+	if rec, err := next.Recording(id); err != nil || rec.State != rooms.RecordingFinished || !rec.Repaired || rec.Length != 2*time.Second {
+		t.Errorf("the next one: got %+v, %v", rec, err)
 	}
 }
 
@@ -230,7 +267,7 @@ func FuzzRepair(f *testing.F) {
 			t.Fatal(err)
 		}
 		root := openRoot(t, filepath.Dir(path))
-		first, err := repairFile(root, filepath.Base(path), formats[format])
+		first, err := repairFile(root, filepath.Base(path), formats[format], nil)
 		if err != nil || first == 0 {
 			return
 		}
@@ -241,7 +278,7 @@ func FuzzRepair(f *testing.F) {
 		if len(once) > len(raw) {
 			t.Errorf("repair made %d bytes of %d", len(once), len(raw))
 		}
-		again, err := repairFile(root, filepath.Base(path), formats[format])
+		again, err := repairFile(root, filepath.Base(path), formats[format], nil)
 		if err != nil || again != first {
 			t.Errorf("repaired again: %d samples and %v, want %d", again, err, first)
 		}

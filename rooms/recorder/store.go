@@ -15,11 +15,14 @@ import (
 // List returns at most limit recordings whose ID sorts behind after, in the order of their IDs, which is that of their beginning.
 func (r *Recorder) List(after string, limit int) []rooms.Recording {
 	r.mu.Lock()
-	ids := make([]string, 0, len(r.kept)+len(r.running))
+	ids := make([]string, 0, len(r.kept)+len(r.running)+len(r.broken))
 	for id := range r.kept {
 		ids = append(ids, id)
 	}
 	for id := range r.running {
+		ids = append(ids, id)
+	}
+	for id := range r.broken {
 		ids = append(ids, id)
 	}
 	r.mu.Unlock()
@@ -47,12 +50,17 @@ func (r *Recorder) Recording(id string) (rooms.Recording, error) {
 	if t == nil {
 		s, kept = r.kept[id]
 	}
+	h, broken := r.broken[id]
 	r.mu.Unlock()
 	switch {
 	case t != nil:
 		return t.Recording(), nil
 	case kept:
 		return s.recording(), nil
+	case broken:
+		return rooms.Recording{
+			ID: id, Room: h.Room, State: rooms.RecordingFinishing, Content: contentNamed(h.Content), Format: formatNamed(h.Format), Started: h.Started,
+		}, nil
 	}
 	return rooms.Recording{}, fmt.Errorf("recording %q: %w", id, rooms.ErrNoRecording)
 }

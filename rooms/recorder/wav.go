@@ -112,7 +112,7 @@ func (w *wav) finish() error {
 }
 
 // repairWAV writes the lengths anew, of what whole frames there are.
-func repairWAV(f *os.File) (samples uint64, err error) {
+func repairWAV(f *os.File, _ <-chan struct{}) (samples uint64, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err

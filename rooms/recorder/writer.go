@@ -181,7 +181,7 @@ func (w *writer) finish(end uint64, why rooms.Reason) (sidecar, error) {
 	w.side.Reason = reasons[why]
 	if errors.Join(errs...) != nil {
 		// What can be saved is: the disk was full, perhaps, and repairing takes no more of it.
-		side, err := repairAs(w.root, w.header.ID, &w.side)
+		side, err := repairAs(w.root, w.header.ID, &w.side, nil)
 		if err != nil {
 			err = errors.Join(append(errs, err)...)
 		}

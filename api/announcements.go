@@ -7,12 +7,15 @@ import (
 
 	"github.com/confbridge/confbridge/mixer"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+	"github.com/confbridge/confbridge/rooms/sounds"
 )
 
 // Sounds is what can be played. It is safe for concurrent use; its errors are package sounds's.
 type Sounds interface {
 	// Clip is a sound by its name, of a voice where that is not empty.
 	Clip(ctx context.Context, voice, name string) (*mixer.Clip, error)
+	// Fetched is the sound that a URL leads to.
+	Fetched(ctx context.Context, url string) (*mixer.Clip, error)
 }
 
 // Bounds of what names a sound, in bytes.
@@ -41,7 +44,7 @@ func (s *roomService) PlayAnnouncement(
 	if s.sounds == nil {
 		return nil, errNoSounds
 	}
-	clip, err := s.sounds.Clip(ctx, req.GetVoice(), req.GetSound())
+	clip, err := s.clip(ctx, req.GetVoice(), req.GetSound())
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +57,13 @@ func (s *roomService) PlayAnnouncement(
 		return nil, err
 	}
 	return &confbridgev1.PlayAnnouncementResponse{Duration: toDuration(clip.Duration())}, nil
+}
+
+func (s *roomService) clip(ctx context.Context, voice, name string) (*mixer.Clip, error) {
+	if sounds.IsURL(name) {
+		return s.sounds.Fetched(ctx, name)
+	}
+	return s.sounds.Clip(ctx, voice, name)
 }
 
 func (s *roomService) StopAnnouncement(

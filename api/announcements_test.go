@@ -30,6 +30,19 @@ func (fakeSounds) Clip(_ context.Context, voice, name string) (*mixer.Clip, erro
 	return &mixer.Clip{Name: name, RateHz: 8000, PCM: make([]int16, 12000)}, nil
 }
 
+// Fetched has the same sound, at one URL.
+func (fakeSounds) Fetched(_ context.Context, url string) (*mixer.Clip, error) {
+	for _, err := range []error{sounds.ErrNotAllowed, sounds.ErrUnreachable} {
+		if url == "https://"+err.Error() {
+			return nil, fmt.Errorf("sound: %w", err)
+		}
+	}
+	if url != "https://media.example.com/piano.opus?key=1" {
+		return nil, errors.New("asked for something else")
+	}
+	return &mixer.Clip{Name: url, RateHz: 8000, PCM: make([]int16, 12000)}, nil
+}
+
 func TestAnnouncements(t *testing.T) {
 	b := newBridgeWith(t, rooms.Config{}, Config{Sounds: fakeSounds{}})
 	b.create(t, "1")
@@ -64,6 +77,8 @@ func TestAnnouncements(t *testing.T) {
 		{"a sound that is not there", play("rooms/1", sounds.ErrNotFound.Error()), codes.NotFound},
 		{"one that is none", play("rooms/1", sounds.ErrFormat.Error()), codes.InvalidArgument},
 		{"one that is too long", play("rooms/1", sounds.ErrTooLong.Error()), codes.InvalidArgument},
+		{"a URL that is not allowed", play("rooms/1", "https://"+sounds.ErrNotAllowed.Error()), codes.PermissionDenied},
+		{"a URL that leads nowhere", play("rooms/1", "https://"+sounds.ErrUnreachable.Error()), codes.Unavailable},
 		{"the end of the bridge", play("rooms/1", sounds.ErrClosed.Error()), codes.Unavailable},
 		{"stop in the room", stop("rooms/1"), codes.OK},
 		{"stop what has been stopped", stop("rooms/1"), codes.OK},

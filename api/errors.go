@@ -74,6 +74,8 @@ var translations = []struct {
 	{sounds.ErrNotFound, codes.NotFound, "SOUND_NOT_FOUND", aboutNothing},
 	{sounds.ErrFormat, codes.InvalidArgument, "SOUND_UNREADABLE", aboutNothing},
 	{sounds.ErrTooLong, codes.InvalidArgument, "SOUND_TOO_LONG", aboutNothing},
+	{sounds.ErrNotAllowed, codes.PermissionDenied, "SOUND_URL_DENIED", aboutNothing},
+	{sounds.ErrUnreachable, codes.Unavailable, "SOUND_UNREACHABLE", aboutNothing},
 	{sounds.ErrClosed, codes.Unavailable, "BRIDGE_DRAINING", aboutNothing},
 	{errNoSounds, codes.FailedPrecondition, "SOUNDS_UNAVAILABLE", aboutNothing},
 	{errNoRecords, codes.FailedPrecondition, "CALL_RECORDS_OFF", aboutNothing},

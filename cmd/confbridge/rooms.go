@@ -378,7 +378,7 @@ func paths(p ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{P
 type roomsPlayCmd struct {
 	apiFlags
 	roomArg
-	Sound string `arg:"" optional:"" help:"A file of the sounds' folder without its ending, as music/piano, or tones, as tone:440/500."`
+	Sound string `arg:"" optional:"" help:"A file of the sounds' folder without its ending, as music/piano, tones, as tone:440/500, or a URL that the bridge may fetch."`
 	To    string `placeholder:"ID" help:"Play it to this participant alone."`
 	Voice string `help:"The voice, where the sound is a prompt, as en."`
 	Stop  bool   `help:"Stop what is played."`

@@ -10,6 +10,10 @@ var (
 	ErrFormat = errors.New("sound cannot be read")
 	// ErrTooLong: it lasts longer than Config.Longest.
 	ErrTooLong = errors.New("sound is too long")
+	// ErrNotAllowed: it is a URL that may not be fetched.
+	ErrNotAllowed = errors.New("URL may not be fetched")
+	// ErrUnreachable: it is a URL that cannot be fetched at the moment.
+	ErrUnreachable = errors.New("URL cannot be fetched")
 	// ErrClosed: the Library is closed.
 	ErrClosed = errors.New("sounds are closed")
 )

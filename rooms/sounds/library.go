@@ -35,6 +35,8 @@ type Config struct {
 	Longest time.Duration
 	// CacheBytes is how much memory is used for sounds that nobody plays at the moment; the last one stays whatever its size is. 0: 128 MiB.
 	CacheBytes int64
+	// Fetcher gets sounds that are named by URLs; nil: there are none.
+	Fetcher Fetcher
 	// Log takes what nobody is told otherwise; nil discards it.
 	Log *slog.Logger
 }
@@ -49,12 +51,13 @@ const (
 
 // Library is the sounds. Its methods are safe for concurrent use, and may read files: none is for a room's goroutine.
 type Library struct {
-	cfg     Config
-	root    *os.Root // nil without a folder
-	flights singleflight.Group
-	turns   chan struct{} // full while as many decode as may
-	closing atomic.Bool   // whoever decodes is to stop
-	readers sync.WaitGroup
+	cfg      Config
+	root     *os.Root // nil without a folder
+	flights  singleflight.Group
+	turns    chan struct{} // full while as many decode as may
+	closing  atomic.Bool   // whoever decodes is to stop
+	stopping chan struct{} // closed with it: whoever fetches is to stop
+	readers  sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows, never held across a read
 	closed   bool
@@ -77,7 +80,7 @@ func Open(cfg Config) (*Library, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	l := &Library{
-		cfg: cfg, turns: make(chan struct{}, decodersAtOnce),
+		cfg: cfg, turns: make(chan struct{}, decodersAtOnce), stopping: make(chan struct{}),
 		cache: makeCache(cfg.CacheBytes), complain: map[string]bool{},
 	}
 	if cfg.Folder == "" {
@@ -100,6 +103,7 @@ func (l *Library) Close() error {
 	l.closed = true
 	l.mu.Unlock()
 	l.closing.Store(true)
+	close(l.stopping)
 	l.readers.Wait()
 	if l.root == nil {
 		return nil

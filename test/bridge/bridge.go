@@ -63,6 +63,8 @@ type Config struct {
 	Closed bool
 	// Distributions has the lines of the section distributions, each indented by two spaces.
 	Distributions string
+	// Sounds has the lines of the section sounds, each indented by two spaces.
+	Sounds string
 	// Namespace is the network namespace (ip netns) that the bridge runs in; empty: that of the caller. Dial connects from there; nil where that is the caller's.
 	Namespace string
 	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
@@ -96,6 +98,9 @@ func (c Config) yaml() string {
 	}
 	if c.Numbers != "" {
 		fmt.Fprintf(&b, "numbers: %s\n", c.Numbers)
+	}
+	if c.Sounds != "" {
+		b.WriteString("sounds:\n" + c.Sounds)
 	}
 	if c.Distributions != "" {
 		fmt.Fprintf(&b, "distributions:\n%s", c.Distributions)

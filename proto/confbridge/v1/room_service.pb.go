@@ -583,7 +583,8 @@ type PlayAnnouncementRequest struct {
 	// Required. "rooms/{number}" or "rooms/{number}/participants/{id}".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Required. What to play: a file of the sounds' folder by its path without the ending, "music/piano"; or a sequence of tones,
-	// "tone:440/500,0/200" of hertz and milliseconds, with + between frequencies that sound together.
+	// "tone:440/500,0/200" of hertz and milliseconds, with + between frequencies that sound together; or a URL, "https://media.example.com/notice.opus", where the
+	// bridge is configured to fetch it: PERMISSION_DENIED otherwise.
 	Sound string `protobuf:"bytes,2,opt,name=sound,proto3" json:"sound,omitempty"`
 	// The voice, where the sound is a prompt: "en", "de" or a folder named so; empty: the sound is no prompt.
 	Voice         string `protobuf:"bytes,3,opt,name=voice,proto3" json:"voice,omitempty"`

@@ -69,6 +69,12 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			`c.yaml:2:12: sounds.longest: 2h is not within 1s to 1h`,
 			`c.yaml:3:10: sounds.cache: "0" is too little: the last sound is always kept, so give it some room`,
 		}},
+		{"URLs that cannot be", "sounds:\n  urls: [\"ftp://a.example/\", \"https://b.example/?c\"]\n  url_max_bytes: 2GiB\n  url_timeout: 0s\n", []string{
+			`c.yaml:2:10: sounds.urls[0]: "ftp://a.example/" is not like https://media.example.com/sounds/: it is neither https nor http, or has no host`,
+			`c.yaml:2:30: sounds.urls[1]: "https://b.example/?c" is not like https://media.example.com/sounds/: it has a query`,
+			`c.yaml:3:18: sounds.url_max_bytes: "2GiB" is not within 1 to 1GiB`,
+			`c.yaml:4:16: sounds.url_timeout: 0s is not within 1s to 1m`,
+		}},
 		{"more talkers than can be mixed", "rooms:\n  max_talkers: 17\n", []string{
 			`c.yaml:2:16: rooms.max_talkers: "17" is neither a number from 1 to 16 nor all`,
 		}},
@@ -549,11 +555,15 @@ func TestAVoiceMayBeBuiltInOrAFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, voice := range []string{"en", "de", "de-anna", "fr-claire"} {
-		got, err := Parse("c.yaml", []byte("sounds: {folder: "+dir+", voice: "+voice+", longest: 90s, cache: 1GiB}\n"), noEnv)
+		got, err := Parse("c.yaml", []byte("sounds: {folder: "+dir+", voice: "+voice+", longest: 90s, cache: 1GiB, urls: [\"https://a.example/b\"], url_max_bytes: 1MiB, url_timeout: 5s}\n"), noEnv)
 		if err != nil {
 			t.Errorf("%s: got %v, want no fault", voice, err)
 		}
-		if want := (Sounds{Folder: dir, Voice: voice, Longest: 90 * time.Second, CacheBytes: 1 << 30}); got.Sounds != want {
+		want := Sounds{
+			Folder: dir, Voice: voice, Longest: 90 * time.Second, CacheBytes: 1 << 30,
+			URLs: []string{"https://a.example/b"}, URLBytes: 1 << 20, URLTimeout: 5 * time.Second,
+		}
+		if !cmp.Equal(got.Sounds, want) {
 			t.Errorf("got %+v, want %+v", got.Sounds, want)
 		}
 	}

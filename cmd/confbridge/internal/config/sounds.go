@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/rooms/sounds"
+	"github.com/confbridge/confbridge/rooms/sounds/web"
 )
 
 // Sounds is what is played to people.
@@ -22,15 +23,21 @@ type Sounds struct {
 	// Longest is how long a sound may be, CacheBytes how much memory those may take that are not played at the moment.
 	Longest    time.Duration
 	CacheBytes int64
+	// URLs are the beginnings of those that may be played; none: no URL is fetched. A file may have URLBytes, and all of it may take URLTimeout.
+	URLs       []string
+	URLBytes   int64
+	URLTimeout time.Duration
 }
 
 const (
 	shortestSound = time.Second
 	longestSound  = time.Hour // 345 MB in memory, at 48 kHz
+	maxURLBytes   = 1 << 30
+	maxURLTimeout = time.Minute
 )
 
 func defaultSounds() Sounds {
-	return Sounds{Voice: "en", Longest: 10 * time.Minute, CacheBytes: 128 << 20}
+	return Sounds{Voice: "en", Longest: 10 * time.Minute, CacheBytes: 128 << 20, URLBytes: 32 << 20, URLTimeout: 10 * time.Second}
 }
 
 // voiceName is a language, or one with a hyphen and whatever tells the voice from others.
@@ -71,6 +78,34 @@ func soundsKeys() []key {
 				return err
 			},
 			get: func(c *Config) string { return bytesYAML(c.Sounds.CacheBytes) },
+		},
+		{
+			path: "sounds.urls", shape: list, empty: true,
+			clear: func(c *Config) { c.Sounds.URLs = nil },
+			set: func(c *Config, s string) error {
+				c.Sounds.URLs = append(c.Sounds.URLs, s)
+				_, err := web.ParsePrefix(s)
+				return err
+			},
+			get: func(c *Config) string { return quotedList(c.Sounds.URLs, strings.Clone) },
+		},
+		{
+			path: "sounds.url_max_bytes",
+			set: func(c *Config, s string) (err error) {
+				if c.Sounds.URLBytes, err = parseBytes(s); err == nil && (c.Sounds.URLBytes == 0 || c.Sounds.URLBytes > maxURLBytes) {
+					err = fmt.Errorf("%q is not within 1 to 1GiB", s)
+				}
+				return err
+			},
+			get: func(c *Config) string { return bytesYAML(c.Sounds.URLBytes) },
+		},
+		{
+			path: "sounds.url_timeout",
+			set: func(c *Config, s string) (err error) {
+				c.Sounds.URLTimeout, err = parseDuration(s, time.Second, maxURLTimeout)
+				return err
+			},
+			get: func(c *Config) string { return durationYAML(c.Sounds.URLTimeout) },
 		},
 	}
 }

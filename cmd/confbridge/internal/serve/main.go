@@ -183,8 +183,11 @@ func (m *Main) Run(ctx context.Context) error {
 	if m.book != nil {
 		m.book.Start()
 	}
-	var err error
-	if m.sounds, err = sounds.Open(soundsConfig(m.cfg.Sounds, m.log)); err != nil {
+	library, err := soundsConfig(m.cfg.Sounds, m.log)
+	if err != nil {
+		return err
+	}
+	if m.sounds, err = sounds.Open(library); err != nil {
 		return err
 	}
 	if err := m.spread.Start(ctx); err != nil {

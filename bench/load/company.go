@@ -9,11 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
 	"github.com/confbridge/confbridge/bench/report"
-	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
 
 // lateTicks is the metric of frames that rooms have skipped.
@@ -21,6 +17,11 @@ const lateTicks = "confbridge_mixer_late_ticks_total"
 
 // accompany has rooms recorded and PINs dialled, if that is asked for, and then lets during have its window, whose beginning it is given.
 func (l *load) accompany(ctx context.Context, during func(from time.Time) error) (err error) {
+	if l.recordTurns > 0 {
+		if err := errors.Join(wait(ctx, time.Now().Add(settle)), l.compareRecording(ctx)); err != nil {
+			return err
+		}
+	}
 	if l.record {
 		if err := l.startRecordings(ctx); err != nil {
 			return err
@@ -76,22 +77,6 @@ func (l *load) countLate(ctx context.Context, during func() error) error {
 	}
 	late := int(after[lateTicks] - before[lateTicks])
 	l.run.LateTicks = &late
-	return nil
-}
-
-// startRecordings has every room recorded.
-func (l *load) startRecordings(ctx context.Context) (err error) {
-	conn, err := grpc.NewClient(grpcAddress, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		return fmt.Errorf("record: %w", err)
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	client := confbridgev1.NewRoomServiceClient(conn)
-	for i := range l.rooms {
-		if _, err := client.StartRecording(ctx, &confbridgev1.StartRecordingRequest{Name: fmt.Sprintf("rooms/%d", 1000+i)}); err != nil {
-			return fmt.Errorf("record: %w", err)
-		}
-	}
 	return nil
 }
 

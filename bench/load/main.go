@@ -33,6 +33,8 @@ type options struct {
 	pid                  int
 	dialogues            int  // callers who dial PINs meanwhile
 	record               bool // the mix of every room
+	recordTurns          int  // in which that is compared with no recording
+	format               string
 }
 
 func (o *options) check() error {
@@ -48,6 +50,9 @@ func (o *options) check() error {
 	}
 	if o.dialogues < 0 || o.dialogues > 2000 || o.server == "" && (o.dialogues > 0 || o.record) {
 		errs = append(errs, errors.New("dialogues: 0 to 2000; they and recordings need a server that the load starts"))
+	}
+	if o.recordTurns < 0 || o.recordTurns > 100 || o.server == "" && o.recordTurns > 0 {
+		errs = append(errs, errors.New("record-turns: 0 to 100, of a server that the load starts"))
 	}
 	if o.rate <= 0 {
 		errs = append(errs, errors.New("rate: more than 0"))
@@ -73,6 +78,8 @@ func main() {
 	flag.IntVar(&o.pid, "pid", 0, "of that bridge; 0: its CPU and memory are not measured")
 	flag.IntVar(&o.dialogues, "dialogues", 0, "callers who dial PINs meanwhile, one call behind the other, into rooms of their own")
 	flag.BoolVar(&o.record, "record", false, "have the mix of every room recorded")
+	flag.IntVar(&o.recordTurns, "record-turns", 0, "before the window, so often measure what it costs to record the mix of every room, and not to")
+	flag.StringVar(&o.format, "record-format", "opus", "of recordings: wav, flac or opus")
 	out := flag.String("out", "", "also write the run as JSON to this file")
 	flag.Parse()
 

@@ -63,6 +63,8 @@ type Run struct {
 	LateTicks *int       `json:"late_ticks,omitempty"` // frames that rooms skipped within the window
 	Dialogues *Dialogues `json:"dialogues,omitempty"`
 	Recorded  *Recorded  `json:"recorded,omitempty"`
+	// RecordCost was measured before the window.
+	RecordCost *RecordCost `json:"record_cost,omitempty"`
 
 	GeneratorLateMsP99 float64 `json:"generator_late_ms_p99"` // the load's own fault
 	GeneratorLateMsMax float64 `json:"generator_late_ms_max"`
@@ -87,6 +89,14 @@ type Recorded struct {
 	Recordings int `json:"recordings"`
 	Gaps       int `json:"gaps"`
 	Broken     int `json:"broken"` // that did not end with their rooms
+}
+
+// RecordCost is what it costs to record the mix of every room: medians, in µs of CPU per leg and second.
+type RecordCost struct {
+	Turns    int     `json:"turns"`
+	Plain    float64 `json:"plain_us"`
+	Recorded float64 `json:"recorded_us"`
+	Extra    float64 `json:"extra_us"` // the median of the differences within a turn
 }
 
 // Write writes f as dir/name.json.

@@ -52,6 +52,12 @@ var rows = []struct {
 		}
 		return fmt.Sprintf("%d, %d, %d", r.Recorded.Recordings, r.Recorded.Gaps, r.Recorded.Broken)
 	}},
+	{"recording the mix: without, with, µs per leg and second; more", func(r *Run) string {
+		if r.RecordCost == nil {
+			return "–"
+		}
+		return fmt.Sprintf("%.0f, %.0f; %+.1f %%", r.RecordCost.Plain, r.RecordCost.Recorded, 100*r.RecordCost.Extra/r.RecordCost.Plain)
+	}},
 	{"generator late p99, max, ms", func(r *Run) string { return fmt.Sprintf("%.1f, %.1f", r.GeneratorLateMsP99, r.GeneratorLateMsMax) }},
 }
 

@@ -37,6 +37,7 @@ type member struct {
 	self    netip.AddrPort  // where they come from
 	members *control.Members
 	timer   control.Timer
+	own     int // packets of the source that were our own sound, one behind the other
 	looped  bool
 
 	csrc  [mixer.MaxSources]uint32 // of the packet that was taken last
@@ -48,7 +49,8 @@ type member struct {
 // none are sent, since the network takes them to nobody, and unicast feedback (RFC 5760) is not built.
 //
 // The first source is kept while it sends; packets of others are counted as rejected. A source is an address and an SSRC: its port may change. When
-// a packet comes whose SSRC or CSRC is one of Own, it is our own sound, and Receive returns ErrLoop from then on (RFC 3550 §8.2). A membership outlives
+// packets of the source have an SSRC or CSRC of Own, three one behind the other, it is our own sound, and Receive returns ErrLoop from then on (RFC 3550
+// §8.2); none of them is handed on. What others send under an SSRC of ours is not heard, and ends nothing. A membership outlives
 // an interface that is down for a time, not one that is removed: the leg then ends by its timeout.
 func (e *Engine) Join(m Membership) (*Leg, error) {
 	m.Group = udp.Plain(m.Group)
@@ -140,18 +142,26 @@ func (l *Leg) Contributors() []uint32 {
 	return l.group.csrc[:l.group.csrcs]
 }
 
-// loops says whether a packet of these sources is our own sound, and remembers it.
+// loopProof is how many packets of the source, one behind the other, prove a loop: in one there are many, and a single packet can be forged.
+const loopProof = 3
+
+// loops says whether a packet of the source that is heard is our own sound, and remembers it.
 func (g *member) loops(ssrc uint32, csrc []uint32) bool {
-	if g.Own == nil {
+	found := g.owns(ssrc)
+	for _, c := range csrc {
+		found = found || g.owns(c)
+	}
+	if !found {
+		g.own = 0
 		return false
 	}
-	found := g.Own(ssrc)
-	for _, c := range csrc {
-		found = found || g.Own(c)
-	}
-	g.looped = g.looped || found
-	return found
+	g.own++
+	g.looped = g.looped || g.own >= loopProof
+	return true
 }
+
+// owns says whether an SSRC is one of ours.
+func (g *member) owns(ssrc uint32) bool { return g.Own != nil && g.Own(ssrc) }
 
 // handleGroupRTCP takes RTCP of a group: anybody's.
 func (l *Leg) handleGroupRTCP(p udp.Packet, now time.Time, into *parsed) reason {
@@ -170,7 +180,7 @@ func (l *Leg) handleGroupRTCP(p udp.Packet, now time.Time, into *parsed) reason 
 		return accepted
 	case ssrc == l.sender.ssrc:
 		return l.collide(p.From, now)
-	case g.loops(ssrc, nil):
+	case g.owns(ssrc): // whether it is heard too, RTP tells
 		return reasonLoop
 	}
 	g.timer.Measure(len(p.Data))

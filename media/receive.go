@@ -50,11 +50,8 @@ func (l *Leg) handleRTP(p udp.Packet, now time.Time, h *rtp.Header, in Inlet) re
 		return why
 	}
 	if g := l.group; g != nil {
-		switch {
-		case !g.admits(p.From.Addr()):
+		if !g.admits(p.From.Addr()) {
 			return reasonSource
-		case g.loops(h.SSRC, h.CSRC):
-			return reasonLoop
 		}
 		p.From = netip.AddrPortFrom(p.From.Addr(), 0) // ports of a source may change
 	}
@@ -66,6 +63,9 @@ func (l *Leg) handleRTP(p udp.Packet, now time.Time, h *rtp.Header, in Inlet) re
 	s, why := l.judge(p, h, now)
 	if why != accepted {
 		return why
+	}
+	if l.group != nil && l.group.loops(h.SSRC, h.CSRC) {
+		return reasonLoop
 	}
 	if !l.stream.Receive {
 		return reasonOnHold

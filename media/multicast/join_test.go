@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/mixer"
@@ -183,25 +184,58 @@ func TestOurOwnSoundEndsALeg(t *testing.T) {
 		cfg.Identity.SSRC = c.ssrc
 		s, now := open(t, cfg), time.Now()
 		s.Mixed(c.csrc)
-		for range 4 {
+		for range 5 { // two of them are probation
 			s.Send(now, make([]byte, 160), 160)
 		}
 		var in inlet
-		if err := hears(t, l, now, &in, func() bool { return len(in.sequences) == 2 }); !errors.Is(err, c.want) {
-			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		err := hears(t, l, now, &in, func() bool { return len(in.sequences) == 3 })
+		if !errors.Is(err, c.want) || err != nil && len(in.sequences) > 0 {
+			t.Errorf("%s: got %v, want %v; %d packets were handed on", c.name, err, c.want, len(in.sequences))
 		}
 	}
 }
 
-func TestOurOwnReportsEndALegToo(t *testing.T) {
+// TestForgedPacketsDoNotEndALeg: who is not the source says nothing of it, and one packet of the source is no proof.
+func TestForgedPacketsDoNotEndALeg(t *testing.T) {
 	n := newNetwork(t)
 	group := groups[0].group
 	l := n.join(t, media.Membership{Group: group, Own: func(ssrc uint32) bool { return ssrc == 42 }})
-	member, now := n.bind(t, netip.AddrPortFrom(groups[0].there, 0)), time.Now()
-	member.say(nextPort(group), &rtcp.ReceiverReport{SSRC: 41})
-	member.say(nextPort(group), &rtcp.ReceiverReport{SSRC: 42})
-	if err := hears(t, l, now, &inlet{}, func() bool { return false }); !errors.Is(err, media.ErrLoop) {
-		t.Errorf("got %v, want ErrLoop", err)
+	forger, now := n.bind(t, netip.AddrPortFrom(groups[0].there, 0)), time.Now()
+	to := forger.ToGroup(group)
+	forge := func(sequence uint16) {
+		packet, err := (&rtp.Header{Version: 2, SSRC: 42, SequenceNumber: sequence}).Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !forger.Send(append(packet, make([]byte, 160)...), &to) {
+			t.Fatal("it could not be sent")
+		}
+	}
+	forge(1) // before there is a source
+	s := open(t, config(group))
+	for range 5 {
+		s.Send(now, make([]byte, 160), 160)
+	}
+	var in inlet
+	if err := hears(t, l, now, &in, func() bool { return len(in.sequences) == 3 }); err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint16(20) {
+		forge(2 + i)
+		forger.say(nextPort(group), &rtcp.SenderReport{SSRC: 42})
+	}
+	for range 2 { // as the source would say it, twice
+		s.Mixed([]mixer.Source{{ID: 42}})
+		s.Send(now, make([]byte, 160), 160)
+		s.Send(now, make([]byte, 160), 160)
+		s.Mixed(nil)
+		s.Send(now, make([]byte, 160), 160)
+	}
+	if err := hears(t, l, now, &in, func() bool { return len(in.sequences) == 5 }); err != nil {
+		t.Fatalf("the leg has ended: %v", err)
+	}
+	if got := l.Stats(); got.PacketsRejected != 2+1+20+4 || in.source != s.Stats().SSRC {
+		t.Errorf("heard %d, %+v", in.source, got)
 	}
 }
 

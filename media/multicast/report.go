@@ -153,12 +153,16 @@ func (s *Sender) read(p udp.Packet, now time.Time) {
 }
 
 // collide resolves RTCP of somebody else under our SSRC (RFC 3550 §8.2). The first time it may be chance: we say BYE and take another.
-// If our own comes again from the same address, it is our stream that somebody sends back.
+// If our own comes again from the same address, it is our stream that somebody sends back. More than that changes nothing and is not told of, as it can be forged.
 func (s *Sender) collide(p udp.Packet, now time.Time) {
-	if s.conflict.Note(p.From, now) {
-		s.counters.loops.Add(1)
+	switch s.conflict.Note(p.From, now) {
+	case control.Loop:
 		s.keeper.tell(Event{Kind: Looped, SSRC: s.header.SSRC, From: p.From})
+		fallthrough
+	case control.Repeated:
+		s.counters.loops.Add(1)
 		return
+	case control.Collision:
 	}
 	if s.report.sentAny && s.out != nil {
 		s.sendRTCP(s.out, s.report.appendBye(s.buf[:0], s, now))

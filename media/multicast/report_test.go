@@ -179,6 +179,35 @@ func TestACollisionTakesAnotherSSRC(t *testing.T) {
 	}
 }
 
+// TestForgedReportsDoNotChangeTheSSRCForEver: each new one interrupts all who listen.
+func TestForgedReportsDoNotChangeTheSSRCForEver(t *testing.T) {
+	n := newNetwork(t)
+	group := groups[0].group
+	cfg := config(group)
+	told := make(chan Event, 1000)
+	cfg.Notify = func(e Event) { told <- e }
+	s := open(t, cfg)
+	now := time.Now()
+	const forgers = 20
+	for i := range uint64(forgers) {
+		n.bind(t, netip.AddrPortFrom(groups[0].there, 0)).say(nextPort(group), &rtcp.ReceiverReport{SSRC: s.header.SSRC})
+		until(t, s, now, func() bool { return s.Stats().Collisions+s.Stats().Loops == i+1 })
+	}
+	if got := s.Stats(); got.Collisions != 4 || got.Loops != forgers-4 {
+		t.Errorf("%d collisions and %d loops, want 4 and the rest", got.Collisions, got.Loops)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	<-s.Done()
+	close(told)
+	for e := range told {
+		if e.Kind != Collided {
+			t.Errorf("told of %+v", e)
+		}
+	}
+}
+
 func TestMixedTakesFifteen(t *testing.T) {
 	n := newNetwork(t)
 	group := groups[0].group

@@ -133,9 +133,14 @@ func TestALegEndsForItsReason(t *testing.T) {
 		{"silence", func(*sender) {}, 31 * time.Second, rooms.ReasonMediaTimeout},
 		{"our own SSRC", func(s *sender) {
 			s.ssrc = 4711
-			s.say(1)
+			s.say(5)
 		}, 0, rooms.ReasonLooped},
-		{"our own as CSRC", func(s *sender) { s.say(1, 11, 4711) }, 0, rooms.ReasonLooped},
+		{"our own SSRC in one packet", func(s *sender) {
+			s.ssrc = 4711
+			s.say(1)
+		}, 0, rooms.ReasonUnspecified},
+		{"our own as CSRC", func(s *sender) { s.say(3, 11, 4711) }, 0, rooms.ReasonLooped},
+		{"our own as CSRC in one packet", func(s *sender) { s.say(1, 11, 4711) }, 0, rooms.ReasonUnspecified},
 		{"others as CSRC", func(s *sender) { s.say(1, 11, 4712) }, 0, rooms.ReasonUnspecified},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -209,7 +214,7 @@ func TestReceivingDoesNotAllocate(t *testing.T) {
 		t.Errorf("%.1f allocations a tick, want 0", got)
 	}
 	l.own = owner{"1000", "hall", 77}
-	s.say(1)
+	s.say(3)
 	if err := l.Receive(now, in); reasonOf(err) != rooms.ReasonLooped {
 		t.Fatalf("got %v, want a loop", err)
 	}

@@ -58,12 +58,17 @@ type Set struct {
 	late   []int32 // how late each slot was begun within the plan, µs
 }
 
-// Open binds the sockets of n telephones. keep of them, evenly spread, remember for as long as last all they hear.
+// Open binds the sockets of n telephones on the loopback. keep of them, evenly spread, remember for as long as last all they hear.
 func Open(n, keep int, last time.Duration) (*Set, error) {
+	return OpenAt([4]byte{127, 0, 0, 1}, n, keep, last)
+}
+
+// OpenAt is Open at another of the host's addresses.
+func OpenAt(address [4]byte, n, keep int, last time.Duration) (*Set, error) {
 	s := &Set{done: make(chan struct{}), late: make([]int32, 0, int(last/slotTime)+1), chirps: make([]Chirp, 0, 4096)}
 	port := uint16(40000)
 	for i := range n {
-		sock, err := wire.Open(port)
+		sock, err := wire.OpenAt(address, port)
 		if err != nil {
 			return nil, errors.Join(err, s.closeSockets())
 		}

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,48 +17,77 @@ func group(n int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{239, 1, 2, byte(n + 1)}), 5004)
 }
 
-// listen is n sockets that have joined the first group, until ctx is done. It says when they have, and at the end how many packets came to the one that has got the
-// fewest.
-func listen(ctx context.Context, n int) error {
+// ears are sockets that have joined the first group, and the goroutine that reads them.
+type ears struct {
+	polled []unix.PollFd
+	counts []int
+	end    chan struct{}
+	done   chan error
+}
+
+// newEars opens n of them.
+func newEars(n int) (*ears, error) {
+	e := &ears{counts: make([]int, n), end: make(chan struct{}), done: make(chan error, 1)}
 	nic, err := net.InterfaceByName("eth0")
 	if err != nil {
-		return fmt.Errorf("receivers: %w", err)
+		return nil, fmt.Errorf("receivers: %w", err)
 	}
-	polled := make([]unix.PollFd, n)
-	counts := make([]int, n)
-	for i := range polled {
+	for range n {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err == nil {
+			e.polled = append(e.polled, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+			err = join(fd, group(0), nic.Index)
+		}
 		if err != nil {
-			return os.NewSyscallError("socket", err)
+			return nil, errors.Join(fmt.Errorf("receivers: %w", err), e.close())
 		}
-		defer func() { _ = unix.Close(fd) }()
-		to := group(0)
-		if err := join(fd, to, nic.Index); err != nil {
-			return err
-		}
-		polled[i] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
 	}
-	fmt.Println("joined")
+	go e.run()
+	return e, nil
+}
+
+// run reads until end is closed.
+func (e *ears) run() {
+	const look = 50 * time.Millisecond
 	packet := make([]byte, 2048)
-	for ctx.Err() == nil {
-		if _, err := unix.Poll(polled, int(time.Second/time.Millisecond)); err != nil && err != unix.EINTR {
-			return os.NewSyscallError("poll", err)
+	for {
+		ended := false
+		select {
+		case <-e.end:
+			ended = true // what has come is still counted
+		default:
 		}
-		for i, p := range polled {
+		if _, err := unix.Poll(e.polled, int(look/time.Millisecond)); err != nil && !errors.Is(err, unix.EINTR) {
+			e.done <- os.NewSyscallError("poll", err)
+			return
+		}
+		for i, p := range e.polled {
 			for p.Revents&unix.POLLIN != 0 {
 				if _, _, err := unix.Recvfrom(int(p.Fd), packet, 0); err != nil {
 					break
 				}
-				counts[i]++
+				e.counts[i]++
 			}
 		}
+		if ended {
+			e.done <- nil
+			return
+		}
 	}
-	least := counts[0]
-	for _, c := range counts {
-		least = min(least, c)
+}
+
+// leave closes them, and returns how many packets came to the one that has got the fewest.
+func (e *ears) leave() (least int, err error) {
+	close(e.end)
+	err = <-e.done
+	return slices.Min(e.counts), errors.Join(err, e.close())
+}
+
+func (e *ears) close() (err error) {
+	for _, p := range e.polled {
+		err = errors.Join(err, unix.Close(int(p.Fd)))
 	}
-	fmt.Println(strconv.Itoa(least))
-	return nil
+	return err
 }
 
 // join has a socket hear a group among others that do.

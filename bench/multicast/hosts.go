@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 )
 
 // hosts are two network namespaces with a line between them.
@@ -17,6 +18,12 @@ const (
 	othersCPU = "1"
 	// othersMask is the second as a set, in hexadecimal.
 	othersMask = "2"
+)
+
+// Where the two hosts are.
+const (
+	bridgeAddress = "192.0.2.1"
+	earsAddress   = "192.0.2.2"
 )
 
 // newHosts makes them.
@@ -34,8 +41,9 @@ func newHosts(ctx context.Context) (*hosts, error) {
 		"ip netns add " + h.source,
 		"ip netns add " + h.ears,
 		"ip -n " + h.source + " link add eth0 type veth peer name eth0 netns " + h.ears,
-		"ip -n " + h.source + " addr add 192.0.2.1/24 dev eth0",
-		"ip -n " + h.ears + " addr add 192.0.2.2/24 dev eth0",
+		"ip -n " + h.source + " addr add " + bridgeAddress + "/24 dev eth0",
+		"ip -n " + h.ears + " addr add " + earsAddress + "/24 dev eth0",
+		"ip -n " + h.ears + " link set lo up",
 		"ip -n " + h.source + " link set lo up",
 		"ip -n " + h.source + " link set eth0 up",
 		"ip -n " + h.ears + " link set eth0 up",
@@ -60,4 +68,13 @@ func (h *hosts) remove() error {
 // on is a program on one of the hosts and one processor.
 func on(ctx context.Context, host, cpu, program string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", host, "taskset", "-c", cpu, program}, args...)...)
+}
+
+// command runs a command to its end.
+func command(ctx context.Context, line string) error {
+	words := strings.Fields(line)
+	if out, err := exec.CommandContext(ctx, words[0], words[1:]...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", line, err, out)
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,151 +11,144 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
 
-// The addresses of the bridge, on its host's loopback.
+// The addresses of the bridge.
 const (
-	sipAddress  = "127.0.0.1:5060"
-	grpcAddress = "127.0.0.1:50051"
+	sipAddress  = bridgeAddress + ":5060"
+	grpcAddress = bridgeAddress + ":50051"
 )
 
 const serverConfig = `sip:
   listen: ["udp://` + sipAddress + `"]
+  anonymous: allow
 api:
   grpc: ` + grpcAddress + `
 data_dir: %s
 log: {level: warn}
 `
 
-// server is the bridge, and those who talk in its room.
+// room is the one that is measured.
+const room = "1000"
+
+// server is the bridge.
 type server struct {
-	path, dir string
-	cmd       *exec.Cmd
-	callers   []*exec.Cmd
-	groups    int
+	dir           string
+	cmd           *exec.Cmd
+	conn          *grpc.ClientConn
+	distributions confbridgev1.DistributionServiceClient
+	groups        int
 }
 
-// startServer starts the bridge and has everybody talk.
-func startServer(ctx context.Context, h *hosts, o options) (*server, error) {
+// startServer starts the bridge, with a room.
+func startServer(ctx context.Context, o options) (*server, error) {
 	dir, err := os.MkdirTemp("", "confbridge-multicast-")
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s := &server{path: o.server, dir: dir}
+	s := &server{dir: dir}
 	file := filepath.Join(dir, "confbridge.yaml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, filepath.Join(dir, "data")), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("server: %w", err), s.stop())
 	}
-	s.cmd = on(ctx, h.source, serverCPU, o.server, "serve", "--config", file)
+	s.cmd = on(ctx, o.host, serverCPU, o.server, "serve", "--config", file)
 	s.cmd.Stderr = os.Stderr
+	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
 	if err := s.cmd.Start(); err != nil {
 		s.cmd = nil
 		return nil, errors.Join(fmt.Errorf("server: %w", err), s.stop())
 	}
-	for range 100 {
-		if err = s.cli(ctx, h, "rooms", "create", "1000"); err == nil {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
+	if s.conn, err = grpc.NewClient("passthrough:///"+grpcAddress, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy()); err != nil {
+		return nil, errors.Join(fmt.Errorf("server: %w", err), s.stop())
 	}
+	s.distributions = confbridgev1.NewDistributionServiceClient(s.conn)
+	ready, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	_, err = confbridgev1.NewRoomServiceClient(s.conn).CreateRoom(ready, &confbridgev1.CreateRoomRequest{RoomId: room, Room: &confbridgev1.Room{}}, grpc.WaitForReady(true))
 	if err != nil {
-		return nil, errors.Join(err, s.stop())
-	}
-	for range talkers {
-		c := on(ctx, h.source, othersCPU, o.server, "call", "sip:1000@"+sipAddress, "--play", o.sound, "--for", "1h")
-		if err := c.Start(); err != nil {
-			return nil, errors.Join(fmt.Errorf("caller: %w", err), s.stop())
-		}
-		s.callers = append(s.callers, c)
+		return nil, errors.Join(fmt.Errorf("server: %w", err), s.stop())
 	}
 	return s, nil
 }
 
-// cli runs a command of the program against the bridge.
-func (s *server) cli(ctx context.Context, h *hosts, args ...string) error {
-	cmd := on(ctx, h.source, othersCPU, s.path, append(args, "--api", grpcAddress)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, out)
-	}
-	return nil
-}
-
-// stop ends all.
+// stop ends it.
 func (s *server) stop() error {
-	for _, c := range s.callers {
-		_ = c.Process.Signal(syscall.SIGINT) // it may have ended
-		_ = c.Wait()
-	}
 	var err error
+	if s.conn != nil {
+		err = s.conn.Close()
+	}
 	if s.cmd != nil {
-		err = errors.Join(s.cmd.Process.Signal(syscall.SIGTERM), s.cmd.Wait())
+		err = errors.Join(err, s.cmd.Process.Signal(syscall.SIGTERM), s.cmd.Wait())
 	}
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
-// turn has the groups and receivers of a row, and returns the µs of CPU that the bridge takes in a second.
-func (s *server) turn(ctx context.Context, h *hosts, r row, lasts time.Duration) (cost float64, err error) {
-	for ; s.groups < r.groups; s.groups++ {
-		if err := s.cli(ctx, h, "distributions", "add", "1000", "--id", fmt.Sprintf("g%d", s.groups), "--to", group(s.groups).String(), "--interface", "eth0"); err != nil {
-			return 0, err
-		}
-	}
-	for ; s.groups > r.groups; s.groups-- {
-		if err := s.cli(ctx, h, "distributions", "remove", "1000", fmt.Sprintf("g%d", s.groups-1)); err != nil {
-			return 0, err
-		}
-	}
-	if r.ears > 0 {
-		leave, err := startEars(ctx, h, r.ears)
+// send has the room sent to n groups.
+func (s *server) send(ctx context.Context, n int) error {
+	for ; s.groups < n; s.groups++ {
+		_, err := s.distributions.CreateDistribution(ctx, &confbridgev1.CreateDistributionRequest{
+			Parent: "rooms/" + room, DistributionId: groupID(s.groups),
+			Distribution: &confbridgev1.Distribution{Destinations: []string{group(s.groups).String()}, Interface: "eth0"},
+		})
 		if err != nil {
-			return 0, err
+			return fmt.Errorf("group %d: %w", s.groups, err)
 		}
-		defer func() {
-			got, failed := leave()
-			if least := int(lasts / (20 * time.Millisecond) * 9 / 10); failed == nil && got < least {
-				failed = fmt.Errorf("a receiver has got %d packets, want %d", got, least)
-			}
-			err = errors.Join(err, failed)
-		}()
 	}
-	time.Sleep(time.Second) // what was changed has settled
+	for ; s.groups > n; s.groups-- {
+		name := "rooms/" + room + "/distributions/" + groupID(s.groups-1)
+		if _, err := s.distributions.DeleteDistribution(ctx, &confbridgev1.DeleteDistributionRequest{Name: name}); err != nil {
+			return fmt.Errorf("group %d: %w", s.groups-1, err)
+		}
+	}
+	return nil
+}
+
+func groupID(n int) string { return fmt.Sprintf("g%d", n) }
+
+// packets is how many have been sent to all groups, and how many could not be.
+func (s *server) packets(ctx context.Context) (sent, failed int64, err error) {
+	for token := ""; ; {
+		page, err := s.distributions.ListDistributions(ctx, &confbridgev1.ListDistributionsRequest{Parent: "rooms/" + room, PageToken: token})
+		if err != nil {
+			return 0, 0, fmt.Errorf("packets: %w", err)
+		}
+		for _, d := range page.GetDistributions() {
+			sent += d.GetStatus().GetPackets()
+			failed += d.GetStatus().GetSendErrors()
+		}
+		if token = page.GetNextPageToken(); token == "" {
+			return sent, failed, nil
+		}
+	}
+}
+
+// cost is how many µs of CPU the bridge takes in a second, over a time.
+func (s *server) cost(ctx context.Context, lasts time.Duration) (float64, error) {
 	before, err := runTime(s.cmd.Process.Pid)
 	if err != nil {
 		return 0, err
 	}
 	from := time.Now()
-	time.Sleep(lasts)
+	if err := pause(ctx, lasts); err != nil {
+		return 0, err
+	}
 	after, err := runTime(s.cmd.Process.Pid)
 	return float64((after - before).Microseconds()) / time.Since(from).Seconds(), err
 }
 
-// startEars starts this program as n receivers; leave ends them, and says how many packets came to the one that has got the fewest.
-func startEars(ctx context.Context, h *hosts, n int) (leave func() (int, error), err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
+// pause waits.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	cmd := on(ctx, h.ears, othersCPU, self, "--ears", strconv.Itoa(n))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	lines := bufio.NewScanner(out)
-	if !lines.Scan() {
-		return nil, errors.Join(errors.New("receivers: they have not joined"), cmd.Wait())
-	}
-	return func() (int, error) {
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			return 0, err
-		}
-		lines.Scan()
-		got, err := strconv.Atoi(lines.Text())
-		return got, errors.Join(err, cmd.Wait())
-	}, nil
 }
 
 // runTime is how long the threads of a process have run, in the kernel's nanoseconds: the ticks of /proc/PID/stat are too coarse.

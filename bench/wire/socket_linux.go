@@ -14,20 +14,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket is one telephone's RTP socket: bound to an even port of the loopback, connected once the far end is known.
+// Socket is one telephone's RTP socket: bound to an even port, connected once the far end is known.
 type Socket struct {
 	fd   int
 	port uint16
 }
 
-// Open binds the first free even port from port on.
-func Open(port uint16) (Socket, error) {
+// Open binds the first free even port from port on, of the loopback.
+func Open(port uint16) (Socket, error) { return OpenAt([4]byte{127, 0, 0, 1}, port) }
+
+// OpenAt is Open at another of the host's addresses.
+func OpenAt(address [4]byte, port uint16) (Socket, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return Socket{}, fmt.Errorf("socket: %w", err)
 	}
 	for ; port < 65000; port += 2 {
-		err = unix.Bind(fd, &unix.SockaddrInet4{Port: int(port), Addr: [4]byte{127, 0, 0, 1}})
+		err = unix.Bind(fd, &unix.SockaddrInet4{Port: int(port), Addr: address})
 		if !errors.Is(err, unix.EADDRINUSE) {
 			break
 		}

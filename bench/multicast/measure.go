@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	// talkers is how many talk.
+	talkers = 5
+	// many is how many groups and calls there are where one alone would cost too little to be measured.
+	many = 100
+	// settle is what passes after a change.
+	settle = 300 * time.Millisecond
+	tick   = 20 * time.Millisecond
+)
+
+// audiences are how many receive one group.
+var audiences = []int{1, 10, 100}
+
+// round is what the bridge cost in one round, in µs of CPU a second.
+type round struct {
+	alone, groups, calls float64
+	heard                map[int][]float64 // one group, by its audience
+	sends, failed        float64           // packets a tick, with many groups
+}
+
+// bench is what measures.
+type bench struct {
+	options
+	server *server
+	phones *phones
+}
+
+// measure prints the table. It runs on the receivers' host.
+func measure(ctx context.Context, o options) (err error) {
+	b := &bench{options: o}
+	if b.server, err = startServer(ctx, o); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.server.stop()) }()
+	if b.phones, err = newPhones(ctx, talkers, many); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.phones.close(context.WithoutCancel(ctx))) }()
+	if err := pause(ctx, 2*time.Second); err != nil { // jitter buffers have found what they need
+		return err
+	}
+	rounds := make([]round, o.rounds)
+	for i := range rounds {
+		if err := b.round(ctx, &rounds[i]); err != nil {
+			return err
+		}
+	}
+	report(o, rounds)
+	return nil
+}
+
+// round measures each row once, and those of one group there and back.
+func (b *bench) round(ctx context.Context, r *round) (err error) {
+	if r.alone, err = b.turn(ctx); err != nil {
+		return err
+	}
+	if err := b.server.send(ctx, 1); err != nil {
+		return err
+	}
+	r.heard = map[int][]float64{}
+	back := slices.Clone(audiences)
+	slices.Reverse(back)
+	for _, n := range append(back, audiences...) {
+		cost, err := b.heard(ctx, n)
+		if err != nil {
+			return err
+		}
+		r.heard[n] = append(r.heard[n], cost)
+	}
+	if err := b.groups(ctx, r); err != nil {
+		return err
+	}
+	if err := b.phones.call(ctx, talkers, talkers+many); err != nil {
+		return err
+	}
+	if r.calls, err = b.turn(ctx); err != nil {
+		return err
+	}
+	return b.phones.hangup(ctx, talkers, talkers+many)
+}
+
+// turn is what the bridge costs as it is.
+func (b *bench) turn(ctx context.Context) (float64, error) {
+	if err := pause(ctx, settle); err != nil {
+		return 0, err
+	}
+	return b.server.cost(ctx, b.options.turn)
+}
+
+// heard is what one group costs with so many receivers, each of which has to get it.
+func (b *bench) heard(ctx context.Context, n int) (cost float64, err error) {
+	e, err := newEars(n)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		got, failed := e.leave()
+		if want := int(b.options.turn / tick * 9 / 10); failed == nil && got < want {
+			failed = fmt.Errorf("one of %d receivers has got %d packets, want %d", n, got, want)
+		}
+		err = errors.Join(err, failed)
+	}()
+	return b.turn(ctx)
+}
+
+// groups measures many of them, and counts what is sent.
+func (b *bench) groups(ctx context.Context, r *round) error {
+	if err := b.server.send(ctx, many); err != nil {
+		return err
+	}
+	sent, failed, err := b.server.packets(ctx)
+	if err != nil {
+		return err
+	}
+	from := time.Now()
+	if r.groups, err = b.turn(ctx); err != nil {
+		return err
+	}
+	sentThen, failedThen, err := b.server.packets(ctx)
+	if err != nil {
+		return err
+	}
+	ticks := time.Since(from).Seconds() / tick.Seconds()
+	r.sends, r.failed = float64(sentThen-sent)/ticks, float64(failedThen-failed)/ticks
+	return b.server.send(ctx, 0)
+}

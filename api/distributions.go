@@ -254,7 +254,7 @@ func setDistributionField(dist *distribution.Distribution, from *confbridgev1.Di
 	case "source":
 		dist.Source, fault = parseSource(from.GetSource())
 	case "ttl":
-		dist.TTL = distribution.DefaultTTL
+		dist.TTL = distribution.DefaultTTL(dist.To)
 		if from.Ttl != nil {
 			dist.TTL = int(from.GetTtl())
 		}

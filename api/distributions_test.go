@@ -102,7 +102,7 @@ func TestADistributionIsCreatedShownUpdatedAndDeleted(t *testing.T) {
 	const name = "rooms/1000/distributions/hall"
 	created := b.create(t, "rooms/1000", "hall", hallway("10000"))
 	want := &confbridgev1.Distribution{
-		Name: name, Destinations: []string{"127.0.0.1:10000"}, Ttl: proto.Int32(1), Dscp: proto.Int32(46), Codec: "PCMU",
+		Name: name, Destinations: []string{"127.0.0.1:10000"}, Ttl: proto.Int32(64), Dscp: proto.Int32(46), Codec: "PCMU",
 		PacketTime: durationpb.New(20 * time.Millisecond), Silence: confbridgev1.Silence_SILENCE_SOUND, Encryption: confbridgev1.Encryption_ENCRYPTION_NONE,
 	}
 	if diff := cmp.Diff(want, created, protocmp.Transform(), ignoreProgress); diff != "" {
@@ -135,7 +135,7 @@ func TestADistributionIsCreatedShownUpdatedAndDeleted(t *testing.T) {
 			"what the mask names and is not said is as in a new one",
 			[]string{"ttl", "codec", "rate_hz"},
 			&confbridgev1.Distribution{},
-			func() { want.Ttl, want.Codec, want.RateHz = proto.Int32(1), "PCMU", 0 },
+			func() { want.Ttl, want.Codec, want.RateHz = proto.Int32(64), "PCMU", 0 },
 		},
 		{
 			"with a star all",
@@ -258,7 +258,7 @@ func TestDistributionsThatCannotBe(t *testing.T) {
 		},
 		{"a group outside of those allowed", &confbridgev1.Distribution{Destinations: []string{"224.1.2.3:5004"}}, codes.PermissionDenied, "DISTRIBUTION_DENIED", ""},
 		{"a listener outside of those allowed", &confbridgev1.Distribution{Destinations: []string{"192.0.2.1:5004"}}, codes.PermissionDenied, "DISTRIBUTION_DENIED", ""},
-		{"a TTL that leaves the site", with(func(d *confbridgev1.Distribution) { d.Ttl = proto.Int32(32) }), codes.PermissionDenied, "DISTRIBUTION_DENIED", ""},
+		{"a TTL that leaves the site", &confbridgev1.Distribution{Destinations: []string{"239.1.2.3:5004"}, Ttl: proto.Int32(32)}, codes.PermissionDenied, "DISTRIBUTION_DENIED", ""},
 		{"an interface that is not there", with(func(d *confbridgev1.Distribution) { d.Interface = "none0" }), codes.FailedPrecondition, "NO_PATH", ""},
 		{"where another one goes", hallway("10000"), codes.AlreadyExists, "DESTINATION_TAKEN", ""},
 	} {

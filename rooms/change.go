@@ -122,6 +122,9 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 	}
 	set.MaxTalkers = set.talkersOr(g.cfg.Defaults.MaxTalkers)
 	set.Recording = set.Recording.or(g.cfg.Defaults.Recording)
+	if set.DisplayName != before.DisplayName {
+		set.Distributions = set.Distributions.Renamed()
+	}
 	if err := set.check(); err != nil {
 		return wrap("room", number, err)
 	}

@@ -43,6 +43,7 @@ type FeedConfig struct {
 type Feeding struct {
 	room    *room
 	stopped chan struct{}
+	renamed chan struct{} // with room for one
 }
 
 // feeding is the room's side of it.
@@ -81,6 +82,9 @@ func (f *Feeding) Stop() {
 // Stopped is closed when the feed has been.
 func (f *Feeding) Stopped() <-chan struct{} { return f.stopped }
 
+// Renamed gets a value when the room has another name.
+func (f *Feeding) Renamed() <-chan struct{} { return f.renamed }
+
 // Tell has the room tell that something has become of the feed: KindFeedDown or KindFeedUp.
 func (f *Feeding) Tell(k Kind) {
 	_ = f.room.doAlways(func(s *state) error { // ErrClosed: nobody is to be told any more
@@ -100,7 +104,7 @@ func (s *state) feed(to Feed, cfg FeedConfig, now time.Time) (*Feeding, error) {
 	if err := to.Profile().Valid(); err != nil {
 		return nil, errors.Join(ErrInvalid, err)
 	}
-	of := &Feeding{room: s.room, stopped: make(chan struct{})}
+	of := &Feeding{room: s.room, stopped: make(chan struct{}), renamed: make(chan struct{}, 1)}
 	f := &feeding{FeedConfig: cfg, to: to, of: of, resting: cfg.Occupied && len(s.members) == 0}
 	s.feeds = append(s.feeds, f)
 	s.timers.grace.Stop()
@@ -155,6 +159,16 @@ func (s *state) restFeeds(now time.Time) {
 		if f.Occupied && !f.resting {
 			f.resting, f.told = true, false
 			f.to.Rest(now)
+		}
+	}
+}
+
+// renameFeeds tells those who have feeds that the room is called otherwise; it does not wait.
+func (s *state) renameFeeds() {
+	for _, f := range s.feeds {
+		select {
+		case f.of.renamed <- struct{}{}:
+		default: // it is still to look
 		}
 	}
 }

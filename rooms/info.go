@@ -95,6 +95,8 @@ type Origin struct {
 	Trunk string
 	// Identity is who the caller is, as far as those vouch for it that the call comes from; empty: they do not.
 	Identity string
+	// Existing says that no room is made for the caller, who only looks at what is there.
+	Existing bool
 	// May says whether callers who come this way may enter the room of that number; nil: they may enter all.
 	May func(number string) bool
 }

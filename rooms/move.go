@@ -132,7 +132,7 @@ func (g *Registry) seatMover(ctx context.Context, p *Participant, role Role, to 
 		return nil, false, err
 	}
 	for {
-		if next, err = g.lookupOrOpen(ctx, to); err != nil {
+		if next, err = g.lookupOrOpen(ctx, to, true); err != nil {
 			return nil, false, err
 		}
 		own = next.sideOf == p.room.Load() || p.room.Load().sideOf == next

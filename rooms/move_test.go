@@ -210,7 +210,7 @@ func TestAMoveIntoARoomThatIsClosingOpensItAnew(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			first, err := g.lookupOrOpen(ctx, number)
+			first, err := g.lookupOrOpen(ctx, number, true)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -179,7 +179,7 @@ func (g *Registry) seat(ctx context.Context, number string, c Caller, taken func
 		if g.draining.Load() {
 			return nil, wrap("admit to room", number, ErrDraining)
 		}
-		r, err := g.lookupOrOpen(ctx, number)
+		r, err := g.lookupOrOpen(ctx, number, c.Origin == nil || !c.Origin.Existing)
 		if err != nil {
 			return nil, wrap("admit to room", number, err)
 		}
@@ -215,8 +215,8 @@ func (g *Registry) Reachable(number string) error {
 	return nil
 }
 
-// lookupOrOpen finds a room, or makes it where that is allowed.
-func (g *Registry) lookupOrOpen(ctx context.Context, number string) (*room, error) {
+// lookupOrOpen finds a room, or makes it where that is wanted and allowed.
+func (g *Registry) lookupOrOpen(ctx context.Context, number string, open bool) (*room, error) {
 	for {
 		if r := g.room(number); r != nil {
 			return r, nil
@@ -224,7 +224,7 @@ func (g *Registry) lookupOrOpen(ctx context.Context, number string) (*room, erro
 		if g.isBlocked(number) {
 			return nil, errBlocked
 		}
-		if !g.cfg.OnDemand || checkNumber(number) != nil {
+		if !open || !g.cfg.OnDemand || checkNumber(number) != nil {
 			return nil, ErrNoRoom
 		}
 		r, err := g.open(ctx, number)

@@ -413,6 +413,9 @@ func (s *state) changeSettings(set Settings) {
 	if s.musicName() != music {
 		s.changeMusic()
 	}
+	if set.DisplayName != before.DisplayName {
+		s.renameFeeds()
+	}
 	s.tellLock()
 	before.Locked = set.Locked
 	if set.NoiseSuppression != before.NoiseSuppression {

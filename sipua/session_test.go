@@ -241,6 +241,37 @@ func TestTheListenerOfASessionIsToldWhatBecomesOfIt(t *testing.T) {
 	b.participants(t, "1000", 0)
 }
 
+// TestAListenerWithoutASessionTimerIsToldAgain: the offer crosses one of the listener's (RFC 3261 §14.1).
+func TestAListenerWithoutASessionTimerIsToldAgain(t *testing.T) {
+	t.Parallel()
+	p := newProgram(hall("hall", "239.1.2.3:5004", 1))
+	b := newBridge(t, func(c *Config) { c.Sessions, c.SessionExpires = p, -1 })
+	w := b.listener(t, "UDP", "")
+	w.send("INVITE", "")
+	res := w.want(message.Invite, 200)
+	if v, ok := res.Header("Session-Expires"); ok {
+		t.Fatalf("Session-Expires: %q, want none", v)
+	}
+	w.enter(res)
+	w.send("ACK", hallSDP("239.1.2.3/4", 5004, "a=recvonly\r\n"))
+	b.participants(t, "1000", 1)
+	p.put(hall("hall", "239.1.2.5:5008", 2))
+	first := w.wantRequest(message.Invite)
+	w.answer(first, 491)
+	w.wantRequest(message.Ack)
+	second := w.wantRequest(message.Invite)
+	if second.CSeq.Seq != first.CSeq.Seq+1 || !strings.Contains(string(second.Body), "c=IN IP4 239.1.2.5/4\r\n") {
+		t.Errorf("got %s", second.Bytes())
+	}
+	ok := message.NewResponse(second, 200, "")
+	ok.Contact = []message.Address{{URI: message.URI{Scheme: "sip", User: "alice", Host: "127.0.0.1", Port: int(netip.MustParseAddrPort(w.host()).Port())}}}
+	ok.SetBody("application/sdp", []byte(hallSDP("239.1.2.5/4", 5008, "a=recvonly\r\n")))
+	w.raw(string(ok.Bytes()))
+	w.wantRequest(message.Ack)
+	w.seq = max(w.seq, 100)
+	w.hangup()
+}
+
 func TestAnAnswerThatTakesNoSessionEndsTheCall(t *testing.T) {
 	b := newBridge(t, func(c *Config) { c.Sessions = newProgram(hall("hall", "239.1.2.3:5004", 1)) })
 	for name, answer := range map[string]string{
@@ -306,6 +337,9 @@ func TestOptionsGetTheDescription(t *testing.T) {
 	p := newProgram(hall("hall", "239.1.2.3:5004", 1), hall("secret", "239.1.2.9:5004", 1))
 	p.keys["secret"] = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0"
 	b := newBridge(t, func(c *Config) { c.Sessions = p })
+	if _, err := b.rooms.Create(patient(t), "1000", rooms.Settings{}); err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct{ params, accept, want string }{
 		{"", "", "c=IN IP4 239.1.2.3/4\r\n"},
 		{"", "Accept: application/sdp", "m=audio 5004 RTP/AVP 0\r\n"},
@@ -327,6 +361,13 @@ func TestOptionsGetTheDescription(t *testing.T) {
 	w.send("OPTIONS", "")
 	w.want(message.Options, 488)
 	b.participants(t, "1000", 0)
+	w = b.phone(t, "UDP")
+	w.target = "sip:2000@" + w.server + ";session=multicast"
+	w.send("OPTIONS", "")
+	w.want(message.Options, 404)
+	if all, err := b.rooms.List(patient(t), "", 10); err != nil || len(all) != 1 {
+		t.Errorf("there are %d rooms, %v; OPTIONS must make none", len(all), err)
+	}
 }
 
 func TestNoSeatGoesFromALegToASessionOrBack(t *testing.T) {
@@ -357,6 +398,9 @@ func TestAKeyIsToldOverTLS(t *testing.T) {
 		c.Sessions, c.Listen = p, []string{"udp://127.0.0.1:0", "tls://127.0.0.1:0"}
 		c.Transport.TLS.SelfSignedDir = t.TempDir()
 	})
+	if _, err := b.rooms.Create(patient(t), "1000", rooms.Settings{}); err != nil {
+		t.Fatal(err)
+	}
 	conn, err := tls.Dial("tcp", b.addrs["tls"], &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it has just made its certificate
 	if err != nil {
 		t.Fatal(err)

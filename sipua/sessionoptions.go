@@ -58,7 +58,9 @@ func (s *Server) description(tx *transaction.ServerTx, who trunk.Caller, w wish)
 		return nil, err
 	}
 	defer admitted.End()
-	caller := rooms.Caller{Address: strings.Clone(admitted.Address), CallID: strings.Clone(tx.Request().CallID), Origin: origin(admitted, tx)}
+	from := origin(admitted, tx)
+	from.Existing = true // a room that is made for it has no sessions
+	caller := rooms.Caller{Address: strings.Clone(admitted.Address), CallID: strings.Clone(tx.Request().CallID), Origin: from}
 	p, err := s.rooms.Admit(ctx, strings.Clone(admitted.Number), caller)
 	if err != nil {
 		return nil, err

@@ -144,11 +144,8 @@ func (t *sessionTimer) start(interval time.Duration, ours bool) {
 // restart begins the interval anew.
 func (t *sessionTimer) restart() { t.start(t.interval, t.ours) }
 
-// retry puts the next refresh off by d.
+// retry puts the next refresh off by d. Where the session does not expire, it is the only one.
 func (t *sessionTimer) retry(d time.Duration) {
-	if t.interval == 0 {
-		return
-	}
 	now := time.Now()
 	t.next = now.Add(d)
 	t.set(now)
@@ -156,7 +153,7 @@ func (t *sessionTimer) retry(d time.Duration) {
 
 func (t *sessionTimer) set(now time.Time) {
 	at := t.end
-	if !t.next.IsZero() && t.next.Before(at) {
+	if !t.next.IsZero() && (t.interval == 0 || t.next.Before(at)) {
 		at = t.next
 	}
 	if t.timer == nil {
@@ -176,7 +173,7 @@ func (t *sessionTimer) stop() {
 
 // due is when something is to be done.
 func (t *sessionTimer) due() <-chan time.Time {
-	if t.timer == nil || t.interval == 0 {
+	if t.timer == nil || t.interval == 0 && t.next.IsZero() {
 		return nil
 	}
 	return t.timer.C
@@ -187,7 +184,8 @@ func (t *sessionTimer) fired() (refresh, over bool) {
 	now := time.Now()
 	switch {
 	case t.interval == 0:
-		return false, false
+		refresh, t.next = !t.next.IsZero(), time.Time{}
+		return refresh, false
 	case !now.Before(t.end):
 		return false, true
 	case !t.next.IsZero() && !now.Before(t.next):

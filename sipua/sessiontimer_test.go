@@ -337,3 +337,26 @@ func TestARefreshWaitsForTheACK(t *testing.T) {
 		b.close()
 	})
 }
+
+func TestWhatIsTriedAgainWithoutASessionTimerIsTriedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s sessionTimer
+		if s.due() != nil {
+			t.Error("something is due before anything was asked for")
+		}
+		begin := time.Now()
+		s.retry(3 * time.Second)
+		<-s.due()
+		if refresh, over := s.fired(); !refresh || over || time.Since(begin) != 3*time.Second {
+			t.Errorf("after %v: refresh %v, over %v", time.Since(begin), refresh, over)
+		}
+		if s.due() != nil {
+			t.Error("something is due after the only try")
+		}
+		s.retry(time.Second)
+		s.stop()
+		if s.due() != nil {
+			t.Error("something is due after the end")
+		}
+	})
+}

@@ -18,7 +18,7 @@ type distributionFlags struct {
 	Rate         *int32         `placeholder:"HZ" help:"The clock of L16: 8000, 16000 or 48000 (48000)."`
 	PacketTime   *time.Duration `placeholder:"TIME" help:"What a packet lasts: 10ms to 60ms (20ms)."`
 	Interface    *string        `placeholder:"NAME" help:"The interface to send from (the route's)."`
-	TTL          *int32         `name:"ttl" placeholder:"N" help:"TTL or hop limit; 1 stays on the link (1)."`
+	TTL          *int32         `name:"ttl" placeholder:"N" help:"TTL or hop limit; 1 stays on the link (1; 64 to listeners)."`
 	Source       *string        `placeholder:"ADDRESS" help:"The bridge's address to send from (the route's); source-specific groups need it."`
 	DSCP         *int32         `name:"dscp" placeholder:"N" help:"0 to 63 (46)."`
 	Loopback     *bool          `negatable:"" help:"Let the bridge's own machine hear a group too."`

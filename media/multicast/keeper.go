@@ -66,7 +66,7 @@ func (k *keeper) start(s *Sender, out *outlet) {
 	k.ailing, k.events = make(chan struct{}, 1), make(chan Event, eventsQueue)
 	k.leaving, k.done = make(chan departure, 1), make(chan struct{})
 	k.turn(out != nil)
-	w := watch{keeper: k, cfg: &s.cfg, ssrc: &s.counters.ssrc}
+	w := watch{keeper: k, cfg: &s.cfg, ssrc: &s.counters.ssrc, packets: &s.counters.packets}
 	if out != nil {
 		w.index, w.port = out.index, out.port()
 	} else {
@@ -141,6 +141,11 @@ type watch struct {
 	index int    // of the interface
 	port  uint16 // that is tried first
 	gone  bool   // the tick has no sockets
+
+	packets *atomic.Uint64 // sent
+	failing bool           // sends have failed while the path was there, and none has succeeded since
+	trial   bool           // the tick has sockets by which nothing has been sent yet, and nobody has been told of them
+	before  uint64         // packets when the trial began
 }
 
 func (w *watch) run() {
@@ -173,7 +178,11 @@ func (w *watch) notify(e Event) {
 
 // look sees whether the path is still there, or there again.
 func (w *watch) look() {
-	if w.up.Load() {
+	if w.trial && w.packets.Load() != w.before {
+		w.trial, w.failing = false, false
+		w.rise()
+	}
+	if w.trial || w.up.Load() {
 		if err := w.linkError(); err != nil {
 			w.lose(err)
 		}
@@ -194,7 +203,15 @@ func (w *watch) look() {
 	}
 	w.gone, w.index, w.port = false, out.index, out.port()
 	w.drop.Store(false)
+	w.before, w.trial = w.packets.Load(), w.failing
 	w.fresh.Store(out)
+	if !w.trial { // sockets can be opened also where sending is forbidden: it is up when something has been sent
+		w.rise()
+	}
+}
+
+// rise tells that the path is there again.
+func (w *watch) rise() {
 	w.turn(true)
 	w.notify(Event{Kind: Up, SSRC: w.ssrc.Load()})
 }
@@ -223,9 +240,15 @@ var errDown = errors.New("multicast: the interface is down")
 
 // lose has the tick give its sockets back.
 func (w *watch) lose(err error) {
+	if w.trial { // it has been told of
+		w.trial = false
+		w.drop.Store(true)
+		return
+	}
 	if !w.up.Load() {
 		return
 	}
+	w.failing = errors.Is(err, errSends)
 	w.turn(false)
 	w.drop.Store(true)
 	w.notify(Event{Kind: Down, SSRC: w.ssrc.Load(), Err: err})

@@ -2,6 +2,8 @@ package multicast
 
 import (
 	"errors"
+	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -140,5 +142,32 @@ func TestAnInterfaceComesBackInARest(t *testing.T) {
 	s.Send(now, []byte{1}, 160)
 	if got := s.Stats(); got.SendErrors != errs || got.Packets != 2 {
 		t.Errorf("the first packet after the rest is lost: %+v", got)
+	}
+}
+
+// TestWhatMayNotBeSentIsToldOfOnce: sockets can be opened where a firewall or a route forbids to send by them.
+func TestWhatMayNotBeSentIsToldOfOnce(t *testing.T) {
+	newNetwork(t)
+	t.Parallel()
+	mustRun(t, "route add prohibit 10.81.0.9/32")
+	events := make(chan Event, 100)
+	s := open(t, Config{
+		Listeners: []netip.AddrPort{netip.MustParseAddrPort("10.81.0.9:5004")}, Profile: pcmu, Path: Path{Source: groups[0].here},
+		Notify: func(e Event) { events <- e }, every: 10 * time.Millisecond,
+	})
+	if e := pump(t, s, events); e.Kind != Down || !errors.Is(e.Err, errSends) {
+		t.Fatalf("got %+v, want it down", e)
+	}
+	for again := s.Stats().SendErrors + 20*failuresTillDown; s.Stats().SendErrors < again; { // sockets have been opened many times by then
+		s.Tick(time.Now())
+		s.Send(time.Now(), []byte{1}, 160)
+		runtime.Gosched()
+	}
+	if s.Stats().Up || len(events) > 0 {
+		t.Errorf("up: %v, and %d events; nothing could be sent", s.Stats().Up, len(events))
+	}
+	mustRun(t, "route del prohibit 10.81.0.9/32", "route add 10.81.0.9/32 via "+groups[0].there.String())
+	if e := pump(t, s, events); e.Kind != Up || s.Stats().Packets == 0 {
+		t.Errorf("got %+v, %+v, want it up", e, s.Stats())
 	}
 }

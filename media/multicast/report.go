@@ -2,6 +2,7 @@ package multicast
 
 import (
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/confbridge/confbridge/media/internal/control"
@@ -47,6 +48,22 @@ func (r *reporter) sent(octets int) {
 	r.packets++
 	r.octets += uint32(octets)
 	r.sentNow, r.sentAny = true, true
+}
+
+// Rename has receivers be told another name (ErrInvalid) from the next report on, up to 255 bytes; empty: none. Safe for concurrent use.
+func (s *Sender) Rename(name string) error {
+	if len(name) > maxItem {
+		return fmt.Errorf("rename distribution: %w", invalid("a name of %d bytes", len(name)))
+	}
+	s.counters.freshName.Store(&name)
+	return nil
+}
+
+// rename takes a new name, if there is one.
+func (s *Sender) rename() {
+	if fresh := s.counters.freshName.Swap(nil); fresh != nil {
+		s.report.name = *fresh
+	}
 }
 
 // session is who is in it, with ourselves.

@@ -1,7 +1,10 @@
 package multicast
 
 import (
+	"errors"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +23,24 @@ func reported(s *Sender, now time.Time, d, late time.Duration) time.Time {
 		i++
 	}
 	return now
+}
+
+// before reads what has come to an ear until now: up to the BYE of another sender to the group, which begins and ends here.
+func before(t *testing.T, control ear, group netip.AddrPort) (all [][]rtcp.Packet) {
+	t.Helper()
+	marker := open(t, config(group))
+	marker.Send(time.Now(), []byte{1}, 160)
+	if err := marker.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-marker.Done()
+	for {
+		packets := control.rtcp()
+		if bye, ok := packets[len(packets)-1].(*rtcp.Goodbye); ok && bye.Sources[0] == marker.SSRC() {
+			return all
+		}
+		all = append(all, packets)
+	}
 }
 
 func TestSenderReportsEveryFiveSeconds(t *testing.T) {
@@ -61,6 +82,34 @@ func TestSenderReportsEveryFiveSeconds(t *testing.T) {
 	}
 }
 
+func TestARenamedSenderSaysItsNewName(t *testing.T) {
+	n := newNetwork(t)
+	group := groups[0].group
+	control := n.listen(t, nextPort(group))
+	s := open(t, config(group))
+	if err := s.Rename(strings.Repeat("n", 256)); !errors.Is(err, ErrInvalid) {
+		t.Errorf("256 bytes: got %v, want ErrInvalid", err)
+	}
+	now := time.Now()
+	for _, name := range []string{"Village hall", ""} {
+		if err := s.Rename(name); err != nil {
+			t.Fatal(err)
+		}
+		now = reported(s, now, 20*time.Second, 0)
+		var items []rtcp.SourceDescriptionItem
+		for control.waits(0) {
+			items = control.rtcp()[1].(*rtcp.SourceDescription).Chunks[0].Items
+		}
+		want := []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: "cname"}, {Type: rtcp.SDESName, Text: name}}
+		if name == "" {
+			want = want[:1]
+		}
+		if !slices.Equal(items, want) {
+			t.Errorf("%q: got %v", name, items)
+		}
+	}
+}
+
 func TestByeIsTheLast(t *testing.T) {
 	n := newNetwork(t)
 	group := groups[0].group
@@ -86,8 +135,9 @@ func TestByeIsTheLast(t *testing.T) {
 	if err := silent.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if control.waits(20) {
-		t.Error("who has sent nothing says BYE")
+	<-silent.Done()
+	if got := before(t, control, group); len(got) > 0 {
+		t.Errorf("who has sent nothing says %v", got)
 	}
 }
 
@@ -110,8 +160,8 @@ func TestAmongManyByeIsPutOff(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if control.waits(500) { // 1.02 s at the soonest
-		t.Error("BYE is not put off")
+	if got := before(t, control, group); len(got) > 0 { // 1.02 s at the soonest
+		t.Errorf("BYE is not put off: got %v", got)
 	}
 	packets := control.rtcp()
 	if _, ok := packets[len(packets)-1].(*rtcp.Goodbye); !ok {
@@ -148,9 +198,7 @@ func TestACollisionTakesAnotherSSRC(t *testing.T) {
 	cfg.Notify = func(e Event) { events <- e }
 	s := open(t, cfg)
 	now := reported(s, time.Now(), time.Minute, 0)
-	for control.waits(20) {
-		control.read()
-	}
+	before(t, control, group)
 	old := s.header.SSRC
 	if got := s.Stats(); got.Collisions+got.Loops != 0 {
 		t.Fatalf("by our own reports: %+v", got)

@@ -40,7 +40,7 @@ const (
 	failuresTillDown = 25
 )
 
-// Sender is one distribution. All methods but Stats, Rekey and Done are its owner's, and none of them waits, takes a lock, logs or, but for Close,
+// Sender is one distribution. All methods but Stats, SSRC, Rekey, Rename and Done are its owner's, and none of them waits, takes a lock, logs or, but for Close,
 // allocates.
 type Sender struct {
 	cfg    Config
@@ -264,6 +264,7 @@ func (s *Sender) Tick(now time.Time) {
 	}
 	if s.calls++; s.calls >= rtcpEvery {
 		s.calls = 0
+		s.rename()
 		s.hear(now)
 	}
 	s.report.due(s, now)

@@ -269,8 +269,13 @@ func TestAnotherSourceIsNotHeard(t *testing.T) {
 		s := open(t, config(c.group))
 		s.Send(time.Now(), []byte{1}, 160)
 		heard.read()
-		if other.waits(20) {
-			t.Errorf("%s: who asked for another source has heard it", c.name)
+		marker := n.bind(t, netip.AddrPortFrom(c.there, 0))
+		to := marker.ToGroup(c.group)
+		if !marker.Send([]byte("marker"), &to) {
+			t.Fatal("it could not be sent")
+		}
+		if got := other.read(); string(got.data) != "marker" {
+			t.Errorf("%s: who asked for another source has heard %x from %s", c.name, got.data, got.from)
 		}
 	}
 }
@@ -306,6 +311,22 @@ func TestAListIsSentTheSame(t *testing.T) {
 	until(t, s, now.Add(time.Minute), func() bool { return s.Stats().Receivers == 1 })
 	if got := s.Stats().Packets; got != 3 {
 		t.Errorf("%d packets are counted", got)
+	}
+}
+
+func TestAListHasTheHopsThatItWasGiven(t *testing.T) {
+	n := newNetwork(t)
+	for _, c := range groups[1:3] { // one of each family
+		a := netip.AddrPortFrom(c.there, 6100)
+		e, rtcpEar := n.bind(t, a), n.bind(t, nextPort(a))
+		s := open(t, Config{Listeners: []netip.AddrPort{a}, Profile: pcmu, Path: Path{TTL: 9}})
+		s.Send(time.Now(), []byte{1}, 160)
+		if err := s.Close(); err != nil { // BYE
+			t.Fatal(err)
+		}
+		if rtp, rtcp := e.read().ttl, rtcpEar.read().ttl; rtp != 9 || rtcp != 9 {
+			t.Errorf("%s: RTP with TTL %d, RTCP with %d, want 9", c.there, rtp, rtcp)
+		}
 	}
 }
 
@@ -346,7 +367,10 @@ func TestAGroupIsNotHeardWhereItIsSentUnlessAskedFor(t *testing.T) {
 		cfg.Path.Loopback = loopback
 		s := open(t, cfg)
 		s.Send(time.Now(), []byte{1}, 160)
-		if got := heard.waits(100); got != loopback {
+		cfg.Path.Loopback = true
+		marker := open(t, cfg)
+		marker.Send(time.Now(), []byte{2}, 160)
+		if got := heard.rtp().Payload[0] == 1; got != loopback {
 			t.Errorf("loopback %v: heard %v", loopback, got)
 		}
 	}

@@ -40,6 +40,7 @@ type counters struct {
 	jitter            atomic.Int64  // ns
 	keys              atomic.Int64
 	freshKey          atomic.Pointer[secret]
+	freshName         atomic.Pointer[string]
 }
 
 func (c *counters) publish(a control.Audience, rateHz int) {

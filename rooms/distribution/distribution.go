@@ -76,10 +76,18 @@ const (
 	MaxOpening   = 256 // bytes
 	// SiteTTL is the greatest TTL that is taken to stay within a site.
 	SiteTTL = 31
-	// DefaultTTL and DefaultDSCP (expedited, RFC 3246) are those of distributions that say nothing else.
-	DefaultTTL  = 1
+	// DefaultDSCP (expedited, RFC 3246) is that of distributions that say nothing else; their TTL is that of DefaultTTL.
 	DefaultDSCP = 46
 )
+
+// DefaultTTL is how far what is sent there gets where nothing else is said: a group no farther than the link, listeners wherever they are, as the kernel's own
+// default has it.
+func DefaultTTL(to []netip.AddrPort) int {
+	if len(to) > 0 && !to[0].Addr().IsMulticast() {
+		return 64
+	}
+	return 1
+}
 
 // idGrammar is that of IDs: they stand in URLs and names of resources.
 var idGrammar = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)

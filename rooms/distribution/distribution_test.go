@@ -95,6 +95,10 @@ func TestAllowNamesWhatIsNot(t *testing.T) {
 		{"a single host", Policy{}, func(d *Distribution) { d.To = to("10.0.0.1:5004") }, "destinations: 10.0.0.1 is no group, and outside distributions.listeners"},
 		{"one of the listeners", Policy{Listeners: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, func(d *Distribution) { d.To = to("10.0.0.1:5004") }, ""},
 		{"far", Policy{}, func(d *Distribution) { d.TTL = 32 }, "ttl: 32 leaves the site: distributions.max_ttl is 31"},
+		{"a single host of the listeners, far away", Policy{Listeners: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, func(d *Distribution) {
+			d.To = to("10.0.0.1:5004")
+			d.TTL = DefaultTTL(d.To)
+		}, ""},
 		{"as far as may be", Policy{MaxTTL: 64}, func(d *Distribution) { d.TTL = 64 }, ""},
 		{"no interface", Policy{Interfaces: []string{"eth1"}}, func(*Distribution) {}, "interface: none is named, and distributions.interfaces allows some only"},
 		{"another interface", Policy{Interfaces: []string{"eth1"}}, func(d *Distribution) { d.Interface = "eth0" }, "interface: eth0 is not among distributions.interfaces"},
@@ -112,6 +116,29 @@ func TestAllowNamesWhatIsNot(t *testing.T) {
 		case row.want != "" && (!errors.Is(err, ErrNotAllowed) || err.Error() != row.want):
 			t.Errorf("%s: got %v, want %s", row.name, err, row.want)
 		}
+	}
+}
+
+func TestARenamedSetHasGreaterVersions(t *testing.T) {
+	a, b := good(), good()
+	b.ID, b.To, b.Version = "garden", to("239.1.2.9:5004"), 41
+	s, err := NewSet(a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	renamed := s.Renamed()
+	for i, d := range renamed.All() {
+		was := s.All()[i]
+		if d.Version != was.Version+1 {
+			t.Errorf("%s: version %d behind %d", d.ID, d.Version, was.Version)
+		}
+		if d.Version = was.Version; !d.Equal(was) {
+			t.Errorf("%s: more than the version has changed: %+v", d.ID, d)
+		}
+	}
+	var none *Set
+	if none.Renamed() != nil {
+		t.Error("a room without distributions has some")
 	}
 }
 

@@ -16,7 +16,7 @@ type Policy struct {
 	Listeners []netip.Prefix
 	// Interfaces may be sent from, and then each distribution names one; none given: all.
 	Interfaces []string
-	// MaxTTL is the greatest; 0 means SiteTTL.
+	// MaxTTL is the greatest of groups; 0 means SiteTTL.
 	MaxTTL int
 	// Max is how many distributions there may be in all rooms; 0 means 100.
 	Max int
@@ -54,8 +54,8 @@ func (p *Policy) Allow(d Distribution) error {
 			return notAllowed("destinations", "%s is no group, and outside distributions.listeners", a)
 		}
 	}
-	if most := p.TTL(); d.TTL > most {
-		return notAllowed("ttl", "%d leaves the site: distributions.max_ttl is %d", d.TTL, most)
+	if _, group := d.Group(); group && d.TTL > p.TTL() { // listeners are allowed one by one, wherever they are
+		return notAllowed("ttl", "%d leaves the site: distributions.max_ttl is %d", d.TTL, p.TTL())
 	}
 	return p.allowInterface(d.Interface)
 }
@@ -68,7 +68,7 @@ func (p *Policy) AllowSource(group netip.Addr, by string) error {
 	return p.allowInterface(by)
 }
 
-// TTL is the greatest that there may be.
+// TTL is the greatest that groups may have.
 func (p *Policy) TTL() int { return cmp.Or(p.MaxTTL, SiteTTL) }
 
 // Most is how many distributions there may be in all rooms, and as many sessions may be taken in.

@@ -59,6 +59,18 @@ func (s *Set) With(d Distribution) (*Set, error) { return NewSet(append(s.others
 // Without is the set without the one of that ID.
 func (s *Set) Without(id string) (*Set, error) { return NewSet(s.others(id)...) }
 
+// Renamed is the set under another name of its room: each description has a greater version (RFC 8866 §5.2).
+func (s *Set) Renamed() *Set {
+	if s == nil {
+		return nil
+	}
+	renamed := &Set{all: slices.Clone(s.all)}
+	for i := range renamed.all {
+		renamed.all[i].Version++
+	}
+	return renamed
+}
+
 func (s *Set) others(id string) []Distribution {
 	return slices.DeleteFunc(slices.Clone(s.All()), func(d Distribution) bool { return d.ID == id })
 }

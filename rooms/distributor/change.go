@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -62,7 +63,6 @@ func (d *Distributor) Change(ctx context.Context, room, id string, change func(*
 			return nil
 		}
 		dist.Version = max(session.Number(time.Now()), before.Version+1)
-		defer d.changed(name{room, id}) // also where it could not be, and nothing is on
 		return d.replace(ctx, info, &before, dist)
 	})
 	if err != nil {
@@ -82,7 +82,8 @@ func (d *Distributor) replace(ctx context.Context, info rooms.Info, before *dist
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	d.stop(n) // its sockets are in the way of those to come; another of that name may still be ending with a room that was deleted
+	defer d.changed(n) // also where it cannot be, and nothing is on
+	d.stop(n)          // its sockets are in the way of those to come; another of that name may still be ending with a room that was deleted
 	err = d.open(ctx, n, dist, false)
 	if err == nil {
 		if err = d.keep(ctx, info.Number, set); err == nil {
@@ -131,14 +132,29 @@ func (d *Distributor) fit(ctx context.Context, info rooms.Info, n name, dist dis
 	return set, d.cfg.Policy.AllowAll(together)
 }
 
-// clash says whether a distribution goes where another one goes, by the same way (ErrTaken).
+// clash says whether a distribution goes where another one goes, by the same interface (ErrTaken).
 func clash(dist distribution.Distribution, o name, other distribution.Distribution) error {
 	for _, to := range other.To {
-		if slices.Contains(dist.To, to) && other.Interface == dist.Interface {
+		if slices.Contains(dist.To, to) && sameWay(dist, other, to) {
 			return &distribution.Error{Field: "destinations", Text: fmt.Sprintf("%s is that of distribution %q of room %q", to, o.id, o.room), Err: ErrTaken}
 		}
 	}
 	return nil
+}
+
+// sameWay says whether two distributions go to an address by one interface, which may have been given by different names, by an address of it, or not at all. What is not
+// there, and so cannot be told, is taken for another.
+func sameWay(a, b distribution.Distribution, to netip.AddrPort) bool {
+	if a.Interface == b.Interface {
+		return true
+	}
+	path, other := pathOf(a), pathOf(b)
+	i, err := path.Link(to)
+	if err != nil {
+		return false
+	}
+	j, err := other.Link(to)
+	return err == nil && i == j
 }
 
 // Delete ends a distribution for good (rooms.ErrNoRoom, rooms.ErrDeclared, rooms.ErrStorage, ErrNoDistribution).

@@ -319,6 +319,8 @@ func TestWhatCannotBeIsRefusedAndNothingIsSent(t *testing.T) {
 		{"a room of the file", "2000", func(*distribution.Distribution) {}, rooms.ErrDeclared},
 		{"a room on demand", "3000", func(*distribution.Distribution) {}, rooms.ErrInvalid},
 		{"another's destination", "1000", func(d *distribution.Distribution) { d.To = taken.To }, ErrTaken},
+		{"another's destination, by the interface's name", "1000", func(d *distribution.Distribution) { d.To, d.Interface = taken.To, "lo" }, ErrTaken},
+		{"another's destination, by its address", "1000", func(d *distribution.Distribution) { d.To, d.Source = taken.To, taken.To[0].Addr() }, ErrTaken},
 		{"an ID that is taken", "1001", func(*distribution.Distribution) {}, ErrExists},
 		{"a host off the list", "1000", func(d *distribution.Distribution) { d.To = []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:5004")} }, distribution.ErrNotAllowed},
 		{"an odd port", "1000", func(d *distribution.Distribution) {
@@ -336,9 +338,18 @@ func TestWhatCannotBeIsRefusedAndNothingIsSent(t *testing.T) {
 	if all, err := h.List(ctx, "1000"); err != nil || len(all) != 0 {
 		t.Errorf("the room has %v, %v", all, err)
 	}
-	_ = e.rtp.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	if _, err := e.rtp.Read(make([]byte, 1)); err == nil {
-		t.Error("something was sent")
+	marker, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(e.to))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = marker.Close() }()
+	if _, err := marker.Write([]byte("marker")); err != nil {
+		t.Fatal(err)
+	}
+	_ = e.rtp.SetReadDeadline(time.Now().Add(waitTime))
+	got := make([]byte, 2048)
+	if size, err := e.rtp.Read(got); err != nil || string(got[:size]) != "marker" {
+		t.Errorf("%x was sent, %v", got[:size], err)
 	}
 }
 

@@ -1,11 +1,17 @@
 package distributor
 
-// Changed is closed when a distribution's description does not hold any more: it has been changed, it has got another key, or it has ended. Whoever asks for it before
-// Describe misses nothing.
+// noLonger is closed.
+var noLonger = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// Changed is closed when a distribution's description does not hold any more: it has been changed or its room renamed, it has got another key, or it has ended. Of one that
+// does not run it is closed already. Whoever asks for it before Describe misses nothing.
 func (d *Distributor) Changed(room, id string) <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n := name{room, id}
+	if d.running[n] == nil {
+		return noLonger
+	}
 	c := d.changes[n]
 	if c == nil {
 		c = make(chan struct{})

@@ -73,7 +73,7 @@ func (d *Distributor) open(ctx context.Context, n name, dist distribution.Distri
 	d.running[n] = r
 	d.tally.begin(r)
 	d.showLocked()
-	d.watchers.Go(func() { d.watch(r) })
+	d.watchers.Go(func() { d.watch(context.WithoutCancel(ctx), r) })
 	d.mu.Unlock()
 	return nil
 }
@@ -99,13 +99,10 @@ func senderConfig(info rooms.Info, dist distribution.Distribution) (multicast.Co
 		return multicast.Config{}, err
 	}
 	cfg := multicast.Config{
-		Path:        multicast.Path{Interface: dist.Interface, Source: dist.Source, TTL: dist.TTL, DSCP: dist.DSCP, Loopback: dist.Loopback},
+		Path:        pathOf(dist),
 		Profile:     codec.Profile{Format: format, Packet: dist.Packet},
 		PayloadType: dist.PayloadType(),
 		Identity:    multicast.Identity{SSRC: dist.SSRC, Name: roomName(info)},
-	}
-	if dist.DSCP == 0 {
-		cfg.Path.DSCP = -1
 	}
 	if group, ok := dist.Group(); ok {
 		cfg.Group = group
@@ -124,6 +121,15 @@ func senderConfig(info rooms.Info, dist distribution.Distribution) (multicast.Co
 	return cfg, nil
 }
 
+// pathOf is a distribution's way out in the words of package multicast.
+func pathOf(dist distribution.Distribution) multicast.Path {
+	p := multicast.Path{Interface: dist.Interface, Source: dist.Source, TTL: dist.TTL, DSCP: dist.DSCP, Loopback: dist.Loopback}
+	if dist.DSCP == 0 {
+		p.DSCP = -1
+	}
+	return p
+}
+
 // masterBytes is how long the master key is of both suites.
 const masterBytes = 16
 
@@ -136,11 +142,13 @@ func roomName(info rooms.Info) string {
 }
 
 // watch tells the room what becomes of a distribution, until it has ended.
-func (d *Distributor) watch(r *running) {
+func (d *Distributor) watch(ctx context.Context, r *running) {
 	for {
 		select {
 		case e := <-r.events:
 			d.tell(r, e)
+		case <-r.feeding.Renamed():
+			d.rename(ctx, r)
 		case <-r.feeding.Stopped():
 			d.cfg.withdraw(r.name)
 			close(r.ended)
@@ -158,6 +166,23 @@ func (d *Distributor) watch(r *running) {
 			return
 		}
 	}
+}
+
+// rename has a distribution be known by its room's new name: to who listens (SDES), by its description, and to those who follow it.
+func (d *Distributor) rename(ctx context.Context, r *running) {
+	info, dist, err := d.find(ctx, r.name.room, r.name.id)
+	if err == nil {
+		err = r.sender.Rename(roomName(info))
+	}
+	if err != nil {
+		d.cfg.Log.Warn("a distribution keeps its room's old name", "room", r.name.room, "distribution", r.name.id, "err", err)
+		return
+	}
+	d.mu.Lock()
+	r.info, r.dist = info, dist
+	d.mu.Unlock()
+	d.announce(r)
+	d.changed(r.name)
 }
 
 // tell passes on what has happened to a distribution.

@@ -15,7 +15,7 @@ const (
 	ipv6MulticastAll = 29
 )
 
-// Route is the way out to groups. The zero value is the kernel's choice, one hop far.
+// Route is the way out to groups, or to single hosts. The zero value is the kernel's choice, one hop far.
 type Route struct {
 	Interface int // its index; 0: the route's
 	Hops      int // TTL or hop limit, 1 to 255; 0 means 1
@@ -65,7 +65,8 @@ func (s Socket) route(r Route) error {
 	}
 	err := s.set(
 		option{"DSCP", unix.IP_TOS, unix.IPV6_TCLASS, r.DSCP << 2},
-		option{"hop limit", unix.IP_MULTICAST_TTL, unix.IPV6_MULTICAST_HOPS, max(r.Hops, 1)},
+		option{"hop limit to groups", unix.IP_MULTICAST_TTL, unix.IPV6_MULTICAST_HOPS, max(r.Hops, 1)},
+		option{"hop limit to single hosts", unix.IP_TTL, unix.IPV6_UNICAST_HOPS, max(r.Hops, 1)},
 		option{"multicast loopback", unix.IP_MULTICAST_LOOP, unix.IPV6_MULTICAST_LOOP, loop},
 	)
 	if err != nil || r.Interface == 0 {

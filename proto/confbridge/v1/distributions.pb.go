@@ -149,7 +149,7 @@ type Distribution struct {
 	Interface string `protobuf:"bytes,3,opt,name=interface,proto3" json:"interface,omitempty"`
 	// The address of the bridge's to send from; empty: the route's. Source-specific groups (232.0.0.0/8, ff3x::/32; RFC 4607) need one.
 	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
-	// TTL of IPv4, hop limit of IPv6: 1 to 255; unset means 1, which no router passes on.
+	// TTL of IPv4, hop limit of IPv6: 1 to 255; unset means 1 for a group, which no router passes on, and 64 for listeners.
 	Ttl *int32 `protobuf:"varint,5,opt,name=ttl,proto3,oneof" json:"ttl,omitempty"`
 	// DSCP, 0 to 63 (RFC 2474); unset means 46, expedited.
 	Dscp *int32 `protobuf:"varint,6,opt,name=dscp,proto3,oneof" json:"dscp,omitempty"`

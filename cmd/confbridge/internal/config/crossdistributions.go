@@ -27,6 +27,9 @@ func (l *loader) crossDistributions() {
 			if dist.Packet == 0 {
 				dist.Packet = distribution.DefaultPacket(dist.Codec, dist.RateHz)
 			}
+			if dist.TTL == 0 {
+				dist.TTL = distribution.DefaultTTL(dist.To)
+			}
 			one := declaredDistribution{r.Number, fmt.Sprintf("rooms.list[%d].distributions[%d]", i, j), *dist}
 			l.checkDistribution(one, policy)
 			l.compareDistribution(one, all)

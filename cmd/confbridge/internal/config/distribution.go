@@ -25,7 +25,7 @@ var suites = []struct {
 // freshDistribution is one of which nothing is said.
 func freshDistribution() distribution.Distribution {
 	return distribution.Distribution{
-		TTL: distribution.DefaultTTL, DSCP: distribution.DefaultDSCP, Codec: codec.PCMU, Silence: distribution.SilenceSound,
+		DSCP: distribution.DefaultDSCP, Codec: codec.PCMU, Silence: distribution.SilenceSound,
 	}
 }
 

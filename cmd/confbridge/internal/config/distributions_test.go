@@ -68,7 +68,7 @@ func TestDistributionsAreRead(t *testing.T) {
 		key[i] = byte(i)
 	}
 	desks := freshDistribution()
-	desks.Packet = 20 * time.Millisecond
+	desks.Packet, desks.TTL = 20*time.Millisecond, 64 // of listeners
 	desks.ID, desks.Interface = "desks", "eth1"
 	desks.To = []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:5004"), netip.MustParseAddrPort("10.0.0.2:5004")}
 	wantList := []distribution.Distribution{

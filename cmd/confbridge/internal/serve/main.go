@@ -75,6 +75,17 @@ type Addrs struct {
 
 // New makes a bridge of cfg that has opened nothing.
 func New(cfg config.Config, log *slog.Logger) (*Main, error) {
+	radio := sap.NewAnnouncer(sap.AnnouncerConfig{Least: cfg.Distributions.AnnounceInterval, Log: log})
+	m, err := assemble(cfg, log, radio)
+	if err != nil {
+		radio.Close() // it has a goroutine
+		return nil, err
+	}
+	return m, nil
+}
+
+// assemble is New, around an announcer.
+func assemble(cfg config.Config, log *slog.Logger, radio *sap.Announcer) (*Main, error) {
 	m := &Main{cfg: cfg, log: log, failed: make(chan error, 2), stopTide: func() {}}
 	m.ready = api.NewReadiness(partSIP, partGRPC, partHTTP)
 	modes, err := roomModes(cfg.Rooms.Modes)
@@ -101,7 +112,7 @@ func New(cfg config.Config, log *slog.Logger) (*Main, error) {
 			Recording: recordingSettings(cfg.Recording), Modes: modes, Speech: speech,
 		},
 	})
-	m.radio = sap.NewAnnouncer(sap.AnnouncerConfig{Least: cfg.Distributions.AnnounceInterval, Log: log})
+	m.radio = radio
 	spread := distributorConfig(cfg, library{m}, m.radio, log)
 	m.spread = distributor.New(spread, m.rooms)
 	if m.desk, err = entry.New(entryConfig(cfg, library{m}, log), m.rooms); err != nil {

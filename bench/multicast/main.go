@@ -13,9 +13,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/confbridge/confbridge/bench/proc"
 )
 
 func main() {
@@ -51,6 +54,8 @@ func start(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, hosts.remove()) }()
+	runtime.LockOSThread() // this thread's precedence is that of all that it starts
+	proc.Prefer()
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("this program: %w", err)

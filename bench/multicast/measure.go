@@ -97,7 +97,7 @@ func (b *bench) turn(ctx context.Context) (float64, error) {
 	return b.server.cost(ctx, b.options.turn)
 }
 
-// heard is what one group costs with so many receivers, each of which has to get it.
+// heard is what one group costs with so many receivers, each of which has to get most of it, whatever else the machine does.
 func (b *bench) heard(ctx context.Context, n int) (cost float64, err error) {
 	e, err := newEars(n)
 	if err != nil {
@@ -105,7 +105,7 @@ func (b *bench) heard(ctx context.Context, n int) (cost float64, err error) {
 	}
 	defer func() {
 		got, failed := e.leave()
-		if want := int(b.options.turn / tick * 9 / 10); failed == nil && got < want {
+		if want := int(b.options.turn / tick / 2); failed == nil && got < want {
 			failed = fmt.Errorf("one of %d receivers has got %d packets, want %d", n, got, want)
 		}
 		err = errors.Join(err, failed)

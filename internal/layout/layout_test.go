@@ -37,10 +37,11 @@ var allowed = map[string][]string{
 	"rooms/dialplan": {},
 
 	"rooms/schedule": {},
-	"media/session":  {"mixer/codec"},
+	"media/terms":    {},
+	"media/session":  {"media/terms", "mixer/codec"},
 	"media":          {"media/internal/control", "media/internal/udp", "mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
-	"media/multicast":        {"media/internal/control", "media/internal/udp", "mixer", "mixer/codec"},
+	"media/multicast":        {"media/internal/control", "media/internal/udp", "media/terms", "mixer", "mixer/codec"},
 	"media/internal/control": {},
 	"media/internal/udp":     {},
 	"media/sap":              {"media/session"},
@@ -55,9 +56,9 @@ var allowed = map[string][]string{
 	"rooms/sounds/web": {"rooms/sounds"},
 	"rooms/store":      {"rooms", "rooms/access", "rooms/distribution"},
 
-	"rooms/distribution": {"mixer/codec"},
+	"rooms/distribution": {"media/terms", "mixer/codec"},
 	"rooms/distributor":  {"rooms", "rooms/distribution", "media/multicast", "media/sap", "media/session", "mixer", "mixer/codec"},
-	"rooms/receiver":     {"rooms", "rooms/distribution", "media", "media/session", "mixer/codec"},
+	"rooms/receiver":     {"rooms", "rooms/distribution", "media", "media/session", "media/terms", "mixer/codec"},
 
 	"sipua/message":        {},
 	"sipua/transport":      {"sipua/message", "sipua/transport/sctp"},
@@ -154,6 +155,7 @@ var purity = map[string][]string{
 	"rooms/recorder":  {"net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"rooms":           {"github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "net", "net/netip", "github.com/pion/rtp", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 	"media":           {"github.com/pion/sdp/v3", "google.golang.org/grpc"},
+	"media/terms":     {"net", "os", "log", "log/slog", "sync", "context", "time"},
 	"media/session":   {"net", "os", "log", "log/slog", "sync", "context"},
 	"media/multicast": {"log", "log/slog", "sync", "github.com/pion/sdp/v3", "google.golang.org/grpc"},
 }

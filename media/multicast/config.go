@@ -187,12 +187,3 @@ func (c *Config) route(index int) udp.Route {
 	}
 	return r
 }
-
-// isSourceSpecific says whether only those who name the source hear a group (RFC 4607 §1, RFC 3306 §4): nobody else's RTCP comes by it.
-func isSourceSpecific(group netip.Addr) bool {
-	if group.Is4() {
-		return group.As4()[0] == 232
-	}
-	b := group.As16()
-	return b[0] == 0xff && b[1]>>4 == 3 && b[2] == 0 && b[3] == 0
-}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/confbridge/confbridge/media/terms"
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
@@ -31,8 +32,10 @@ func TestConfigsThatCannotBe(t *testing.T) {
 		"a payload type of RTCP":       func(c *Config) { c.PayloadType = 72 },
 		"noise under the sound's type": func(c *Config) { c.Noise, c.PayloadType = 96, 96 },
 		"a long name":                  func(c *Config) { c.Identity.Name = strings.Repeat("x", 256) },
-		"a short key":                  func(c *Config) { c.Key = &Key{Suite: AEADAES128GCM, Master: make([]byte, 15), Salt: make([]byte, 12)} },
-		"an unknown suite":             func(c *Config) { c.Key = &Key{Master: make([]byte, 16), Salt: make([]byte, 14)} },
+		"a short key": func(c *Config) {
+			c.Key = &Key{Suite: terms.AEADAES128GCM, Master: make([]byte, 15), Salt: make([]byte, 12)}
+		},
+		"an unknown suite": func(c *Config) { c.Key = &Key{Master: make([]byte, 16), Salt: make([]byte, 14)} },
 		"the same listener twice": func(c *Config) {
 			c.Group, c.Listeners = netip.AddrPort{}, slices.Repeat([]netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:6000")}, 2)
 		},
@@ -45,17 +48,6 @@ func TestConfigsThatCannotBe(t *testing.T) {
 		change(&c)
 		if _, err := Open(c); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: got %v, want ErrInvalid", name, err)
-		}
-	}
-}
-
-func TestWhichGroupsAreOfOneSource(t *testing.T) {
-	for addr, want := range map[string]bool{
-		"232.0.0.1": true, "231.255.255.255": false, "233.0.0.1": false, "239.1.2.3": false,
-		"ff35::8000:1": true, "ff3e::1": true, "ff05::1": false, "ff35:30:fd77::1": false,
-	} {
-		if got := isSourceSpecific(netip.MustParseAddr(addr)); got != want {
-			t.Errorf("%s: got %v", addr, got)
 		}
 	}
 }

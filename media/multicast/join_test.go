@@ -11,6 +11,7 @@ import (
 	"github.com/pion/rtp"
 
 	"github.com/confbridge/confbridge/media"
+	"github.com/confbridge/confbridge/media/terms"
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
@@ -74,7 +75,7 @@ func hears(t testing.TB, l *media.Leg, now time.Time, in media.Inlet, ok func() 
 
 func membership(group netip.AddrPort, here netip.Addr) media.Membership {
 	m := media.Membership{Group: group}
-	if isSourceSpecific(group.Addr()) {
+	if terms.SourceSpecific(group.Addr()) {
 		m.Sources = []netip.Addr{here}
 	}
 	return m
@@ -261,7 +262,7 @@ func TestReceiversReport(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if isSourceSpecific(c.group.Addr()) {
+		if terms.SourceSpecific(c.group.Addr()) {
 			s.Tick(now)
 			if got := s.Stats().Receivers; got != 0 {
 				t.Errorf("%s: %d receivers are known", c.name, got)

@@ -7,27 +7,19 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/srtp/v3"
 
+	"github.com/confbridge/confbridge/media/terms"
 	"github.com/confbridge/confbridge/mixer"
 )
 
-// Suite is how a group is encrypted.
-type Suite uint8
-
-const (
-	// AES128CMHMACSHA180 is AES_CM_128_HMAC_SHA1_80 (RFC 4568 §6.2.1): a key of 16 bytes, a salt of 14.
-	AES128CMHMACSHA180 Suite = 1 + iota
-	// AEADAES128GCM is AEAD_AES_128_GCM (RFC 7714 §12): a key of 16 bytes, a salt of 12.
-	AEADAES128GCM
-)
-
-var suites = map[Suite]srtp.ProtectionProfile{
-	AES128CMHMACSHA180: srtp.ProtectionProfileAes128CmHmacSha1_80,
-	AEADAES128GCM:      srtp.ProtectionProfileAeadAes128Gcm,
+// suites are those that a Key can be of.
+var suites = map[terms.Suite]srtp.ProtectionProfile{
+	terms.AES128CMHMACSHA180: srtp.ProtectionProfileAes128CmHmacSha1_80,
+	terms.AEADAES128GCM:      srtp.ProtectionProfileAeadAes128Gcm,
 }
 
-// Key is a master key and its salt. It is never logged: it has no String, and errors do not show it.
+// Key is a master key and its salt, of terms.AES128CMHMACSHA180 or terms.AEADAES128GCM. It is never logged: it has no String, and errors do not show it.
 type Key struct {
-	Suite        Suite
+	Suite        terms.Suite
 	Master, Salt []byte
 }
 
@@ -36,18 +28,10 @@ func (k *Key) validate() error {
 	if k == nil {
 		return nil
 	}
-	profile, ok := suites[k.Suite]
-	if !ok {
-		return invalid("suite %d", k.Suite)
+	if _, ok := suites[k.Suite]; !ok {
+		return invalid("suite %q", k.Suite)
 	}
-	master, err := profile.KeyLen()
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	salt, err := profile.SaltLen()
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
+	master, salt := k.Suite.KeyBytes()
 	if len(k.Master) != master || len(k.Salt) != salt {
 		return invalid("a key of %d bytes and a salt of %d, where %d and %d are wanted", len(k.Master), len(k.Salt), master, salt)
 	}

@@ -7,11 +7,13 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/srtp/v3"
+
+	"github.com/confbridge/confbridge/media/terms"
 )
 
 var keys = []Key{
-	{Suite: AES128CMHMACSHA180, Master: []byte("0123456789abcdef"), Salt: []byte("0123456789abcd")},
-	{Suite: AEADAES128GCM, Master: []byte("fedcba9876543210"), Salt: []byte("0123456789ab")},
+	{Suite: terms.AES128CMHMACSHA180, Master: []byte("0123456789abcdef"), Salt: []byte("0123456789abcd")},
+	{Suite: terms.AEADAES128GCM, Master: []byte("fedcba9876543210"), Salt: []byte("0123456789ab")},
 }
 
 func decrypter(t *testing.T, k Key) *srtp.Context {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/confbridge/confbridge/media/internal/udp"
+	"github.com/confbridge/confbridge/media/terms"
 )
 
 // outlet is the sockets of a distribution on one interface. The pair that it sends by also takes what receivers send to its address alone;
@@ -95,7 +96,7 @@ func (o *outlet) aim(c *Config, route udp.Route) error {
 		return nil
 	}
 	o.to, o.toRTCP = o.rtp.ToGroup(c.Group), o.rtcp.ToGroup(nextPort(c.Group))
-	if isSourceSpecific(c.Group.Addr()) {
+	if terms.SourceSpecific(c.Group.Addr()) {
 		return nil
 	}
 	group, err := udp.OpenMember(nextPort(c.Group), nil, route)

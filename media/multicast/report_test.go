@@ -10,6 +10,7 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"github.com/confbridge/confbridge/media/terms"
 	"github.com/confbridge/confbridge/mixer"
 )
 
@@ -47,7 +48,7 @@ func TestSenderReportsEveryFiveSeconds(t *testing.T) {
 	n := newNetwork(t)
 	for _, c := range groups {
 		var sources []netip.Addr
-		if isSourceSpecific(c.group.Addr()) {
+		if terms.SourceSpecific(c.group.Addr()) {
 			sources = []netip.Addr{c.here}
 		}
 		heard, control := n.listen(t, c.group, sources...), n.listen(t, nextPort(c.group), sources...)

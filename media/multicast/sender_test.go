@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/confbridge/confbridge/media/internal/udp"
+	"github.com/confbridge/confbridge/media/terms"
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 )
@@ -217,7 +218,7 @@ func TestWhatAGroupIsSent(t *testing.T) {
 	for _, c := range groups {
 		t.Run(c.name, func(t *testing.T) {
 			var sources []netip.Addr
-			if isSourceSpecific(c.group.Addr()) {
+			if terms.SourceSpecific(c.group.Addr()) {
 				sources = []netip.Addr{c.here}
 			}
 			heard := n.listen(t, c.group, sources...)
@@ -262,7 +263,7 @@ func TestWhatAGroupIsSent(t *testing.T) {
 func TestAnotherSourceIsNotHeard(t *testing.T) {
 	n := newNetwork(t)
 	for _, c := range groups {
-		if !isSourceSpecific(c.group.Addr()) {
+		if !terms.SourceSpecific(c.group.Addr()) {
 			continue
 		}
 		heard, other := n.listen(t, c.group, c.here), n.listen(t, c.group, c.there)

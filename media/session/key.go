@@ -3,6 +3,8 @@ package session
 import (
 	"encoding/base64"
 	"strings"
+
+	"github.com/confbridge/confbridge/media/terms"
 )
 
 // Key is the key that the sound of a session is encrypted with, as an a=crypto line has it (RFC 4568 §6.1). It is in no text that fmt or
@@ -14,14 +16,10 @@ type Key struct {
 	Master []byte
 }
 
-// masterBytes is how long Master is, of the suites that are known (RFC 4568 §6.2, RFC 6188 §4, RFC 7714 §12).
-var masterBytes = map[string]int{
-	"AES_CM_128_HMAC_SHA1_80": 16 + 14,
-	"AES_CM_128_HMAC_SHA1_32": 16 + 14,
-	"AES_256_CM_HMAC_SHA1_80": 32 + 14,
-	"AES_256_CM_HMAC_SHA1_32": 32 + 14,
-	"AEAD_AES_128_GCM":        16 + 12,
-	"AEAD_AES_256_GCM":        32 + 12,
+// masterBytes is how long Master is of a suite; 0: it is not known.
+func masterBytes(suite string) int {
+	master, salt := terms.Suite(suite).KeyBytes()
+	return master + salt
 }
 
 // String keeps the key out of logs.
@@ -38,9 +36,9 @@ func (k Key) GoString() string { return k.String() }
 func (k Key) there() bool { return k.Suite != "" || len(k.Master) != 0 }
 
 func (k Key) validate() error {
-	n, known := masterBytes[k.Suite]
+	n := masterBytes(k.Suite)
 	switch {
-	case !known:
+	case n == 0:
 		return invalid("the key is of the suite %q, which is not known", k.Suite)
 	case len(k.Master) != n:
 		return invalid("a key of %d bytes, %s takes %d", len(k.Master), k.Suite, n)
@@ -60,8 +58,8 @@ func parseKey(value string) (k Key, known bool, why string) {
 	if len(f) < 3 {
 		return Key{}, false, "a=crypto takes a tag, a suite and a key"
 	}
-	n, known := masterBytes[f[1]]
-	if !known || len(f) > 3 { // UNENCRYPTED_SRTP, FEC_ORDER, ... : RFC 4568 §6.3
+	n := masterBytes(f[1])
+	if n == 0 || len(f) > 3 { // UNENCRYPTED_SRTP, FEC_ORDER, ... : RFC 4568 §6.3
 		return Key{}, false, ""
 	}
 	text, inline := strings.CutPrefix(f[2], "inline:")

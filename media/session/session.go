@@ -14,6 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/confbridge/confbridge/media/terms"
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
@@ -136,7 +137,7 @@ func (s Session) validateGroup() error {
 		return invalid("port %d leaves none for RTCP behind it", s.Group.Port())
 	case v4 && group.IsMulticast() && (s.TTL < 1 || s.TTL > 255):
 		return invalid("a TTL of %d", s.TTL)
-	case SourceSpecific(group) && len(s.Sources) == 0:
+	case terms.SourceSpecific(group) && len(s.Sources) == 0:
 		return invalid("%v is a source-specific group (RFC 4607) without a source", group)
 	case len(s.Sources) > MaxSources:
 		return invalid("%d sources, at most %d", len(s.Sources), MaxSources)
@@ -176,15 +177,6 @@ func textual(what, text string, most int) error {
 		return invalid("a control character in the %s", what)
 	}
 	return nil
-}
-
-// SourceSpecific says whether a group is one that is joined together with a source: 232/8 and ff3x::/32 (RFC 4607 §1).
-func SourceSpecific(group netip.Addr) bool {
-	if group.Is4() {
-		return group.As4()[0] == 232
-	}
-	b := group.As16()
-	return !group.Is4In6() && b[0] == 0xff && b[1]>>4 == 3 && b[2] == 0 && b[3] == 0
 }
 
 // static are the payload types that need no a=rtpmap, of the codecs that can be played (RFC 3551 §6).

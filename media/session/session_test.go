@@ -231,17 +231,6 @@ func TestNumbersGrow(t *testing.T) {
 	}
 }
 
-func TestWhichGroupsTakeASource(t *testing.T) {
-	for text, want := range map[string]bool{
-		"232.0.0.1": true, "232.255.255.255": true, "233.0.0.1": false, "239.232.0.1": false,
-		"ff35::1": true, "ff3e::8000:1": true, "ff15::1": false, "ff35:40:2001:db8::1": false, "2001:db8::1": false,
-	} {
-		if got := SourceSpecific(netip.MustParseAddr(text)); got != want {
-			t.Errorf("%s: got %v, want %v", text, got, want)
-		}
-	}
-}
-
 // Whatever can be described comes back as it was.
 func TestRoundTrip(t *testing.T) {
 	formats := codec.Formats()

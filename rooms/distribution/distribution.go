@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/confbridge/confbridge/media/terms"
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
@@ -21,18 +22,24 @@ const (
 	SilenceNothing Silence = "nothing" // nothing: the timestamp goes on
 )
 
-// Suite is how RTP and RTCP are encrypted, as RFC 4568 §6.2 and RFC 7714 §14.2 call it; empty: not at all.
-type Suite string
+// Suite is how RTP and RTCP are encrypted; empty: not at all.
+type Suite = terms.Suite
 
 // The suites.
 const (
 	SuiteNone Suite = ""
-	SuiteCM   Suite = "AES_CM_128_HMAC_SHA1_80"
-	SuiteGCM  Suite = "AEAD_AES_128_GCM"
+	SuiteCM         = terms.AES128CMHMACSHA180
+	SuiteGCM        = terms.AEADAES128GCM
 )
 
-// KeyBytes is how long a master key and salt of the suite are together (RFC 4568 §6.2, RFC 7714 §12); 0 of none.
-func (s Suite) KeyBytes() int { return map[Suite]int{SuiteCM: 30, SuiteGCM: 28}[s] }
+// KeyBytes is how long a master key and salt of one of these suites are together; 0 of none, and of others.
+func KeyBytes(s Suite) int {
+	if s != SuiteCM && s != SuiteGCM {
+		return 0
+	}
+	master, salt := s.KeyBytes()
+	return master + salt
+}
 
 // Distribution is one way out for a room's mix: to one group, or to a list of single listeners.
 type Distribution struct {
@@ -61,7 +68,7 @@ type Distribution struct {
 	// Announced distributions are announced by SAP (RFC 2974): groups, whose Interface is named.
 	Announced bool
 	Suite     Suite
-	// Key is master key and salt, of Suite.KeyBytes. It is shown to those who may hear the distribution, and to nobody else.
+	// Key is master key and salt, of KeyBytes. It is shown to those who may hear the distribution, and to nobody else.
 	Key []byte
 	// SSRC stays the same over restarts, unless somebody else in the group has it. What is encrypted has another one each time it begins.
 	SSRC uint32
@@ -215,7 +222,7 @@ func (d *Distribution) checkPath() error {
 		return invalid("interface", "%q is too long to be the name of an interface", d.Interface)
 	case d.Source.IsValid() && (d.Source.Is4() != to.Is4() || d.Source.IsMulticast() || d.Source.IsUnspecified() || d.Source.Is4In6() || d.Source.Zone() != ""):
 		return invalid("source", "nothing can be sent from %s to %s", d.Source, to)
-	case !d.Source.IsValid() && SourceSpecific(to):
+	case !d.Source.IsValid() && terms.SourceSpecific(to):
 		return invalid("source", "%s is source-specific (RFC 4607): who listens has to name the address that is sent from", to)
 	}
 	return nil
@@ -241,20 +248,11 @@ func (d *Distribution) checkSound() error {
 }
 
 func (d *Distribution) checkKey() error {
-	if d.Suite != SuiteNone && d.Suite.KeyBytes() == 0 {
+	if d.Suite != SuiteNone && KeyBytes(d.Suite) == 0 {
 		return invalid("encryption", "%q, want %s or %s", d.Suite, SuiteCM, SuiteGCM)
 	}
-	if len(d.Key) != d.Suite.KeyBytes() {
-		return invalid("encryption", "a key and salt of %d bytes, want %d", len(d.Key), d.Suite.KeyBytes())
+	if len(d.Key) != KeyBytes(d.Suite) {
+		return invalid("encryption", "a key and salt of %d bytes, want %d", len(d.Key), KeyBytes(d.Suite))
 	}
 	return nil
-}
-
-// SourceSpecific says whether only those who name the source hear a group (RFC 4607 §1).
-func SourceSpecific(group netip.Addr) bool {
-	if group.Is4() {
-		return group.As4()[0] == 232
-	}
-	b := group.As16()
-	return b[0] == 0xff && b[1]>>4 == 3 && b[2] == 0 && b[3] == 0
 }

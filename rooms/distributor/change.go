@@ -246,10 +246,11 @@ func newSSRC() uint32 {
 
 // newKey is a master key and salt, drawn by chance; nil for none.
 func newKey(s distribution.Suite) []byte {
-	if s.KeyBytes() == 0 {
+	n := distribution.KeyBytes(s)
+	if n == 0 {
 		return nil
 	}
-	key := make([]byte, s.KeyBytes())
+	key := make([]byte, n)
 	_, _ = rand.Read(key) // never fails
 	return key
 }

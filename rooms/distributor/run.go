@@ -113,8 +113,8 @@ func senderConfig(info rooms.Info, dist distribution.Distribution) (multicast.Co
 		cfg.Noise = distribution.NoiseType
 	}
 	if dist.Suite != distribution.SuiteNone {
-		suites := map[distribution.Suite]multicast.Suite{distribution.SuiteCM: multicast.AES128CMHMACSHA180, distribution.SuiteGCM: multicast.AEADAES128GCM}
-		cfg.Key = &multicast.Key{Suite: suites[dist.Suite], Master: dist.Key[:masterBytes], Salt: dist.Key[masterBytes:]}
+		master, _ := dist.Suite.KeyBytes()
+		cfg.Key = &multicast.Key{Suite: dist.Suite, Master: dist.Key[:master], Salt: dist.Key[master:]}
 		// Another one each time: packets are counted anew, and two of one key, SSRC and count are encrypted by the same stream of bits (RFC 3711 §9.1).
 		cfg.Identity.SSRC = 0
 	}
@@ -129,9 +129,6 @@ func pathOf(dist distribution.Distribution) multicast.Path {
 	}
 	return p
 }
-
-// masterBytes is how long the master key is of both suites.
-const masterBytes = 16
 
 // roomName is what a room is called to those who listen.
 func roomName(info rooms.Info) string {

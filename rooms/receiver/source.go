@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/confbridge/confbridge/media/session"
+	"github.com/confbridge/confbridge/media/terms"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/rooms/distribution"
 )
@@ -92,7 +93,7 @@ func (s *Source) check() error {
 		return invalid("interface", "%q is too long to be the name of an interface", s.Interface)
 	case s.Timeout < 0 || s.Timeout > MaxTimeout:
 		return invalid("timeout", "%v, want up to %v", s.Timeout, MaxTimeout)
-	case len(s.Sources) == 0 && distribution.SourceSpecific(group):
+	case len(s.Sources) == 0 && terms.SourceSpecific(group):
 		return invalid("sources", "%s is source-specific (RFC 4607): say whom it is heard from", group)
 	case len(s.Sources) > session.MaxSources:
 		return invalid("sources", "%d, at most %d", len(s.Sources), session.MaxSources)

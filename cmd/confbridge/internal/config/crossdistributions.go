@@ -46,7 +46,7 @@ func (l *loader) crossDistributions() {
 
 // checkDistribution notes what is wrong with one by itself.
 func (l *loader) checkDistribution(d declaredDistribution, policy distribution.Policy) {
-	want := d.Suite.KeyBytes()
+	want := distribution.KeyBytes(d.Suite)
 	switch got := len(d.Key); {
 	case got == want:
 	case want == 0:

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,11 +30,13 @@ type HTTPConfig struct {
 	Ready *Readiness
 	// Sessions has what rooms send to groups; nil: there are no pages of it.
 	Sessions Sessions
+	// Profiles lets programs on the same machine take profiles of the process: /debug/pprof/.
+	Profiles bool
 	// Log takes the faults of connections; nil discards them.
 	Log *slog.Logger
 }
 
-// HTTPServer answers GET of /livez, /readyz and /metrics, and of the sessions of rooms: /rooms/NUMBER/distributions/. Its methods are safe for concurrent use.
+// HTTPServer answers GET of /livez, /readyz and /metrics, of the sessions of rooms (/rooms/NUMBER/distributions/), and of profiles where they are wanted. Its methods are safe for concurrent use.
 type HTTPServer struct {
 	server *http.Server
 }
@@ -61,7 +64,7 @@ func NewHTTP(cfg HTTPConfig) *HTTPServer {
 	if cfg.Sessions != nil {
 		(&sessionPages{sessions: cfg.Sessions, log: cfg.Log}).handle(mux)
 	}
-	return &HTTPServer{server: &http.Server{
+	server := &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -69,7 +72,13 @@ func NewHTTP(cfg HTTPConfig) *HTTPServer {
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
-	}}
+	}
+	if cfg.Profiles {
+		p := &profiles{ended: make(chan struct{})}
+		p.handle(mux)
+		server.RegisterOnShutdown(sync.OnceFunc(func() { close(p.ended) }))
+	}
+	return &HTTPServer{server: server}
 }
 
 // answer is a line of text that no proxy keeps.

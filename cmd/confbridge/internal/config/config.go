@@ -75,7 +75,11 @@ type Store struct {
 }
 
 // API is where programs and moderators reach the bridge: host:port each.
-type API struct{ GRPC, HTTP string }
+type API struct {
+	GRPC, HTTP string
+	// Pprof lets programs on the same machine take profiles of the bridge, over HTTP.
+	Pprof bool
+}
 
 // Trace is which SIP messages are kept for those who look for a fault, and where copies go.
 type Trace struct {

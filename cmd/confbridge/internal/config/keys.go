@@ -65,6 +65,11 @@ func keys() []key {
 			get: func(c *Config) string { return c.API.HTTP },
 		},
 		{
+			path: "api.pprof", shape: flag,
+			set: func(c *Config, s string) (err error) { c.API.Pprof, err = strconv.ParseBool(s); return err },
+			get: func(c *Config) string { return strconv.FormatBool(c.API.Pprof) },
+		},
+		{
 			path: "trace.calls",
 			set: func(c *Config, s string) (err error) {
 				c.Trace.Calls, err = parseCount(s, 0, maxTraceCalls)

@@ -153,7 +153,7 @@ func assemble(cfg config.Config, log *slog.Logger, radio *sap.Announcer) (*Main,
 	m.grpc = api.New(api.Config{
 		Trunks: shown, Tracer: traced, Recordings: m.tapes, CallRecords: kept, Sounds: library{m}, Dialer: dialer{m.sip}, Desk: m.desk, Distributor: m.spread, Receiver: taker, Log: log,
 	}, m.rooms)
-	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Sessions: m.spread, Log: log})
+	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Sessions: m.spread, Profiles: cfg.API.Pprof, Log: log})
 	return m, nil
 }
 

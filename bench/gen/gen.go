@@ -1,5 +1,6 @@
-// Package gen sends and receives the sound of many telephones from one thread, on time: each of them sends PCMU at
-// 50 packets a second, at a phase of its own within the 20 ms; what comes back is noted with the kernel's time.
+// Package gen sends and receives the sound of many telephones from one thread, on time: each of them sends 50 packets
+// a second, at a phase of its own within the 20 ms; what comes back is noted with the kernel's time. Nothing is encoded
+// or decoded meanwhile: a telephone has all its payloads beforehand, and keeps those that it hears.
 //
 // The thread wakes every half millisecond. A telephone belongs to one of these forty slots, sends in it, and is then
 // asked for what it has received; the time of that does not matter, since the kernel has stamped it.
@@ -23,12 +24,14 @@ import (
 const (
 	// PacketTime is what a packet lasts.
 	PacketTime = 20 * time.Millisecond
-	// PacketSamples is the same in samples, and in bytes.
+	// PacketSamples is the same in samples of G.711, and in bytes.
 	PacketSamples = 160
 	slots         = 40
 	slotTime      = PacketTime / slots
-	silence       = 0xff // PCMU's zero (RFC 3551 §4.5.14)
 	headerSize    = 12
+	datagramSize  = 1500
+	// keptBytes is what a packet may take on average where all that is heard is kept; what no longer fits is not.
+	keptBytes = 2 * PacketSamples
 )
 
 // Plan says what is to happen when. Times are Unix nanoseconds.
@@ -38,7 +41,6 @@ type Plan struct {
 	ChirpTo          int64 // from From until then, one of Probes chirps every ChirpEvery packets, and the others say Leg.Sound
 	ChirpEvery       int64
 	Probes           []int
-	Chirp            []byte // one packet's payload
 }
 
 // Chirp is one that was sent.
@@ -74,10 +76,10 @@ func OpenAt(address [4]byte, n, keep int, last time.Duration) (*Set, error) {
 		}
 		port = sock.Port() + 2
 		packets := int(last/PacketTime) + 100
-		l := &Leg{socket: sock, slot: i * slots / n, ssrc: rand.Uint32(), drift: make([]float32, 0, packets)}
+		l := &Leg{Coding: PCMU(), socket: sock, slot: i * slots / n, ssrc: rand.Uint32(), drift: make([]float32, 0, packets)}
 		if keep > 0 && i%max(n/keep, 1) == 0 {
 			l.Heard = make([]Packet, 0, packets)
-			l.memory = make([]byte, 0, packets*PacketSamples)
+			l.memory = make([]byte, 0, packets*keptBytes)
 		}
 		s.Legs = append(s.Legs, l)
 	}
@@ -123,7 +125,7 @@ func (s *Set) run() {
 		bySlot[l.slot] = append(bySlot[l.slot], i)
 	}
 	in := wire.NewInbox()
-	var out [headerSize + PacketSamples]byte
+	var out [datagramSize]byte
 	for n := int64(0); !s.stop.Load(); n++ {
 		due := s.begun.Add(time.Duration(n) * slotTime)
 		sleep(time.Until(due))
@@ -156,34 +158,38 @@ func sleep(d time.Duration) {
 func (s *Set) send(i int, n int64, out []byte, plan *Plan) {
 	l := s.Legs[i]
 	l.header(out, n)
-	payload := out[headerSize:]
 	if d := l.dialling.Load(); d != nil {
 		if size := d.press(out, n); size > 0 {
 			l.count(l.socket.Send(out[:size]))
 			return
 		}
 	}
-	chirps := false
+	size := headerSize + copy(out[headerSize:], s.say(i, n, plan))
+	l.count(l.socket.Send(out[:size]))
+}
+
+// say is the payload of leg i's packet number n.
+func (s *Set) say(i int, n int64, plan *Plan) []byte {
+	l := s.Legs[i]
 	switch {
 	case len(l.Sound) > 0:
 		sound := l.Sound
 		if len(l.Last) > 0 && plan != nil && s.begun.UnixNano()+n*int64(PacketTime) >= plan.ChirpTo {
 			sound = l.Last
 		}
-		at := int(n*PacketSamples) % len(sound)
-		copy(payload, sound[at:at+PacketSamples])
-	case plan != nil && s.chirping(i, n, plan):
-		chirps = true
-		copy(payload, plan.Chirp)
-	default:
-		for j := range payload {
-			payload[j] = silence
+		return sound[int(n)%len(sound)]
+	case l.chirped > 0:
+		at := l.chirped
+		l.chirped = (at + 1) % len(l.Chirp)
+		return l.Chirp[at]
+	case plan != nil && len(l.Chirp) > 0 && s.chirping(i, n, plan):
+		if len(s.chirps) < cap(s.chirps) {
+			s.chirps = append(s.chirps, Chirp{i, time.Now().UnixNano()})
 		}
+		l.chirped = 1 % len(l.Chirp)
+		return l.Chirp[0]
 	}
-	if chirps && len(s.chirps) < cap(s.chirps) {
-		s.chirps = append(s.chirps, Chirp{i, time.Now().UnixNano()})
-	}
-	l.count(l.socket.Send(out))
+	return l.Silence[int(n)%len(l.Silence)]
 }
 
 func (s *Set) chirping(leg int, n int64, plan *Plan) bool {

@@ -61,7 +61,7 @@ func TestAnAnswerIsTheFirstSoundAfterTheKeys(t *testing.T) {
 	dialled := Dialled{d}
 	d.hear(packet(loud), finished-1) // the greeting, while keys go out
 	d.finished.Store(finished)
-	d.hear(packet(silence), finished+1)
+	d.hear(packet(0xff), finished+1)
 	if took, ok := dialled.Answer(); ok {
 		t.Errorf("silence is an answer after %v", took)
 	}

@@ -59,7 +59,7 @@ func TestQuality(t *testing.T) {
 		}, Quality{Received: 90, Lost: 10}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := &Leg{drift: make([]float32, 0, 300)}
+			l := &Leg{Coding: PCMU(), drift: make([]float32, 0, 300)}
 			for n := range 100 {
 				for _, arrival := range tt.come(n) {
 					l.take(rtp(65500+n), arrival, &Plan{})
@@ -79,7 +79,7 @@ func TestNothingHeardIsAllLost(t *testing.T) {
 }
 
 func TestWhatIsNoPCMUIsIgnored(t *testing.T) {
-	l := &Leg{drift: make([]float32, 0, 10)}
+	l := &Leg{Coding: PCMU(), drift: make([]float32, 0, 10)}
 	for _, b := range [][]byte{nil, {2 << 6}, rtp(1)[:headerSize], append([]byte{2 << 6, 200}, make([]byte, 30)...)} {
 		l.take(b, 1, &Plan{})
 	}
@@ -97,13 +97,13 @@ func TestWhoIsInTheMixIsSteppedOver(t *testing.T) {
 		},
 		"an empty extension": {2<<6 | 1<<4, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 1, 0xbe, 0xde, 0, 0},
 	} {
-		l := &Leg{drift: make([]float32, 0, 10), Heard: make([]Packet, 0, 1), memory: make([]byte, 0, 1000)}
+		l := &Leg{Coding: PCMU(), drift: make([]float32, 0, 10), Heard: make([]Packet, 0, 1), memory: make([]byte, 0, 1000)}
 		l.take(append(header, plain[headerSize:]...), 1, &Plan{})
 		if len(l.Heard) != 1 || !slices.Equal(l.Heard[0].Payload, plain[headerSize:]) || l.Heard[0].Timestamp != 9 {
 			t.Errorf("%s: got %+v", name, l.Heard)
 		}
 		for n := range header {
-			l := &Leg{drift: make([]float32, 0, 10)}
+			l := &Leg{Coding: PCMU(), drift: make([]float32, 0, 10)}
 			if l.take(header[:n+1], 1, &Plan{}); l.heard {
 				t.Errorf("%s, cut off behind %d bytes: something was heard", name, n+1)
 			}
@@ -141,9 +141,12 @@ func TestLegsTalkToAnEcho(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Legs[0].Sound = make([]byte, PacketSamples*50)
+	s.Legs[0].Sound = [][]byte{make([]byte, PacketSamples)}
+	for _, l := range s.Legs {
+		l.Chirp = [][]byte{make([]byte, PacketSamples)}
+	}
 	s.Follow(&Plan{
-		From: 0, To: math.MaxInt64, ChirpTo: math.MaxInt64, ChirpEvery: 1, Probes: []int{1}, Chirp: make([]byte, PacketSamples),
+		From: 0, To: math.MaxInt64, ChirpTo: math.MaxInt64, ChirpEvery: 1, Probes: []int{1},
 	})
 	s.Start()
 	to := netip.MustParseAddrPort(echo.LocalAddr().String())
@@ -166,7 +169,7 @@ func TestLegsTalkToAnEcho(t *testing.T) {
 			t.Fatalf("leg %d sent %d packets and heard %d", i, l.Sent, len(l.Heard))
 		}
 		p := l.Heard[0]
-		want := byte(silence)
+		want := byte(0xff)
 		if i < 2 {
 			want = 0
 		}
@@ -189,7 +192,8 @@ func TestALegSaysItsLastWordsOnceTheChirpsAreOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Legs[0].Sound, s.Legs[0].Last = bytes.Repeat([]byte{1}, PacketSamples), bytes.Repeat([]byte{2}, PacketSamples)
+	s.Legs[0].Sound = [][]byte{bytes.Repeat([]byte{1}, PacketSamples)}
+	s.Legs[0].Last = [][]byte{bytes.Repeat([]byte{2}, PacketSamples)}
 	s.Start()
 	if err := s.Connect(0, netip.MustParseAddrPort(ear.LocalAddr().String())); err != nil {
 		t.Fatal(err)
@@ -211,5 +215,48 @@ func TestALegSaysItsLastWordsOnceTheChirpsAreOver(t *testing.T) {
 	}
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAnotherCodingGoesByItsOwnTypeClockAndSizes(t *testing.T) {
+	l := &Leg{Coding: Coding{Kind: 111, Units: 960}, drift: make([]float32, 0, 10), Heard: make([]Packet, 0, 10), memory: make([]byte, 0, 100)}
+	var out [headerSize]byte
+	l.header(out[:], 3)
+	if out[1] != 111|1<<7 || binary.BigEndian.Uint32(out[4:]) != 3*960 {
+		t.Errorf("got the header %x", out)
+	}
+	plan := &Plan{ToneFrom: 0, ToneTo: 5 * int64(PacketTime)}
+	for _, n := range []int{0, 1, 3, 9} { // 2 is lost, 9 beyond the window
+		b := append(rtp(n)[:headerSize], bytes.Repeat([]byte{byte(n)}, n+1)...)
+		b[1] = 111
+		binary.BigEndian.PutUint32(b[4:], uint32(n)*960)
+		l.take(b, int64(n)*int64(PacketTime), plan)
+	}
+	l.take(rtp(4), 0, plan) // PCMU is not its own
+	if len(l.Heard) != 4 || len(l.Heard[3].Payload) != 10 {
+		t.Errorf("heard %+v", l.Heard)
+	}
+	var sizes []int
+	for _, p := range l.Tone {
+		sizes = append(sizes, len(p))
+	}
+	if !slices.Equal(sizes, []int{1, 2, 0, 4, 0}) {
+		t.Errorf("the tone has payloads of %v bytes", sizes)
+	}
+	if late := l.LateMs(nil); slices.Max(late) > 0.001 {
+		t.Errorf("what comes by its own clock is late by %v ms", late)
+	}
+}
+
+func TestAChirpIsSentToItsEnd(t *testing.T) {
+	l := &Leg{Coding: Coding{Silence: [][]byte{{0}}, Chirp: [][]byte{{1}, {2}, {3}}}}
+	s := &Set{Legs: []*Leg{l}, begun: time.Now(), chirps: make([]Chirp, 0, 2)}
+	plan := &Plan{ChirpTo: math.MaxInt64, ChirpEvery: 5, Probes: []int{0}}
+	var said []byte
+	for n := range int64(10) {
+		said = append(said, s.say(0, n, plan)...)
+	}
+	if want := []byte{1, 2, 3, 0, 0, 1, 2, 3, 0, 0}; !bytes.Equal(said, want) || len(s.chirps) != 2 {
+		t.Errorf("said %v with %d chirps, want %v", said, len(s.chirps), want)
 	}
 }

@@ -12,8 +12,11 @@ import (
 	"github.com/confbridge/confbridge/bench/report"
 )
 
-// lateTicks is the metric of frames that rooms have skipped.
-const lateTicks = "confbridge_mixer_late_ticks_total"
+// The metrics of frames that rooms have skipped, and of what a tick takes.
+const (
+	lateTicks = "confbridge_mixer_late_ticks_total"
+	tickTime  = "confbridge_mixer_tick_seconds"
+)
 
 // accompany has rooms recorded and PINs dialled, if that is asked for, and then lets during have its window, whose beginning it is given.
 func (l *load) accompany(ctx context.Context, during func(from time.Time) error) (err error) {
@@ -29,7 +32,10 @@ func (l *load) accompany(ctx context.Context, during func(from time.Time) error)
 	}
 	from := time.Now().Add(settle)
 	if l.dialogues == 0 {
-		return l.countLate(ctx, func() error { return during(from) })
+		gone := l.comeAndGo(ctx, from)
+		err := l.countLate(ctx, func() error { return during(from) })
+		gone()
+		return err
 	}
 	d, err := startDialogues(ctx, l.bridge.sip, l.dialogues)
 	if err != nil {
@@ -62,7 +68,7 @@ func (l *load) accompany(ctx context.Context, during func(from time.Time) error)
 	return errors.Join(err, r.err)
 }
 
-// countLate counts the frames that are skipped meanwhile.
+// countLate counts the frames that are skipped meanwhile, and how long ticks take.
 func (l *load) countLate(ctx context.Context, during func() error) error {
 	before, err := l.bridge.metricsOf(ctx)
 	if err != nil {
@@ -77,6 +83,26 @@ func (l *load) countLate(ctx context.Context, during func() error) error {
 	}
 	late := int(after[lateTicks] - before[lateTicks])
 	l.run.LateTicks = &late
+	if n := after[tickTime+"_count"] - before[tickTime+"_count"]; n > 0 {
+		micros := (after[tickTime+"_sum"] - before[tickTime+"_sum"]) / n * 1e6
+		l.run.TickMicros = &micros
+	}
+	return nil
+}
+
+// startRecordings has every room recorded.
+func (l *load) startRecordings(ctx context.Context) (err error) {
+	conn, err := grpc.NewClient(grpcAddress, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	client := confbridgev1.NewRoomServiceClient(conn)
+	for i := range l.rooms {
+		if _, err := client.StartRecording(ctx, &confbridgev1.StartRecordingRequest{Name: fmt.Sprintf("rooms/%d", firstRoom+i)}); err != nil {
+			return fmt.Errorf("record: %w", err)
+		}
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -18,28 +19,35 @@ const (
 	badShare    = 0.01                   // of packets lost or late
 )
 
+// settlePackets is what a decoder that begins in the middle needs until its sound is right.
+const settlePackets = 5
+
 // listen evaluates what all legs have heard.
 func (l *load) listen() {
-	l.countPackets()
-	l.checkTones()
-	l.findChirps()
+	if !l.hold { // else there is nothing to hear
+		l.countPackets()
+		l.checkTones()
+		l.findChirps()
+	}
 	late := slices.Sorted(slices.Values(l.set.Lateness()))
 	if len(late) > 0 {
 		l.run.GeneratorLateMsP99 = float64(late[len(late)*99/100]) / 1000
 		l.run.GeneratorLateMsMax = float64(late[len(late)-1]) / 1000
 	}
-	for _, leg := range l.set.Legs {
+	for _, leg := range l.own() {
 		l.run.GeneratorUnsent += leg.Unsent
 	}
 }
 
 func (l *load) countPackets() {
 	want := int(l.steady / gen.PacketTime)
-	for i, leg := range l.set.Legs {
+	var late []float32
+	for i, leg := range l.own() {
 		if l.calls[i] == nil {
 			continue // a failed call is counted as such
 		}
 		q := leg.Quality(want)
+		late = leg.LateMs(late)
 		l.run.PacketsIn += q.Received
 		l.run.PacketsLost += q.Lost
 		l.run.PacketsLate += q.Late
@@ -47,12 +55,16 @@ func (l *load) countPackets() {
 			l.run.BadLegs++
 		}
 	}
+	if slices.Sort(late); len(late) > 0 {
+		p999 := float64(late[len(late)*999/1000])
+		l.run.LateMsP999 = &p999
+	}
 }
 
 // checkTones looks for each talker's tone in what each leg heard in the tone window.
 func (l *load) checkTones() {
 	l.run.OwnToneDB = math.Inf(-1)
-	for i, leg := range l.set.Legs {
+	for i, leg := range l.own() {
 		if l.calls[i] == nil {
 			continue
 		}
@@ -61,7 +73,8 @@ func (l *load) checkTones() {
 		if !right {
 			l.noteHearing("leg %d heard nothing", i)
 		}
-		heard := speech.Decode(leg.Tone)
+		heard := l.voices[i].decode(leg.Tone)
+		heard = heard[min(len(heard), settlePackets*gen.PacketSamples):]
 		for k := range min(l.talkers, speech.Tones) {
 			if len(heard) == 0 {
 				break
@@ -109,19 +122,46 @@ func (l *load) noteHearing(format string, args ...any) {
 	}
 }
 
+// packet is one that was heard, decoded.
+type packet struct {
+	arrival int64 // Unix nanoseconds
+	pcm     []float64
+}
+
+// decoded is all that a leg heard.
+func decoded(leg *gen.Leg, v *voice) []packet {
+	payloads := make([][]byte, len(leg.Heard))
+	for i, p := range leg.Heard {
+		payloads[i] = p.Payload
+	}
+	pcm := v.decode(payloads)
+	all := make([]packet, len(payloads))
+	for i, p := range leg.Heard {
+		all[i] = packet{p.Arrival, pcm[i*gen.PacketSamples : (i+1)*gen.PacketSamples]}
+	}
+	return all
+}
+
 // findChirps measures mouth to ear: for each chirp and each leg that kept all it heard, the time from the sending of
 // the packet that begins with the chirp's first sample, to the arrival of the packet that holds this sample plus
-// where in that packet it lies. Packets are as long on both sides, so this is what the bridge and the loopback add.
+// where in that packet it lies. Packets are as long on both sides, so this is what the bridge and the loopback add. What
+// the chirping telephone's own codec holds back is not in it.
 func (l *load) findChirps() {
-	pattern := speech.Decode(speech.Encode(speech.Chirp(gen.PacketSamples)))
 	var delays []float64
+	heard := map[int][]packet{}
+	for i, leg := range l.own() {
+		if leg.Heard != nil && l.calls[i] != nil {
+			heard[i] = decoded(leg, l.voices[i])
+		}
+	}
 	for _, chirp := range l.set.Chirps() {
-		for i, leg := range l.set.Legs {
-			if i == chirp.Leg || leg.Heard == nil || l.calls[i] == nil || l.room(i) != l.room(chirp.Leg) {
+		for i := range l.own() {
+			if i == chirp.Leg || heard[i] == nil || l.room(i) != l.room(chirp.Leg) {
 				continue
 			}
-			if ms, ok := find(leg.Heard, chirp.Sent, pattern); ok {
-				delays = append(delays, ms)
+			of := l.voices[chirp.Leg]
+			if ms, ok := find(heard[i], chirp.Sent, of.pattern); ok {
+				delays = append(delays, ms-of.heldMs)
 			} else {
 				l.run.ChirpsMissed++
 			}
@@ -137,12 +177,12 @@ func (l *load) findChirps() {
 }
 
 // find looks for pattern in what came after a chirp was sent, and returns its delay in ms.
-func find(heard []gen.Packet, sent int64, pattern []float64) (float64, bool) {
-	first, _ := slices.BinarySearchFunc(heard, sent, func(p gen.Packet, t int64) int { return int(p.Arrival - t) })
+func find(heard []packet, sent int64, pattern []float64) (float64, bool) {
+	first, _ := slices.BinarySearchFunc(heard, sent, func(p packet, t int64) int { return cmp.Compare(p.arrival, t) })
 	var pcm []float64
 	last := first
-	for last < len(heard) && heard[last].Arrival < sent+int64(findWithin) {
-		pcm = append(pcm, speech.Decode(heard[last].Payload)...)
+	for last < len(heard) && heard[last].arrival < sent+int64(findWithin) {
+		pcm = append(pcm, heard[last].pcm...)
 		last++
 	}
 	at, sure := speech.Find(pcm, pattern)
@@ -150,10 +190,10 @@ func find(heard []gen.Packet, sent int64, pattern []float64) (float64, bool) {
 		return 0, false
 	}
 	for _, p := range heard[first:last] {
-		if at < len(p.Payload) {
-			return float64(p.Arrival-sent)/1e6 + float64(at)*1000/speech.Rate, true
+		if at < len(p.pcm) {
+			return float64(p.arrival-sent)/1e6 + float64(at)*1000/speech.Rate, true
 		}
-		at -= len(p.Payload)
+		at -= len(p.pcm)
 	}
 	return 0, false
 }

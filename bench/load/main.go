@@ -16,6 +16,8 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -35,6 +37,13 @@ type options struct {
 	record               bool // the mix of every room
 	recordTurns          int  // in which that is compared with no recording
 	format               string
+	codec                string
+	procs                int           // processors that the bridge may use; 0: all
+	hold                 bool          // all put the room on hold, and send nothing
+	churn                float64       // calls a second that come and go meanwhile
+	idleRooms            int           // rooms in which nobody is
+	idle                 time.Duration // how long the bridge is watched before the first call
+	profiles             string        // folder
 }
 
 func (o *options) check() error {
@@ -42,8 +51,17 @@ func (o *options) check() error {
 	if o.legs < 1 || o.rooms < 1 || o.rooms > o.legs || o.legs > 12000 {
 		errs = append(errs, errors.New("legs: 1 to 12000, and no more rooms than legs"))
 	}
-	if o.talkers < 1 || o.talkers > o.legs/o.rooms {
-		errs = append(errs, errors.New("talkers: 1 to as many as there are in a room"))
+	if o.talkers < 0 || o.talkers > o.legs/max(o.rooms, 1) {
+		errs = append(errs, errors.New("talkers: 0 to as many as there are in a room"))
+	}
+	if o.codec != mixed && !slices.ContainsFunc(spoken, func(s spokenCodec) bool { return strings.EqualFold(string(s.name), o.codec) }) {
+		errs = append(errs, errors.New("codec: PCMU, PCMA, G722, opus or mixed"))
+	}
+	if o.churn < 0 || o.churn > 100 || o.churn > 0 && o.dialogues > 0 {
+		errs = append(errs, errors.New("churn: 0 to 100 calls a second, without dialogues"))
+	}
+	if o.idle < 0 || o.idleRooms < 0 || o.idleRooms > 100_000 || o.procs < 0 || o.server == "" && (o.idleRooms > 0 || o.procs > 0 || o.profiles != "") {
+		errs = append(errs, errors.New("idle, idle-rooms, procs: 0 or more; they and profiles need a server that the load starts"))
 	}
 	if o.steady < 4*time.Second || o.steady > 10*time.Minute {
 		errs = append(errs, errors.New("for: 4s to 10m"))
@@ -80,6 +98,13 @@ func main() {
 	flag.BoolVar(&o.record, "record", false, "have the mix of every room recorded")
 	flag.IntVar(&o.recordTurns, "record-turns", 0, "before the window, so often measure what it costs to record the mix of every room, and not to")
 	flag.StringVar(&o.format, "record-format", "opus", "of recordings: wav, flac or opus")
+	flag.StringVar(&o.codec, "codec", "PCMU", "what all telephones speak: PCMU, PCMA, G722, opus, or mixed for as many of each")
+	flag.IntVar(&o.procs, "procs", 0, "processors that the server may use (GOMAXPROCS); 0: all")
+	flag.BoolVar(&o.hold, "hold", false, "all have the room on hold, and send nothing")
+	flag.Float64Var(&o.churn, "churn", 0, "calls a second that come, stay for two seconds and go, while the others talk")
+	flag.IntVar(&o.idleRooms, "idle-rooms", 0, "rooms in which nobody is")
+	flag.DurationVar(&o.idle, "idle", 2*time.Second, "how long to watch the server before the first call")
+	flag.StringVar(&o.profiles, "profiles", "", "folder for profiles of the server, and a count of its system calls; it must be there")
 	out := flag.String("out", "", "also write the run as JSON to this file")
 	flag.Parse()
 

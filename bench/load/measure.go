@@ -14,17 +14,16 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/bench/gen"
-	"github.com/confbridge/confbridge/bench/load/speech"
 	"github.com/confbridge/confbridge/bench/proc"
 	"github.com/confbridge/confbridge/bench/report"
 	"github.com/confbridge/confbridge/bench/uac"
 )
 
 const (
-	idleTime   = 2 * time.Second // before the first call
 	settle     = 3 * time.Second // after the last call is in, until the window begins
 	toneWindow = 2 * time.Second // at its end; nobody chirps then
 	chirpEvery = 10              // packets
+	firstRoom  = 1000            // its number
 	keepers    = 8               // legs that remember all they hear, to find the chirps in
 )
 
@@ -35,6 +34,7 @@ type load struct {
 	agent  *uac.Agent
 	set    *gen.Set
 	plan   *gen.Plan
+	voices []*voice    // of each leg, and of those that come and go
 	calls  []*uac.Call // nil where one failed
 	setup  []time.Duration
 	run    report.Run
@@ -47,7 +47,12 @@ func measure(ctx context.Context, o options) (*report.Run, error) {
 	runtime.LockOSThread()
 	l := &load{options: o, calls: make([]*uac.Call, o.legs), setup: make([]time.Duration, o.legs)}
 	l.run = report.Run{
-		Nice: proc.Prefer(), Name: o.name, Legs: o.legs, Rooms: o.rooms, Talkers: o.talkers, Rate: o.rate, Seconds: o.steady.Seconds(),
+		Nice: proc.Prefer(), Name: o.name, Codec: o.codec, Legs: o.legs, Rooms: o.rooms, Talkers: o.talkers, Rate: o.rate, Seconds: o.steady.Seconds(),
+		Procs: o.procs, Hold: o.hold, Churn: o.churn, IdleRooms: o.idleRooms, IdleSeconds: o.idle.Seconds(),
+	}
+	var err error
+	if l.voices, err = voices(o.codec, o.legs+comers(o.churn)); err != nil {
+		return nil, fmt.Errorf("load: %w", err)
 	}
 	if o.floor != "" {
 		micros, err := measureFloor(ctx, o)
@@ -56,7 +61,6 @@ func measure(ctx context.Context, o options) (*report.Run, error) {
 		}
 		l.run.FloorMicros = &micros
 	}
-	var err error
 	if l.bridge, err = startBridge(ctx, o); err != nil {
 		return nil, err
 	}
@@ -122,7 +126,7 @@ func (l *load) measureBridge(ctx context.Context) (err error) {
 		return fmt.Errorf("load: %w", err)
 	}
 	defer func() { err = errors.Join(err, l.agent.Close()) }()
-	if l.set, err = gen.Open(l.legs, keepers, l.steady); err != nil {
+	if l.set, err = gen.Open(l.legs+comers(l.churn), keepers, l.steady); err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
 	if err := l.prepareSound(ctx); err != nil {
@@ -141,8 +145,11 @@ func (l *load) measureBridge(ctx context.Context) (err error) {
 
 // talk places the calls, watches the steady window, and hangs up.
 func (l *load) talk(ctx context.Context) error {
+	if err := l.makeRooms(ctx); err != nil {
+		return err
+	}
 	if l.bridge.pid != 0 {
-		micros, err := cpuDuring(ctx, l.bridge.pid, idleTime, 1)
+		micros, err := cpuDuring(ctx, l.bridge.pid, l.idle, 1)
 		if err != nil {
 			return err
 		}
@@ -153,6 +160,9 @@ func (l *load) talk(ctx context.Context) error {
 		return err
 	}
 	l.place(ctx)
+	if err := l.holdAll(ctx); err != nil {
+		return err
+	}
 	l.run.Retransmitted, l.run.Repeated = l.agent.Retransmissions()
 	if err := l.accompany(ctx, func(from time.Time) error { return l.steadily(ctx, from) }); err != nil {
 		return err
@@ -185,8 +195,9 @@ func (l *load) steadily(ctx context.Context, from time.Time) error {
 	if l.bridge.pid == 0 {
 		return wait(ctx, from.Add(l.steady))
 	}
+	profiled := l.takeProfiles(ctx)
 	micros, err := cpuDuring(ctx, l.bridge.pid, l.steady, l.legs)
-	if err != nil {
+	if err = errors.Join(err, profiled()); err != nil {
 		return err
 	}
 	l.run.ServerMicros = &micros
@@ -211,6 +222,9 @@ func (l *load) size() (rss int64, sockets int, err error) {
 	return rss, sockets, nil
 }
 
+// own are the legs of the calls that stay.
+func (l *load) own() []*gen.Leg { return l.set.Legs[:l.legs] }
+
 func (l *load) room(leg int) int { return leg % l.rooms }
 
 // talker says whether a leg talks, and as which of its room's talkers.
@@ -224,27 +238,6 @@ func (l *load) talker(leg int) (int, bool) {
 	return 0, false
 }
 
-func (l *load) prepareSound(ctx context.Context) error {
-	voices := make([][]byte, l.talkers)
-	for k := range voices {
-		words, source, err := speech.Speech(ctx, k)
-		if err != nil {
-			return fmt.Errorf("load: %w", err)
-		}
-		l.run.Speech = source
-		voices[k] = speech.Say(words, k)
-	}
-	for i, leg := range l.set.Legs {
-		if k, ok := l.talker(i); ok {
-			leg.Sound = voices[k]
-			if k < speech.Tones {
-				leg.Last = speech.SayTone(k)
-			}
-		}
-	}
-	return nil
-}
-
 // follow tells the generator when to do what.
 func (l *load) follow(from time.Time) {
 	to := from.Add(l.steady)
@@ -252,13 +245,12 @@ func (l *load) follow(from time.Time) {
 		From: from.UnixNano(), To: to.UnixNano(),
 		ToneFrom: to.Add(-toneWindow).UnixNano(), ToneTo: to.UnixNano(),
 		ChirpTo: to.Add(-toneWindow - 500*time.Millisecond).UnixNano(), ChirpEvery: chirpEvery,
-		Chirp: speech.Encode(speech.Chirp(gen.PacketSamples)),
 	}
 	heard := map[int]bool{} // rooms that somebody listens in for chirps
-	for i, leg := range l.set.Legs {
+	for i, leg := range l.own() {
 		heard[l.room(i)] = heard[l.room(i)] || leg.Heard != nil
 	}
-	for i, leg := range l.set.Legs {
+	for i, leg := range l.own() {
 		_, talks := l.talker(i)
 		alone := l.rooms > 1 && leg.Heard != nil // in a small room it may be the only one that would hear itself
 		if !talks && !alone && heard[l.room(i)] && l.calls[i] != nil {
@@ -291,7 +283,7 @@ func (l *load) place(ctx context.Context) {
 		}
 		placed.Go(func() {
 			called := time.Now()
-			c, err := l.agent.Call(ctx, fmt.Sprint(1000+l.room(i)), l.set.Legs[i].Port())
+			c, err := l.agent.Place(ctx, fmt.Sprint(firstRoom+l.room(i)), "load", l.voices[i].offer(l.set.Legs[i].Port(), "sendrecv"))
 			if err == nil {
 				err = l.set.Connect(i, c.Media)
 			}

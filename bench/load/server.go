@@ -35,6 +35,8 @@ api:
   http: ` + httpAddress + `
 data_dir: %s
 recording: {tone: false, min_free: "0", format: %s}
+%sdata_dir: %s
+recording: {tone: false, min_free: "0"}
 log: {level: warn}
 %s`
 
@@ -58,16 +60,23 @@ func startBridge(ctx context.Context, o options) (*bridge, error) {
 	}
 	b := &bridge{sip: netip.MustParseAddrPort(sipAddress), metrics: "http://" + httpAddress + "/metrics", dir: dir}
 	file := filepath.Join(dir, "confbridge.yaml")
-	trunks, list := "", ""
+	trunks, list, profiles := "", "", ""
+	if o.profiles != "" {
+		profiles = "  pprof: true\n"
+	}
 	if o.dialogues > 0 {
 		trunks, list = pinConfig()
 	}
 	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, trunks, filepath.Join(dir, "data"), o.format, list), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, trunks, profiles, filepath.Join(dir, "data"), list), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("server: %w", err), b.stop())
 	}
 	b.cmd = exec.CommandContext(ctx, o.server, "serve", "--config", file)
 	b.cmd.Cancel = func() error { return b.cmd.Process.Signal(syscall.SIGTERM) }
 	b.cmd.Stderr = os.Stderr
+	if o.procs > 0 {
+		b.cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(o.procs))
+	}
 	if err := b.cmd.Start(); err != nil {
 		b.cmd = nil
 		return nil, errors.Join(fmt.Errorf("server: %w", err), b.stop())

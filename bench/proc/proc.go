@@ -2,7 +2,6 @@
 package proc
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -14,29 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// userHz is the unit of /proc/PID/stat, 100 on every Linux that Go runs on (proc(5), sysconf(_SC_CLK_TCK)).
-const userHz = 100
-
-// CPU is the user and system time that a process has taken so far, all threads together.
+// CPU is the user and system time that a process has taken so far, all threads together, by its CPU clock: to the
+// nanosecond, where /proc has hundredths of a second (clock_getcpuclockid(3)).
 func CPU(pid int) (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
+	const perProcess = 2 // CPUCLOCK_SCHED, in the three bits behind the complement of the process's number
+	if pid < 1 {
+		return 0, fmt.Errorf("CPU of %d: %w", pid, unix.ESRCH)
+	}
+	var at unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|perProcess), &at); err != nil {
 		return 0, fmt.Errorf("CPU of %d: %w", pid, err)
 	}
-	// The name, field 2, may hold blanks: count from its closing parenthesis.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("CPU of %d: stat is short", pid)
-	}
-	user, err := strconv.ParseInt(fields[11], 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("CPU of %d: %w", pid, err)
-	}
-	system, err := strconv.ParseInt(fields[12], 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("CPU of %d: %w", pid, err)
-	}
-	return time.Duration(user+system) * time.Second / userHz, nil
+	return time.Duration(at.Nano()), nil
 }
 
 // RSS is the resident memory of a process in bytes.

@@ -21,6 +21,7 @@ type File struct {
 // Run is what one load of calls showed. A pointer is nil where nothing was measured.
 type Run struct {
 	Name    string  `json:"name"`
+	Codec   string  `json:"codec,omitempty"` // empty: PCMU
 	Legs    int     `json:"legs"`
 	Rooms   int     `json:"rooms"`
 	Talkers int     `json:"talkers"`
@@ -60,7 +61,16 @@ type Run struct {
 	RSSIdle      *int64   `json:"rss_idle_bytes"`
 	RSSPerLeg    *float64 `json:"rss_per_leg_bytes"`
 
-	LateTicks *int       `json:"late_ticks,omitempty"` // frames that rooms skipped within the window
+	Procs       int     `json:"gomaxprocs,omitempty"` // of the bridge; 0: all
+	Hold        bool    `json:"hold,omitempty"`       // all had the room on hold, and sent nothing
+	Churn       float64 `json:"churn_per_second,omitempty"`
+	ChurnCalls  int     `json:"churn_calls,omitempty"` // that came and went within the window
+	IdleRooms   int     `json:"idle_rooms,omitempty"`
+	IdleSeconds float64 `json:"idle_seconds,omitempty"`
+
+	TickMicros *float64   `json:"tick_us,omitempty"`      // on average
+	LateMsP999 *float64   `json:"late_ms_p999,omitempty"` // by how much packets came behind their turn
+	LateTicks  *int       `json:"late_ticks,omitempty"`   // frames that rooms skipped within the window
 	Dialogues *Dialogues `json:"dialogues,omitempty"`
 	Recorded  *Recorded  `json:"recorded,omitempty"`
 	// RecordCost was measured before the window.

@@ -1,19 +1,6 @@
 package speech
 
-import (
-	"math"
-
-	"github.com/zaf/g711"
-)
-
-// Decode turns PCMU into samples of full scale 1.
-func Decode(ulaw []byte) []float64 {
-	out := make([]float64, len(ulaw))
-	for i, u := range ulaw {
-		out[i] = float64(g711.DecodeUlawFrame(u)) / 32768
-	}
-	return out
-}
+import "math"
 
 // Level is the amplitude of a frequency in pcm, in dB of full scale: a Goertzel filter under a Hann window.
 func Level(pcm []float64, hz float64) float64 {
@@ -40,15 +27,6 @@ func Chirp(n int) []float64 {
 		bit := (state ^ state>>2 ^ state>>3 ^ state>>5) & 1
 		state = state>>1 | bit<<15
 		out[i] = chirpAmplitude * (2*float64(bit) - 1)
-	}
-	return out
-}
-
-// Encode turns samples into PCMU.
-func Encode(pcm []float64) []byte {
-	out := make([]byte, len(pcm))
-	for i, x := range pcm {
-		out[i] = g711.EncodeUlawFrame(int16(32767 * x))
 	}
 	return out
 }

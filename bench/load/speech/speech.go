@@ -11,11 +11,9 @@ import (
 	"math/rand/v2"
 	"os/exec"
 	"strconv"
-
-	"github.com/zaf/g711"
 )
 
-// Rate is the sampling rate of all sound here, in Hz.
+// Rate is the sampling rate at which everything is looked for, in Hz. What is said may have any.
 const Rate = 8000
 
 const speechLevel = 0.05 // RMS of full scale: −26 dB
@@ -25,13 +23,13 @@ const text = "The birch canoe slid on the smooth planks. Glue the sheet to the d
 	"It is easy to tell the depth of a well. These days a chicken leg is a rare dish. " +
 	"Rice is often served in round bowls. The juice of lemons makes fine punch."
 
-// Speech returns some seconds of speech, and what made it: espeak-ng where it is installed, else syllables of filtered
-// noise and pulses. Each voice is different.
-func Speech(ctx context.Context, voice int) (pcm []float64, source string, err error) {
-	pcm, err = espeak(ctx, voice)
+// Speech returns some seconds of speech at rateHz, and what made it: espeak-ng where it is installed, else syllables of
+// filtered noise and pulses. Each voice is different.
+func Speech(ctx context.Context, voice, rateHz int) (pcm []float64, source string, err error) {
+	pcm, err = espeak(ctx, voice, rateHz)
 	source = "espeak-ng"
 	if errors.Is(err, exec.ErrNotFound) {
-		pcm, source, err = synthetic(voice), "synthetic", nil
+		pcm, source, err = Resample(synthetic(voice), Rate, rateHz), "synthetic", nil
 	}
 	if err != nil {
 		return nil, "", err
@@ -47,7 +45,7 @@ func Speech(ctx context.Context, voice int) (pcm []float64, source string, err e
 	return pcm, source, nil
 }
 
-func espeak(ctx context.Context, voice int) ([]float64, error) {
+func espeak(ctx context.Context, voice, rateHz int) ([]float64, error) {
 	out, err := exec.CommandContext(ctx, "espeak-ng", "--stdout", "-p", strconv.Itoa(20+voice*17%70),
 		"-s", strconv.Itoa(150+voice*11%40), text).Output()
 	if err != nil {
@@ -64,27 +62,47 @@ func espeak(ctx context.Context, voice int) ([]float64, error) {
 	for i := range pcm {
 		pcm[i] = float64(int16(binary.LittleEndian.Uint16(samples[2*i:]))) / 32768
 	}
-	return resample(pcm, rate), nil
+	return Resample(pcm, rate, rateHz), nil
 }
 
-// resample brings pcm to Rate by a windowed sinc that ends below 3.6 kHz.
-func resample(pcm []float64, rate int) []float64 {
+// Resample brings pcm from one rate to another by a windowed sinc that ends at 85 % of the band that both have.
+func Resample(pcm []float64, from, to int) []float64 {
+	if from == to {
+		return pcm
+	}
 	const half = 32
-	cutoff := 2 * 3400 / float64(rate)
-	out := make([]float64, len(pcm)*Rate/rate)
-	for i := range out {
-		center := float64(i) * float64(rate) / Rate
-		for j := max(int(center)-half, 0); j < min(int(center)+half, len(pcm)); j++ {
-			x := float64(j) - center
-			w := 0.5 + 0.5*math.Cos(math.Pi*x/(half+1))
+	common := gcd(from, to)
+	up, down := to/common, from/common
+	cutoff := 0.85 * float64(min(from, to)) / float64(from)
+	filters := make([][2*half + 1]float64, up) // by the phase of an output between two inputs
+	for phase := range filters {
+		for j := range filters[phase] {
+			x := float64(j-half) - float64(phase)/float64(up)
+			w := max(0.5+0.5*math.Cos(math.Pi*x/(half+1)), 0)
 			sinc := 1.0
 			if x != 0 {
 				sinc = math.Sin(math.Pi*cutoff*x) / (math.Pi * cutoff * x)
 			}
-			out[i] += pcm[j] * cutoff * sinc * w
+			filters[phase][j] = cutoff * sinc * w
+		}
+	}
+	out := make([]float64, len(pcm)*up/down)
+	for i := range out {
+		center := i * down / up
+		for j, weight := range filters[i*down%up] {
+			if at := center + j - half; at >= 0 && at < len(pcm) {
+				out[i] += pcm[at] * weight
+			}
 		}
 	}
 	return out
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // synthetic is eight seconds with the rhythm and the spectrum of speech, but no words.
@@ -125,35 +143,34 @@ const notchHz = 20
 // ToneDB is how loud a talker's tone is, in dB of full scale.
 const ToneDB = -24.0
 
-// Say makes what a talker says: speech, cleared of the frequencies of all tones, and the tone i on top; a loop of
-// whole packets as PCMU.
-func Say(speech []float64, i int) []byte {
+// Say makes what a talker says: speech at rateHz, cleared of the frequencies of all tones, and the tone i on top; a loop
+// of whole seconds, so that a tone of whole hertz goes on where it closes.
+func Say(speech []float64, i, rateHz int) []float64 {
 	clean := speech
 	for t := range Tones {
-		clean = Notch(Notch(clean, Tone(t), notchHz, Rate), Tone(t), notchHz, Rate)
+		clean = Notch(Notch(clean, Tone(t), notchHz, rateHz), Tone(t), notchHz, rateHz)
 	}
-	out := make([]byte, len(clean)/Rate*Rate) // whole seconds, so that a tone of whole hertz goes on where the loop closes
+	out := make([]float64, len(clean)/rateHz*rateHz)
 	for j := range out {
-		x := clean[j]
+		out[j] = clean[j]
 		if i < Tones {
-			x += tone(i, j)
+			out[j] += tone(i, j, rateHz)
 		}
-		out[j] = g711.EncodeUlawFrame(int16(32767 * max(min(x, 0.99), -0.99)))
 	}
 	return out
 }
 
-// SayTone is tone i alone, as it is in what Say makes: where the one stops the other goes on.
-func SayTone(i int) []byte {
-	pcm := make([]float64, Rate)
+// SayTone is a second of tone i alone, as it is in what Say makes: where the one stops the other goes on.
+func SayTone(i, rateHz int) []float64 {
+	pcm := make([]float64, rateHz)
 	for j := range pcm {
-		pcm[j] = tone(i, j)
+		pcm[j] = tone(i, j, rateHz)
 	}
-	return Encode(pcm)
+	return pcm
 }
 
-func tone(i, sample int) float64 {
-	return math.Pow(10, ToneDB/20) * math.Sin(2*math.Pi*Tone(i)*float64(sample)/Rate)
+func tone(i, sample, rateHz int) float64 {
+	return math.Pow(10, ToneDB/20) * math.Sin(2*math.Pi*Tone(i)*float64(sample)/float64(rateHz))
 }
 
 // Notch takes a band of so many Hz around a frequency out (a biquad as in the Audio EQ Cookbook), and returns what is left.

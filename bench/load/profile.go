@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Profiles of waits and counts of system calls slow the bridge down: they are taken behind the window, so long.
+const (
+	blockTime = 5 * time.Second
+	traceTime = 3 * time.Second
+)
+
+// What is written into the folder of --profiles.
+const (
+	cpuFile    = "cpu.pb.gz"
+	allocsFile = "allocs.pb.gz"
+	blockFile  = "block.pb.gz"
+	callsFile  = "syscalls.txt"
+)
+
+// takeProfiles takes those of the window, where they are wanted. What it returns waits for them, and then takes those that would have
+// disturbed it.
+func (l *load) takeProfiles(ctx context.Context) (done func() error) {
+	if l.profiles == "" {
+		return func() error { return nil }
+	}
+	var window errgroup.Group
+	window.Go(func() error { return l.fetch(ctx, "profile", cpuFile, l.steady) })
+	window.Go(func() error { return l.fetch(ctx, "allocs", allocsFile, l.steady) })
+	return func() error {
+		return errors.Join(window.Wait(), l.fetch(ctx, "block", blockFile, blockTime), l.countCalls(ctx))
+	}
+}
+
+// fetch takes one profile for so long, and writes it.
+func (l *load) fetch(ctx context.Context, kind, name string, d time.Duration) error {
+	text, err := get(ctx, fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%d", httpAddress, kind, int(d.Seconds())))
+	if err != nil {
+		return fmt.Errorf("profile %s: %w", kind, err)
+	}
+	if err := os.WriteFile(filepath.Join(l.profiles, name), []byte(text), 0o644); err != nil {
+		return fmt.Errorf("profile %s: %w", kind, err)
+	}
+	return nil
+}
+
+// countCalls has strace count the bridge's system calls, where it is installed and allowed to.
+func (l *load) countCalls(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, traceTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "strace", "-c", "-f", "-q", "-o", filepath.Join(l.profiles, callsFile), "-p", strconv.Itoa(l.bridge.pid))
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // it lets go, and writes
+	cmd.WaitDelay = traceTime
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		fmt.Fprintln(os.Stderr, "load: no strace: system calls are not counted")
+		return nil
+	}
+	if ctx.Err() == nil && err != nil { // it did not wait for its end
+		return fmt.Errorf("system calls: %w: %s", err, out)
+	}
+	return nil
+}

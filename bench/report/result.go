@@ -75,6 +75,8 @@ type Run struct {
 	Recorded  *Recorded  `json:"recorded,omitempty"`
 	// RecordCost was measured before the window.
 	RecordCost *RecordCost `json:"record_cost,omitempty"`
+	Dialogues  *Dialogues `json:"dialogues,omitempty"`
+	Recorded   *Recorded  `json:"recorded,omitempty"`
 
 	GeneratorLateMsP99 float64 `json:"generator_late_ms_p99"` // the load's own fault
 	GeneratorLateMsMax float64 `json:"generator_late_ms_max"`

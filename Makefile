@@ -102,11 +102,15 @@ torture: ## send the messages of RFC 4475 and 5118, print docs/torture.md
 	@go run ./test/torture
 
 .PHONY: bench
-bench: build ## Go benchmarks, the load test, the signalling; to bench/results/
+bench: build ## Go benchmarks, the loads and their goals, the signalling; to bench/results/
 	@$(NEED) bench
 	go test -run '^$$' -bench . -benchtime 200ms ./mixer/... ./media/... ./rooms/... ./sipua/...
-	go run ./bench/run
-	bench/signal/run.sh
+	go run ./bench/run; code=$$?; bench/signal/run.sh && exit $$code
+
+.PHONY: profile
+profile: build ## where the bridge's time goes: flame graphs in profile/, a table in docs/performance.md
+	@$(NEED) profile
+	go run ./bench/profile
 
 .PHONY: bench-multicast
 bench-multicast: build ## what groups and their receivers cost the bridge; prints a table, needs root

@@ -9,6 +9,7 @@ import (
 
 	"github.com/confbridge/confbridge/bench/gen"
 	"github.com/confbridge/confbridge/bench/load/speech"
+	"github.com/confbridge/confbridge/bench/report"
 )
 
 const (
@@ -57,7 +58,7 @@ func (l *load) countPackets() {
 	}
 	if slices.Sort(late); len(late) > 0 {
 		p999 := float64(late[len(late)*999/1000])
-		l.run.LateMsP999 = &p999
+		l.run.LateMsP999, l.run.LateBy5 = &p999, report.By5(late)
 	}
 }
 
@@ -172,7 +173,7 @@ func (l *load) findChirps() {
 		slices.Sort(delays)
 		l.run.MouthToEarP50 = delays[len(delays)/2]
 		l.run.MouthToEarP95 = delays[len(delays)*95/100]
-		l.run.MouthToEarMax = delays[len(delays)-1]
+		l.run.MouthToEarMax, l.run.MouthToEarBy5 = delays[len(delays)-1], report.By5(delays)
 	}
 }
 

@@ -2,6 +2,7 @@
 package report
 
 import (
+	"math"
 	"time"
 
 	"github.com/confbridge/confbridge/bench/archive"
@@ -16,6 +17,7 @@ type File struct {
 	Kernel string    `json:"kernel"`
 	Go     string    `json:"go"`
 	Runs   []Run     `json:"runs"`
+	Ladder []Run     `json:"ladder,omitempty"` // ever more legs in one room, in the order in which they were tried
 }
 
 // Run is what one load of calls showed. A pointer is nil where nothing was measured.
@@ -53,6 +55,9 @@ type Run struct {
 	MouthToEarP50 float64 `json:"mouth_to_ear_ms_p50"`
 	MouthToEarP95 float64 `json:"mouth_to_ear_ms_p95"`
 	MouthToEarMax float64 `json:"mouth_to_ear_ms_max"`
+	// The distributions of mouth to ear, and of how far packets came behind their turn, at 0, 5, … 100 % of all; in ms.
+	MouthToEarBy5 []float64 `json:"mouth_to_ear_ms_by_5_percent,omitempty"`
+	LateBy5       []float64 `json:"late_ms_by_5_percent,omitempty"`
 
 	ServerMicros *float64 `json:"server_us_per_leg_second"`
 	FloorMicros  *float64 `json:"floor_us_per_leg_second"`
@@ -109,6 +114,16 @@ type RecordCost struct {
 	Plain    float64 `json:"plain_us"`
 	Recorded float64 `json:"recorded_us"`
 	Extra    float64 `json:"extra_us"` // the median of the differences within a turn
+// By5 is sorted at 0, 5, … 100 % of all, to a hundredth; nil where there is nothing.
+func By5[T float32 | float64](sorted []T) []float64 {
+	if len(sorted) == 0 {
+		return nil
+	}
+	var all []float64
+	for percent := 0; percent <= 100; percent += 5 {
+		all = append(all, math.Round(100*float64(sorted[(len(sorted)-1)*percent/100]))/100)
+	}
+	return all
 }
 
 // Write writes f as dir/name.json.

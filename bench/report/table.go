@@ -1,15 +1,78 @@
 package report
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
+
+	"github.com/confbridge/confbridge/bench/archive"
 )
 
-// row is one line of the table: what it is and how a run shows it.
+// columns are the figures that stand in the table of all runs.
+var columns = []struct {
+	name  string
+	value func(r *Run) string
+}{
+	{"µs per leg and second", func(r *Run) string {
+		if r.IdleRooms > 0 {
+			return "–"
+		}
+		return optional(r.ServerMicros, "%.0f", 1)
+	}},
+	{"floor", func(r *Run) string { return optional(r.FloorMicros, "%.0f", 1) }},
+	{"ratio", func(r *Run) string { return optional(r.Ratio, "%.2f", 1) }},
+	{"delay p50, p95, ms", func(r *Run) string {
+		if r.Chirps == 0 {
+			return "–"
+		}
+		return fmt.Sprintf("%.1f, %.1f", r.MouthToEarP50, r.MouthToEarP95)
+	}},
+	{"bad legs", func(r *Run) string {
+		if r.Hold {
+			return "–"
+		}
+		return fmt.Sprint(r.BadLegs)
+	}},
+	{"kB a leg", func(r *Run) string {
+		if r.IdleRooms > 0 {
+			return "–"
+		}
+		return optional(r.RSSPerLeg, "%.1f", 1e-3)
+	}},
+	{"a tick, µs", func(r *Run) string { return optional(r.TickMicros, "%.0f", 1) }},
+	{"behind its turn p99.9, ms", func(r *Run) string { return optional(r.LateMsP999, "%.1f", 1) }},
+	{"before the calls, % of a processor", func(r *Run) string { return optional(r.IdleMicros, "%.2f", 1e-4) }},
+	{"generator late p99, ms", func(r *Run) string { return fmt.Sprintf("%.1f", r.GeneratorLateMsP99) }},
+}
+
+// Summary is all runs in one table, a line each, in Markdown; the ladder is a line below it.
+func (f *File) Summary() string {
+	var b strings.Builder
+	b.WriteString("| |")
+	for _, c := range columns {
+		b.WriteString(" " + c.name + " |")
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---:|", len(columns)) + "\n")
+	for i := range f.Runs {
+		fmt.Fprintf(&b, "| %s |", f.Runs[i].Name)
+		for _, c := range columns {
+			b.WriteString(" " + c.value(&f.Runs[i]) + " |")
+		}
+		b.WriteString("\n")
+	}
+	if len(f.Ladder) == 0 {
+		return b.String()
+	}
+	b.WriteString("\nPCMU in one room, ever more legs (bad ones; µs per leg and second):")
+	for i := range f.Ladder {
+		r := &f.Ladder[i]
+		fmt.Fprintf(&b, " %d (%d; %s)", r.Legs, r.BadLegs+r.Legs-r.Answered, optional(r.ServerMicros, "%.0f", 1))
+		b.WriteString(map[bool]string{true: ".\n", false: ","}[i == len(f.Ladder)-1])
+	}
+	return b.String()
+}
+
+// row is one line of the table of few runs: what it is and how a run shows it.
 var rows = []struct {
 	name  string
 	value func(r *Run) string
@@ -82,7 +145,7 @@ func optionalInt(p *int) string {
 	return fmt.Sprint(*p)
 }
 
-// Table is a file's runs side by side, in Markdown that also reads well on a terminal.
+// Table is a file's runs side by side with all that was measured, in Markdown that also reads well on a terminal.
 func (f *File) Table() string {
 	cells := make([][]string, len(rows)+1)
 	cells[0] = []string{""}
@@ -117,39 +180,23 @@ func (f *File) Table() string {
 	return b.String()
 }
 
-// The table stands in the page between these lines.
-const (
-	begin = "<!-- results begin -->"
-	end   = "<!-- results end -->"
-)
-
-// Render puts the newest file's table into a page, and a line of the main figures for each older one.
+// Render puts the newest file's table and goals into a page, and a line for each run against the floor that there has been.
 func Render(page string, files []File) error {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		return fmt.Errorf("page: %w", err)
-	}
-	before, rest, ok := bytes.Cut(text, []byte(begin))
-	_, after, ok2 := bytes.Cut(rest, []byte(end))
-	if !ok || !ok2 {
-		return errors.New("page: " + page + " has no place for results")
-	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s%s\n\n", before, begin)
 	if len(files) > 0 {
 		f := &files[len(files)-1]
-		fmt.Fprintf(&b, "%s, commit %s, %d × %s, Linux %s, %s.\n\n%s", f.Date.UTC().Format("2006-01-02 15:04"), f.Commit, f.Cores, f.CPU, f.Kernel, f.Go, f.Table())
+		goals, _ := f.Goals()
+		fmt.Fprintf(&b, "%s\n\n%s\n%s", f.Head(), f.Summary(), goals)
 		b.WriteString("\n| date | commit | run | bad legs | p50, ms | p95, ms | ratio | kB a leg |\n|---|---|---|---|---|---|---|---|\n")
 		for _, f := range slices.Backward(files) {
 			for _, r := range f.Runs {
+				if r.Ratio == nil {
+					continue
+				}
 				fmt.Fprintf(&b, "| %s | %s | %s | %d | %.1f | %.1f | %s | %s |\n", f.Date.UTC().Format("2006-01-02 15:04"), f.Commit, r.Name,
 					r.BadLegs, r.MouthToEarP50, r.MouthToEarP95, optional(r.Ratio, "%.2f", 1), optional(r.RSSPerLeg, "%.1f", 1e-3))
 			}
 		}
 	}
-	fmt.Fprintf(&b, "\n%s%s", end, after)
-	if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
-		return fmt.Errorf("page: %w", err)
-	}
-	return nil
+	return archive.Show(page, "results", b.String())
 }

@@ -1,24 +1,25 @@
-// Command run does the whole benchmark: it builds the load and the floor, lets the load go through its runs, prints
-// the table, writes bench/results/NAME.json and puts the table into docs/benchmarks.md. It exits with 1 if a call
-// failed or a goal was missed, and says which.
+// Command run does the whole benchmark: it builds the load and the floor, lets the load go through its runs and up a ladder of
+// ever more legs, prints one table and what became of the goals, writes bench/results/NAME.json and puts both into
+// docs/benchmarks.md. It exits with 1 if a call failed or a goal was missed, and says which.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"runtime"
+	"regexp"
 	"strings"
-	"time"
 
-	"github.com/confbridge/confbridge/bench/proc"
+	"github.com/confbridge/confbridge/bench/drive"
 	"github.com/confbridge/confbridge/bench/report"
+)
+
+const (
+	results = "bench/results"
+	ladder  = "ladder" // as --only has it
 )
 
 // runs are the loads, by the command line of bench/load.
@@ -26,24 +27,43 @@ var runs = []struct {
 	name, args string
 	floor      bool
 }{
-	{"300 in one room", "--legs 300 --rooms 1 --talkers 3 --for 20s --rate 100", true},
-	{"300 in 100 rooms", "--legs 300 --rooms 100 --talkers 1 --for 8s --rate 100", true},
-	{"200 calls at 100/s", "--legs 200 --rooms 1 --talkers 3 --for 5s --rate 100", false},
+	{report.PCMUOneRoom, "--legs 300 --rooms 1 --talkers 3 --for 20s", true},
+	{report.PCMUManyRooms, "--legs 300 --rooms 75 --talkers 1 --for 15s", true},
+	{report.G722, "--codec G722 --legs 100 --rooms 1 --talkers 3 --for 15s", true},
+	{report.Opus, "--codec opus --legs 100 --rooms 1 --talkers 3 --for 15s", true},
+	{report.Mixed, "--codec mixed --legs 300 --rooms 1 --talkers 3 --for 15s", true},
+	{report.Few, "--legs 150 --rooms 1 --talkers 3 --for 15s --procs 2", true},
+	{report.Many, "--legs 1500 --rooms 1 --talkers 3 --for 15s --rate 200 --procs 2", true},
+	{report.ManyOneProc, "--legs 1500 --rooms 1 --talkers 3 --for 15s --rate 200 --procs 1", false},
+	{report.OpusSilent, "--codec opus --legs 300 --rooms 1 --talkers 0 --for 8s", false},
+	{report.Churn, "--legs 1000 --rooms 50 --talkers 1 --for 20s --rate 200 --churn 20", false},
+	{report.OnHold, "--legs 1000 --rooms 1 --talkers 0 --for 10s --rate 200 --hold", false},
+	{report.Idle, "--legs 2 --rooms 1 --talkers 0 --for 4s --idle-rooms 1000 --idle 20s", false},
 }
 
-const (
-	attempts    = 3
-	disturbedMs = 3.0
-)
+// options is the command line.
+type options struct {
+	server, name, page string
+	only               *regexp.Regexp
+}
 
 func main() {
-	server := flag.String("server", "bin/confbridge", "the bridge to measure")
-	name := flag.String("name", "", "of the file in bench/results; empty: date and commit")
-	page := flag.String("page", "docs/benchmarks.md", "where the table goes; empty: nowhere")
+	o := options{}
+	flag.StringVar(&o.server, "server", "bin/confbridge", "the bridge to measure")
+	flag.StringVar(&o.name, "name", "", "of the file in bench/results; empty: date and commit")
+	flag.StringVar(&o.page, "page", "docs/benchmarks.md", "where the table goes; empty: nowhere, and to no result either")
+	only := flag.String("only", "", "do the runs whose names fit this regular expression alone, and write nothing; the ladder's is "+ladder)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	missed, err := run(ctx, *server, *name, *page)
+	var err error
+	var missed []string
+	if o.only, err = regexp.Compile(*only); err == nil {
+		if *only != "" {
+			o.page = ""
+		}
+		missed, err = run(ctx, o)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 	}
@@ -56,94 +76,50 @@ func main() {
 	fmt.Println("all goals met")
 }
 
-// run does all runs and returns the goals that were missed.
-func run(ctx context.Context, server, name, page string) ([]string, error) {
-	dir, err := os.MkdirTemp("", "confbridge-bench-")
+// run does all runs and returns what was missed.
+func run(ctx context.Context, o options) (missed []string, err error) {
+	d, err := drive.Build(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("build: %w", err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	if err := command(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./bench/floor", "./bench/load"); err != nil {
-		return nil, fmt.Errorf("build: %w", err)
-	}
-	f := header(ctx)
-	var missed []string
+	defer d.Close()
+	f := report.Now(ctx)
 	for _, r := range runs {
-		fmt.Printf("%s …\n", r.name)
-		args := append(strings.Fields(r.args), "--name", r.name, "--server", server)
-		if r.floor {
-			args = append(args, "--floor", filepath.Join(dir, "floor"))
+		if !o.only.MatchString(r.name) {
+			continue
 		}
-		got, err := measure(ctx, dir, args)
+		fmt.Printf("%s …\n", r.name)
+		args := append(strings.Fields(r.args), "--name", r.name, "--server", o.server)
+		if r.floor {
+			args = append(args, "--floor", d.Floor())
+		}
+		got, err := d.Undisturbed(ctx, args...)
 		if err != nil {
 			return missed, fmt.Errorf("%s: %w", r.name, err)
 		}
 		f.Runs = append(f.Runs, got)
 		missed = append(missed, got.Missed()...)
 	}
-	fmt.Printf("\n%s\n", f.Table())
-	if name == "" {
-		name = f.Date.Format("2006-01-02") + "-" + strings.TrimSuffix(f.Commit, "+")
+	if o.only.MatchString(ladder) {
+		fmt.Println("ever more legs in one room …")
+		if f.Ladder, err = climb(ctx, func(ctx context.Context, legs int) (report.Run, error) {
+			return d.Once(ctx, "--legs", fmt.Sprint(legs), "--for", "8s", "--rate", "200", "--server", o.server, "--name", fmt.Sprintf("%d in 1 room", legs))
+		}); err != nil {
+			return missed, err
+		}
 	}
-	const results = "bench/results"
-	if err := f.Write(results, name); err != nil {
-		return missed, fmt.Errorf("write: %w", err)
-	}
-	if page == "" {
+	goals, bad := f.Goals()
+	fmt.Printf("\n%s\n%s\n", f.Summary(), goals)
+	missed = append(missed, bad...)
+	if o.page == "" {
 		return missed, nil
 	}
+	if o.name == "" {
+		o.name = f.Name()
+	}
+	if err := f.Write(results, o.name); err != nil {
+		return missed, fmt.Errorf("write: %w", err)
+	}
 	files, err := report.ReadAll(results)
-	return missed, errors.Join(err, report.Render(page, files))
-}
-
-// measure lets the load go through one run, and again where the load itself was late: then the machine was busy with
-// something else, and what was measured says little of the bridge. The least disturbed run counts.
-func measure(ctx context.Context, dir string, args []string) (best report.Run, err error) {
-	out := filepath.Join(dir, "run.json")
-	for attempt := 1; attempt <= attempts; attempt++ {
-		if err := command(ctx, filepath.Join(dir, "load"), append(args, "--out", out)...); err != nil {
-			return best, err
-		}
-		text, err := os.ReadFile(out)
-		if err != nil {
-			return best, fmt.Errorf("result: %w", err)
-		}
-		var got report.Run
-		if err := json.Unmarshal(text, &got); err != nil {
-			return best, fmt.Errorf("result: %w", err)
-		}
-		if attempt == 1 || got.GeneratorLateMsP99 < best.GeneratorLateMsP99 {
-			best = got
-		}
-		best.Attempts = attempt
-		if best.GeneratorLateMsP99 <= disturbedMs {
-			break
-		}
-		fmt.Printf("  the load was late by %.1f ms (p99): the machine is busy otherwise\n", got.GeneratorLateMsP99)
-	}
-	return best, nil
-}
-
-// header says what is measured, and on what.
-func header(ctx context.Context) report.File {
-	f := report.File{Date: time.Now().UTC().Truncate(time.Second), Commit: "unknown", Cores: runtime.NumCPU(), Go: runtime.Version()}
-	f.CPU, f.Kernel = proc.Machine()
-	if out, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output(); err == nil {
-		f.Commit = strings.TrimSpace(string(out))
-		if exec.CommandContext(ctx, "git", "diff", "--quiet", "HEAD", "--", "*.go", "go.mod").Run() != nil {
-			f.Commit += "+"
-		}
-	}
-	return f
-}
-
-// command runs a program. Its output is shown only if it fails: the runs are shown together at the end.
-func command(ctx context.Context, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // the load ends its server
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s: %w\n%s", filepath.Base(name), err, out)
-	}
-	return nil
+	return missed, errors.Join(err, report.Render(o.page, files))
 }

@@ -15,7 +15,7 @@ NEED     := internal/tools/need.sh
 
 .PHONY: help
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## build bin/confbridge
@@ -106,6 +106,11 @@ bench: build ## Go benchmarks, the loads and their goals, the signalling; to ben
 	@$(NEED) bench
 	go test -run '^$$' -bench . -benchtime 200ms ./mixer/... ./media/... ./rooms/... ./sipua/...
 	go run ./bench/run; code=$$?; bench/signal/run.sh && exit $$code
+
+.PHONY: bench-compare
+bench-compare: ## REF=main~1: loads and Go benchmarks of another commit and of this tree in turns, and the ratios
+	@$(NEED) build bench
+	go run ./bench/compare --ref "$(REF)" $(COMPARE)
 
 .PHONY: profile
 profile: build ## where the bridge's time goes: flame graphs in profile/, a table in docs/performance.md

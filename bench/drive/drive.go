@@ -81,12 +81,18 @@ func (d *Driver) Undisturbed(ctx context.Context, args ...string) (best report.R
 
 // Command runs a program in a folder; empty: this one. Its output is in the error, if it fails, and shown nowhere else.
 func Command(ctx context.Context, dir, name string, args ...string) error {
+	_, err := Output(ctx, dir, name, args...)
+	return err
+}
+
+// Output is Command, and returns what the program has said.
+func Output(ctx context.Context, dir, name string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // the load ends its server
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s: %w\n%s", filepath.Base(name), err, out)
+		return out, fmt.Errorf("%s: %w\n%s", filepath.Base(name), err, out)
 	}
-	return nil
+	return out, nil
 }

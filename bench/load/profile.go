@@ -56,6 +56,19 @@ func (l *load) fetch(ctx context.Context, kind, name string, d time.Duration) er
 
 // countCalls has strace count the bridge's system calls, where it is installed and allowed to.
 func (l *load) countCalls(ctx context.Context) error {
+	before, err := l.bridge.metricsOf(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.trace(ctx); err != nil {
+		return err
+	}
+	after, err := l.bridge.metricsOf(ctx)
+	l.run.TracedTicks = (after[tickTime+"_count"] - before[tickTime+"_count"]) / float64(l.rooms)
+	return err
+}
+
+func (l *load) trace(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, traceTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "strace", "-c", "-f", "-q", "-o", filepath.Join(l.profiles, callsFile), "-p", strconv.Itoa(l.bridge.pid))

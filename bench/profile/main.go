@@ -23,12 +23,8 @@ import (
 	"github.com/confbridge/confbridge/bench/report"
 )
 
-// loads are what is profiled, by the command line of bench/load.
-var loads = []struct{ name, folder, args string }{
-	{"PCMU, 300 in one room", "pcmu-1", "--codec PCMU --legs 300 --rooms 1 --talkers 3"},
-	{"PCMU, 300 in 75 rooms", "pcmu-75", "--codec PCMU --legs 300 --rooms 75 --talkers 1"},
-	{"Opus, 100 in one room", "opus-1", "--codec opus --legs 100 --rooms 1 --talkers 3"},
-}
+// folders are the loads that are profiled, by their names, and where their pictures go.
+var folders = map[string]string{report.PCMUOneRoom: "pcmu-1", report.PCMUManyRooms: "pcmu-75", report.Opus: "opus-1"}
 
 // pictures are the flame graphs of a load: file of the profile, which of its values, what it shows.
 var pictures = []struct{ file, kind, shows string }{
@@ -70,24 +66,26 @@ func run(ctx context.Context, o options) error {
 	defer d.Close()
 	f := File{File: report.Now(ctx)}
 	var unknown error
-	for _, l := range loads {
-		fmt.Printf("%s …\n", l.name)
-		folder := filepath.Join(o.out, l.folder)
+	for _, l := range drive.Loads() {
+		if folders[l.Name] == "" {
+			continue
+		}
+		fmt.Printf("%s …\n", l.Name)
+		folder := filepath.Join(o.out, folders[l.Name])
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return fmt.Errorf("out: %w", err)
 		}
-		args := append(strings.Fields(l.args), "--name", l.name, "--server", o.server, "--profiles", folder, "--for", fmt.Sprintf("%ds", o.seconds))
-		got, err := d.Once(ctx, args...)
+		got, err := d.Once(ctx, append(l.Command(o.server), "--profiles", folder, "--for", fmt.Sprintf("%ds", o.seconds))...)
 		if err != nil {
-			return fmt.Errorf("%s: %w", l.name, err)
+			return fmt.Errorf("%s: %w", l.Name, err)
 		}
 		shares, strangers, err := evaluate(folder, got)
 		if err != nil {
-			return fmt.Errorf("%s: %w", l.name, err)
+			return fmt.Errorf("%s: %w", l.Name, err)
 		}
 		f.Runs, f.Loads = append(f.Runs, got), append(f.Loads, shares)
 		if len(strangers) > 0 {
-			unknown = errors.Join(unknown, fmt.Errorf("%s: more than %.0f %% is of no stage:\n%s", l.name, 100*mostUnknown, strings.Join(strangers, "\n")))
+			unknown = errors.Join(unknown, fmt.Errorf("%s: more than %.0f %% is of no stage:\n%s", l.Name, 100*mostUnknown, strings.Join(strangers, "\n")))
 		}
 	}
 	fmt.Printf("\n%s\nflame graphs: %s/*/*.svg\n", f.Table(), o.out)
@@ -113,7 +111,7 @@ func evaluate(folder string, r report.Run) (l Load, strangers []string, err erro
 	}
 	divided := stage.Divide(cpu)
 	l = newLoad(r, divided, float64(cpu.DurationNanos)/1e9)
-	if l.Calls, err = readCalls(filepath.Join(folder, "syscalls.txt"), r.Legs); err != nil {
+	if l.Calls, err = readCalls(filepath.Join(folder, "syscalls.txt"), float64(r.Legs)*r.TracedTicks*ticksSeconds); err != nil {
 		return l, nil, err
 	}
 	if divided.UnknownShare() > mostUnknown {

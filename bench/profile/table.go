@@ -14,8 +14,9 @@ import (
 	"github.com/confbridge/confbridge/bench/report"
 )
 
-// traceSeconds is how long bench/load has system calls counted.
-const traceSeconds = 3
+// ticksSeconds is how long a tick is. While calls are counted, which slows the bridge down, its ticks say how much of its work it has
+// done.
+const ticksSeconds = 0.02
 
 // File is one go of the profile, as bench/results/profile/NAME.json.
 type File struct {
@@ -51,14 +52,18 @@ func newLoad(r report.Run, d stage.Division, seconds float64) Load {
 	return l
 }
 
-// readCalls reads the table that strace -c writes. There is none where there was no strace.
-func readCalls(name string, legs int) ([]Call, error) {
+// readCalls reads the table that strace -c writes, of so many seconds, of all legs together, for which the bridge has worked. There
+// is none where there was no strace.
+func readCalls(name string, legSeconds float64) ([]Call, error) {
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("system calls: %w", err)
+	}
+	if legSeconds <= 0 {
+		return nil, errors.New("system calls: no room has ticked while they were counted")
 	}
 	var calls []Call
 	for line := range strings.Lines(string(text)) {
@@ -70,7 +75,7 @@ func readCalls(name string, legs int) ([]Call, error) {
 		if err != nil {
 			continue // the heading, and the lines around the table
 		}
-		calls = append(calls, Call{f[len(f)-1], float64(n) / traceSeconds / float64(legs)})
+		calls = append(calls, Call{f[len(f)-1], float64(n) / legSeconds})
 	}
 	slices.SortStableFunc(calls, func(a, b Call) int { return cmp.Compare(b.Per, a.Per) })
 	return calls, nil

@@ -27,12 +27,15 @@ func TestTheTableHasEachStageAndItsKernel(t *testing.T) {
 	if err := os.WriteFile(file, []byte(counted), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	calls, err := readCalls(file, 300)
+	calls, err := readCalls(file, 300*3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]Call{{"sendto", 50}, {"futex", 1.0 / 3}, {"brk", 1.0 / 900}}, calls); diff != "" {
 		t.Errorf("want -, got +\n%s", diff)
+	}
+	if _, err := readCalls(file, 0); err == nil {
+		t.Error("calls of no time are counted")
 	}
 	clock := 700.0
 	l := newLoad(report.Run{Name: "some", Legs: 300, ServerMicros: &clock}, stage.Division{

@@ -82,6 +82,12 @@ type Run struct {
 	RecordCost *RecordCost `json:"record_cost,omitempty"`
 	Dialogues  *Dialogues `json:"dialogues,omitempty"`
 	Recorded   *Recorded  `json:"recorded,omitempty"`
+	TickMicros  *float64   `json:"tick_us,omitempty"`      // on average
+	TracedTicks float64    `json:"traced_ticks,omitempty"` // of each room, while its system calls were counted
+	LateMsP999  *float64   `json:"late_ms_p999,omitempty"` // by how much packets came behind their turn
+	LateTicks   *int       `json:"late_ticks,omitempty"`   // frames that rooms skipped within the window
+	Dialogues   *Dialogues `json:"dialogues,omitempty"`
+	Recorded    *Recorded  `json:"recorded,omitempty"`
 
 	GeneratorLateMsP99 float64 `json:"generator_late_ms_p99"` // the load's own fault
 	GeneratorLateMsMax float64 `json:"generator_late_ms_max"`

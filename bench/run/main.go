@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
-	"strings"
 
 	"github.com/confbridge/confbridge/bench/drive"
 	"github.com/confbridge/confbridge/bench/report"
@@ -21,25 +20,6 @@ const (
 	results = "bench/results"
 	ladder  = "ladder" // as --only has it
 )
-
-// runs are the loads, by the command line of bench/load.
-var runs = []struct {
-	name, args string
-	floor      bool
-}{
-	{report.PCMUOneRoom, "--legs 300 --rooms 1 --talkers 3 --for 20s", true},
-	{report.PCMUManyRooms, "--legs 300 --rooms 75 --talkers 1 --for 15s", true},
-	{report.G722, "--codec G722 --legs 100 --rooms 1 --talkers 3 --for 15s", true},
-	{report.Opus, "--codec opus --legs 100 --rooms 1 --talkers 3 --for 15s", true},
-	{report.Mixed, "--codec mixed --legs 300 --rooms 1 --talkers 3 --for 15s", true},
-	{report.Few, "--legs 150 --rooms 1 --talkers 3 --for 15s --procs 2", true},
-	{report.Many, "--legs 1500 --rooms 1 --talkers 3 --for 15s --rate 200 --procs 2", true},
-	{report.ManyOneProc, "--legs 1500 --rooms 1 --talkers 3 --for 15s --rate 200 --procs 1", false},
-	{report.OpusSilent, "--codec opus --legs 300 --rooms 1 --talkers 0 --for 8s", false},
-	{report.Churn, "--legs 1000 --rooms 50 --talkers 1 --for 20s --rate 200 --churn 20", false},
-	{report.OnHold, "--legs 1000 --rooms 1 --talkers 0 --for 10s --rate 200 --hold", false},
-	{report.Idle, "--legs 2 --rooms 1 --talkers 0 --for 4s --idle-rooms 1000 --idle 20s", false},
-}
 
 // options is the command line.
 type options struct {
@@ -84,18 +64,18 @@ func run(ctx context.Context, o options) (missed []string, err error) {
 	}
 	defer d.Close()
 	f := report.Now(ctx)
-	for _, r := range runs {
-		if !o.only.MatchString(r.name) {
+	for _, r := range drive.Loads() {
+		if !o.only.MatchString(r.Name) {
 			continue
 		}
-		fmt.Printf("%s …\n", r.name)
-		args := append(strings.Fields(r.args), "--name", r.name, "--server", o.server)
-		if r.floor {
+		fmt.Printf("%s …\n", r.Name)
+		args := r.Command(o.server)
+		if r.Floor {
 			args = append(args, "--floor", d.Floor())
 		}
 		got, err := d.Undisturbed(ctx, args...)
 		if err != nil {
-			return missed, fmt.Errorf("%s: %w", r.name, err)
+			return missed, fmt.Errorf("%s: %w", r.Name, err)
 		}
 		f.Runs = append(f.Runs, got)
 		missed = append(missed, got.Missed()...)

@@ -71,7 +71,7 @@ func run(ctx context.Context, o options) (err error) {
 	var bridges [2]string
 	for i, tree := range trees {
 		bridges[i] = filepath.Join(d.Dir(), "bridge-"+sides[i])
-		if err := drive.Command(ctx, tree, "go", "build", "-o", bridges[i], "./cmd/confbridge"); err != nil {
+		if err := drive.Command(ctx, tree, "go", "build", drive.Tags, "-o", bridges[i], "./cmd/confbridge"); err != nil {
 			return fmt.Errorf("build of %s: %w", sides[i], err)
 		}
 	}
@@ -123,7 +123,7 @@ func benchmarks(ctx context.Context, dir string, trees [2]string, o options) err
 		return nil
 	}
 	var said [2][]byte
-	args := append([]string{"test", "-run", "^$", "-bench", o.bench, "-benchtime", o.benchTime, "-benchmem", "-count", "1"}, strings.Fields(o.packages)...)
+	args := append([]string{"test", drive.Tags, "-run", "^$", "-bench", o.bench, "-benchtime", o.benchTime, "-benchmem", "-count", "1"}, strings.Fields(o.packages)...)
 	for turn := range o.turns {
 		for _, side := range order(turn) {
 			fmt.Fprintf(os.Stderr, "Go benchmarks, turn %d, %s …\n", turn+1, sides[side])

@@ -219,7 +219,7 @@ func TestThePageHoldsTheNewestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // twice is as once
-		if err := report.Render(page, files); err != nil {
+		if err := report.Render(page, "pictures", files); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -234,7 +234,7 @@ func TestThePageHoldsTheNewestTable(t *testing.T) {
 	if strings.Count(got, "commit newer") != 1 || strings.Contains(got, "commit older") || !strings.Contains(got, "| older |") {
 		t.Errorf("the page does not show the newest run, and a line for the older:\n%s", got)
 	}
-	if err := report.Render(filepath.Join(dir, "olderz"), files); err == nil {
+	if err := report.Render(filepath.Join(dir, "olderz"), "pictures", files); err == nil {
 		t.Error("a page that is not there was written")
 	}
 }

@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -180,13 +182,25 @@ func (f *File) Table() string {
 	return b.String()
 }
 
-// Render puts the newest file's table and goals into a page, and a line for each run against the floor that there has been.
-func Render(page string, files []File) error {
+// Render puts the newest file's table, goals and pictures into a page, and a line for each run against the floor that there has
+// been. The pictures are files beside the page, in the folder of that name, which is made.
+func Render(page, pictures string, files []File) error {
 	var b strings.Builder
 	if len(files) > 0 {
 		f := &files[len(files)-1]
 		goals, _ := f.Goals()
 		fmt.Fprintf(&b, "%s\n\n%s\n%s", f.Head(), f.Summary(), goals)
+		dir := filepath.Join(filepath.Dir(page), pictures)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("pictures: %w", err)
+		}
+		drawn, err := f.Plot(dir)
+		if err != nil {
+			return err
+		}
+		for _, name := range drawn {
+			fmt.Fprintf(&b, "\n![%s](%s/%s)\n", strings.TrimSuffix(name, ".png"), pictures, name)
+		}
 		b.WriteString("\n| date | commit | run | bad legs | p50, ms | p95, ms | ratio | kB a leg |\n|---|---|---|---|---|---|---|---|\n")
 		for _, f := range slices.Backward(files) {
 			for _, r := range f.Runs {

@@ -19,6 +19,8 @@ import (
 const (
 	results = "bench/results"
 	ladder  = "ladder" // as --only has it
+	// pictures is where they go, beside the page.
+	pictures = "benchmarks"
 )
 
 // options is the command line.
@@ -101,5 +103,5 @@ func run(ctx context.Context, o options) (missed []string, err error) {
 		return missed, fmt.Errorf("write: %w", err)
 	}
 	files, err := report.ReadAll(results)
-	return missed, errors.Join(err, report.Render(o.page, files))
+	return missed, errors.Join(err, report.Render(o.page, pictures, files))
 }

@@ -90,7 +90,6 @@ func (f *File) draw(file, title, x, y string, curves []curve) (bool, error) {
 	p.Title.Text = title + "\n" + f.Head()
 	p.X.Label.Text, p.Y.Label.Text = x, y
 	p.X.Min, p.Y.Min = 0, 0
-	p.Legend.Top = true
 	p.Add(plotter.NewGrid())
 	some := false
 	for i, c := range curves {

@@ -138,6 +138,9 @@ func TestServeTellsWhereItIsAndEndsWith0(t *testing.T) {
 			t.Errorf("/metrics lacks %s", name)
 		}
 	}
+	if code, _ := get(t, s.http+"/debug/pprof/goroutine"); code != http.StatusNotFound {
+		t.Errorf("profiles that nobody asked for: got %d", code)
+	}
 	got := runAt(t.Context(), nil, "rooms", "create", "1000", "--api", s.grpc)
 	if got.code != exitOK || got.stdout != "rooms/1000: created\n" {
 		t.Errorf("got %+v", got)
@@ -270,5 +273,19 @@ func TestTheAddressToDial(t *testing.T) {
 		if got := dialled(tt.listener, tt.advertise, anywhere); got != tt.want {
 			t.Errorf("%s advertised as %q: got %s, want %s", tt.listener, tt.advertise, got, tt.want)
 		}
+	}
+}
+
+func TestProfilesAreTakenWhereTheyAreAskedFor(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "confbridge.yaml")
+	if err := os.WriteFile(file, []byte("api: {pprof: true}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := startServe(t, freePorts(t), "--config", file)
+	if code, body := get(t, s.http+"/debug/pprof/goroutine?debug=1"); code != http.StatusOK || !strings.Contains(body, "goroutine profile") {
+		t.Errorf("got %d %.80q", code, body)
+	}
+	if code := s.end(t); code != exitOK {
+		t.Errorf("got exit %d:\n%s", code, s.log())
 	}
 }

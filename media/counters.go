@@ -22,6 +22,7 @@ const (
 	reasonRTCP                 // malformed RTCP (RFC 3550 §A.2)
 	reasonRTCPSource           // RTCP from somebody else
 	reasonNotConfigured        // before offer and answer
+	reasonSecret               // not made with the key of the group, or a copy of what was (RFC 3711 §3.3)
 	reasons
 )
 
@@ -30,7 +31,7 @@ var reasonNames = [reasons]string{
 	reasonPayloadType: "payload_type", reasonPayload: "payload", reasonTooLong: "too_long", reasonSource: "source",
 	reasonProbation: "probation", reasonSSRC: "ssrc", reasonSequence: "sequence", reasonLoop: "loop",
 	reasonOnHold: "on_hold", reasonRTCP: "rtcp_malformed", reasonRTCPSource: "rtcp_source",
-	reasonNotConfigured: "not_configured",
+	reasonNotConfigured: "not_configured", reasonSecret: "secret",
 }
 
 // counters are written by the leg's owner and read by whoever collects metrics. in, inRejected and out are of RTP;

@@ -9,6 +9,7 @@ import (
 
 	"github.com/confbridge/confbridge/media/internal/control"
 	"github.com/confbridge/confbridge/media/internal/udp"
+	"github.com/confbridge/confbridge/media/session"
 	"github.com/confbridge/confbridge/mixer"
 )
 
@@ -23,6 +24,9 @@ type Membership struct {
 	Sources []netip.Addr
 	// TTL is how far our receiver reports go, 1 to 255; 0 means 1.
 	TTL int
+	// Key decrypts RTP and RTCP (RFC 3711); the zero Key: both come in the clear. Of an encrypted group only what is made with the key is taken, and nothing is sent
+	// to it: all who have the key would encrypt by the same stream of bits, if two had the same SSRC (RFC 3711 §9.1).
+	Key session.Key
 	// Timeout is how long the leg may hear nothing; 0 means Config.Timeout.
 	Timeout time.Duration
 	// Own says whether an SSRC is one that this bridge sends under. It is asked for each packet, on the leg's goroutine, and must not wait. nil: none
@@ -39,6 +43,7 @@ type member struct {
 	timer   control.Timer
 	own     int // packets of the source that were our own sound, one behind the other
 	looped  bool
+	secret  *secret // nil: it comes in the clear
 
 	csrc  [mixer.MaxSources]uint32 // of the packet that was taken last
 	csrcs int
@@ -46,12 +51,16 @@ type member struct {
 
 // Join opens a leg that listens to a group, by IGMPv3 or MLDv2 (ErrInvalid). Its Stream must say Receive, and not Send nor Mux: nothing is sent but
 // receiver reports to the group, at the intervals of a session of any size (RFC 3550 §6.2); to a source-specific one
-// none are sent, since the network takes them to nobody, and unicast feedback (RFC 5760) is not built.
+// none are sent, since the network takes them to nobody, and unicast feedback (RFC 5760) is not built; nor to an encrypted one (see Key).
 //
 // The first source is kept while it sends; packets of others are counted as rejected. A source is an address and an SSRC: its port may change. When
 // packets of the source have an SSRC or CSRC of Own, three one behind the other, it is our own sound, and Receive returns ErrLoop from then on (RFC 3550
 // §8.2); none of them is handed on. What others send under an SSRC of ours is not heard, and ends nothing. A membership outlives
 // an interface that is down for a time, not one that is removed: the leg then ends by its timeout.
+// a packet comes whose SSRC or CSRC is one of Own, it is our own sound, and Receive returns ErrLoop from then on (RFC 3550 §8.2). A membership outlives
+// an interface that is down for a time, not one that is removed: the leg then ends by its timeout. Of an encrypted group a source needs no probation, for its key shows
+// that it is one, nor does another SSRC of it once it has said BYE for the one before; what is of an SSRC that was not heard yet, or is no packet of the
+// key's, allocates.
 func (e *Engine) Join(m Membership) (*Leg, error) {
 	m.Group = udp.Plain(m.Group)
 	if m.Timeout == 0 {
@@ -63,6 +72,11 @@ func (e *Engine) Join(m Membership) (*Leg, error) {
 	if err := m.validate(); err != nil {
 		return nil, fmt.Errorf("join %s: %w", m.Group, err)
 	}
+	undo, err := newSecret(m.Key)
+	if err != nil {
+		return nil, fmt.Errorf("join %s: %w", m.Group, err)
+	}
+	m.Key = session.Key{} // it has it
 	route, err := m.route()
 	if err != nil {
 		return nil, fmt.Errorf("join %s: %w", m.Group, err)
@@ -84,9 +98,9 @@ func (e *Engine) Join(m Membership) (*Leg, error) {
 	l := newLeg(e, m.Group, rtp, rtcp)
 	l.group = &member{
 		Membership: m, self: netip.AddrPortFrom(self.WithZone(""), next.Port()),
-		members: control.NewMembers(time.Now()),
+		members: control.NewMembers(time.Now()), secret: undo,
 	}
-	if len(m.Sources) == 0 {
+	if len(m.Sources) == 0 && undo == nil {
 		l.group.to = rtcp.ToGroup(next)
 	}
 	e.mu.Lock()
@@ -133,6 +147,19 @@ func (g *member) admits(from netip.Addr) bool {
 	return len(g.Sources) == 0 || slices.Contains(g.Sources, from)
 }
 
+// open takes a packet of RTP in the clear, where it is of somebody who may be heard. heard is the SSRC that is.
+func (g *member) open(p udp.Packet, heard uint32) (udp.Packet, reason) {
+	why := accepted
+	switch {
+	case !g.admits(p.From.Addr()):
+		why = reasonSource
+	case g.secret != nil:
+		p.Data, why = g.secret.openRTP(p.Data, heard)
+	}
+	p.From = netip.AddrPortFrom(p.From.Addr(), 0) // ports of a source may change
+	return p, why
+}
+
 // Contributors are the CSRCs of the packet that was taken last by a leg that listens to a group (RFC 3550 §5.1): in a call of Inlet.Audio, those of its
 // packet. The slice is valid during the call.
 func (l *Leg) Contributors() []uint32 {
@@ -169,10 +196,20 @@ func (l *Leg) handleGroupRTCP(p udp.Packet, now time.Time, into *parsed) reason 
 	switch {
 	case p.Long:
 		return reasonTooLong
-	case !control.Valid(p.Data):
-		return reasonRTCP
 	case !g.admits(p.From.Addr()):
 		return reasonRTCPSource
+	}
+	if g.secret != nil {
+		if !l.wantsSecret(p.Data) {
+			return accepted
+		}
+		var why reason
+		if p.Data, why = g.secret.openRTCP(p.Data); why != accepted {
+			return why
+		}
+	}
+	if !control.Valid(p.Data) {
+		return reasonRTCP
 	}
 	ssrc := binary.BigEndian.Uint32(p.Data[control.HeaderSize:])
 	switch {
@@ -192,6 +229,35 @@ func (l *Leg) handleGroupRTCP(p udp.Packet, now time.Time, into *parsed) reason 
 	}
 	l.latch.heardRTCP, l.alive = now, now
 	return l.feedbacks(p, into)
+}
+
+// wantsSecret says whether RTCP of an encrypted group is to be read: that of the source, and of our own that comes back. Others are left alone: decrypting them would
+// have each of them remembered.
+func (l *Leg) wantsSecret(compound []byte) bool {
+	if len(compound) < 2*control.HeaderSize {
+		return false
+	}
+	ssrc := binary.BigEndian.Uint32(compound[control.HeaderSize:])
+	return l.source.known && ssrc == l.source.ssrc || l.group.Own != nil && l.group.Own(ssrc)
+}
+
+// proven says whether a packet of a source that is not the one heard needs no probation, since its group is encrypted and it was made with the key: where there was
+// none yet, and where the one before has said BYE. That may have come by the other socket only now.
+func (l *Leg) proven(from netip.AddrPort, now time.Time) bool {
+	switch {
+	case l.group == nil || l.group.secret == nil:
+		return false
+	case !l.source.known:
+		return true
+	case from != l.latch.addr:
+		return false
+	}
+	if !l.report.peer.bye {
+		b := l.engine.batches.take(&l.hint)
+		l.drainRTCP(b, now, now.UnixNano(), nil)
+		l.engine.batches.give(b, l.hint)
+	}
+	return l.report.peer.bye
 }
 
 // dueInGroup sends a receiver report when it is time.

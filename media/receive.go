@@ -1,7 +1,6 @@
 package media
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 
@@ -45,6 +44,12 @@ func (l *Leg) handleRTP(p udp.Packet, now time.Time, h *rtp.Header, in Inlet) re
 	if p.Long {
 		return reasonTooLong
 	}
+	if l.group != nil {
+		var why reason
+		if p, why = l.group.open(p, l.source.ssrc); why != accepted {
+			return why
+		}
+	}
 	payload, x, why := parse(p.Data, h)
 	if why != accepted {
 		return why
@@ -54,6 +59,8 @@ func (l *Leg) handleRTP(p udp.Packet, now time.Time, h *rtp.Header, in Inlet) re
 			return reasonSource
 		}
 		p.From = netip.AddrPortFrom(p.From.Addr(), 0) // ports of a source may change
+	if l.group != nil && l.group.loops(h.SSRC, h.CSRC) {
+		return reasonLoop
 	}
 	k := l.types[h.PayloadType]
 	units, why := l.lasts(k, payload)
@@ -134,9 +141,10 @@ func (l *Leg) judge(p udp.Packet, h *rtp.Header, now time.Time) (step, reason) {
 		}
 		return s, accepted
 	}
-	why := l.latch.try(p.From, h.SSRC, h.SequenceNumber, now, &l.source)
-	if why != accepted {
-		return stepBad, why
+	if !l.proven(p.From, now) {
+		if why := l.latch.try(p.From, h.SSRC, h.SequenceNumber, now, &l.source); why != accepted {
+			return stepBad, why
+		}
 	}
 	if p.From != l.latch.addr {
 		l.latch.fix(p.From, now)

@@ -40,6 +40,8 @@ var allowed = map[string][]string{
 	"media/terms":    {},
 	"media/session":  {"media/terms", "mixer/codec"},
 	"media":          {"media/internal/control", "media/internal/udp", "mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
+	"media/session":  {"mixer/codec"},
+	"media":          {"media/internal/control", "media/internal/udp", "media/session", "mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
 	"media/multicast":        {"media/internal/control", "media/internal/udp", "media/terms", "mixer", "mixer/codec"},
 	"media/internal/control": {},

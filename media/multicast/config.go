@@ -26,8 +26,10 @@ type Config struct {
 	Noise    uint8
 	Identity Identity
 	// Key encrypts RTP and RTCP (RFC 3711, RFC 7714); nil: they are sent in the clear. Of an encrypted group the receivers' reports are
-	// not read.
+	// not read. Before its sequence would begin anew it takes another SSRC: who joins knows nothing of how often that was (RFC 3711 §3.3.1).
 	Key *Key
+	// Numbers are those of Key; nil: they are made. Who has several Senders with one key gives them the same.
+	Numbers *Numbers
 	// Notify is told what happens to the distribution, one event after the other, on a goroutine of the Sender's own. It must return
 	// before the next can be told; what does not wait in a queue of 16 is lost. nil: nobody is told.
 	Notify func(Event)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/confbridge/confbridge/media"
 	"github.com/confbridge/confbridge/media/terms"
+	"github.com/confbridge/confbridge/media/session"
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
@@ -319,6 +320,8 @@ func TestMembershipsThatCannotBe(t *testing.T) {
 		"a negative timeout":  {Group: group, Timeout: -1},
 		"a source of IPv6":    {Group: group, Sources: []netip.Addr{netip.IPv6Loopback()}},
 		"a missing interface": {Group: group, Interface: "nosuch0"},
+		"a suite of nobody's": {Group: group, Key: session.Key{Suite: "ROT13", Master: make([]byte, 30)}},
+		"a short key":         {Group: group, Key: session.Key{Suite: "AEAD_AES_128_GCM", Master: make([]byte, 27)}},
 	} {
 		if _, err := e.Join(m); !errors.Is(err, media.ErrInvalid) {
 			t.Errorf("%s: got %v, want ErrInvalid", name, err)
@@ -335,6 +338,98 @@ func TestMembershipsThatCannotBe(t *testing.T) {
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// sessionKey is a key as descriptions have it.
+func sessionKey(k Key) session.Key {
+	suite := map[Suite]string{AES128CMHMACSHA180: "AES_CM_128_HMAC_SHA1_80", AEADAES128GCM: "AEAD_AES_128_GCM"}[k.Suite]
+	return session.Key{Suite: suite, Master: slices.Concat(k.Master, k.Salt)}
+}
+
+// TestALegHearsAnEncryptedGroup has one who joins late hear it over the end of the sequence, where the SSRC is another, without missing a packet, and nothing of what is not by the key.
+func TestALegHearsAnEncryptedGroup(t *testing.T) {
+	n := newNetwork(t)
+	for _, c := range groups {
+		for i, key := range keys {
+			m := membership(c.group, c.here)
+			m.Key = sessionKey(key)
+			l := n.join(t, m)
+			m.Key = sessionKey(Key{Suite: key.Suite, Master: []byte("not that key 123"), Salt: key.Salt})
+			deaf := n.join(t, m)
+			cfg := config(c.group)
+			cfg.Key, cfg.Identity.Begun, cfg.Identity.Sequence = &keys[i], true, 65530
+			s, now := open(t, cfg), time.Now()
+			clear := open(t, config(c.group))
+			first := s.Stats().SSRC
+			var in inlet
+			for range 12 {
+				clear.Send(now, make([]byte, 160), 160)
+				s.Send(now, make([]byte, 160), 160)
+			}
+			if err := hears(t, l, now, &in, func() bool { return len(in.sequences) == 12 }); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			if got := l.Stats(); in.source == first || in.source != s.Stats().SSRC || got.PacketsRejected != 12 || got.PacketsSent != 0 {
+				t.Errorf("%s: heard %v of %08x, which was %08x; %+v", c.name, in.sequences, in.source, first, got)
+			}
+			if want := []uint16{65530, 65531, 65532, 65533, 65534, 65535}; !slices.Equal(in.sequences[:6], want) || in.sequences[11]-in.sequences[6] != 5 {
+				t.Errorf("%s: heard %v", c.name, in.sequences)
+			}
+			if err := hears(t, deaf, now, &in, func() bool { return deaf.Stats().PacketsRejected == 24 }); err != nil {
+				t.Fatal(err)
+			}
+			if len(in.sequences) != 12 {
+				t.Errorf("%s: heard by another key", c.name)
+			}
+		}
+	}
+}
+
+// TestWhatWasHeardIsNotHeardAgain: who has no key can send again what others have sent (RFC 3711 §3.3.2).
+func TestWhatWasHeardIsNotHeardAgain(t *testing.T) {
+	n := newNetwork(t)
+	group := groups[0].group
+	heard := n.listen(t, group)
+	m := membership(group, groups[0].here)
+	m.Key = sessionKey(keys[0])
+	l := n.join(t, m)
+	cfg := config(group)
+	cfg.Key = &keys[0]
+	s, now := open(t, cfg), time.Now()
+	var in inlet
+	s.Send(now, make([]byte, 160), 160)
+	packet, to := heard.read().data, s.out.to
+	for range 3 {
+		s.out.rtp.Send(packet, &to)
+	}
+	s.Send(now, make([]byte, 160), 160)
+	if err := hears(t, l, now, &in, func() bool { return l.Stats().PacketsRejected == 3 && len(in.sequences) == 2 }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestListeningToSecretsDoesNotAllocate(t *testing.T) {
+	n := newNetwork(t)
+	group := groups[0].group
+	for i := range keys {
+		m := membership(group, groups[0].here)
+		m.Key = sessionKey(keys[i])
+		l := n.join(t, m)
+		cfg := config(group)
+		cfg.Key = &keys[i]
+		s, now := open(t, cfg), time.Now()
+		in := inlet{sequences: make([]uint16, 0, 10_000)}
+		if got := testing.AllocsPerRun(500, func() {
+			now = now.Add(tick)
+			s.Tick(now)
+			s.Send(now, s.buf[longestHeader:longestHeader+160], 160)
+			if err := l.Receive(now, &in); err != nil {
+				t.Error(err)
+			}
+		}); got != 0 || len(in.sequences) < 400 {
+			t.Errorf("suite %d: %v allocations, %d packets", keys[i].Suite, got, len(in.sequences))
+		}
 	}
 }
 

@@ -44,11 +44,12 @@ const secretRoom = 16 + 4
 // secret encrypts. The Sender's owner owns it.
 type secret struct {
 	context *srtp.Context
+	numbers *Numbers
 	header  rtp.Header // scratch
 }
 
-// newSecret is nil for no key.
-func newSecret(k *Key) (*secret, error) {
+// newSecret is nil for no key. Without numbers it has its own.
+func newSecret(k *Key, numbers *Numbers) (*secret, error) {
 	if k == nil {
 		return nil, nil //nolint:nilnil // nothing to encrypt with, and nothing wrong with that
 	}
@@ -56,7 +57,10 @@ func newSecret(k *Key) (*secret, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	s := &secret{context: context}
+	if numbers == nil {
+		numbers = NewNumbers(*k)
+	}
+	s := &secret{context: context, numbers: numbers}
 	s.header.CSRC = make([]uint32, 0, mixer.MaxSources)
 	return s, nil
 }
@@ -70,26 +74,16 @@ func (s *secret) protectRTCP(b, compound []byte) ([]byte, error) {
 	return s.context.EncryptRTCP(b, compound, nil)
 }
 
-// succeed goes on where before stops: a new key does not begin the count of the sequence's rounds anew (RFC 3711 §3.3.1).
-func (s *secret) succeed(before *secret, ssrc uint32) {
-	if before == nil {
-		return
-	}
-	if rounds, known := before.context.ROC(ssrc); known {
-		s.context.SetROC(ssrc, rounds)
-	}
-}
-
-// Rekey has all that is sent from the next Tick on encrypted by k (ErrInvalid; also of a distribution that was opened without a key, whose
-// description says that it is in the clear). The rounds of the sequence go on being counted. Safe for concurrent use.
-func (s *Sender) Rekey(k Key) error {
+// Rekey has all that is sent from the next Tick on encrypted by k, under another SSRC, for which numbers are of k as Config.Numbers are (ErrInvalid; also of a distribution
+// that was opened without a key, whose description says that it is in the clear). Safe for concurrent use.
+func (s *Sender) Rekey(k Key, numbers *Numbers) error {
 	if s.cfg.Key == nil {
 		return invalid("a key for what is sent in the clear")
 	}
 	if err := k.validate(); err != nil {
 		return fmt.Errorf("rekey distribution: %w", err)
 	}
-	fresh, err := newSecret(&k)
+	fresh, err := newSecret(&k, numbers)
 	if err != nil {
 		return fmt.Errorf("rekey distribution: %w", err)
 	}

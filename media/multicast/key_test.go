@@ -25,7 +25,7 @@ func decrypter(t *testing.T, k Key) *srtp.Context {
 	return c
 }
 
-// TestAGroupIsEncrypted decrypts with a context of its own, over the end of the sequence and over a new key.
+// TestAGroupIsEncrypted decrypts as who has just joined does, over the end of the sequence and over a new key.
 func TestAGroupIsEncrypted(t *testing.T) {
 	n := newNetwork(t)
 	for _, key := range keys {
@@ -47,16 +47,41 @@ func TestAGroupIsEncrypted(t *testing.T) {
 				t.Errorf("%x is in the clear", b)
 			}
 		}
+		// goodbye reads the end of what was sent under an SSRC.
+		goodbye := func(context *srtp.Context, ssrc uint32) {
+			t.Helper()
+			b, err := context.DecryptRTCP(nil, control.read().data, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			packets, err := rtcp.Unmarshal(b)
+			if err != nil || len(packets) != 3 {
+				t.Fatalf("got %v, %v", packets, err)
+			}
+			if bye, ok := packets[2].(*rtcp.Goodbye); !ok || len(bye.Sources) != 1 || bye.Sources[0] != ssrc {
+				t.Errorf("got %v, want BYE of %08x", packets[2], ssrc)
+			}
+		}
 		next(context, 1)
-		next(context, 2)
+		first := s.Stats().SSRC
+		next(decrypter(t, key), 2)
+		goodbye(context, first)
+		second := s.Stats().SSRC
+		if second == first || s.sequence > firstSecret {
+			t.Errorf("behind the end of the sequence: SSRC %08x after %08x, sequence %d", second, first, s.sequence)
+		}
 
 		fresh := Key{Suite: key.Suite, Master: []byte("another key of 1"), Salt: key.Salt}
-		if err := s.Rekey(fresh); err != nil {
+		if err := s.Rekey(fresh, nil); err != nil {
 			t.Fatal(err)
 		}
+		before := context
 		context = decrypter(t, fresh)
-		context.SetROC(s.header.SSRC, 1) // as who has listened from the beginning knows
 		next(context, 3)
+		goodbye(before, second)
+		if third := s.Stats().SSRC; third == second || third == first {
+			t.Errorf("by a new key: SSRC %08x again", third)
+		}
 		if got := s.Stats().KeyGeneration; got != 2 {
 			t.Errorf("got key generation %d, want 2", got)
 		}
@@ -68,11 +93,11 @@ func TestAGroupIsEncrypted(t *testing.T) {
 		if packets, err := rtcp.Unmarshal(b); err != nil || len(packets) != 2 {
 			t.Errorf("got %v, %v", packets, err)
 		}
-		if err := s.Rekey(Key{Suite: key.Suite}); !errors.Is(err, ErrInvalid) {
+		if err := s.Rekey(Key{Suite: key.Suite}, nil); !errors.Is(err, ErrInvalid) {
 			t.Errorf("an empty key: got %v, want ErrInvalid", err)
 		}
 	}
-	if err := open(t, config(groups[0].group)).Rekey(keys[0]); !errors.Is(err, ErrInvalid) {
+	if err := open(t, config(groups[0].group)).Rekey(keys[0], nil); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a key for what is in the clear: got %v, want ErrInvalid", err)
 	}
 }

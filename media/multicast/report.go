@@ -105,6 +105,28 @@ func (r *reporter) appendBye(b []byte, s *Sender, now time.Time) []byte {
 	return control.AppendGoodbye(r.appendReport(b, s, now), s.header.SSRC)
 }
 
+// sayBye says BYE for our SSRC. Who never sent anything must not (RFC 3550 §6.3.7).
+func (s *Sender) sayBye(now time.Time) {
+	if s.report.sentAny && s.out != nil {
+		s.sendRTCP(s.out, s.report.appendBye(s.buf[:0], s, now))
+	}
+}
+
+// leaveSSRC goes over to another SSRC of the same key.
+func (s *Sender) leaveSSRC(now time.Time) {
+	s.sayBye(now)
+	s.beginSSRC(now)
+}
+
+// beginSSRC takes an SSRC with a sequence of its own; the timestamp goes on. It is a member that joins (RFC 3550 §6.3.2): who it is is told soon.
+func (s *Sender) beginSSRC(now time.Time) {
+	s.renew(now)
+	s.sequence, s.spent = uint16(random())%firstSecret, false
+	s.talking = false
+	s.report.timer = control.Timer{}
+	s.report.sentNow, s.report.sentBefore = false, false
+}
+
 // sendRTCP sends one compound.
 func (s *Sender) sendRTCP(out *outlet, compound []byte) {
 	if s.secret != nil {
@@ -181,11 +203,9 @@ func (s *Sender) collide(p udp.Packet, now time.Time) {
 		return
 	case control.Collision:
 	}
-	if s.report.sentAny && s.out != nil {
-		s.sendRTCP(s.out, s.report.appendBye(s.buf[:0], s, now))
-	}
+	s.sayBye(now)
 	old := s.header.SSRC
-	s.renew()
+	s.renew(now)
 	s.counters.collisions.Add(1)
 	s.keeper.tell(Event{Kind: Collided, SSRC: s.header.SSRC, Before: old, From: p.From})
 }

@@ -13,9 +13,7 @@ func (s *Sender) Rest(now time.Time) {
 		return
 	}
 	s.rested = now
-	if s.out != nil && s.report.sentAny {
-		s.sendRTCP(s.out, s.report.appendBye(s.buf[:0], s, now))
-	}
+	s.sayBye(now)
 	if s.out != nil {
 		s.keeper.parked.Store(s.out)
 		s.out = nil

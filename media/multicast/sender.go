@@ -34,7 +34,7 @@ const (
 	noiseEvery = 200 * time.Millisecond
 	// noiseLevel is what it is: −70 dBov, next to nothing (RFC 3389 §3).
 	noiseLevel = 70
-	// firstSecret is below which the sequence of what is encrypted begins.
+	// firstSecret is below which the sequence of what is encrypted begins, far from its end, where the SSRC is another.
 	firstSecret = 256
 	// failuresTillDown is how many packets in a row fail until the path is taken to be down: half a second of them.
 	failuresTillDown = 25
@@ -63,6 +63,7 @@ type Sender struct {
 type stream struct {
 	header   rtp.Header
 	sequence uint16
+	spent    bool   // of what is encrypted: the sequence is at its end, and the next packet is of another SSRC
 	next     uint32 // timestamp of the next sample
 	pairing  pairing
 	silence  int       // units of the clock since comfort noise was sent
@@ -86,7 +87,7 @@ func Open(cfg Config) (*Sender, error) {
 	if err != nil && !(cfg.Patient && errors.Is(err, ErrPath)) {
 		return nil, fmt.Errorf("open distribution: %w", err)
 	}
-	if s.secret, err = newSecret(cfg.Key); err != nil {
+	if s.secret, err = newSecret(cfg.Key, cfg.Numbers); err != nil {
 		return nil, errors.Join(fmt.Errorf("open distribution: %w", err), s.abandon(out))
 	}
 	s.out = out
@@ -110,12 +111,12 @@ func (s *Sender) init(now time.Time) {
 	s.header.SSRC, s.sequence, s.next = id.SSRC, id.Sequence, id.Timestamp
 	if !id.Begun {
 		s.sequence, s.next = uint16(random()), random()
-		if s.cfg.Key != nil { // far from its end, after which who joins does not know the rollover count
+		if s.cfg.Key != nil {
 			s.sequence %= firstSecret
 		}
 	}
 	if s.header.SSRC == 0 {
-		s.renew()
+		s.renew(now)
 	}
 	s.counters.ssrc.Store(s.header.SSRC)
 	s.longest = s.cfg.Profile.LongestPayload()
@@ -146,10 +147,14 @@ func newCNAME() string {
 }
 
 // renew takes another SSRC; the counts begin anew with it (RFC 3550 §6.4.1).
-func (s *Sender) renew() {
+func (s *Sender) renew(now time.Time) {
 	old := s.header.SSRC
 	for s.header.SSRC == old {
-		s.header.SSRC = random()
+		if s.secret != nil {
+			s.header.SSRC = s.secret.numbers.next(now)
+		} else {
+			s.header.SSRC = random()
+		}
 	}
 	s.counters.ssrc.Store(s.header.SSRC)
 	s.report.packets, s.report.octets, s.report.sentAny = 0, 0, false
@@ -179,6 +184,9 @@ func (s *Sender) Mixed(sources []mixer.Source) {
 func (s *Sender) Send(now time.Time, payload []byte, units int) {
 	if s.closed {
 		return
+	}
+	if s.spent {
+		s.leaveSSRC(now)
 	}
 	timestamp := s.next
 	s.next += uint32(units)
@@ -219,6 +227,7 @@ func (s *Sender) quiet(timestamp uint32, units int) {
 func (s *Sender) transmit(timestamp uint32, n int) {
 	s.header.SequenceNumber, s.header.Timestamp = s.sequence, timestamp
 	s.sequence++
+	s.spent = s.secret != nil && s.sequence == 0
 	packet := s.buf[longestHeader-s.header.MarshalSize() : longestHeader+n]
 	if _, err := s.header.MarshalTo(packet); err != nil {
 		s.counters.errors.Add(1)
@@ -258,8 +267,9 @@ func (s *Sender) Tick(now time.Time) {
 	s.wake(now)
 	s.out, s.failures = s.keeper.exchange(s.out, s.failures)
 	if fresh := s.counters.freshKey.Swap(nil); fresh != nil {
-		fresh.succeed(s.secret, s.header.SSRC)
+		s.sayBye(now) // by the old one
 		s.secret = fresh
+		s.beginSSRC(now)
 		s.counters.keys.Add(1)
 	}
 	if s.calls++; s.calls >= rtcpEvery {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/confbridge/confbridge/media/multicast"
 	"github.com/confbridge/confbridge/media/session"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/distribution"
@@ -198,7 +197,7 @@ func (d *Distributor) Rekey(ctx context.Context, room, id string) (View, error) 
 		}
 		cfg, err := senderConfig(info, dist)
 		if r := d.runningOf(name{room, id}); r != nil && err == nil {
-			err = r.sender.Rekey(multicast.Key{Suite: cfg.Key.Suite, Master: cfg.Key.Master, Salt: cfg.Key.Salt})
+			err = r.sender.Rekey(*cfg.Key, d.numbersOf(*cfg.Key, time.Now()))
 			d.mu.Lock()
 			r.info, r.dist = info, dist
 			d.mu.Unlock()

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/confbridge/confbridge/media/multicast"
 	"github.com/confbridge/confbridge/media/sap"
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/rooms"
@@ -65,6 +66,8 @@ type Distributor struct {
 	rooms *rooms.Registry
 	turn  chan struct{} // one token for who changes distributions, each of which has to fit in with all others
 
+	numbers map[string]*multicast.Numbers // by key; of who has the turn
+
 	own atomic.Pointer[map[string][]*running] // by room; what is in it is never changed
 
 	mu       sync.Mutex
@@ -88,7 +91,7 @@ func New(cfg Config, reg *rooms.Registry) *Distributor {
 	if !cfg.Origin.IsValid() {
 		cfg.Origin = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	d := &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}, changes: map[name]chan struct{}{}}
+	d := &Distributor{cfg: cfg, rooms: reg, turn: make(chan struct{}, 1), running: map[name]*running{}, changes: map[name]chan struct{}{}, numbers: map[string]*multicast.Numbers{}}
 	d.own.Store(&map[string][]*running{})
 	return d
 }
@@ -183,7 +186,7 @@ func (d *Distributor) Close(ctx context.Context) error {
 		go func() { d.watchers.Wait(); close(ended) }()
 		select {
 		case <-ended:
-			return nil
+			return d.fresh(ctx)
 		case <-ctx.Done():
 			return fmt.Errorf("distributions: %w", context.Cause(ctx))
 		}

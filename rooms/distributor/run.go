@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/confbridge/confbridge/media/multicast"
 	"github.com/confbridge/confbridge/media/sap"
@@ -45,6 +46,9 @@ func (d *Distributor) open(ctx context.Context, n name, dist distribution.Distri
 	}
 	r := &running{name: n, info: info, dist: dist, events: make(chan multicast.Event, eventsQueue), ended: make(chan struct{})}
 	cfg.Patient = patient
+	if cfg.Key != nil {
+		cfg.Numbers = d.numbersOf(*cfg.Key, time.Now())
+	}
 	cfg.Notify = func(e multicast.Event) {
 		select {
 		case r.events <- e:
@@ -116,6 +120,9 @@ func senderConfig(info rooms.Info, dist distribution.Distribution) (multicast.Co
 		master, _ := dist.Suite.KeyBytes()
 		cfg.Key = &multicast.Key{Suite: dist.Suite, Master: dist.Key[:master], Salt: dist.Key[master:]}
 		// Another one each time: packets are counted anew, and two of one key, SSRC and count are encrypted by the same stream of bits (RFC 3711 §9.1).
+		suites := map[distribution.Suite]multicast.Suite{distribution.SuiteCM: multicast.AES128CMHMACSHA180, distribution.SuiteGCM: multicast.AEADAES128GCM}
+		cfg.Key = &multicast.Key{Suite: suites[dist.Suite], Master: dist.Key[:masterBytes], Salt: dist.Key[masterBytes:]}
+		// Another one each time, of the key's numbers: packets are counted anew, and two of one key, SSRC and count are encrypted by the same stream of bits (RFC 3711 §9.1).
 		cfg.Identity.SSRC = 0
 	}
 	return cfg, nil

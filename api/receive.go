@@ -1,11 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
 	"time"
 
+	"github.com/confbridge/confbridge/media/session"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms/distribution"
 	"github.com/confbridge/confbridge/rooms/receiver"
@@ -28,6 +30,9 @@ func (s *distributionService) ReceiveSession(ctx context.Context, req *confbridg
 	source, err := sourceOf(req)
 	if err != nil {
 		return nil, ownField(err)
+	}
+	if !source.Key.IsZero() && !confidential(ctx) {
+		return nil, errKeyExposed
 	}
 	info, err := s.receiver.Receive(ctx, number, source)
 	if err != nil {
@@ -69,9 +74,28 @@ func sourceOf(req *confbridgev1.ReceiveSessionRequest) (source receiver.Source, 
 		}
 		source.DisplayName = name
 	}
+	if fault := setKey(&source, req); fault != "" {
+		v.add("encryption", fault)
+	}
 	source.Interface = req.GetInterface()
 	source.Timeout = durationWithin(&v, "timeout", req.GetTimeout(), minSilence, receiver.MaxTimeout)
 	return source, v.err()
+}
+
+// setKey has the session decrypted by the key of the request, if there is one.
+func setKey(source *receiver.Source, req *confbridgev1.ReceiveSessionRequest) (fault string) {
+	suite, known := suites[req.GetEncryption()]
+	switch {
+	case !known:
+		return req.GetEncryption().String() + " is none"
+	case len(req.GetKey()) == 0:
+		source.Secure = source.Secure || suite != distribution.SuiteNone
+		return ""
+	case req.GetEncryption() == confbridgev1.Encryption_ENCRYPTION_NONE:
+		return "is none, and there is a key"
+	}
+	source.Key = session.Key{Suite: string(cmp.Or(suite, distribution.SuiteCM)), Master: req.GetKey()}
+	return ""
 }
 
 // groupOf reads a group and how it is coded.

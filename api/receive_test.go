@@ -1,12 +1,15 @@
 package api
 
 import (
+	"encoding/base64"
+	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/confbridge/confbridge/media"
@@ -58,10 +61,33 @@ func TestASessionIsTakenInAsAParticipant(t *testing.T) {
 	}
 }
 
+// TestAnEncryptedSessionIsTakenInByItsKey: that of its description, or the request's, and over no line that can be tapped.
+func TestAnEncryptedSessionIsTakenInByItsKey(t *testing.T) {
+	b := newBridge(t, rooms.Config{})
+	b.create(t, "1000")
+	s := newDistributionService(t, b)
+	secret := strings.Replace(hallSDP, "RTP/AVP", "RTP/SAVP", 1)
+	near := peer.NewContext(waitContext(t), &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv6loopback}})
+	for name, req := range map[string]*confbridgev1.ReceiveSessionRequest{
+		"of its description": {Sdp: secret + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + base64.StdEncoding.EncodeToString(make([]byte, 30)) + "\r\n"},
+		"of the request":     {Sdp: secret, Key: make([]byte, 30)},
+		"of a group":         {Group: "239.78.0.9:5004", Key: make([]byte, 28), Encryption: confbridgev1.Encryption_ENCRYPTION_AEAD_AES_128_GCM},
+	} {
+		req.Parent, req.Interface = "rooms/1000", "lo"
+		if _, err := s.ReceiveSession(waitContext(t), req); err != errKeyExposed { //nolint:errorlint // it is that error itself
+			t.Errorf("%s, from nobody knows where: got %v, want errKeyExposed", name, err)
+		}
+		if _, err := s.ReceiveSession(near, req); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestWhatCannotBeTakenInIsToldByItsField(t *testing.T) {
 	b := newBridge(t, rooms.Config{})
 	b.create(t, "1000")
 	s := newDistributionService(t, b)
+	near := peer.NewContext(waitContext(t), &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv6loopback}})
 	for _, row := range []struct {
 		name  string
 		req   *confbridgev1.ReceiveSessionRequest
@@ -74,7 +100,7 @@ func TestWhatCannotBeTakenInIsToldByItsField(t *testing.T) {
 		{"twice", &confbridgev1.ReceiveSessionRequest{Sdp: hallSDP, Codec: "opus"}, codes.InvalidArgument, "codec", "sdp says it"},
 		{
 			"encrypted", &confbridgev1.ReceiveSessionRequest{Sdp: strings.Replace(hallSDP, "RTP/AVP", "RTP/SAVP", 1)},
-			codes.InvalidArgument, "sdp", "encrypted",
+			codes.InvalidArgument, "key", "encrypted",
 		},
 		{"a codec of nobody", &confbridgev1.ReceiveSessionRequest{Group: "239.1.2.3:5004", Codec: "mp3"}, codes.InvalidArgument, "codec", "mp3"},
 		{"a clock of nobody", &confbridgev1.ReceiveSessionRequest{Group: "239.1.2.3:5004", Codec: "l16", RateHz: 9}, codes.InvalidArgument, "rate_hz", "9 Hz"},
@@ -88,6 +114,12 @@ func TestWhatCannotBeTakenInIsToldByItsField(t *testing.T) {
 			"no patience", &confbridgev1.ReceiveSessionRequest{Group: "239.1.2.3:5004", Timeout: durationpb.New(time.Millisecond)},
 			codes.InvalidArgument, "timeout", "1s",
 		},
+		{"a key of another suite", &confbridgev1.ReceiveSessionRequest{Group: "239.1.2.3:5004", Key: make([]byte, 28)}, codes.InvalidArgument, "key", "28 bytes"},
+		{"encrypted by nothing known", &confbridgev1.ReceiveSessionRequest{Group: "239.1.2.3:5004", Encryption: 9}, codes.InvalidArgument, "encryption", "none"},
+		{
+			"a key of what is not encrypted", &confbridgev1.ReceiveSessionRequest{Group: "239.1.2.3:5004", Key: make([]byte, 30), Encryption: confbridgev1.Encryption_ENCRYPTION_NONE},
+			codes.InvalidArgument, "encryption", "there is a key",
+		},
 		{"an odd port", &confbridgev1.ReceiveSessionRequest{Group: "239.1.2.3:5005"}, codes.InvalidArgument, "group", "not even"},
 		{"a group of the world", &confbridgev1.ReceiveSessionRequest{Group: "224.2.3.4:5004"}, codes.PermissionDenied, "", "distributions.groups"},
 		{"an interface that is not there", &confbridgev1.ReceiveSessionRequest{Group: "239.1.2.3:5004", Interface: "none0"}, codes.FailedPrecondition, "", "none0"},
@@ -96,7 +128,7 @@ func TestWhatCannotBeTakenInIsToldByItsField(t *testing.T) {
 		if row.req.Parent == "" {
 			row.req.Parent = "rooms/1000"
 		}
-		_, err := s.ReceiveSession(waitContext(t), row.req)
+		_, err := s.ReceiveSession(near, row.req)
 		st := toStatus(row.req, err)
 		if st.Code() != row.code || !strings.Contains(st.Message(), row.says) {
 			t.Errorf("%s: got %v, want %v and %q", row.name, st, row.code, row.says)

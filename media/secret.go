@@ -42,7 +42,7 @@ type secret struct {
 
 // newSecret is nil for no key. The error is ErrInvalid.
 func newSecret(k session.Key) (*secret, error) {
-	if k.Suite == "" && len(k.Master) == 0 {
+	if k.IsZero() {
 		return nil, nil //nolint:nilnil // nothing to decrypt with, and nothing wrong with that
 	}
 	s := &secret{key: session.Key{Suite: k.Suite, Master: slices.Clone(k.Master)}}

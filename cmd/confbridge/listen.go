@@ -29,6 +29,8 @@ type listenCmd struct {
 	Source      []netip.Addr   `placeholder:"ADDRESS" help:"With --group: whom to hear; can be given more than once. Without it: anybody."`
 	Interface   string         `placeholder:"NAME" help:"Interface to join on; without it that of the route."`
 
+	secretFlags
+
 	Record string        `placeholder:"WAV" help:"Write what is heard into this file."`
 	For    time.Duration `placeholder:"TIME" default:"10s" help:"How long to listen (10s)."`
 	JSON   bool          `name:"json" help:"Print the result as JSON."`
@@ -61,12 +63,15 @@ func (cmd *listenCmd) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := cmd.unlock(&s); err != nil {
+		return err
+	}
 	eng, err := media.NewEngine(media.Config{Timeout: cmd.For + time.Minute}) // silence is an answer too
 	if err != nil {
 		return err
 	}
 	leg, err := eng.Join(media.Membership{
-		Group: s.Group, RTCPPort: s.RTCP().Port(), Interface: cmd.Interface, Sources: s.Sources, TTL: s.TTL,
+		Group: s.Group, RTCPPort: s.RTCP().Port(), Interface: cmd.Interface, Sources: s.Sources, TTL: s.TTL, Key: s.Key,
 	})
 	if err != nil {
 		return err
@@ -111,10 +116,22 @@ func (cmd *listenCmd) session(ctx context.Context) (session.Session, error) {
 	if err != nil {
 		return session.Session{}, fmt.Errorf("%s: %w", cmd.Session, err)
 	}
-	if s.Encrypted() {
-		return session.Session{}, fmt.Errorf("%s: the session is encrypted, which listen cannot undo", cmd.Session)
-	}
 	return s, nil
+}
+
+// unlock gives an encrypted session the key that it is decrypted by: that of the flags, or of its description.
+func (cmd *listenCmd) unlock(s *session.Session) error {
+	key, err := cmd.key()
+	if err != nil {
+		return err
+	}
+	if !key.IsZero() {
+		s.Key = key
+	}
+	if s.Encrypted() && s.Key.IsZero() {
+		return fmt.Errorf("%s: the session is encrypted, and its description has no key: give it by --key-file", cmd.Session)
+	}
+	return nil
 }
 
 // staticTypes are the payload types of RFC 3551 §6.

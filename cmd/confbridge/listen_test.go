@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,14 +24,14 @@ import (
 )
 
 // distribute sends a tone of 440 Hz to group from a host, 60 packets from sequence 1000 on, and says goodbye.
-func distribute(t *testing.T, h *netns.Host, group netip.AddrPort) (end func()) {
+func distribute(t *testing.T, h *netns.Host, group netip.AddrPort, key *multicast.Key) (end func()) {
 	t.Helper()
 	profile := codec.Profile{Format: codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}}
 	var s *multicast.Sender
 	h.Do(func() {
 		var err error
 		if s, err = multicast.Open(multicast.Config{
-			Group: group, Path: multicast.Path{Source: h.IPv4}, Profile: profile,
+			Group: group, Path: multicast.Path{Source: h.IPv4}, Profile: profile, Key: key,
 			Identity: multicast.Identity{SSRC: 0xabcd, Sequence: 1000, Begun: true},
 		}); err != nil {
 			t.Fatal(err)
@@ -76,7 +78,7 @@ func TestListenTellsWhatWasHeard(t *testing.T) {
 	if err := os.WriteFile(description, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	end := distribute(t, stage, netip.MustParseAddrPort("232.1.2.3:5004"))
+	end := distribute(t, stage, netip.MustParseAddrPort("232.1.2.3:5004"), nil)
 	var got, wrong result
 	hall.Do(func() {
 		got = runAt(t.Context(), nil, "listen", description, "--record", file, "--for", "700ms", "--json")
@@ -106,6 +108,48 @@ func TestListenTellsWhatWasHeard(t *testing.T) {
 	}
 	if level := measure.ToneDBFS(pcm[len(pcm)/2:], 8000, 440); math.Abs(level+12.2) > 1 {
 		t.Errorf("the tone is at %.1f dB", level)
+	}
+}
+
+// TestListenHearsWhatIsEncrypted by the key of the description, and by that of a file.
+func TestListenHearsWhatIsEncrypted(t *testing.T) {
+	network := netns.New(t, "stage", "hall")
+	stage, hall := network.Host("stage"), network.Host("hall")
+	key := multicast.Key{Suite: multicast.AEADAES128GCM, Master: []byte("fedcba9876543210"), Salt: []byte("0123456789ab")}
+	master := base64.StdEncoding.EncodeToString(slices.Concat(key.Master, key.Salt))
+	dir := t.TempDir()
+	text := fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %s\r\ns=Board\r\nc=IN IP4 239.1.2.3/4\r\nt=0 0\r\nm=audio 5004 RTP/SAVP 0\r\n", stage.IPv4)
+	for name, text := range map[string]string{
+		"bare.sdp": text, "whole.sdp": text + "a=crypto:1 AEAD_AES_128_GCM inline:" + master + "\r\n", "key": master + "\n", "short": "abcd",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end := distribute(t, stage, netip.MustParseAddrPort("239.1.2.3:5004"), &key)
+	results := map[string]result{}
+	hall.Do(func() {
+		for name, args := range map[string]string{
+			"described": "whole.sdp", "by a file": "bare.sdp --encryption aes-gcm --key-file " + filepath.Join(dir, "key"),
+			"no key": "bare.sdp", "no base64": "bare.sdp --key-file " + filepath.Join(dir, "bare.sdp"), "a short key": "bare.sdp --key-file " + filepath.Join(dir, "short"),
+		} {
+			results[name] = runAt(t.Context(), nil, append([]string{"listen"}, strings.Fields(filepath.Join(dir, args)+" --interface eth0 --for 300ms --json")...)...)
+		}
+	})
+	end()
+	for _, name := range []string{"described", "by a file"} {
+		var r listenReport
+		if err := json.Unmarshal([]byte(results[name].stdout), &r); err != nil {
+			t.Fatalf("%s: %v: %+v", name, err, results[name])
+		}
+		if r.SSRC != 0xabcd || r.Lost != 0 || r.Received < 5 {
+			t.Errorf("%s: got %+v", name, r)
+		}
+	}
+	for name, says := range map[string]string{"no key": "--key-file", "no base64": "no base64", "a short key": "3 bytes"} {
+		if got := results[name]; got.code != exitError || !strings.Contains(got.stderr, says) {
+			t.Errorf("%s: got %+v, want %q", name, got, says)
+		}
 	}
 }
 

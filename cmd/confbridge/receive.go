@@ -25,8 +25,9 @@ type distributionsReceiveCmd struct {
 	PayloadType *int32         `name:"payload-type" placeholder:"N" help:"With --group: the payload type; without it that of the codec: 0, 8, 9, 96 of opus, 97 of l16."`
 	Source      []netip.Addr   `placeholder:"ADDRESS" help:"With --group: whom to hear; can be given more than once. Without it: anybody."`
 	Interface   string         `placeholder:"NAME" help:"Interface to join on; without it that of the route."`
-	Name        string         `help:"Name of the participant; without it that of the session."`
-	Silence     time.Duration  `placeholder:"TIME" help:"How long it may be silent, 1s to 24h; without it as long as a call."`
+	secretFlags
+	Name    string        `help:"Name of the participant; without it that of the session."`
+	Silence time.Duration `placeholder:"TIME" help:"How long it may be silent, 1s to 24h; without it as long as a call."`
 }
 
 // Validate is called by the parser: a fault is one of usage.
@@ -51,6 +52,13 @@ func (cmd *distributionsReceiveCmd) Run(ctx context.Context, c *console) error {
 	}
 	if cmd.Silence > 0 {
 		req.Timeout = durationpb.New(cmd.Silence)
+	}
+	key, err := cmd.key()
+	if err != nil {
+		return err
+	}
+	if !key.IsZero() {
+		req.Key, req.Encryption = key.Master, encryptions[cmd.Encryption]
 	}
 	if cmd.SDP != "" {
 		text, err := c.description(cmd.SDP)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,10 @@ func TestReceiveAsksTheAPIForWhatItSays(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(base64.StdEncoding.EncodeToString(make([]byte, 28))), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct {
 		args []string
 		want *confbridgev1.ReceiveSessionRequest
@@ -41,6 +46,12 @@ func TestReceiveAsksTheAPIForWhatItSays(t *testing.T) {
 			&confbridgev1.ReceiveSessionRequest{
 				Parent: "rooms/1000", Group: "232.1.2.3:5004", Codec: "l16", RateHz: 16000, PayloadType: new(int32(0)),
 				Sources: []string{"192.0.2.10", "192.0.2.11"}, Timeout: durationpb.New(30 * time.Second),
+			},
+		},
+		{
+			[]string{"--group", "239.1.2.3:5004", "--key-file", key, "--encryption", "aes-gcm"},
+			&confbridgev1.ReceiveSessionRequest{
+				Parent: "rooms/1000", Group: "239.1.2.3:5004", Key: make([]byte, 28), Encryption: confbridgev1.Encryption_ENCRYPTION_AEAD_AES_128_GCM,
 			},
 		},
 	} {

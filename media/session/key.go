@@ -24,7 +24,7 @@ func masterBytes(suite string) int {
 
 // String keeps the key out of logs.
 func (k Key) String() string {
-	if !k.there() {
+	if k.IsZero() {
 		return "no key"
 	}
 	return k.Suite + " key"
@@ -33,10 +33,14 @@ func (k Key) String() string {
 // GoString does so with %#v.
 func (k Key) GoString() string { return k.String() }
 
-func (k Key) there() bool { return k.Suite != "" || len(k.Master) != 0 }
+// IsZero says whether there is no key.
+func (k Key) IsZero() bool { return k.Suite == "" && len(k.Master) == 0 }
 
 func (k Key) validate() error {
 	n := masterBytes(k.Suite)
+// Valid says what is wrong with a key (ErrInvalid).
+func (k Key) Valid() error {
+	n, known := masterBytes[k.Suite]
 	switch {
 	case n == 0:
 		return invalid("the key is of the suite %q, which is not known", k.Suite)

@@ -102,7 +102,7 @@ func (s Session) RTCP() netip.AddrPort {
 }
 
 // Encrypted says whether the sound is encrypted.
-func (s Session) Encrypted() bool { return s.Secure || s.Key.there() }
+func (s Session) Encrypted() bool { return s.Secure || !s.Key.IsZero() }
 
 // Validate says whether the session can be described: nil, or ErrInvalid and what is wrong.
 func (s Session) Validate() error {
@@ -121,8 +121,8 @@ func (s Session) Validate() error {
 	if err := s.Stream.validate(); err != nil {
 		return err
 	}
-	if s.Key.there() {
-		return s.Key.validate()
+	if !s.Key.IsZero() {
+		return s.Key.Valid()
 	}
 	return nil
 }

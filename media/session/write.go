@@ -92,7 +92,7 @@ func (s Session) media(withKey bool) *sdp.MediaDescription {
 		add("maxptime", milliseconds(s.Stream.MaxPacket))
 	}
 	add(s.Stream.Direction.String(), "")
-	if withKey && s.Key.there() {
+	if withKey && !s.Key.IsZero() {
 		add("crypto", s.Key.attribute())
 	}
 	return m

@@ -113,7 +113,8 @@ func (r *Receiver) join(p *rooms.Participant, s Source) (*leg, error) {
 	l := &leg{participant: p, own: r.cfg.Own, taken: &r.taken, looped: rooms.EndError{Reason: rooms.ReasonLooped}}
 	var err error
 	l.Leg, err = r.engine.Join(media.Membership{
-		Group: s.Group, RTCPPort: s.RTCPPort, Interface: s.Interface, Sources: s.Sources, TTL: min(s.TTL, r.cfg.Policy.TTL()), Timeout: s.Timeout, Own: l.isOwn,
+		Group: s.Group, RTCPPort: s.RTCPPort, Interface: s.Interface, Sources: s.Sources, TTL: min(s.TTL, r.cfg.Policy.TTL()), Key: s.Key,
+		Timeout: s.Timeout, Own: l.isOwn,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPath, err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/confbridge/confbridge/media/session"
 	"github.com/confbridge/confbridge/mixer/measure"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/distribution"
@@ -62,6 +63,43 @@ func TestARoomHearsWhatAnotherOneSends(t *testing.T) {
 	if n := h.taken.Load(); n != 0 {
 		t.Errorf("%d sessions are taken in after the removal", n)
 	}
+}
+
+// TestARoomHearsWhatIsEncrypted: the key is that of the description, with which another one goes on when the distribution has begun anew.
+func TestARoomHearsWhatIsEncrypted(t *testing.T) {
+	h := newHouse(t, distribution.Policy{})
+	h.room(t, "1000")
+	h.room(t, "2000")
+	h.feed(t, "1000", first)
+	ctx := waitContext(t)
+	if _, err := h.spread.Change(ctx, "1000", "hall", func(d *distribution.Distribution) error { d.Suite = distribution.SuiteGCM; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	h.call(t, "1000", &phone{toneHz: 700, source: 11})
+	described, err := h.spread.Describe(ctx, "1000", "hall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := described.MarshalWithKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Describe(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Interface = stage
+	if _, err := h.Receive(ctx, "2000", s); err != nil {
+		t.Fatal(err)
+	}
+	listener := &phone{}
+	h.call(t, "2000", listener)
+	h.hears(t, listener, 700)
+	own, err := h.Receive(ctx, "1000", s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.looped(t, "1000", own.ID)
 }
 
 // looped waits for a loop, and for the session's end after it.
@@ -243,6 +281,8 @@ func TestWhatCannotBeTakenInIsRefused(t *testing.T) {
 		{"no such interface", "1000", "", func(s *Source) { s.Interface = "none0" }, ErrPath},
 		{"a name that no interface has", "1000", "interface", func(s *Source) { s.Interface = strings.Repeat("x", 16) }, distribution.ErrInvalid},
 		{"a TTL of 256", "1000", "sdp", func(s *Source) { s.TTL = 256 }, distribution.ErrInvalid},
+		{"encrypted, and no key", "1000", "key", func(s *Source) { s.Secure = true }, distribution.ErrInvalid},
+		{"a key that is too short", "1000", "key", func(s *Source) { s.Key = session.Key{Suite: "AEAD_AES_128_GCM", Master: make([]byte, 30)} }, distribution.ErrInvalid},
 		{"patience for two days", "1000", "timeout", func(s *Source) { s.Timeout = 2 * MaxTimeout }, distribution.ErrInvalid},
 	} {
 		s := sourceAt(first)
@@ -287,7 +327,7 @@ func TestADescriptionIsRead(t *testing.T) {
 		{"a line that is none", head + "c=IN IP4 239.1.2.3/15\r\nmaudio\r\n", "line 6"},
 		{"no sound", head + "c=IN IP4 239.1.2.3/15\r\nm=video 5004 RTP/AVP 31\r\n", "not audio"},
 		{"a codec that cannot be played", head + "c=IN IP4 239.1.2.3/15\r\nm=audio 5004 RTP/AVP 97\r\na=rtpmap:97 MPA/90000\r\n", "cannot be played"},
-		{"encrypted", head + "c=IN IP4 239.1.2.3/15\r\nm=audio 5004 RTP/SAVP 0\r\n", "encrypted"},
+		{"a key that is none", head + "c=IN IP4 239.1.2.3/15\r\nm=audio 5004 RTP/SAVP 0\r\na=crypto:1 AEAD_AES_128_GCM inline:abcd\r\n", "line 7"},
 		{"to one host", head + "c=IN IP4 192.0.2.7\r\nm=audio 5004 RTP/AVP 0\r\n", "no group"},
 	} {
 		_, err := Describe(row.text)

@@ -22,7 +22,10 @@ type Source struct {
 	// Sources are whom the group is heard from (RFC 4607); none: anybody.
 	Sources []netip.Addr
 	// TTL is how far our receiver reports go, 1 to 255; 0 means 1. They go no farther than the policy lets distributions go.
-	TTL         int
+	TTL int
+	// Secure says that the session is encrypted (SRTP), and Key by which key: where there is one it is, whether Secure is set or not.
+	Secure      bool
+	Key         session.Key
 	PayloadType uint8
 	Format      codec.Format
 	// Interface is the name of the one to join on; empty: the route's.
@@ -44,7 +47,7 @@ func invalid(field, format string, args ...any) error {
 }
 
 // Describe reads a session's description: SDP (RFC 8866). The error is a distribution.Error of the field "sdp" with the line that is at fault. Sessions that
-// are encrypted cannot be taken in.
+// are encrypted need a key, which the description may have.
 func Describe(text string) (Source, error) {
 	s, err := session.Parse([]byte(text))
 	switch {
@@ -52,14 +55,12 @@ func Describe(text string) (Source, error) {
 		return Source{}, invalid("sdp", "%s", strings.TrimPrefix(err.Error(), "session: "))
 	case err != nil:
 		return Source{}, err
-	case s.Encrypted():
-		return Source{}, invalid("sdp", "the session is encrypted (SRTP), and only sessions in the clear can be taken in")
 	case !s.Group.Addr().IsMulticast():
 		return Source{}, invalid("sdp", "the session is sent to %s, which is no group", s.Group.Addr())
 	}
 	return Source{
 		Group: s.Group, RTCPPort: s.RTCP().Port(), Sources: s.Sources, TTL: s.TTL, PayloadType: s.Stream.PayloadType, Format: s.Stream.Format,
-		DisplayName: short(s.Name),
+		DisplayName: short(s.Name), Secure: s.Encrypted(), Key: s.Key,
 	}, nil
 }
 
@@ -105,6 +106,19 @@ func (s *Source) check() error {
 	}
 	if err := s.Format.Valid(); err != nil {
 		return invalid("codec", "%v", err)
+	}
+	return s.checkKey()
+}
+
+func (s *Source) checkKey() error {
+	switch {
+	case s.Secure && s.Key.IsZero():
+		return invalid("key", "the session is encrypted (SRTP), and there is no key to it: neither in its description, of a kind that is known, nor given")
+	case s.Key.IsZero():
+		return nil
+	}
+	if err := s.Key.Valid(); err != nil {
+		return invalid("key", "%s", strings.TrimPrefix(err.Error(), session.ErrInvalid.Error()+": "))
 	}
 	return nil
 }

@@ -524,7 +524,12 @@ type ReceiveSessionRequest struct {
 	// The participant's name; empty: the session's, or its address.
 	DisplayName string `protobuf:"bytes,9,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// How long the session may be silent, RTCP too, 1 s to 24 h; unset: as the configuration has it for calls.
-	Timeout       *durationpb.Duration `protobuf:"bytes,10,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	Timeout *durationpb.Duration `protobuf:"bytes,10,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// How it is encrypted (RFC 3711), where key is set; UNSPECIFIED means AES_CM_128_HMAC_SHA1_80.
+	Encryption Encryption `protobuf:"varint,230,opt,name=encryption,proto3,enum=confbridge.v1.Encryption" json:"encryption,omitempty"`
+	// The master key and the master salt behind it: 30 bytes of AES_CM_128_HMAC_SHA1_80, 28 of AEAD_AES_128_GCM. It counts before a key that the
+	// description has (a=crypto, RFC 4568).
+	Key           []byte `protobuf:"bytes,231,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -629,6 +634,20 @@ func (x *ReceiveSessionRequest) GetTimeout() *durationpb.Duration {
 	return nil
 }
 
+func (x *ReceiveSessionRequest) GetEncryption() Encryption {
+	if x != nil {
+		return x.Encryption
+	}
+	return Encryption_ENCRYPTION_UNSPECIFIED
+}
+
+func (x *ReceiveSessionRequest) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
 var File_confbridge_v1_distribution_service_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_distribution_service_proto_rawDesc = "" +
@@ -660,7 +679,7 @@ const file_confbridge_v1_distribution_service_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
 	"\bwith_key\x18\x02 \x01(\bR\awithKey\"1\n" +
 	"\x1dGetSessionDescriptionResponse\x12\x10\n" +
-	"\x03sdp\x18\x01 \x01(\tR\x03sdp\"\xcf\x02\n" +
+	"\x03sdp\x18\x01 \x01(\tR\x03sdp\"\x9e\x03\n" +
 	"\x15ReceiveSessionRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x10\n" +
 	"\x03sdp\x18\x02 \x01(\tR\x03sdp\x12\x14\n" +
@@ -672,7 +691,11 @@ const file_confbridge_v1_distribution_service_proto_rawDesc = "" +
 	"\tinterface\x18\b \x01(\tR\tinterface\x12!\n" +
 	"\fdisplay_name\x18\t \x01(\tR\vdisplayName\x123\n" +
 	"\atimeout\x18\n" +
-	" \x01(\v2\x19.google.protobuf.DurationR\atimeoutB\x0f\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12:\n" +
+	"\n" +
+	"encryption\x18\xe6\x01 \x01(\x0e2\x19.confbridge.v1.EncryptionR\n" +
+	"encryption\x12\x11\n" +
+	"\x03key\x18\xe7\x01 \x01(\fR\x03keyB\x0f\n" +
 	"\r_payload_type2\x89\x06\n" +
 	"\x13DistributionService\x12[\n" +
 	"\x12CreateDistribution\x12(.confbridge.v1.CreateDistributionRequest\x1a\x1b.confbridge.v1.Distribution\x12U\n" +
@@ -711,8 +734,9 @@ var file_confbridge_v1_distribution_service_proto_goTypes = []any{
 	(*Distribution)(nil),                  // 10: confbridge.v1.Distribution
 	(*fieldmaskpb.FieldMask)(nil),         // 11: google.protobuf.FieldMask
 	(*durationpb.Duration)(nil),           // 12: google.protobuf.Duration
-	(*emptypb.Empty)(nil),                 // 13: google.protobuf.Empty
-	(*Participant)(nil),                   // 14: confbridge.v1.Participant
+	(Encryption)(0),                       // 13: confbridge.v1.Encryption
+	(*emptypb.Empty)(nil),                 // 14: google.protobuf.Empty
+	(*Participant)(nil),                   // 15: confbridge.v1.Participant
 }
 var file_confbridge_v1_distribution_service_proto_depIdxs = []int32{
 	10, // 0: confbridge.v1.CreateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
@@ -720,27 +744,28 @@ var file_confbridge_v1_distribution_service_proto_depIdxs = []int32{
 	10, // 2: confbridge.v1.UpdateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
 	11, // 3: confbridge.v1.UpdateDistributionRequest.update_mask:type_name -> google.protobuf.FieldMask
 	12, // 4: confbridge.v1.ReceiveSessionRequest.timeout:type_name -> google.protobuf.Duration
-	0,  // 5: confbridge.v1.DistributionService.CreateDistribution:input_type -> confbridge.v1.CreateDistributionRequest
-	1,  // 6: confbridge.v1.DistributionService.GetDistribution:input_type -> confbridge.v1.GetDistributionRequest
-	2,  // 7: confbridge.v1.DistributionService.ListDistributions:input_type -> confbridge.v1.ListDistributionsRequest
-	4,  // 8: confbridge.v1.DistributionService.UpdateDistribution:input_type -> confbridge.v1.UpdateDistributionRequest
-	5,  // 9: confbridge.v1.DistributionService.DeleteDistribution:input_type -> confbridge.v1.DeleteDistributionRequest
-	6,  // 10: confbridge.v1.DistributionService.RekeyDistribution:input_type -> confbridge.v1.RekeyDistributionRequest
-	7,  // 11: confbridge.v1.DistributionService.GetSessionDescription:input_type -> confbridge.v1.GetSessionDescriptionRequest
-	9,  // 12: confbridge.v1.DistributionService.ReceiveSession:input_type -> confbridge.v1.ReceiveSessionRequest
-	10, // 13: confbridge.v1.DistributionService.CreateDistribution:output_type -> confbridge.v1.Distribution
-	10, // 14: confbridge.v1.DistributionService.GetDistribution:output_type -> confbridge.v1.Distribution
-	3,  // 15: confbridge.v1.DistributionService.ListDistributions:output_type -> confbridge.v1.ListDistributionsResponse
-	10, // 16: confbridge.v1.DistributionService.UpdateDistribution:output_type -> confbridge.v1.Distribution
-	13, // 17: confbridge.v1.DistributionService.DeleteDistribution:output_type -> google.protobuf.Empty
-	10, // 18: confbridge.v1.DistributionService.RekeyDistribution:output_type -> confbridge.v1.Distribution
-	8,  // 19: confbridge.v1.DistributionService.GetSessionDescription:output_type -> confbridge.v1.GetSessionDescriptionResponse
-	14, // 20: confbridge.v1.DistributionService.ReceiveSession:output_type -> confbridge.v1.Participant
-	13, // [13:21] is the sub-list for method output_type
-	5,  // [5:13] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	13, // 5: confbridge.v1.ReceiveSessionRequest.encryption:type_name -> confbridge.v1.Encryption
+	0,  // 6: confbridge.v1.DistributionService.CreateDistribution:input_type -> confbridge.v1.CreateDistributionRequest
+	1,  // 7: confbridge.v1.DistributionService.GetDistribution:input_type -> confbridge.v1.GetDistributionRequest
+	2,  // 8: confbridge.v1.DistributionService.ListDistributions:input_type -> confbridge.v1.ListDistributionsRequest
+	4,  // 9: confbridge.v1.DistributionService.UpdateDistribution:input_type -> confbridge.v1.UpdateDistributionRequest
+	5,  // 10: confbridge.v1.DistributionService.DeleteDistribution:input_type -> confbridge.v1.DeleteDistributionRequest
+	6,  // 11: confbridge.v1.DistributionService.RekeyDistribution:input_type -> confbridge.v1.RekeyDistributionRequest
+	7,  // 12: confbridge.v1.DistributionService.GetSessionDescription:input_type -> confbridge.v1.GetSessionDescriptionRequest
+	9,  // 13: confbridge.v1.DistributionService.ReceiveSession:input_type -> confbridge.v1.ReceiveSessionRequest
+	10, // 14: confbridge.v1.DistributionService.CreateDistribution:output_type -> confbridge.v1.Distribution
+	10, // 15: confbridge.v1.DistributionService.GetDistribution:output_type -> confbridge.v1.Distribution
+	3,  // 16: confbridge.v1.DistributionService.ListDistributions:output_type -> confbridge.v1.ListDistributionsResponse
+	10, // 17: confbridge.v1.DistributionService.UpdateDistribution:output_type -> confbridge.v1.Distribution
+	14, // 18: confbridge.v1.DistributionService.DeleteDistribution:output_type -> google.protobuf.Empty
+	10, // 19: confbridge.v1.DistributionService.RekeyDistribution:output_type -> confbridge.v1.Distribution
+	8,  // 20: confbridge.v1.DistributionService.GetSessionDescription:output_type -> confbridge.v1.GetSessionDescriptionResponse
+	15, // 21: confbridge.v1.DistributionService.ReceiveSession:output_type -> confbridge.v1.Participant
+	14, // [14:22] is the sub-list for method output_type
+	6,  // [6:14] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_distribution_service_proto_init() }

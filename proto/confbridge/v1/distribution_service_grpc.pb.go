@@ -58,8 +58,8 @@ type DistributionServiceClient interface {
 	// ReceiveSession takes a multicast session into a room, as a participant whose kind is PARTICIPANT_KIND_SESSION. It leaves when it is removed, when its
 	// source says BYE (REASON_HANGUP) or is silent for longer than timeout (REASON_MEDIA_TIMEOUT), when what comes is the room's own sound
 	// (EVENT_KIND_DISTRIBUTION_LOOPED, REASON_LOOPED), and with the conference. Nothing but RTCP is sent to the group. NOT_FOUND; INVALID_ARGUMENT, with the line
-	// of the description that is at fault, also where the session is encrypted or has no sound that can be played; PERMISSION_DENIED where the
-	// configuration does not allow the group or the interface; FAILED_PRECONDITION where there is no such interface, or the room is locked;
+	// of the description that is at fault, also where it has no sound that can be played, or is encrypted and there is no key; PERMISSION_DENIED where the
+	// configuration does not allow the group or the interface, or a key comes from another machine without TLS; FAILED_PRECONDITION where there is no such interface, or the room is locked;
 	// RESOURCE_EXHAUSTED where it is full.
 	ReceiveSession(ctx context.Context, in *ReceiveSessionRequest, opts ...grpc.CallOption) (*Participant, error)
 }
@@ -180,8 +180,8 @@ type DistributionServiceServer interface {
 	// ReceiveSession takes a multicast session into a room, as a participant whose kind is PARTICIPANT_KIND_SESSION. It leaves when it is removed, when its
 	// source says BYE (REASON_HANGUP) or is silent for longer than timeout (REASON_MEDIA_TIMEOUT), when what comes is the room's own sound
 	// (EVENT_KIND_DISTRIBUTION_LOOPED, REASON_LOOPED), and with the conference. Nothing but RTCP is sent to the group. NOT_FOUND; INVALID_ARGUMENT, with the line
-	// of the description that is at fault, also where the session is encrypted or has no sound that can be played; PERMISSION_DENIED where the
-	// configuration does not allow the group or the interface; FAILED_PRECONDITION where there is no such interface, or the room is locked;
+	// of the description that is at fault, also where it has no sound that can be played, or is encrypted and there is no key; PERMISSION_DENIED where the
+	// configuration does not allow the group or the interface, or a key comes from another machine without TLS; FAILED_PRECONDITION where there is no such interface, or the room is locked;
 	// RESOURCE_EXHAUSTED where it is full.
 	ReceiveSession(context.Context, *ReceiveSessionRequest) (*Participant, error)
 	mustEmbedUnimplementedDistributionServiceServer()

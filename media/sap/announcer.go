@@ -34,9 +34,9 @@ type Announcement struct {
 type AnnouncerConfig struct {
 	// Least is the least time between two announcements of one session; 0 means LeastInterval. Shorter ones are for small networks.
 	Least time.Duration
-	// Others says how many announcements there are at an address without our own, as [Listener.Count] knows; nil: none are known of. It is
+	// Others says how many announcements there are at an address on an interface without our own, as [Neighbourhood.Count] knows; nil: none are known of. It is
 	// called on the announcer's goroutine.
-	Others func(to netip.AddrPort, ours func(source netip.Addr, hash uint16) bool) int
+	Others func(nic string, to netip.AddrPort, ours func(source netip.Addr, hash uint16) bool) int
 	Log    *slog.Logger // nil: nothing is logged
 
 	network network // nil: the host's
@@ -64,7 +64,7 @@ func NewAnnouncer(cfg AnnouncerConfig) *Announcer {
 		cfg.Least = LeastInterval
 	}
 	if cfg.Others == nil {
-		cfg.Others = func(netip.AddrPort, func(netip.Addr, uint16) bool) int { return 0 }
+		cfg.Others = func(string, netip.AddrPort, func(netip.Addr, uint16) bool) int { return 0 }
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -78,7 +78,9 @@ func NewAnnouncer(cfg AnnouncerConfig) *Announcer {
 }
 
 // Announce begins to announce a session under a key of the caller's, or changes what is announced under it: then the new description goes
-// out with a hash of its own, and the old one is taken back. Its Session.Version has grown, the caller sees to that. What is the same as before changes nothing.
+// out with a hash of its own, in place of the old one (RFC 2974 §5). Its Session.Version has grown, the caller sees to that. The old one is taken back, and before that, where
+// the new one is not a version of it to those who have heard it: it has another origin or goes elsewhere. A deletion of what is only another version
+// would take back the session, which is known by its origin and not by its hash. What is the same as before changes nothing.
 // The error is of [session.Session.Marshal], ErrTooLong, ErrTooMany, ErrNoScope, ErrInterface, or ErrClosed.
 func (a *Announcer) Announce(key string, ann Announcement) error {
 	var err error
@@ -150,7 +152,7 @@ type entry struct {
 	payload []byte
 	packet  Packet
 	size    int
-	old     *entry // the version before, which is to be taken back once this one is out
+	old     *entry // what was announced before and is to be taken back before this is
 
 	chance float64   // where between the bounds the next interval ends
 	last   time.Time // zero: never
@@ -173,6 +175,7 @@ func (s *announcing) announce(key string, ann Announcement) error {
 	if err != nil {
 		return err
 	}
+	e.packet.Source = source
 	i := slices.IndexFunc(s.entries, func(e *entry) bool { return e.key == key })
 	if i < 0 && len(s.entries) == MaxAnnounced {
 		return fmt.Errorf("%w: more than %d", ErrTooMany, MaxAnnounced)
@@ -182,9 +185,9 @@ func (s *announcing) announce(key string, ann Announcement) error {
 		if bytes.Equal(was.payload, payload) && was.Interface == ann.Interface && was.TTL == ann.TTL && was.packet.Source == source {
 			return nil
 		}
-		e.old = was
-		if was.last.IsZero() { // nobody has heard of it
-			e.old = was.old
+		e.old = was.old // nobody has heard of was, or it is the same session
+		if !was.last.IsZero() && !e.follows(was) {
+			e.old = was
 		}
 	}
 	e.packet = Packet{Hash: s.hash(payload), Source: source, Payload: payload}
@@ -208,6 +211,12 @@ func (s *announcing) hash(payload []byte) uint16 {
 		h = nonzero(h + 1)
 	}
 	return h
+}
+
+// follows says whether who has heard of another takes e for the next version of it.
+func (e *entry) follows(o *entry) bool {
+	a, b := e.Session, o.Session
+	return a.ID == b.ID && a.Origin == b.Origin && e.packet.Source == o.packet.Source && e.to == o.to && e.Interface == o.Interface && e.TTL >= o.TTL
 }
 
 func (s *announcing) withdraw(key string) {
@@ -249,14 +258,14 @@ func (s *announcing) due(now time.Time) time.Duration {
 
 // next is when an entry is due. It is worked out anew each time, so that announcements that come and go have their effect at once
 // (reconsideration, RFC 2974 §3.1).
-func (s *announcing) next(e *entry, now time.Time, counts map[netip.AddrPort]int) time.Time {
+func (s *announcing) next(e *entry, now time.Time, counts map[place]int) time.Time {
 	at := now
 	switch {
 	case e.last.IsZero():
 	case e.down:
 		at = e.last.Add(min(retryInterval, s.cfg.Least))
 	default:
-		at = e.last.Add(spread(interval(counts[e.to], e.size, s.cfg.Least), e.chance))
+		at = e.last.Add(spread(interval(counts[e.place()], e.size, s.cfg.Least), e.chance))
 	}
 	if free := s.free[e.to]; free.After(at) {
 		return free
@@ -264,23 +273,35 @@ func (s *announcing) next(e *entry, now time.Time, counts map[netip.AddrPort]int
 	return at
 }
 
-// counts are how many announcements each of our addresses has.
-func (s *announcing) counts() map[netip.AddrPort]int {
+// place is where announcements share a limit: an address, on the networks of an interface.
+type place struct {
+	nic string
+	to  netip.AddrPort
+}
+
+func (e *entry) place() place { return place{e.Interface, e.to} }
+
+// counts are how many announcements there are where ours are.
+func (s *announcing) counts() map[place]int {
 	ours := func(source netip.Addr, hash uint16) bool {
 		return slices.ContainsFunc(s.entries, func(e *entry) bool { return e.packet.Source == source && e.packet.Hash == hash })
 	}
-	counts := map[netip.AddrPort]int{}
+	counts := map[place]int{}
 	for _, e := range s.entries {
-		if counts[e.to] == 0 {
-			counts[e.to] = max(s.cfg.Others(e.to, ours), 0)
+		if counts[e.place()] == 0 {
+			counts[e.place()] = max(s.cfg.Others(e.Interface, e.to, ours), 0)
 		}
-		counts[e.to]++
+		counts[e.place()]++
 	}
 	return counts
 }
 
-// say announces an entry, and takes back what it stands in place of.
+// say announces an entry, behind the end of what it stands in place of.
 func (s *announcing) say(e *entry, now time.Time) {
+	if e.old != nil {
+		s.delete(e.old)
+		e.old = nil
+	}
 	e.last, e.chance = now, rand.Float64()
 	s.free[e.to] = now.Add(airtime(e.size))
 	err := s.send(e, e.packet)
@@ -291,10 +312,6 @@ func (s *announcing) say(e *entry, now time.Time) {
 		} else {
 			s.cfg.Log.Info("a session is announced again", "session", e.Session.Name, "interface", e.Interface)
 		}
-	}
-	if e.old != nil && err == nil {
-		s.delete(e.old)
-		e.old = nil
 	}
 }
 

@@ -124,32 +124,54 @@ func TestASessionIsAnnouncedUntilItIsWithdrawn(t *testing.T) {
 	})
 }
 
-func TestAChangeHasAHashOfItsOwnAndEndsWhatWas(t *testing.T) {
+// TestAChangeHasAHashOfItsOwn, and takes back what was where that is no version of the same: before it is announced, or it would be taken back itself by who knows sessions by
+// their origin (RFC 2974 §5).
+func TestAChangeHasAHashOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, w := announcerOn(AnnouncerConfig{})
 		defer a.Close()
-		if err := a.Announce("hall", sessionOf("Hall", 1, 1, "239.255.1.2:5004")); err != nil {
-			t.Fatal(err)
-		}
-		before := w.take()[0]
-		time.Sleep(time.Minute)
-		if err := a.Announce("hall", sessionOf("Hall B", 1, 2, "239.255.1.2:5004")); err != nil {
-			t.Fatal(err)
-		}
-		sent := w.take()
-		if len(sent) != 2 || sent[0].Deletion || sent[0].Hash == before.Hash || !sent[1].Deletion || sent[1].Hash != before.Hash ||
-			!strings.HasPrefix(string(sent[1].Payload), "o=- 1 1 ") {
-			t.Fatalf("got %+v, want the new one and the end of the old", sent)
-		}
-		// A change before the one before is out: only what was heard of is taken back.
-		for version := range uint64(3) {
-			if err := a.Announce("hall", sessionOf("Hall C", 1, 3+version, "239.255.1.2:5004")); err != nil {
+		announce := func(ann Announcement) {
+			t.Helper()
+			if err := a.Announce("hall", ann); err != nil {
 				t.Fatal(err)
 			}
 		}
+		announce(sessionOf("Hall", 1, 1, "239.255.1.2:5004"))
+		before := w.take()[0]
+		time.Sleep(time.Minute)
+		announce(sessionOf("Hall B", 1, 2, "239.255.1.2:5004"))
+		sent := w.take()
+		if len(sent) != 1 || sent[0].Deletion || sent[0].Hash == before.Hash {
+			t.Fatalf("got %+v, want the new one alone", sent)
+		}
+		for _, row := range []struct {
+			name   string
+			change func(*Announcement)
+		}{
+			{"another ID", func(a *Announcement) { a.Session.ID = 2 }},
+			{"another scope", func(a *Announcement) { a.Session.Group = netip.MustParseAddrPort("239.1.2.3:5004") }},
+			{"another interface", func(a *Announcement) { a.Interface = "eth1" }},
+			{"not as far", func(a *Announcement) { a.Interface, a.TTL = "eth1", 2 }},
+		} {
+			time.Sleep(time.Minute)
+			ann := sessionOf("Hall", 1, 4, "239.255.1.2:5004")
+			row.change(&ann)
+			announce(ann)
+			sent := w.take()
+			if len(sent) != 2 || !sent[0].Deletion || sent[1].Deletion || sent[0].Hash == sent[1].Hash {
+				t.Errorf("%s: got %+v, want the end of the old one, and then the new", row.name, sent)
+			}
+		}
+		// A change before the one before is out: what was heard of is taken back, once.
+		time.Sleep(time.Minute)
+		announce(sessionOf("Hall C", 7, 1, "239.255.1.2:5004"))
+		w.take()
+		for id := range uint64(3) {
+			announce(sessionOf("Hall D", 8+id, 1, "239.255.1.2:5004"))
+		}
 		time.Sleep(time.Minute)
 		sent = w.take()
-		if len(sent) != 2 || !strings.Contains(string(sent[0].Payload), "o=- 1 5 ") || !strings.HasPrefix(string(sent[1].Payload), "o=- 1 2 ") {
+		if len(sent) != 2 || !strings.HasPrefix(string(sent[0].Payload), "o=- 7 1 ") || !strings.Contains(string(sent[1].Payload), "o=- 10 1 ") {
 			t.Errorf("got %+v", sent)
 		}
 	})
@@ -193,7 +215,7 @@ func TestWhatIsAnnouncedAtOnceKeepsToTheLimit(t *testing.T) {
 func TestOthersMakeTheIntervalLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var others atomic.Int64
-		a, w := announcerOn(AnnouncerConfig{Others: func(netip.AddrPort, func(netip.Addr, uint16) bool) int { return int(others.Load()) }})
+		a, w := announcerOn(AnnouncerConfig{Others: func(string, netip.AddrPort, func(netip.Addr, uint16) bool) int { return int(others.Load()) }})
 		if err := a.Announce("hall", sessionOf("Hall", 1, 1, "239.255.1.2:5004")); err != nil {
 			t.Fatal(err)
 		}

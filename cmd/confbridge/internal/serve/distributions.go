@@ -2,6 +2,7 @@ package serve
 
 import (
 	"log/slog"
+	"net/netip"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -30,6 +31,11 @@ func declaredDistributions(r config.Room) (*distribution.Set, error) {
 		}
 	}
 	return distribution.NewSet(all...)
+}
+
+// others says how much others announce where the bridge does. It runs on the announcer's goroutine.
+func (m *Main) others(nic string, to netip.AddrPort, ours func(source netip.Addr, hash uint16) bool) int {
+	return m.around.Count(nic, to, ours)
 }
 
 // radioMetrics count what is announced.

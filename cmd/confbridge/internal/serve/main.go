@@ -51,9 +51,10 @@ type Main struct {
 	desk   *entry.Desk
 	spread *distributor.Distributor
 	radio  *sap.Announcer
-	sounds *sounds.Library // nil before Run
-	book   *cdr.Book       // nil: no call records are kept
-	store  *store.Store    // nil until Run has opened it
+	around *sap.Neighbourhood // nil before Run
+	sounds *sounds.Library    // nil before Run
+	book   *cdr.Book          // nil: no call records are kept
+	store  *store.Store       // nil until Run has opened it
 	engine *media.Engine
 	sip    *sipua.Server
 	trace  *trace.Recorder // nil: no messages are kept
@@ -113,6 +114,7 @@ func assemble(cfg config.Config, log *slog.Logger, radio *sap.Announcer) (*Main,
 		},
 	})
 	m.radio = radio
+	m.radio = sap.NewAnnouncer(sap.AnnouncerConfig{Least: cfg.Distributions.AnnounceInterval, Others: m.others, Log: log})
 	spread := distributorConfig(cfg, library{m}, m.radio, log)
 	m.spread = distributor.New(spread, m.rooms)
 	if m.desk, err = entry.New(entryConfig(cfg, library{m}, log), m.rooms); err != nil {
@@ -201,6 +203,7 @@ func (m *Main) Run(ctx context.Context) error {
 	if m.sounds, err = sounds.Open(library); err != nil {
 		return err
 	}
+	m.around = sap.NewNeighbourhood(ctx, m.log) // before anything is announced
 	if err := m.spread.Start(ctx); err != nil {
 		return fmt.Errorf("distributions: %w", err)
 	}
@@ -261,6 +264,9 @@ func (m *Main) Close(ctx context.Context) error {
 	}
 	err := errors.Join(m.desk.Close(ctx), m.spread.Close(ctx)) // while rooms still say goodbye to whom they send
 	m.radio.Close()
+	if m.around != nil {
+		m.around.Close()
+	}
 	err = errors.Join(err, m.rooms.Close(ctx), m.tapes.Close(ctx))
 	if m.book != nil { // behind the last call
 		err = errors.Join(err, m.book.Close(ctx))

@@ -114,10 +114,12 @@ func TestEarlyCallersStandWhereTheyWouldOnceItIsOpen(t *testing.T) {
 		name  string
 		modes Modes
 		want  Place
+		moved Place // of who was inside elsewhere, and is not to be let in once more
 	}{
-		{"inside", Modes{}, PlaceInside},
-		{"in the lobby", Modes{Lobby: true}, PlaceLobby},
-		{"waiting for a host", Modes{WaitForHost: true}, PlaceWaiting},
+		{"inside", Modes{}, PlaceInside, PlaceInside},
+		{"in the lobby", Modes{Lobby: true}, PlaceLobby, PlaceInside},
+		{"waiting for a host", Modes{WaitForHost: true}, PlaceWaiting, PlaceWaiting},
+		{"in the lobby, where the moved wait for a host", Modes{Lobby: true, WaitForHost: true}, PlaceLobby, PlaceWaiting},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
@@ -131,6 +133,9 @@ func TestEarlyCallersStandWhereTheyWouldOnceItIsOpen(t *testing.T) {
 				time.Sleep(time.Minute)
 				if got := placeOf(ctx, t, g, p); got != row.want {
 					t.Errorf("got %d, want %d", got, row.want)
+				}
+				if got := placeOf(ctx, t, g, moved); got != row.moved {
+					t.Errorf("who was moved there: got %d, want %d", got, row.moved)
 				}
 			})
 		})

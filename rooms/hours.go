@@ -73,7 +73,8 @@ func (s *state) opensSoon(now time.Time) bool {
 	return !s.hours.open && !s.hours.until.IsZero() && s.hours.until.Sub(now) <= s.set.EarlyWait
 }
 
-// letEarlyIn lets those in who have waited for the room to open; in front of them may be the lobby, or no host. The conference begins now, if nobody was inside.
+// letEarlyIn lets those in who have waited for the room to open; in front of them may be the lobby, unless a moderator has sent them here, or no host. The
+// conference begins now, if nobody was inside.
 func (s *state) letEarlyIn(now time.Time) {
 	begins := !s.begun() && len(s.members) > 0
 	if begins {
@@ -83,7 +84,7 @@ func (s *state) letEarlyIn(now time.Time) {
 		if m.place != PlaceEarly {
 			continue
 		}
-		switch to := s.entrance(m.caller.Role); to {
+		switch to := s.entranceOf(m); to {
 		case PlaceInside:
 			s.letIn(m)
 		default:

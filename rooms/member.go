@@ -45,6 +45,7 @@ type member struct {
 	dialled   dialled   // the command that it is in the middle of
 	asksEnd   time.Time // when it asked last for the conference to end
 	place     Place
+	guest     bool           // it waits for the room to open, and has been let in before: no lobby is in front of it
 	elsewhere bool           // hears the room by a feed, and says nothing: the tick passes it over
 	moving    chan<- *member // where it goes; nil: it stays
 	whisper   whisper

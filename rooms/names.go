@@ -8,9 +8,11 @@ type goneName struct {
 	name *mixer.Clip
 }
 
-// AsksNames says whether newcomers to a room are to be asked to say their names: it wants to have them, and says them.
-func (g *Registry) AsksNames(set Settings) bool {
-	return set.RecordNames && g.cfg.Sounds != nil && set.speechOr(g.cfg.Defaults.Speech).Announce == AnnounceWords
+// AsksNames says whether a newcomer to a room is to be asked to say a name: the room wants to have it, and with the newcomer still has no more people than it says
+// names of.
+func (g *Registry) AsksNames(set Settings, participants int) bool {
+	v := set.speechOr(g.cfg.Defaults.Speech)
+	return set.RecordNames && g.cfg.Sounds != nil && v.Announce == AnnounceWords && participants < v.AnnounceLimit
 }
 
 // nameOf is the name that somebody has spoken who is here or has left in this turn; nil: none.

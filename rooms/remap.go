@@ -111,13 +111,15 @@ func (g *Registry) keysOf(set Settings) (*KeyMap, error) {
 	return keys.Remap(set.Remap)
 }
 
-// learnKeys has the room's commands be those that are set. Where the bridge's have been changed since, in the file, so that they do not go together any more, the room
-// has the bridge's.
+// learnKeys has the room's commands be those that are set. Where those that its Remap is of have been changed since, in the file, so that they do not go together
+// any more, the room has these: its own Keys, or the bridge's.
 func (s *state) learnKeys() {
 	keys, err := s.room.registry.keysOf(s.set)
 	if err != nil {
-		s.room.registry.cfg.Log.Warn("the keys of a room do not go together with the bridge's: it has the bridge's", "room", s.room.number, "err", err)
-		keys = s.room.registry.cfg.Defaults.Keys
+		s.room.registry.cfg.Log.Warn("the keys of a room do not go together with those that it has otherwise: it has these", "room", s.room.number, "err", err)
+		set := s.set
+		set.Remap = ""
+		keys, _ = s.room.registry.keysOf(set) // without a Remap nothing fails
 	}
 	s.commands = keys
 }

@@ -132,6 +132,28 @@ func TestARoomWhoseKeysDoNotFitAnyMoreHasTheBridges(t *testing.T) {
 	})
 }
 
+func TestARoomWhoseKeysDoNotFitAnyMoreHasItsOwn(t *testing.T) {
+	own, err := new(KeyMap).Change(Command{"*1", ActionHelp}, Command{"*6", ActionHand})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inBubble(t, Config{Defaults: Settings{Speech: Speech{Keys: DefaultKeys()}}}, func(ctx context.Context, t *testing.T, g *Registry) {
+		kept := Kept{Number: "1000", Settings: Settings{Speech: Speech{Keys: own, Remap: "lock *6"}}}
+		if err := g.Restore(ctx, Memory{Rooms: []Kept{kept}}); err != nil {
+			t.Fatal(err)
+		}
+		err := g.do(ctx, "1000", func(s *state) error {
+			if got := s.speech().Keys; !got.equal(own) {
+				t.Errorf("got %v, want the room's own %v", got.Commands(), own.Commands())
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func FuzzRemap(f *testing.F) {
 	for _, seed := range []string{"", "lock *51", "end ,lock *51,mute *#", "lock *5,lock *6", "mute *1,lock *1", "dance *1", ",", "none "} {
 		f.Add(seed)

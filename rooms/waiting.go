@@ -21,10 +21,22 @@ func (s *state) entrance(role Role) Place {
 	return PlaceInside
 }
 
+// entranceOf is entrance for one who has waited for the room to open: a guest has been let in already, but not in place of a host.
+func (s *state) entranceOf(m *member) Place {
+	to := s.entrance(m.caller.Role)
+	if to != PlaceLobby || !m.guest {
+		return to
+	}
+	if s.hostless(m) {
+		return PlaceWaiting
+	}
+	return PlaceInside
+}
+
 // greet has the room's modes take effect on a newcomer.
 func (m *member) greet() {
 	set := &m.state.set
-	m.place = m.state.entrance(m.caller.Role)
+	m.guest, m.place = false, m.state.entrance(m.caller.Role)
 	if set.MuteOnEntry && m.caller.Role != RoleModerator {
 		m.mute.moderator = true
 	}
@@ -39,7 +51,7 @@ func (m *member) greetGuest(own bool) {
 	switch {
 	case own:
 	case !s.hours.open:
-		m.place = PlaceEarly
+		m.guest, m.place = true, PlaceEarly
 	case s.hostless(m):
 		m.place = PlaceWaiting
 	}

@@ -22,9 +22,9 @@ var recordTone = func() *mixer.Clip {
 func (d *Desk) asksName(ctx context.Context, room string) (bool, error) {
 	info, err := d.rooms.Info(ctx, room)
 	if errors.Is(err, rooms.ErrNoRoom) {
-		return d.rooms.Reachable(room) == nil && d.rooms.AsksNames(d.rooms.Defaults()), nil
+		return d.rooms.Reachable(room) == nil && d.rooms.AsksNames(d.rooms.Defaults(), 0), nil
 	}
-	return err == nil && d.rooms.AsksNames(info.Settings), err
+	return err == nil && d.rooms.AsksNames(info.Settings, info.Participants), err
 }
 
 // askName asks the caller to say a name, behind a tone, if the room wants to have one. The pound key ends it; in front of the tone it is for one who will not. What

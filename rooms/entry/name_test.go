@@ -94,11 +94,11 @@ func (b *bridge) callTalking(number string, talks bool) (caller, *talker) {
 }
 
 // atNames runs f on a bridge whose rooms ask for names.
-func atNames(t *testing.T, announce rooms.Announce, f func(b *bridge, said *roomWords)) {
+func atNames(t *testing.T, speech rooms.Speech, f func(b *bridge, said *roomWords)) {
 	t.Helper()
 	said := &roomWords{}
 	of := rooms.Config{OnDemand: true, Sounds: said, Defaults: rooms.Settings{
-		Modes: rooms.Modes{RecordNames: true}, Speech: rooms.Speech{Announce: announce},
+		Modes: rooms.Modes{RecordNames: true}, Speech: speech,
 	}}
 	cfg := Config{Numbers: []dialplan.Number{{Dialled: "7", Room: "7000"}}}
 	inBubbleOf(t, cfg, of, func(b *bridge) {
@@ -113,68 +113,86 @@ func atNames(t *testing.T, announce rooms.Announce, f func(b *bridge, said *room
 }
 
 func TestNamesAreAskedForBehindThePIN(t *testing.T) {
+	words := rooms.Speech{Announce: rooms.AnnounceWords}
+	small := rooms.Speech{Announce: rooms.AnnounceWords, AnnounceLimit: 1}
 	for _, row := range []struct {
 		name     string
 		number   string
-		announce rooms.Announce
+		announce rooms.Speech
 		talks    bool
 		steps    []step
 		want     outcome
 		told     string // of who comes
 	}{
 		{
-			"said, and the pound key", "1000", rooms.AnnounceWords, true,
+			"said, and the pound key", "1000", words, true,
 			[]step{{3 * time.Second, "1357#"}, {3500 * time.Millisecond, "#"}},
 			outcome{room: "1000", said: asked + " record-name entering"},
 			sounds.HasJoined,
 		},
 		{
-			"said, and other keys, and no more", "1000", rooms.AnnounceWords, true,
+			"said, and other keys, and no more", "1000", words, true,
 			[]step{{3 * time.Second, "1357#"}, {2 * time.Second, "12*"}, {4 * time.Second, ""}},
 			outcome{room: "1000", said: asked + " record-name entering"},
 			sounds.HasJoined,
 		},
 		{
-			"nothing said", "1000", rooms.AnnounceWords, false,
+			"nothing said", "1000", words, false,
 			[]step{{3 * time.Second, "1357#"}, {6 * time.Second, ""}},
 			outcome{room: "1000", said: asked + " record-name entering"},
 			sounds.SomebodyJoined,
 		},
 		{
-			"the pound key before the tone is for who will not", "1000", rooms.AnnounceWords, true,
+			"the pound key before the tone is for who will not", "1000", words, true,
 			[]step{{3 * time.Second, "1357#"}, {500 * time.Millisecond, "#"}, {100 * time.Millisecond, ""}},
 			outcome{room: "1000", said: asked + " record-name entering"},
 			sounds.SomebodyJoined,
 		},
 		{
-			"the pound key right behind the tone", "1000", rooms.AnnounceWords, true,
+			"the pound key right behind the tone", "1000", words, true,
 			[]step{{3 * time.Second, "1357#"}, {1350 * time.Millisecond, "#"}},
 			outcome{room: "1000", said: asked + " record-name entering"},
 			sounds.SomebodyJoined,
 		},
 		{
-			"a room without a PIN", "3000", rooms.AnnounceWords, true,
+			"a room without a PIN", "3000", words, true,
 			[]step{{3 * time.Second, ""}, {4 * time.Second, ""}},
 			outcome{room: "3000", said: "welcome record-name entering"},
 			sounds.HasJoined,
 		},
 		{
-			"a room on demand", "7", rooms.AnnounceWords, true,
+			"a room on demand", "7", words, true,
 			[]step{{3 * time.Second, ""}, {4 * time.Second, ""}},
 			outcome{room: "7000", said: "welcome record-name entering"},
 			sounds.HasJoined,
 		},
 		{
-			"a room that is locked says so behind it", "4000", rooms.AnnounceWords, true,
+			"a room that is locked says so behind it", "4000", words, true,
 			[]step{{3 * time.Second, "1357#"}, {8 * time.Second, ""}},
 			outcome{why: rooms.ReasonRoomLocked, said: asked + " record-name conference-locked goodbye"},
 			"",
 		},
 		{
-			"nobody is asked where names are not said", "1000", rooms.AnnounceTone, true,
+			"nobody is asked where names are not said", "1000",
+			rooms.Speech{Announce: rooms.AnnounceTone},
+			true,
 			[]step{{3 * time.Second, "1357#"}},
 			outcome{room: "1000", said: asked + " entering"},
 			"",
+		},
+		{
+			"nobody is asked where so many are there that none is said", "1000", small, true,
+			[]step{{3 * time.Second, "1357#"}},
+			outcome{room: "1000", said: asked + " entering"},
+			"",
+		},
+		{
+			"the last of whom the name is said is asked", "1000",
+			rooms.Speech{Announce: rooms.AnnounceWords, AnnounceLimit: 2},
+			true,
+			[]step{{3 * time.Second, "1357#"}, {3500 * time.Millisecond, "#"}},
+			outcome{room: "1000", said: asked + " record-name entering"},
+			sounds.HasJoined,
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -216,7 +234,7 @@ func TestNamesAreAskedForBehindThePIN(t *testing.T) {
 func TestWhoHangsUpWhileSayingANameIsNowhere(t *testing.T) {
 	for _, after := range []time.Duration{500 * time.Millisecond, 2 * time.Second} { // as it is asked, and behind the tone
 		t.Run(after.String(), func(t *testing.T) {
-			atNames(t, rooms.AnnounceWords, func(b *bridge, _ *roomWords) {
+			atNames(t, rooms.Speech{Announce: rooms.AnnounceWords}, func(b *bridge, _ *roomWords) {
 				guest, pin, err := b.desk.Invite(b.ctx, "1000", access.Invitation{Name: "Zoe"}, 8)
 				if err != nil {
 					t.Fatal(err)

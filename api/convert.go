@@ -182,6 +182,7 @@ func toParticipant(p rooms.ParticipantInfo) *confbridgev1.Participant {
 		Dominant:  p.Dominant,
 		Format:    toFormat(p.Format, p.PacketTime),
 
+		Number:       int32(p.Number),
 		Kind:         ways[p.Way],
 		Place:        places[p.Place],
 		MutedBy:      muters[p.MutedBy],

@@ -30,7 +30,7 @@ func TestAParticipantIsShownUpdatedAndRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &confbridgev1.Participant{
-		Name: name, DisplayName: "ann", Role: confbridgev1.Role_ROLE_SPEAKER,
+		Name: name, DisplayName: "ann", Number: 1, Role: confbridgev1.Role_ROLE_SPEAKER,
 		Address: "sip:ann@192.0.2.1", CallId: "ann-call",
 		Format: &confbridgev1.AudioFormat{
 			Codec: "PCMU", ClockRateHz: 8000, SampleRateHz: 8000, PacketTime: durationpb.New(20 * time.Millisecond),

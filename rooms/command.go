@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -16,12 +17,16 @@ type dialled struct {
 	keys [maxCommandKeys]byte
 	n    int // of them
 	last time.Time
+
+	action Action // whose arguments are being dialled; ActionNone: none are
+	args   arguments
 }
 
 // order is a command that has been dialled, and is to be obeyed between the ticks.
 type order struct {
 	by     *member
 	action Action // ActionNone: there is no such command
+	args   arguments
 }
 
 // dial takes a key that may be part of a command. It is part of the tick.
@@ -31,7 +36,10 @@ func (m *member) dial(digit byte, now time.Time) {
 	case keys.empty():
 		return
 	case digit == '*':
-		d.keys[0], d.n, d.last = '*', 1, now
+		d.keys[0], d.n, d.last, d.action = '*', 1, now, ActionNone
+		return
+	case d.action != ActionNone:
+		m.dialArgument(digit, now)
 		return
 	case d.n == 0:
 		return
@@ -46,7 +54,10 @@ func (m *member) dial(digit byte, now time.Time) {
 		return
 	}
 	d.n = 0
-	m.state.orders = append(m.state.orders, order{m, action})
+	if len(action.asks()) > 0 {
+		d.action, d.args = action, arguments{}
+	}
+	m.state.orders = append(m.state.orders, order{by: m, action: action})
 }
 
 // obey does what has been dialled. It is called between ticks.
@@ -56,7 +67,7 @@ func (s *state) obey() {
 		if slices.Contains(s.members, o.by) { // one before it may have sent that one away
 			s.answering = append(s.answering, o.by)
 			o.by.aside.stop() // who dials has heard enough of the help
-			s.do(o.by, o.action)
+			s.do(o)
 		}
 	}
 	s.orders = s.orders[:0]
@@ -69,21 +80,39 @@ func (m *member) may(a Action) bool {
 		return true
 	case m.place != PlaceInside, a.ForModerators() && m.caller.Role != RoleModerator:
 		return false
-	case a == ActionMute, a == ActionHand, a == ActionSpeakLouder, a == ActionSpeakQuieter:
+	}
+	switch r := m.state.room; a {
+	case ActionMute, ActionHand, ActionSpeakLouder, ActionSpeakQuieter:
 		return m.caller.Role != RoleListener
-	case a == ActionRecord, a == ActionPause:
-		return m.state.room.registry.cfg.Recorder != nil
+	case ActionYield:
+		return m.state.called == m
+	case ActionBack:
+		return r.sideOf != nil || m.caller.Role == RoleModerator
+	case ActionSide:
+		return r.sideOf == nil
+	case ActionRecord, ActionPause:
+		return r.registry.cfg.Recorder != nil
+	case ActionMove:
+		return len(r.registry.cfg.MovesTo) > 0
+	case ActionDial:
+		return r.registry.cfg.Dialer != nil
 	}
 	return true
 }
 
 // do has a member's action done, or tells it that this cannot be.
-func (s *state) do(m *member, a Action) {
+func (s *state) do(o order) {
+	m, a := o.by, o.action
 	switch {
 	case a == ActionNone:
 		s.answer(m, words(sounds.InvalidKey))
 	case !m.may(a):
+		m.dialled.action = ActionNone
 		s.answer(m, words(sounds.NotAllowed))
+	case o.args.n < len(a.asks()):
+		s.ask(m, a, o.args.n)
+	case len(a.asks()) > 0:
+		s.steerOne(m, a, o.args.list())
 	case a.ForModerators():
 		s.steer(m, a)
 	default:
@@ -111,7 +140,7 @@ func (s *state) serve(m *member, a Action) {
 	case ActionHelp:
 		s.answer(m, s.help(m))
 	case ActionCount:
-		s.answer(m, s.count())
+		s.answer(m, s.count().then(func(language string) []string { return sounds.YouAre(language, m.number) }))
 	case ActionDeaf:
 		m.deaf = !m.deaf
 		s.adjusted(m)
@@ -136,6 +165,10 @@ func (s *state) serve(m *member, a Action) {
 		} else if err := s.raiseHand(m); err != nil {
 			s.answer(m, words(sounds.NotAllowed))
 		}
+	case ActionYield:
+		s.takeFloor()
+	case ActionBack:
+		s.bringAllBack(m)
 	case ActionLeave:
 		s.letGo(m.p, ReasonHangup)
 	}
@@ -174,6 +207,14 @@ func (s *state) steer(m *member, a Action) {
 		s.kickLast(m)
 	case ActionEnd:
 		s.endTwice(m)
+	case ActionWho:
+		s.tellWho(m)
+	case ActionAdmitAll:
+		if s.letAllIn() == 0 {
+			s.answer(m, words(sounds.LobbyNobody))
+		}
+	case ActionUnmuteAll:
+		s.unmuteAll()
 	}
 }
 
@@ -216,7 +257,27 @@ func (s *state) switchOver(by *member, a Action) {
 // refuse tells a moderator that something has failed which others than the room's goroutine have tried.
 func (r *room) refuse(by *member, a Action, err error) {
 	r.registry.cfg.Log.Warn("what was dialled cannot be done", "room", r.number, "participant", by.p.id, "action", a.String(), "err", err)
-	_ = r.doAlways(func(s *state) error { s.answer(by, words(sounds.NotAllowed)); return nil }) // ErrClosed: nobody is there
+	_ = r.doAlways(func(s *state) error { s.answer(by, words(refusal(err))); return nil }) // ErrClosed: nobody is there
+}
+
+// refusal is what is said of an error.
+func refusal(err error) string {
+	for _, r := range []struct {
+		is   error
+		said string
+	}{
+		{ErrNoParticipant, sounds.NoSuchParticipant},
+		{ErrNoRoom, sounds.NoSuchConference},
+		{ErrLocked, sounds.ConferenceLocked},
+		{ErrFull, sounds.ConferenceFull},
+		{ErrNotOpen, sounds.NotOpen},
+		{ErrInvalid, sounds.InvalidKey},
+	} {
+		if errors.Is(err, r.is) {
+			return r.said
+		}
+	}
+	return sounds.NotAllowed
 }
 
 // door lets in or sends away who has waited longest in the lobby.

@@ -41,7 +41,7 @@ func (s *state) snapshot() Snapshot {
 
 func (s *state) describe(m *member) ParticipantInfo {
 	return ParticipantInfo{
-		ID: m.p.id, Room: s.room.number, Caller: m.caller, Deaf: m.deaf, GainDB: m.gainDB,
+		ID: m.p.id, Room: s.room.number, Number: m.number, Caller: m.caller, Deaf: m.deaf, GainDB: m.gainDB,
 		HearingGainDB: m.hearingDB, WhisperTo: m.whispersTo(),
 		Place: m.place, Muted: m.mutedBy != MutedByNobody, MutedBy: m.mutedBy, HandPosition: s.handPosition(m), HasFloor: s.called == m,
 		Talking: m.voice.talking, Joined: m.joined, Format: m.profile.Format, PacketTime: m.profile.PacketTime(), Media: m.voice.stream.Stats(),

@@ -105,6 +105,9 @@ type Origin struct {
 type ParticipantInfo struct {
 	ID   string // unique in the bridge's lifetime: lower-case letters and digits
 	Room string
+	// Number is by what keys mean the participant: from 1, in the order of coming, and nobody else's as long as the conference goes on; 0 where nobody has come
+	// in yet.
+	Number int `json:",omitempty"`
 	Caller
 	Place   Place
 	Muted   bool

@@ -22,6 +22,8 @@ const (
 	ActionSpeakLouder         // one is heard louder
 	ActionMute                // one is muted, or not any more
 	ActionHand                // the hand is raised, or lowered
+	ActionYield               // the floor is given back
+	ActionBack                // who is in a side room comes back from it
 	ActionLeave
 	ActionLock        // nobody comes in any more, or again
 	ActionAnnounce    // how many are there is told to everybody
@@ -35,14 +37,31 @@ const (
 	ActionWaitForHost // without a moderator newcomers wait, or do not any more
 	ActionKick        // who came last is removed
 	ActionEnd         // the conference ends, where it is dialled twice
+
+	ActionWho          // who is there is told, with the numbers that those below want
+	ActionAdmitAll     // all who wait in the lobby are let in
+	ActionUnmuteAll    // all are unmuted whom others have muted
+	ActionWhisper      // one is heard by another alone, or by all again
+	ActionBan          // one is removed, and kept out for a time
+	ActionMove         // one goes to another room
+	ActionSide         // two go to a room of their own
+	ActionHeardQuieter // one is heard more quietly by the others
+	ActionHeardLouder
+	ActionHearsQuieter // one hears the others more quietly
+	ActionHearsLouder
+	ActionDial // somebody is called into the room
 )
 
 // actionNames are what configurations call the actions.
 var actionNames = [...]string{
 	ActionNone: "none", ActionHelp: "help", ActionCount: "count", ActionDeaf: "deaf", ActionQuieter: "quieter", ActionLouder: "louder",
-	ActionSpeakQuieter: "speak-quieter", ActionSpeakLouder: "speak-louder", ActionMute: "mute", ActionHand: "hand", ActionLeave: "leave",
-	ActionLock: "lock", ActionAnnounce: "announce", ActionLecture: "lecture", ActionAdmit: "admit", ActionRefuse: "refuse", ActionMuteAll: "mute-all",
+	ActionSpeakQuieter: "speak-quieter", ActionSpeakLouder: "speak-louder", ActionMute: "mute", ActionHand: "hand", ActionYield: "yield", ActionBack: "back",
+	ActionLeave: "leave",
+	ActionLock:  "lock", ActionAnnounce: "announce", ActionLecture: "lecture", ActionAdmit: "admit", ActionRefuse: "refuse", ActionMuteAll: "mute-all",
 	ActionRecord: "record", ActionPause: "pause", ActionNext: "next", ActionWaitForHost: "wait-for-host", ActionKick: "kick", ActionEnd: "end",
+	ActionWho: "who", ActionAdmitAll: "admit-all", ActionUnmuteAll: "unmute-all", ActionWhisper: "whisper", ActionBan: "ban", ActionMove: "move",
+	ActionSide: "side", ActionHeardQuieter: "heard-quieter", ActionHeardLouder: "heard-louder", ActionHearsQuieter: "hears-quieter",
+	ActionHearsLouder: "hears-louder", ActionDial: "dial",
 }
 
 // String is what configurations call the action.
@@ -90,6 +109,8 @@ var defaultCommands = []Command{
 	{"*8", ActionSpeakLouder},
 	{"*6", ActionMute},
 	{"*9", ActionHand},
+	{"*##9", ActionYield},
+	{"*###0", ActionBack},
 	{"*0", ActionLeave},
 	{"*#1", ActionLock},
 	{"*#2", ActionAnnounce},
@@ -103,6 +124,18 @@ var defaultCommands = []Command{
 	{"*#7", ActionWaitForHost},
 	{"*##1", ActionKick},
 	{"*##0", ActionEnd},
+	{"*##2", ActionWho},
+	{"*##4", ActionAdmitAll},
+	{"*##6", ActionUnmuteAll},
+	{"*##3", ActionWhisper},
+	{"*##5", ActionBan},
+	{"*##7", ActionMove},
+	{"*##8", ActionSide},
+	{"*###5", ActionHeardQuieter},
+	{"*###8", ActionHeardLouder},
+	{"*###4", ActionHearsQuieter},
+	{"*###7", ActionHearsLouder},
+	{"*###9", ActionDial},
 }
 
 // DefaultKeys are the commands of rooms where nobody says anything else.

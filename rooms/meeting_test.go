@@ -5,13 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/confbridge/confbridge/mixer/measure"
 )
@@ -160,7 +156,7 @@ var muterTexts = map[MutedBy]string{MutedBySelf: "itself", MutedByModerator: "a 
 var plainTexts = map[Kind]string{
 	KindUnmuted: "is unmuted", KindLetIn: "is let in", KindHostArrived: "arrives as host", KindHostLeft: "was the last host",
 	KindHandLowered: "lowers the hand", KindFloorGiven: "has the floor", KindFloorReturned: "gives the floor back",
-	KindUnmuteRefused: "may not unmute", KindUpdated: "is changed",
+	KindUnmuteRefused: "may not unmute", KindUpdated: "is changed", KindDialing: "is called", KindRinging: "is rung", KindAnswered: "answers",
 }
 
 // roomTexts are lines about the room.
@@ -198,140 +194,6 @@ func storyLine(e Event) string {
 		return who + " " + text
 	}
 	return roomTexts[e.Kind]
-}
-
-// goldenStory compares events with testdata/name, or writes it.
-func goldenStory(t *testing.T, name string, start time.Time, events []Event) {
-	t.Helper()
-	var b strings.Builder
-	for _, e := range events {
-		if line := storyLine(e); line != "" {
-			at := e.Time.Sub(start).Round(time.Second)
-			fmt.Fprintf(&b, "%02d:%02d  %s\n", int(at.Minutes()), int(at.Seconds())%60, line)
-		}
-	}
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
-
-// TestAMeetingOfTwelve goes through every mode by the registry's methods. What it tells is in testdata/meeting.txt.
-func TestAMeetingOfTwelve(t *testing.T) {
-	inBubble(t, Config{OnDemand: true}, func(ctx context.Context, t *testing.T, g *Registry) {
-		m := newMeeting(ctx, t, g, Settings{
-			MaxParticipants: 12, MaxDuration: 150 * time.Second,
-			Modes: Modes{
-				WaitForHost: true, Lobby: true, MuteOnEntry: true, AllowSelfUnmute: true, EndWithoutHost: true, HostGrace: 20 * time.Second,
-				ReservedForHosts: 2, WarnBefore: [MaxWarnings]time.Duration{time.Minute, 10 * time.Second},
-			},
-		})
-		m.gather()
-		m.lecture()
-		m.quarrel()
-		m.wander()
-		m.disperse()
-		goldenStory(t, "meeting.txt", m.start, m.events())
-		m.over()
-	})
-}
-
-// gather has people come: some early, some whom nobody wants, one host late.
-func (m *meeting) gather() {
-	m.comes("ann", "bob")
-	m.do(m.g.LetIn(m.ctx, "1000", m.id("bob"))) // waits for the host now
-	time.Sleep(10 * time.Second)
-	m.comes("EVE", "cy", "mallory")
-	m.do(m.g.LetAllIn(m.ctx, "1000"))
-	m.do(nil, m.g.Ban(m.ctx, "1000", m.id("mallory"), time.Hour))
-	m.refused("mallory", ErrBanned)
-	m.comes("nobody")
-	m.do(nil, m.g.Remove(m.ctx, "1000", m.id("nobody"))) // refused at the door
-	m.set(ModesPatch{Lobby: ptr(false)})
-	m.comes("dee", "eli", "fay", "hal", "ida", "jon", "kim")
-	m.refused("max", ErrFull) // the last seat is a host's
-	m.comes("GUS")
-	time.Sleep(10 * time.Second)
-}
-
-// lecture has one after the other speak, as they raise their hands.
-func (m *meeting) lecture() {
-	m.do(nil, m.people["ann"].ToggleSelfMute(m.ctx))
-	m.set(ModesPatch{Lecture: ptr(true)})
-	for _, name := range []string{"fay", "ann", "kim", "hal"} {
-		m.do(m.g.RaiseHand(m.ctx, "1000", m.id(name)))
-	}
-	m.cannot(ErrNotAllowed, m.people["cy"].ToggleSelfMute(m.ctx))
-	m.do(m.g.LowerHand(m.ctx, "1000", m.id("kim")))
-	for range 4 { // the fourth finds nobody
-		m.do(m.g.NextHand(m.ctx, "1000"))
-		time.Sleep(10 * time.Second)
-	}
-	m.do(m.g.RaiseHand(m.ctx, "1000", m.id("ida")))
-	m.do(m.g.NextHand(m.ctx, "1000"))
-	m.do(m.g.YieldFloor(m.ctx, "1000", m.id("ida")))
-	m.set(ModesPatch{Lecture: ptr(false)})
-}
-
-// quarrel has all be muted, with and without a way out.
-func (m *meeting) quarrel() {
-	m.do(m.g.UnmuteAll(m.ctx, "1000"))
-	m.do(nil, m.people["dee"].ToggleSelfMute(m.ctx))
-	m.do(m.g.MuteAll(m.ctx, "1000", true))
-	m.do(nil, m.people["ann"].ToggleSelfMute(m.ctx))
-	m.do(m.g.MuteAll(m.ctx, "1000", false))
-	m.cannot(ErrNotAllowed, m.people["ann"].ToggleSelfMute(m.ctx))
-	m.do(nil, m.people["GUS"].ToggleSelfMute(m.ctx))
-	m.do(nil, m.people["GUS"].ToggleSelfMute(m.ctx))
-	m.patch("kim", ParticipantPatch{Muted: ptr(false)})
-	m.do(m.g.UnmuteAll(m.ctx, "1000"))
-	time.Sleep(10 * time.Second)
-}
-
-// wander locks the room, has one go to another and come back, and hosts come and go.
-func (m *meeting) wander() {
-	m.do(m.g.Update(m.ctx, "1000", SettingsPatch{Locked: ptr(true)}))
-	m.do(m.g.Move(m.ctx, "1000", m.id("jon"), "2000"))
-	_, err := m.g.Move(m.ctx, "2000", m.id("jon"), "1000")
-	m.cannot(ErrLocked, err)
-	m.do(m.g.Update(m.ctx, "1000", SettingsPatch{Locked: ptr(false)}))
-	m.do(m.g.Move(m.ctx, "2000", m.id("jon"), "1000"))
-	m.patch("bob", ParticipantPatch{Role: ptr(RoleModerator)})
-	m.goes("EVE")
-	m.goes("GUS")
-	m.patch("bob", ParticipantPatch{Role: ptr(RoleSpeaker)})
-	m.goes("kim")
-	time.Sleep(10 * time.Second)
-	m.comes("max") // waits: no host is there
-	m.comes("GUS")
-	bans, err := m.g.Bans("1000")
-	m.do(bans, err)
-	m.do(nil, m.g.Unban(m.ctx, "1000", bans[0].ID))
-}
-
-// disperse lets the time run out nearly, and the host leave.
-func (m *meeting) disperse() {
-	time.Sleep(time.Until(m.start.Add(141 * time.Second)))
-	m.goes("GUS")
-	m.do(m.g.Update(m.ctx, "1000", SettingsPatch{MaxDuration: ptr(time.Hour)}))
-	time.Sleep(30 * time.Second)
-	for name, p := range m.people {
-		select {
-		case <-p.Left():
-		default:
-			m.Errorf("%s is still there", name)
-		}
-	}
 }
 
 func TestInALectureIsHeardWhoHasTheFloor(t *testing.T) {

@@ -214,7 +214,11 @@ func (s *state) arrive(m *member, own bool) error {
 		return ErrClosed
 	}
 	now := time.Now()
-	m.state, m.joined = s, now
+	m.state, m.joined, m.dialled = s, now, dialled{}
+	m.came = m.comesTo(own)
+	if !own {
+		m.number = 0
+	}
 	if m.place == PlaceInside {
 		m.greetGuest(own)
 	} else {
@@ -229,4 +233,17 @@ func (s *state) arrive(m *member, own bool) error {
 	m.suppressNoise()
 	s.enter(m, now)
 	return nil
+}
+
+// comesTo is how a member comes from another room to that of its state. One of the house goes to a side room or comes back.
+func (m *member) comesTo(own bool) came {
+	switch {
+	case own && m.state.room.sideOf != nil:
+		return cameAside
+	case own:
+		return cameBack
+	case m.place == PlaceInside:
+		return cameMoved
+	}
+	return cameIn
 }

@@ -48,5 +48,5 @@ func (s *state) sayOf(to audience, id, named, nameless string) {
 		s.say(to, words(nameless))
 		return
 	}
-	s.sayBehind(to, name, words(named))
+	s.sayParts(to, part{name: name, line: words(named)})
 }

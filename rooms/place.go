@@ -12,6 +12,16 @@ const (
 	PlaceEarly         // until the room opens; hears the room's music
 )
 
+// came is how somebody has come into a room.
+type came uint8
+
+const (
+	cameIn    came = iota
+	cameMoved      // from inside another room
+	cameAside      // into a side room
+	cameBack       // from one
+)
+
 // waits says whether who stands there waits for something, and not to be asked.
 func (p Place) waits() bool { return p == PlaceWaiting || p == PlaceLobby || p == PlaceEarly }
 

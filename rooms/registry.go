@@ -33,6 +33,10 @@ type Config struct {
 	Recorder Recorder
 	// Sounds has what is said; nil: nothing is.
 	Sounds Sounds
+	// MovesTo are the rooms that moderators may send people to by keys: "1000", or "2*" for all whose numbers begin so; none: nobody is sent anywhere by keys.
+	MovesTo []string
+	// Dialer calls those whose numbers are dialled in rooms; nil: nobody is called by keys.
+	Dialer Dialer
 	// ExactTicks lets rooms sleep the last millisecond before a tick by themselves, half a millisecond nearer to it than the runtime's timers
 	// come. They sleep it by the real clock. And it lets a room tick soon after the packets of the first who sends come.
 	ExactTicks bool

@@ -59,6 +59,7 @@ func (r *room) run(k Kept, onDemand bool) {
 		case <-s.timers.grace.C:
 			people := s.used()
 			if !people {
+				s.lastNumber = 0
 				s.forgetLock() // of those who went to a side room and did not come back
 			}
 			used := people || len(s.feeds) > 0

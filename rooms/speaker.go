@@ -102,6 +102,32 @@ func joined(clips []*mixer.Clip) []*mixer.Clip {
 	return all
 }
 
+// alike makes clips of one rate of those that have different ones: the highest.
+func alike(clips []*mixer.Clip) []*mixer.Clip {
+	rateHz := 0
+	for _, c := range clips {
+		rateHz = max(rateHz, c.RateHz)
+	}
+	all := make([]*mixer.Clip, len(clips))
+	for i, c := range clips {
+		if all[i] = c; c.RateHz != rateHz {
+			all[i] = resampled(c, rateHz)
+		}
+	}
+	return all
+}
+
+// resampled is a clip at another rate.
+func resampled(c *mixer.Clip, rateHz int) *mixer.Clip {
+	r := mixer.MakeResampler(c.RateHz, rateHz)
+	from, frame := mixer.FrameSamples(c.RateHz), make([]int16, mixer.FrameSamples(rateHz))
+	to := &mixer.Clip{Name: c.Name, RateHz: rateHz, PCM: make([]int16, 0, len(c.PCM)*rateHz/c.RateHz+len(frame))}
+	for pcm := range slices.Chunk(slices.Concat(c.PCM, make([]int16, (from-len(c.PCM)%from)%from)), from) {
+		to.PCM = append(to.PCM, frame[:r.Process(frame, pcm)]...)
+	}
+	return to
+}
+
 // oneOf is clips of one rate as one.
 func oneOf(clips []*mixer.Clip) *mixer.Clip {
 	if len(clips) == 1 {
@@ -123,19 +149,31 @@ type audience struct {
 
 var everybody = audience{} // who is inside
 
-// say has a line said. Nothing comes of it where there are no sounds.
-func (s *state) say(to audience, l line) { s.sayBehind(to, nil, l) }
+// part is a line behind the name that somebody has spoken; nil: a line alone.
+type part struct {
+	name *mixer.Clip
+	line line
+}
 
-// sayBehind has a line said behind a clip; nil is none.
-func (s *state) sayBehind(to audience, first *mixer.Clip, l line) {
+// say has a line said. Nothing comes of it where there are no sounds.
+func (s *state) say(to audience, l line) { s.sayParts(to, part{line: l}) }
+
+// sayParts has lines said one behind the other.
+func (s *state) sayParts(to audience, parts ...part) {
 	voice := s.speech().Voice
 	if s.room.registry.cfg.Sounds == nil || len(s.members) == 0 {
 		return
 	}
 	s.later(func(r *room) {
-		clips := r.clips(voice, l)
-		if first != nil {
-			clips = append([]*mixer.Clip{first}, clips...)
+		var clips []*mixer.Clip
+		for _, p := range parts {
+			if p.name != nil {
+				clips = append(clips, p.name)
+			}
+			clips = append(clips, r.clips(voice, p.line)...)
+		}
+		if len(parts) > 1 {
+			clips = joined(alike(clips))
 		}
 		dropped := 0
 		_ = r.doAlways(func(s *state) error { dropped = s.play(to, clips); return nil }) // ErrClosed: nobody is there

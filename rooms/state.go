@@ -43,6 +43,7 @@ type state struct {
 	answering   []*member // who has dialled one in this turn
 	commands    *KeyMap   // what can be dialled
 	speaker     speaker
+	lastNumber  int  // that somebody has been given in this conference
 	lectureTold bool // whether there is a lecture, as last told
 	musical     bool // those who wait have something to hear, or somebody has said what
 
@@ -200,6 +201,7 @@ func (s *state) enter(m *member, now time.Time) {
 		s.timers.beat = beat{known: s.room.registry.phases == nil}
 	}
 	s.endDial(m.p)
+	s.giveNumber(m)
 	s.members = append(s.members, m)
 	if len(s.members) == 1 {
 		s.armLimit()
@@ -371,6 +373,7 @@ func (s *state) release(m *member, why Reason) {
 	s.raise(Event{Kind: KindEnded, Reason: why, Info: new(s.info())})
 	if len(s.room.registry.sidesOf(s.room)) == 0 { // else they come back
 		s.forgetLock()
+		s.lastNumber = 0
 		s.cancelDials(why)
 	}
 }

@@ -100,6 +100,8 @@ func (s *state) speakOf(e *Event, turn *turnOf) {
 		s.speakOfWaiting(e)
 	case KindHostArrived, KindHostLeft, KindLocked, KindUnlocked, KindAllMuted, KindAllUnmuted, KindUpdated, KindTimeWarning:
 		s.speakOfRoom(e)
+	case KindDialing, KindDialFailed:
+		s.speakOfDial(e)
 	case KindMuted, KindUnmuted, KindUnmuteRefused:
 		s.speakOfMute(e, turn)
 	case KindHandRaised:
@@ -121,7 +123,7 @@ func (s *state) speakOfJoin(e *Event, turn *turnOf) {
 	if e.Participant.Place != PlaceInside {
 		return // that it waits has an event of its own
 	}
-	greeting := s.count()
+	greeting := s.greeting(id)
 	if s.taping.tape != nil {
 		greeting = greeting.then(words(sounds.BeingRecorded))
 	}
@@ -132,8 +134,37 @@ func (s *state) speakOfJoin(e *Event, turn *turnOf) {
 		greeting = greeting.then(words(sounds.LectureOn))
 	}
 	s.tellOne(id, greeting)
-	if !turn.hostArrived {
+	if !turn.hostArrived && s.room.sideOf == nil {
 		s.speakOfComing(id)
+	}
+}
+
+// greeting is what a newcomer is told first. Who comes from another room of the bridge has done nothing to be here, and is told where that is.
+func (s *state) greeting(id string) line {
+	m := s.member(id)
+	if m == nil {
+		return s.count()
+	}
+	switch m.came {
+	case cameAside:
+		return words(sounds.PrivateTalk)
+	case cameBack:
+		return words(sounds.Back)
+	case cameMoved:
+		return words(sounds.Moved).then(s.count())
+	}
+	return s.count()
+}
+
+// speakOfDial tells moderators what becomes of a call out of the room.
+func (s *state) speakOfDial(e *Event) {
+	switch {
+	case e.Kind == KindDialing:
+		s.tellHosts(words(sounds.Dialling))
+	case e.Reason == ReasonBusy:
+		s.tellHosts(words(sounds.Busy))
+	case e.Reason == ReasonNoAnswer, e.Reason == ReasonNotConfirmed, e.Reason == ReasonDeclined, e.Reason == ReasonUnreachable, e.Reason == ReasonForbidden:
+		s.tellHosts(words(sounds.NoAnswer))
 	}
 }
 
@@ -277,7 +308,11 @@ var helpPrompts = [...]string{
 	ActionMute: sounds.HelpMute, ActionHand: sounds.HelpHand, ActionLeave: sounds.HelpLeave, ActionLock: sounds.HelpLock,
 	ActionAnnounce: sounds.HelpAnnounce, ActionLecture: sounds.HelpLecture, ActionAdmit: sounds.HelpAdmit, ActionRefuse: sounds.HelpRefuse,
 	ActionMuteAll: sounds.HelpMuteAll, ActionRecord: sounds.HelpRecord, ActionPause: sounds.HelpPause, ActionNext: sounds.HelpNext,
-	ActionWaitForHost: sounds.HelpWaitForHost, ActionKick: sounds.HelpKick, ActionEnd: sounds.HelpEnd,
+	ActionWaitForHost: sounds.HelpWaitForHost, ActionKick: sounds.HelpKick, ActionEnd: sounds.HelpEnd, ActionYield: sounds.HelpYield,
+	ActionBack: sounds.HelpBack, ActionWho: sounds.HelpWho, ActionAdmitAll: sounds.HelpAdmitAll, ActionUnmuteAll: sounds.HelpUnmuteAll,
+	ActionWhisper: sounds.HelpWhisper, ActionBan: sounds.HelpBan, ActionMove: sounds.HelpMove, ActionSide: sounds.HelpSide,
+	ActionHeardQuieter: sounds.HelpHeardQuieter, ActionHeardLouder: sounds.HelpHeardLouder, ActionHearsQuieter: sounds.HelpHearsQuieter,
+	ActionHearsLouder: sounds.HelpHearsLouder, ActionDial: sounds.HelpDial,
 }
 
 // help tells a member of the commands that it may dial.

@@ -380,7 +380,7 @@ func sampleTrunks() []*confbridgev1.Trunk {
 // sample is a bridge with a bit of everything in it.
 func sample() *fakeBridge {
 	ann := &confbridgev1.Participant{
-		Name: "rooms/1000/participants/k3x9", DisplayName: "Ann", Role: confbridgev1.Role_ROLE_MODERATOR, Talking: true,
+		Name: "rooms/1000/participants/k3x9", DisplayName: "Ann", Number: 3, Role: confbridgev1.Role_ROLE_MODERATOR, Talking: true,
 		Dominant: true, LevelDbfs: -23.4, Place: confbridgev1.Place_PLACE_INSIDE, HasFloor: true,
 		Address: "sip:ann@192.0.2.1", CallId: "a84b4c76e66710", JoinTime: ago(4*time.Minute + 5*time.Second),
 		Format: &confbridgev1.AudioFormat{Codec: "opus", ClockRateHz: 48000, SampleRateHz: 48000, PacketTime: durationpb.New(20 * time.Millisecond)},

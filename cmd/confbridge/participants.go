@@ -80,12 +80,12 @@ func listParticipants(ctx context.Context, api client, room string) (*confbridge
 
 func participantTable(participants []*confbridgev1.Participant, now time.Time) *table {
 	t := &table{
-		first:  1,
-		header: []string{"ID", "NAME", "ROLE", "STATE", "DBFS", "GAIN", "CODEC", "LOST", "IN FOR"},
-		right:  []bool{false, false, false, false, true, true, false, true, true},
+		first:  2,
+		header: []string{"ID", "NO", "NAME", "ROLE", "STATE", "DBFS", "GAIN", "CODEC", "LOST", "IN FOR"},
+		right:  []bool{false, true, false, false, false, true, true, false, true, true},
 	}
 	for _, p := range participants {
-		t.add(id(p.GetName()), called(p), role(p), state(p), level(p), decibels(p.GetGainDb()), codecOf(p), lost(p.GetMedia()),
+		t.add(id(p.GetName()), strconv.Itoa(int(p.GetNumber())), called(p), role(p), state(p), level(p), decibels(p.GetGainDb()), codecOf(p), lost(p.GetMedia()),
 			span(now.Sub(p.GetJoinTime().AsTime())))
 	}
 	return t
@@ -196,6 +196,7 @@ func (c *console) personFields(p *confbridgev1.Participant) [][2]string {
 	return append([][2]string{
 		{"name", p.GetName()},
 		{"display name", p.GetDisplayName()},
+		{"number", strconv.Itoa(int(p.GetNumber()))},
 		{"address", p.GetAddress()},
 		{"call id", p.GetCallId()},
 		{"role", role(p)},

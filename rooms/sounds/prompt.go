@@ -122,7 +122,30 @@ const (
 	HelpDial         = "help-dial"
 	HelpAnnounce     = "help-announce"
 	HelpWaitForHost  = "help-wait-for-host"
-	EnterDial        = "enter-dial"
+	HelpYield        = "help-yield"
+	HelpBack         = "help-back"
+	HelpWho          = "help-who"
+	HelpAdmitAll     = "help-admit-all"
+	HelpUnmuteAll    = "help-unmute-all"
+	HelpWhisper      = "help-whisper"
+	HelpBan          = "help-ban"
+	HelpMove         = "help-move"
+	HelpSide         = "help-side"
+	HelpHeardQuieter = "help-heard-quieter"
+	HelpHeardLouder  = "help-heard-louder"
+	HelpHearsQuieter = "help-hears-quieter"
+	HelpHearsLouder  = "help-hears-louder"
+
+	// What is dialled behind keys, and what comes of it.
+	EnterDial         = "enter-dial"
+	EnterParticipant  = "enter-participant"
+	EnterSecond       = "enter-second"
+	EnterMinutes      = "enter-minutes"
+	NoSuchParticipant = "no-such-participant"
+	person            = "person"
+	IsSpeaking        = "is-speaking"
+	WhisperOn         = "whisper-on"
+	WhisperOff        = "whisper-off"
 )
 
 // The tone that stands for a prompt that cannot be played: short, and no tone of a telephone network.

@@ -19,6 +19,16 @@ func Hand(language string, place int) []string {
 	return append([]string{HandRaised, youAreNumber}, Number(language, place)...)
 }
 
+// YouAre is the sentence that tells one its number: you are number three.
+func YouAre(language string, number int) []string {
+	return append([]string{youAreNumber}, Number(language, number)...)
+}
+
+// Person is the number of somebody, in front of a name: number three.
+func Person(language string, number int) []string {
+	return append([]string{person}, Number(language, number)...)
+}
+
 // EndsIn is the sentence that warns of the end: the conference ends in five minutes.
 func EndsIn(language string, left int) []string {
 	unit := minutes

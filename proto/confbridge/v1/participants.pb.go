@@ -305,7 +305,10 @@ type Participant struct {
 	// Output only. A moderator has given the participant the floor: only itself can mute it.
 	HasFloor bool `protobuf:"varint,23,opt,name=has_floor,json=hasFloor,proto3" json:"has_floor,omitempty"`
 	// Output only.
-	Kind          ParticipantKind `protobuf:"varint,180,opt,name=kind,proto3,enum=confbridge.v1.ParticipantKind" json:"kind,omitempty"`
+	Kind ParticipantKind `protobuf:"varint,180,opt,name=kind,proto3,enum=confbridge.v1.ParticipantKind" json:"kind,omitempty"`
+	// Output only. By what moderators mean the participant who dial commands: from 1, in the order of coming, and nobody else's as long as the
+	// conference goes on.
+	Number        int32 `protobuf:"varint,190,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -499,6 +502,13 @@ func (x *Participant) GetKind() ParticipantKind {
 		return x.Kind
 	}
 	return ParticipantKind_PARTICIPANT_KIND_UNSPECIFIED
+}
+
+func (x *Participant) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // AudioFormat is a codec with its rates.
@@ -998,7 +1008,7 @@ var File_confbridge_v1_participants_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\n" +
-	" confbridge/v1/participants.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xea\x06\n" +
+	" confbridge/v1/participants.proto\x12\rconfbridge.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\a\n" +
 	"\vParticipant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12'\n" +
@@ -1025,7 +1035,8 @@ const file_confbridge_v1_participants_proto_rawDesc = "" +
 	"\bmuted_by\x18\x15 \x01(\x0e2\x16.confbridge.v1.MutedByR\amutedBy\x12#\n" +
 	"\rhand_position\x18\x16 \x01(\x05R\fhandPosition\x12\x1b\n" +
 	"\thas_floor\x18\x17 \x01(\bR\bhasFloor\x123\n" +
-	"\x04kind\x18\xb4\x01 \x01(\x0e2\x1e.confbridge.v1.ParticipantKindR\x04kind\"\xa9\x01\n" +
+	"\x04kind\x18\xb4\x01 \x01(\x0e2\x1e.confbridge.v1.ParticipantKindR\x04kind\x12\x17\n" +
+	"\x06number\x18\xbe\x01 \x01(\x05R\x06number\"\xa9\x01\n" +
 	"\vAudioFormat\x12\x14\n" +
 	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\"\n" +
 	"\rclock_rate_hz\x18\x02 \x01(\x05R\vclockRateHz\x12$\n" +

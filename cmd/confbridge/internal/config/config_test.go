@@ -86,17 +86,24 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:6:10: rooms.music: is longer than 255 bytes",
 		}},
 		{"keys that cannot be", "rooms:\n  keys:\n    \"*6\": dance\n    \"66\": mute\n    \"*7\": none\n    \"*71\": mute\n", []string{
-			`c.yaml:3:11: rooms.keys.*6: "dance" is not one of none, help, count, deaf, quieter, louder, speak-quieter, speak-louder, mute, hand, leave, ` +
-				"lock, announce, lecture, admit, refuse, mute-all, record, pause, next, wait-for-host, kick, end",
+			`c.yaml:3:11: rooms.keys.*6: "dance" is not one of none, help, count, deaf, quieter, louder, speak-quieter, speak-louder, mute, hand, yield, back, leave, ` +
+				"lock, announce, lecture, admit, refuse, mute-all, record, pause, next, wait-for-host, kick, end, who, admit-all, unmute-all, whisper, " +
+				"ban, move, side, heard-quieter, heard-louder, hears-quieter, hears-louder, dial",
 			`c.yaml:4:11: rooms.keys.66: command "66", want a star and 1 to 5 other keys`,
+		}},
+		{"rooms that no keys lead to, and no trunk", "rooms:\n  move_to: [\"2*\", \"sales\", \"\"]\n  dial_trunk: carrier\nsip:\n  trunks: [{name: carrier, networks: [192.0.2.1]}]\n", []string{
+			`c.yaml:2:19: rooms.move_to[1]: "sales" is neither digits nor digits and a star behind them`,
+			`c.yaml:2:28: rooms.move_to[2]: is empty`,
+			`c.yaml:3:15: rooms.dial_trunk: "carrier" is none of sip.trunks that has dial.prefixes`,
 		}},
 		{"a command that another one begins", "rooms: {keys: {\"*61\": mute}}\n", []string{
 			"c.yaml:1:15: rooms.keys: *6 (mute) is the beginning of *61 (mute)",
 		}},
 		{"keys of a room that cannot be", "rooms:\n  list:\n  - {number: 1, keys: {lock: \"*6\"}}\n  - {number: 2, keys: {dance: \"*6\", lock: \"6\"}}\n", []string{
 			"c.yaml:3:23: rooms.list[0].keys: *6 is for mute and for lock",
-			`c.yaml:4:31: rooms.list[1].keys.dance: "dance" is not one of none, help, count, deaf, quieter, louder, speak-quieter, speak-louder, mute, hand, leave, ` +
-				"lock, announce, lecture, admit, refuse, mute-all, record, pause, next, wait-for-host, kick, end",
+			`c.yaml:4:31: rooms.list[1].keys.dance: "dance" is not one of none, help, count, deaf, quieter, louder, speak-quieter, speak-louder, mute, hand, yield, back, leave, ` +
+				"lock, announce, lecture, admit, refuse, mute-all, record, pause, next, wait-for-host, kick, end, who, admit-all, unmute-all, whisper, " +
+				"ban, move, side, heard-quieter, heard-louder, hears-quieter, hears-louder, dial",
 			`c.yaml:4:43: rooms.list[1].keys.lock: lock: command "6", want a star and 1 to 5 other keys`,
 		}},
 		{"modes that cannot be", "rooms:\n  lobby: 1\n  on_last_host_leave: sing\n  host_grace: 2h\n  reserved_for_hosts: -1\n  warn_before: [0s, 1m, 60s, 2m, 3m, 4m, 5m]\n", []string{
@@ -404,6 +411,7 @@ func TestFormatIsReadAsItWas(t *testing.T) {
 		"  list: [{number: \"1\", display_name: \"a \\\"b\", max_participants: 3, max_duration: 1h30m, max_talkers: all, agc: false, noise_suppression: true,\n"+
 		"    wait_for_host: true, on_last_host_leave: end, host_grace: 0s, lobby: true, lecture: false, mute_on_entry: true, allow_self_unmute: true,\n"+
 		"    reserved_for_hosts: 0, warn_before: [2m], record_names: false, recording_content: both, recording_format: wav, recording_rule: with_host, recording_from: 0, keys: {lock: \"*##5\", end: \"\"}}, {number: \"*2\"}]}\nstore: {url: \"nats://a:1,tls://b\"}\n"+
+		"    reserved_for_hosts: 0, warn_before: [2m], record_names: false, keys: {lock: \"*##D\", end: \"\"}}, {number: \"*2\"}]}\nstore: {url: \"nats://a:1,tls://b\"}\n"+
 		"trace: {calls: 0, hep: \"h:9060\", hep_id: 7}\nlog: {level: debug, format: json}\n"), noEnv)
 	if err != nil {
 		t.Fatal(err)

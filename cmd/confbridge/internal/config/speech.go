@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,10 @@ type Speech struct {
 	Music string
 	// Keys are changes of the commands that rooms know.
 	Keys []rooms.Command
+	// MoveTo are patterns of the rooms that keys may send people to: "1000", "2*".
+	MoveTo []string
+	// DialTrunk is the name of the trunk that numbers are called through which are dialled in rooms; empty: none are.
+	DialTrunk string
 }
 
 // What Speech.Speaking and Speech.Announce can be.
@@ -90,7 +95,26 @@ func speechKeys() []key {
 			put: func(c *Config, name, s string) error { return addCommand(&c.Rooms.Keys, name, s) },
 			get: func(c *Config) string { return commandsYAML(c.Rooms.Keys) },
 		},
+		{
+			path: "rooms.move_to", shape: list, empty: true,
+			clear: func(c *Config) { c.Rooms.MoveTo = nil },
+			set:   func(c *Config, s string) error { return addText(checkRoomPattern)(&c.Rooms.MoveTo, s) },
+			get:   func(c *Config) string { return quotedList(c.Rooms.MoveTo, strings.Clone) },
+		},
+		{
+			path: "rooms.dial_trunk",
+			set:  func(c *Config, s string) error { c.Rooms.DialTrunk = s; return nil },
+			get:  func(c *Config) string { return strconv.Quote(c.Rooms.DialTrunk) },
+		},
 	}
+}
+
+// checkRoomPattern is for numbers that are dialled: keys have no letters.
+func checkRoomPattern(s string) error {
+	if digits := strings.TrimSuffix(s, "*"); digits == "" && s != "*" || strings.Trim(digits, "0123456789") != "" {
+		return fmt.Errorf("%q is neither digits nor digits and a star behind them", s)
+	}
+	return nil
 }
 
 func addCommand(to *[]rooms.Command, keys, name string) error {
@@ -120,12 +144,18 @@ func commandsYAML(all []rooms.Command) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// crossCommands looks for commands that are the beginning of others.
+// crossCommands looks for commands that are the beginning of others, and for the trunk that they call through.
 func (l *loader) crossCommands() {
 	keys, err := rooms.DefaultKeys().Change(l.cfg.Rooms.Keys...)
 	if err != nil {
 		l.fault(l.places["rooms.keys"], "rooms.keys", "%v", plain(err))
 		return
+	}
+	if name := l.cfg.Rooms.DialTrunk; name != "" {
+		i := slices.IndexFunc(l.cfg.SIP.Trunks, func(t Trunk) bool { return t.Name == name })
+		if i < 0 || len(l.cfg.SIP.Trunks[i].Dial.Prefixes) == 0 {
+			l.fault(l.places["rooms.dial_trunk"], "rooms.dial_trunk", "%q is none of sip.trunks that has dial.prefixes", name)
+		}
 	}
 	for i, r := range l.cfg.Rooms.List {
 		path := fmt.Sprintf("rooms.list[%d].keys", i)

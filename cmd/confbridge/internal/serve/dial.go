@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/confbridge/confbridge/api"
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
@@ -49,6 +50,26 @@ func dialConfig(t config.Trunk) trunk.Dial {
 		out.From = "sip:" + t.Register.User + "@" + host
 	}
 	return out
+}
+
+// pressTime is how long those may take to press 1 who are called by keys: whoever dials cannot say whether a machine may answer.
+const pressTime = 20 * time.Second
+
+// dialled calls the numbers that are dialled in rooms. The SIP server is made after the rooms, and before anybody can dial.
+type dialled struct{ of *Main }
+
+// keyDialer is nil where no trunk is named: nobody is called by keys then.
+func keyDialer(m *Main) rooms.Dialer {
+	if m.cfg.Rooms.DialTrunk == "" {
+		return nil
+	}
+	return dialled{m}
+}
+
+// Dial implements rooms.Dialer, by the rules that hold for the API.
+func (d dialled) Dial(ctx context.Context, room, number string) error {
+	_, err := dialer{d.of.sip}.Dial(ctx, api.DialOut{Room: room, Address: number, Trunk: d.of.cfg.Rooms.DialTrunk, ConfirmTime: pressTime})
+	return err
 }
 
 // dialer lets the API call people by the SIP server.

@@ -107,6 +107,7 @@ func assemble(cfg config.Config, log *slog.Logger, radio *sap.Announcer) (*Main,
 	}
 	m.rooms = rooms.NewRegistry(rooms.Config{
 		Recorder: m.tapes, Sounds: library{m},
+		MovesTo: cfg.Rooms.MoveTo, Dialer: keyDialer(m),
 		OnDemand: cfg.Rooms.OnDemand, EmptyGrace: cfg.Rooms.EmptyGrace, ExactTicks: true, Exchanges: exchanges{m.engine}, Log: log,
 		Defaults: rooms.Settings{
 			MaxTalkers: cfg.Rooms.MaxTalkers, AGC: cfg.Rooms.AGC, NoiseSuppression: cfg.Rooms.NoiseSuppression,

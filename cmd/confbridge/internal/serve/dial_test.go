@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -91,5 +92,48 @@ func TestErrorsOfDialsInTheAPIsWords(t *testing.T) {
 	}
 	if _, err := d.Dial(t.Context(), api.DialOut{Room: "1", Address: "sip:a@b"}); !errors.Is(err, rooms.ErrDraining) {
 		t.Errorf("got %v, want ErrDraining", err)
+	}
+}
+
+func TestKeysCallThroughTheTrunkThatIsNamedAndByItsRules(t *testing.T) {
+	if d := keyDialer(&Main{}); d != nil {
+		t.Errorf("no trunk is named: got %v, want that nobody is called", d)
+	}
+	engine, err := media.NewEngine(media.Config{PortMin: 36100, PortMax: 36199})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := rooms.NewRegistry(rooms.Config{OnDemand: true})
+	sip, err := sipua.New(sipua.Config{
+		Listen: []string{"udp://127.0.0.1:0"},
+		Trunks: trunk.Config{Trunks: []trunk.Trunk{{
+			Name: "carrier", Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.9/32")},
+			Dial: trunk.Dial{Prefixes: []string{"030"}, URI: "sip:127.0.0.9:9"},
+		}}},
+	}, reg, engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sip.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m := &Main{sip: sip}
+	m.cfg.Rooms.DialTrunk = "carrier"
+	d := keyDialer(m)
+	var denied *api.DialDeniedError
+	if err := d.Dial(t.Context(), "1000", "0900123"); !errors.As(err, &denied) || denied.Rule != "sip.trunks.dial.prefixes" {
+		t.Errorf("another prefix: got %v, want a DialDeniedError", err)
+	}
+	if err := d.Dial(t.Context(), "1000", "03012345"); err != nil {
+		t.Errorf("a prefix that may be called: got %v", err)
+	}
+	if dials, err := reg.Dials(t.Context(), "1000"); err != nil || len(dials) != 1 || dials[0].DisplayName != "03012345" {
+		t.Errorf("got %+v, %v, want the one who is called", dials, err)
+	}
+	if err := reg.End(t.Context(), "1000", rooms.ReasonEnded); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(sip.Shutdown(context.WithoutCancel(t.Context())), reg.Close(t.Context())); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/confbridge/confbridge/media/session"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/sipua/phone"
 	"github.com/confbridge/confbridge/test/bridge"
@@ -106,6 +107,11 @@ var players = map[string]func(sdp, wav string) []string{
 	"ffmpeg": func(sdp, wav string) []string {
 		return []string{"ffmpeg", "-nostdin", "-loglevel", "error", "-protocol_whitelist", "file,udp,rtp", "-i", sdp, "-c:a", "pcm_s16le", wav}
 	},
+	// VLC refuses to be root. Debian's has no SDP demuxer, so it is told the group; what is of a static payload type needs no more.
+	"vlc": func(sdp, wav string) []string {
+		return []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=" + filepath.Dir(wav), "vlc", "-I", "dummy", "-q",
+			"rtp://@" + groupOf(sdp), "--no-video", "--sout", "#transcode{acodec=s16l,samplerate=8000,channels=1}:std{access=file,mux=wav,dst=" + wav + "}"}
+	},
 	"gstreamer": func(sdp, wav string) []string {
 		return strings.Fields("gst-launch-1.0 -e filesrc location=" + sdp + " ! sdpdemux ! decodebin ! audioconvert ! audio/x-raw,format=S16LE ! wavenc ! filesink location=" + wav)
 	},
@@ -116,6 +122,9 @@ func (c *campus) start(t *testing.T, h *netns.Host, player, sdp string) *receive
 	t.Helper()
 	id := strings.TrimSuffix(filepath.Base(sdp), ".sdp")
 	r := &receiver{name: player + " of " + id, wav: filepath.Join(c.dir, fmt.Sprintf("%s-%s-%s.wav", h.Name, id, player))}
+	if player == "vlc" {
+		r.wav = filepath.Join(openDir(t), "vlc.wav")
+	}
 	line := players[player](sdp, r.wav)
 	have(t, line[0])
 	r.cmd = h.Command(line[0], line[1:]...)
@@ -132,6 +141,33 @@ func (c *campus) start(t *testing.T, h *netns.Host, player, sdp string) *receive
 		}
 	})
 	return r
+}
+
+// openDir is a directory that anybody can write to; that of the test is its owner's.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "confbridge-vlc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // that is what it is for
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// groupOf is where a description of ours has its sound sent.
+func groupOf(sdp string) string {
+	text, err := os.ReadFile(sdp)
+	if err != nil {
+		return err.Error()
+	}
+	s, err := session.Parse(text)
+	if err != nil {
+		return err.Error()
+	}
+	return s.Group.String()
 }
 
 // stop interrupts a receiver, which ends its file.

@@ -7,7 +7,7 @@ packages=()
 for set in "$@"; do
   case "$set" in
     build) packages+=(gcc libc6-dev libopus-dev libspeexdsp-dev pkg-config) ;;
-    test) packages+=(sip-tester baresip-core ffmpeg espeak-ng iproute2 procps kamailio kamailio-tls-modules kamailio-websocket-modules openssl tshark sipsak linphone-nogtk libusrsctp-dev opus-tools flac gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad) ;;
+    test) packages+=(sip-tester baresip-core ffmpeg espeak-ng iproute2 procps kamailio kamailio-tls-modules kamailio-websocket-modules openssl tshark sipsak linphone-nogtk libusrsctp-dev opus-tools flac gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad vlc-bin vlc-plugin-base) ;;
     bench) packages+=(espeak-ng sip-tester) ;;
     profile) packages+=(espeak-ng strace) ;;
     prompts) packages+=(flite espeak-ng ffmpeg) ;;

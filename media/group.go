@@ -56,8 +56,6 @@ type member struct {
 // The first source is kept while it sends; packets of others are counted as rejected. A source is an address and an SSRC: its port may change. When
 // packets of the source have an SSRC or CSRC of Own, three one behind the other, it is our own sound, and Receive returns ErrLoop from then on (RFC 3550
 // §8.2); none of them is handed on. What others send under an SSRC of ours is not heard, and ends nothing. A membership outlives
-// an interface that is down for a time, not one that is removed: the leg then ends by its timeout.
-// a packet comes whose SSRC or CSRC is one of Own, it is our own sound, and Receive returns ErrLoop from then on (RFC 3550 §8.2). A membership outlives
 // an interface that is down for a time, not one that is removed: the leg then ends by its timeout. Of an encrypted group a source needs no probation, for its key shows
 // that it is one, nor does another SSRC of it once it has said BYE for the one before; what is of an SSRC that was not heard yet, or is no packet of the
 // key's, allocates.

@@ -54,14 +54,6 @@ func (l *Leg) handleRTP(p udp.Packet, now time.Time, h *rtp.Header, in Inlet) re
 	if why != accepted {
 		return why
 	}
-	if g := l.group; g != nil {
-		if !g.admits(p.From.Addr()) {
-			return reasonSource
-		}
-		p.From = netip.AddrPortFrom(p.From.Addr(), 0) // ports of a source may change
-	if l.group != nil && l.group.loops(h.SSRC, h.CSRC) {
-		return reasonLoop
-	}
 	k := l.types[h.PayloadType]
 	units, why := l.lasts(k, payload)
 	if why != accepted {

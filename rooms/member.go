@@ -25,24 +25,13 @@ type member struct {
 	pooled  Pooled // leg; nil: it is none
 	shard   *shard // of its room
 	joined  time.Time
+	number  int           // by which keys mean it; 0 before it enters
+	came    came          // in which way, the last time
 	profile codec.Profile // of the leg's sending side, as negotiated; that of down is for what the peer loses as well
 	dead    error         // what Receive returned
 	source  uint32        // what its stream is called
 	heard   heard         // how its sound comes in
 	peer    quality.Peer  // what it has reported last
-	state    *state
-	p        *Participant
-	caller   Caller
-	leg      Leg
-	enlister Enlister // leg; nil: it is none
-	joined   time.Time
-	number   int           // by which keys mean it; 0 before it enters
-	came     came          // in which way, the last time
-	profile  codec.Profile // of the leg's sending side, as negotiated; that of down is for what the peer loses as well
-	dead     error         // what Receive returned
-	source   uint32        // what its stream is called
-	heard    heard         // how its sound comes in
-	peer     quality.Peer  // what it has reported last
 
 	calmFrom time.Time // which report was the first of those that say that it needs no copies any more; zero: none is
 

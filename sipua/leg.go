@@ -17,9 +17,9 @@ type roomLeg struct {
 }
 
 var (
-	_ rooms.Leg      = roomLeg{}
-	_ rooms.Pooled = roomLeg{}
-	_ rooms.Presser  = roomLeg{}
+	_ rooms.Leg     = roomLeg{}
+	_ rooms.Pooled  = roomLeg{}
+	_ rooms.Presser = roomLeg{}
 )
 
 // errMediaTimeout is made once: Receive runs in the tick, which does not allocate.

@@ -90,22 +90,6 @@ func (l *load) countLate(ctx context.Context, during func() error) error {
 	return nil
 }
 
-// startRecordings has every room recorded.
-func (l *load) startRecordings(ctx context.Context) (err error) {
-	conn, err := grpc.NewClient(grpcAddress, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		return fmt.Errorf("record: %w", err)
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	client := confbridgev1.NewRoomServiceClient(conn)
-	for i := range l.rooms {
-		if _, err := client.StartRecording(ctx, &confbridgev1.StartRecordingRequest{Name: fmt.Sprintf("rooms/%d", firstRoom+i)}); err != nil {
-			return fmt.Errorf("record: %w", err)
-		}
-	}
-	return nil
-}
-
 // checkRecordings reads what was recorded, when the bridge has ended.
 func (l *load) checkRecordings() error {
 	if !l.record {

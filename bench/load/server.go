@@ -33,10 +33,8 @@ const serverConfig = `sip:
 api:
   grpc: ` + grpcAddress + `
   http: ` + httpAddress + `
-data_dir: %s
-recording: {tone: false, min_free: "0", format: %s}
 %sdata_dir: %s
-recording: {tone: false, min_free: "0"}
+recording: {tone: false, min_free: "0", format: %s}
 log: {level: warn}
 %s`
 
@@ -67,8 +65,8 @@ func startBridge(ctx context.Context, o options) (*bridge, error) {
 	if o.dialogues > 0 {
 		trunks, list = pinConfig()
 	}
-	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, trunks, filepath.Join(dir, "data"), o.format, list), 0o600); err != nil {
-	if err := os.WriteFile(file, fmt.Appendf(nil, serverConfig, trunks, profiles, filepath.Join(dir, "data"), list), 0o600); err != nil {
+	text := fmt.Appendf(nil, serverConfig, trunks, profiles, filepath.Join(dir, "data"), o.format, list)
+	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("server: %w", err), b.stop())
 	}
 	b.cmd = exec.CommandContext(ctx, o.server, "serve", "--config", file)

@@ -77,7 +77,7 @@ func (l *load) eachRoom(do func(client confbridgev1.RoomServiceClient, name stri
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	client := confbridgev1.NewRoomServiceClient(conn)
 	for i := range l.rooms {
-		if err := do(client, fmt.Sprintf("rooms/%d", 1000+i)); err != nil {
+		if err := do(client, fmt.Sprintf("rooms/%d", firstRoom+i)); err != nil {
 			return fmt.Errorf("record: %w", err)
 		}
 	}

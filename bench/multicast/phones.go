@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
+
+	"github.com/zaf/g711"
 
 	"github.com/confbridge/confbridge/bench/gen"
 	"github.com/confbridge/confbridge/bench/load/speech"
@@ -31,11 +34,11 @@ func newPhones(ctx context.Context, talkers, listeners int) (*phones, error) {
 		return nil, errors.Join(err, p.agent.Close())
 	}
 	for i := range talkers {
-		pcm, _, err := speech.Speech(ctx, i)
+		pcm, _, err := speech.Speech(ctx, i, speech.Rate)
 		if err != nil {
 			return nil, errors.Join(err, p.agent.Close())
 		}
-		p.set.Legs[i].Sound = speech.Say(pcm, i)
+		p.set.Legs[i].Sound = payloads(speech.Say(pcm, i, speech.Rate))
 	}
 	p.set.Start()
 	if err := p.call(ctx, 0, talkers); err != nil {
@@ -76,4 +79,17 @@ func (p *phones) hangup(ctx context.Context, from, to int) (err error) {
 // close hangs all up.
 func (p *phones) close(ctx context.Context) error {
 	return errors.Join(p.hangup(ctx, 0, len(p.calls)), p.set.Stop(), p.agent.Close())
+}
+
+// payloads is pcm as PCMU, 20 ms in each.
+func payloads(pcm []float64) [][]byte {
+	var all [][]byte
+	for frame := range slices.Chunk(pcm, gen.PacketSamples) {
+		payload := make([]byte, len(frame))
+		for i, x := range frame {
+			payload[i] = g711.EncodeUlawFrame(int16(32767 * max(min(x, 0.99), -0.99)))
+		}
+		all = append(all, payload)
+	}
+	return all
 }

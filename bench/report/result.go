@@ -73,21 +73,14 @@ type Run struct {
 	IdleRooms   int     `json:"idle_rooms,omitempty"`
 	IdleSeconds float64 `json:"idle_seconds,omitempty"`
 
-	TickMicros *float64   `json:"tick_us,omitempty"`      // on average
-	LateMsP999 *float64   `json:"late_ms_p999,omitempty"` // by how much packets came behind their turn
-	LateTicks  *int       `json:"late_ticks,omitempty"`   // frames that rooms skipped within the window
-	Dialogues *Dialogues `json:"dialogues,omitempty"`
-	Recorded  *Recorded  `json:"recorded,omitempty"`
-	// RecordCost was measured before the window.
-	RecordCost *RecordCost `json:"record_cost,omitempty"`
-	Dialogues  *Dialogues `json:"dialogues,omitempty"`
-	Recorded   *Recorded  `json:"recorded,omitempty"`
 	TickMicros  *float64   `json:"tick_us,omitempty"`      // on average
 	TracedTicks float64    `json:"traced_ticks,omitempty"` // of each room, while its system calls were counted
 	LateMsP999  *float64   `json:"late_ms_p999,omitempty"` // by how much packets came behind their turn
 	LateTicks   *int       `json:"late_ticks,omitempty"`   // frames that rooms skipped within the window
 	Dialogues   *Dialogues `json:"dialogues,omitempty"`
 	Recorded    *Recorded  `json:"recorded,omitempty"`
+	// RecordCost was measured before the window.
+	RecordCost *RecordCost `json:"record_cost,omitempty"`
 
 	GeneratorLateMsP99 float64 `json:"generator_late_ms_p99"` // the load's own fault
 	GeneratorLateMsMax float64 `json:"generator_late_ms_max"`
@@ -120,6 +113,8 @@ type RecordCost struct {
 	Plain    float64 `json:"plain_us"`
 	Recorded float64 `json:"recorded_us"`
 	Extra    float64 `json:"extra_us"` // the median of the differences within a turn
+}
+
 // By5 is sorted at 0, 5, … 100 % of all, to a hundredth; nil where there is nothing.
 func By5[T float32 | float64](sorted []T) []float64 {
 	if len(sorted) == 0 {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/media/multicast"
+	"github.com/confbridge/confbridge/media/terms"
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/measure"
@@ -115,7 +116,7 @@ func TestListenTellsWhatWasHeard(t *testing.T) {
 func TestListenHearsWhatIsEncrypted(t *testing.T) {
 	network := netns.New(t, "stage", "hall")
 	stage, hall := network.Host("stage"), network.Host("hall")
-	key := multicast.Key{Suite: multicast.AEADAES128GCM, Master: []byte("fedcba9876543210"), Salt: []byte("0123456789ab")}
+	key := multicast.Key{Suite: terms.AEADAES128GCM, Master: []byte("fedcba9876543210"), Salt: []byte("0123456789ab")}
 	master := base64.StdEncoding.EncodeToString(slices.Concat(key.Master, key.Salt))
 	dir := t.TempDir()
 	text := fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %s\r\ns=Board\r\nc=IN IP4 239.1.2.3/4\r\nt=0 0\r\nm=audio 5004 RTP/SAVP 0\r\n", stage.IPv4)

@@ -39,8 +39,6 @@ var allowed = map[string][]string{
 	"rooms/schedule": {},
 	"media/terms":    {},
 	"media/session":  {"media/terms", "mixer/codec"},
-	"media":          {"media/internal/control", "media/internal/udp", "mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
-	"media/session":  {"mixer/codec"},
 	"media":          {"media/internal/control", "media/internal/udp", "media/session", "mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
 	"media/multicast":        {"media/internal/control", "media/internal/udp", "media/terms", "mixer", "mixer/codec"},
@@ -48,10 +46,10 @@ var allowed = map[string][]string{
 	"media/internal/udp":     {},
 	"media/sap":              {"media/session"},
 
-	"rooms/entry":    {"rooms", "rooms/access", "rooms/dialplan", "rooms/sounds", "mixer"},
-	"rooms/recorder": {"rooms", "mixer", "mixer/codec"},
-	"rooms/sounds":   {"mixer"},
-	"rooms/store":    {"rooms", "rooms/access", "rooms/dialplan", "rooms/distribution"},
+	"rooms/entry":      {"rooms", "rooms/access", "rooms/dialplan", "rooms/sounds", "mixer"},
+	"rooms/recorder":   {"rooms", "mixer", "mixer/codec"},
+	"rooms/sounds":     {"mixer"},
+	"rooms/store":      {"rooms", "rooms/access", "rooms/dialplan", "rooms/distribution"},
 	"rooms/entry":      {"rooms", "rooms/access", "rooms/sounds", "mixer"},
 	"rooms/recorder":   {"rooms", "mixer", "mixer/codec"},
 	"rooms/sounds":     {"mixer"},

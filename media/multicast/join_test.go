@@ -11,8 +11,8 @@ import (
 	"github.com/pion/rtp"
 
 	"github.com/confbridge/confbridge/media"
-	"github.com/confbridge/confbridge/media/terms"
 	"github.com/confbridge/confbridge/media/session"
+	"github.com/confbridge/confbridge/media/terms"
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
@@ -343,8 +343,7 @@ func TestMembershipsThatCannotBe(t *testing.T) {
 
 // sessionKey is a key as descriptions have it.
 func sessionKey(k Key) session.Key {
-	suite := map[Suite]string{AES128CMHMACSHA180: "AES_CM_128_HMAC_SHA1_80", AEADAES128GCM: "AEAD_AES_128_GCM"}[k.Suite]
-	return session.Key{Suite: suite, Master: slices.Concat(k.Master, k.Salt)}
+	return session.Key{Suite: string(k.Suite), Master: slices.Concat(k.Master, k.Salt)}
 }
 
 // TestALegHearsAnEncryptedGroup has one who joins late hear it over the end of the sequence, where the SSRC is another, without missing a packet, and nothing of what is not by the key.
@@ -428,7 +427,7 @@ func TestListeningToSecretsDoesNotAllocate(t *testing.T) {
 				t.Error(err)
 			}
 		}); got != 0 || len(in.sequences) < 400 {
-			t.Errorf("suite %d: %v allocations, %d packets", keys[i].Suite, got, len(in.sequences))
+			t.Errorf("suite %s: %v allocations, %d packets", keys[i].Suite, got, len(in.sequences))
 		}
 	}
 }

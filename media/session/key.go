@@ -36,11 +36,9 @@ func (k Key) GoString() string { return k.String() }
 // IsZero says whether there is no key.
 func (k Key) IsZero() bool { return k.Suite == "" && len(k.Master) == 0 }
 
-func (k Key) validate() error {
-	n := masterBytes(k.Suite)
 // Valid says what is wrong with a key (ErrInvalid).
 func (k Key) Valid() error {
-	n, known := masterBytes[k.Suite]
+	n := masterBytes(k.Suite)
 	switch {
 	case n == 0:
 		return invalid("the key is of the suite %q, which is not known", k.Suite)

@@ -119,9 +119,6 @@ func senderConfig(info rooms.Info, dist distribution.Distribution) (multicast.Co
 	if dist.Suite != distribution.SuiteNone {
 		master, _ := dist.Suite.KeyBytes()
 		cfg.Key = &multicast.Key{Suite: dist.Suite, Master: dist.Key[:master], Salt: dist.Key[master:]}
-		// Another one each time: packets are counted anew, and two of one key, SSRC and count are encrypted by the same stream of bits (RFC 3711 §9.1).
-		suites := map[distribution.Suite]multicast.Suite{distribution.SuiteCM: multicast.AES128CMHMACSHA180, distribution.SuiteGCM: multicast.AEADAES128GCM}
-		cfg.Key = &multicast.Key{Suite: suites[dist.Suite], Master: dist.Key[:masterBytes], Salt: dist.Key[masterBytes:]}
 		// Another one each time, of the key's numbers: packets are counted anew, and two of one key, SSRC and count are encrypted by the same stream of bits (RFC 3711 §9.1).
 		cfg.Identity.SSRC = 0
 	}

@@ -109,8 +109,10 @@ var players = map[string]func(sdp, wav string) []string{
 	},
 	// VLC refuses to be root. Debian's has no SDP demuxer, so it is told the group; what is of a static payload type needs no more.
 	"vlc": func(sdp, wav string) []string {
-		return []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=" + filepath.Dir(wav), "vlc", "-I", "dummy", "-q",
-			"rtp://@" + groupOf(sdp), "--no-video", "--sout", "#transcode{acodec=s16l,samplerate=8000,channels=1}:std{access=file,mux=wav,dst=" + wav + "}"}
+		return []string{
+			"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=" + filepath.Dir(wav), "vlc", "-I", "dummy", "-q",
+			"rtp://@" + groupOf(sdp), "--no-video", "--sout", "#transcode{acodec=s16l,samplerate=8000,channels=1}:std{access=file,mux=wav,dst=" + wav + "}",
+		}
 	},
 	"gstreamer": func(sdp, wav string) []string {
 		return strings.Fields("gst-launch-1.0 -e filesrc location=" + sdp + " ! sdpdemux ! decodebin ! audioconvert ! audio/x-raw,format=S16LE ! wavenc ! filesink location=" + wav)

@@ -50,11 +50,7 @@ var allowed = map[string][]string{
 	"rooms/recorder":   {"rooms", "mixer", "mixer/codec"},
 	"rooms/sounds":     {"mixer"},
 	"rooms/store":      {"rooms", "rooms/access", "rooms/dialplan", "rooms/distribution"},
-	"rooms/entry":      {"rooms", "rooms/access", "rooms/sounds", "mixer"},
-	"rooms/recorder":   {"rooms", "mixer", "mixer/codec"},
-	"rooms/sounds":     {"mixer"},
 	"rooms/sounds/web": {"rooms/sounds"},
-	"rooms/store":      {"rooms", "rooms/access", "rooms/distribution"},
 
 	"rooms/distribution": {"media/terms", "mixer/codec"},
 	"rooms/distributor":  {"rooms", "rooms/distribution", "media/multicast", "media/sap", "media/session", "mixer", "mixer/codec"},

@@ -76,26 +76,28 @@ type Addrs struct {
 
 // New makes a bridge of cfg that has opened nothing.
 func New(cfg config.Config, log *slog.Logger) (*Main, error) {
-	radio := sap.NewAnnouncer(sap.AnnouncerConfig{Least: cfg.Distributions.AnnounceInterval, Log: log})
-	m, err := assemble(cfg, log, radio)
-	if err != nil {
-		radio.Close() // it has a goroutine
+	m := &Main{cfg: cfg, log: log, failed: make(chan error, 2), stopTide: func() {}}
+	m.radio = sap.NewAnnouncer(sap.AnnouncerConfig{Least: cfg.Distributions.AnnounceInterval, Others: m.others, Log: log})
+	if err := m.assemble(cfg, log); err != nil {
+		m.radio.Close() // it has a goroutine
+		if m.engine != nil {
+			err = errors.Join(err, m.engine.Close())
+		}
 		return nil, err
 	}
 	return m, nil
 }
 
-// assemble is New, around an announcer.
-func assemble(cfg config.Config, log *slog.Logger, radio *sap.Announcer) (*Main, error) {
-	m := &Main{cfg: cfg, log: log, failed: make(chan error, 2), stopTide: func() {}}
+// assemble makes the parts, each of what those before it are.
+func (m *Main) assemble(cfg config.Config, log *slog.Logger) error {
 	m.ready = api.NewReadiness(partSIP, partGRPC, partHTTP)
 	modes, err := roomModes(cfg.Rooms.Modes)
 	if err != nil {
-		return nil, fmt.Errorf("rooms: %w", err)
+		return fmt.Errorf("rooms: %w", err)
 	}
 	speech, err := roomSpeech(cfg.Rooms.Speech)
 	if err != nil {
-		return nil, fmt.Errorf("rooms: %w", err)
+		return fmt.Errorf("rooms: %w", err)
 	}
 	m.tapes = recorder.New(recorderConfig(cfg, log))
 	m.engine, err = media.NewEngine(media.Config{
@@ -103,7 +105,7 @@ func assemble(cfg config.Config, log *slog.Logger, radio *sap.Announcer) (*Main,
 		Exchanges: exchangesOf(cfg.Media),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("media: %w", err)
+		return fmt.Errorf("media: %w", err)
 	}
 	m.rooms = rooms.NewRegistry(rooms.Config{
 		Recorder: m.tapes, Sounds: library{m},
@@ -114,20 +116,18 @@ func assemble(cfg config.Config, log *slog.Logger, radio *sap.Announcer) (*Main,
 			Recording: recordingSettings(cfg.Recording), Modes: modes, Speech: speech,
 		},
 	})
-	m.radio = radio
-	m.radio = sap.NewAnnouncer(sap.AnnouncerConfig{Least: cfg.Distributions.AnnounceInterval, Others: m.others, Log: log})
 	spread := distributorConfig(cfg, library{m}, m.radio, log)
 	m.spread = distributor.New(spread, m.rooms)
 	if m.desk, err = entry.New(entryConfig(cfg, library{m}, log), m.rooms); err != nil {
-		return nil, fmt.Errorf("numbers: %w", err)
+		return fmt.Errorf("numbers: %w", err)
 	}
 	sip, err := sipConfig(cfg, log)
 	if err != nil {
-		return nil, fmt.Errorf("sip: %w", err)
+		return fmt.Errorf("sip: %w", err)
 	}
 	sip.Overload.Late = m.rooms.LateTicks
 	if m.trace, err = newTrace(cfg.Trace, log); err != nil {
-		return nil, fmt.Errorf("trace: %w", err)
+		return fmt.Errorf("trace: %w", err)
 	}
 	var traced api.Tracer
 	if m.trace != nil { // an interface that holds a nil pointer would not be nil
@@ -146,18 +146,18 @@ func assemble(cfg config.Config, log *slog.Logger, radio *sap.Announcer) (*Main,
 	taker := receiver.New(receiver.Config{Policy: spread.Policy, Own: m.spread}, m.rooms, m.engine)
 	m.sip, err = sipua.New(sip, m.desk, m.engine)
 	if err != nil {
-		return nil, fmt.Errorf("sip: %w", err)
+		return fmt.Errorf("sip: %w", err)
 	}
 	shown.sip = m.sip
 	metrics, err := m.metrics()
 	if err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
+		return fmt.Errorf("metrics: %w", err)
 	}
 	m.grpc = api.New(api.Config{
 		Trunks: shown, Tracer: traced, Recordings: m.tapes, CallRecords: kept, Sounds: library{m}, Dialer: dialer{m.sip}, Desk: m.desk, Distributor: m.spread, Receiver: taker, Log: log,
 	}, m.rooms)
 	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Sessions: m.spread, Profiles: cfg.API.Pprof, Log: log})
-	return m, nil
+	return nil
 }
 
 // metrics collects what the parts count, and what Go and the kernel know of the process.

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/confbridge/confbridge/bench/drive"
 	"github.com/confbridge/confbridge/bench/report"
@@ -26,6 +27,9 @@ type options struct {
 	turns                                    int
 	only                                     *regexp.Regexp
 }
+
+// leastSamples is how many of each Go benchmark benchstat needs to tell a difference from chance.
+const leastSamples = 6
 
 // sides are what is compared, in the order of columns.
 var sides = [2]string{"ref", "now"}
@@ -40,7 +44,7 @@ func main() {
 	flag.StringVar(&o.benchTime, "benchtime", "100ms", "how long each")
 	flag.IntVar(&o.turns, "turns", 3, "how often both are measured")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
 	if o.only, err = regexp.Compile(*only); err == nil {
@@ -75,8 +79,12 @@ func run(ctx context.Context, o options) (err error) {
 			return fmt.Errorf("build of %s: %w", sides[i], err)
 		}
 	}
+	ref, err := drive.Output(ctx, trees[0], "git", "log", "-1", "--format=%h, %s")
+	if err != nil {
+		return fmt.Errorf("ref: %w", err)
+	}
 	now := report.Now(ctx)
-	fmt.Printf("ref is %s, now: %s\n\n", o.ref, now.Head())
+	fmt.Printf("ref is commit %s\nnow is %s\n\n", strings.TrimSpace(string(ref)), now.Head())
 	if err := loads(ctx, d, bridges, o); err != nil {
 		return err
 	}
@@ -123,7 +131,7 @@ func benchmarks(ctx context.Context, dir string, trees [2]string, o options) err
 		return nil
 	}
 	var said [2][]byte
-	args := append([]string{"test", drive.Tags, "-run", "^$", "-bench", o.bench, "-benchtime", o.benchTime, "-benchmem", "-count", "1"}, strings.Fields(o.packages)...)
+	args := append([]string{"test", drive.Tags, "-run", "^$", "-bench", o.bench, "-benchtime", o.benchTime, "-benchmem", "-count", fmt.Sprint((leastSamples + o.turns - 1) / o.turns)}, strings.Fields(o.packages)...)
 	for turn := range o.turns {
 		for _, side := range order(turn) {
 			fmt.Fprintf(os.Stderr, "Go benchmarks, turn %d, %s …\n", turn+1, sides[side])

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/google/pprof/profile"
 
@@ -50,7 +51,7 @@ func main() {
 	flag.StringVar(&o.name, "name", "", "of the file in bench/results/profile; empty: date and commit")
 	flag.IntVar(&o.seconds, "seconds", 30, "how long each load is profiled")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "profile:", err)

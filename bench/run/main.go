@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"syscall"
 
 	"github.com/confbridge/confbridge/bench/drive"
 	"github.com/confbridge/confbridge/bench/report"
@@ -36,7 +37,7 @@ func main() {
 	flag.StringVar(&o.page, "page", "docs/benchmarks.md", "where the table goes; empty: nowhere, and to no result either")
 	only := flag.String("only", "", "do the runs whose names fit this regular expression alone, and write nothing; the ladder's is "+ladder)
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
 	var missed []string

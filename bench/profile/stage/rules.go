@@ -20,7 +20,7 @@ func some(in, named string, s Stage) rule { return rule{in, regexp.MustCompile(n
 // functions are moved. None fits a helper, so that its caller is asked: that is why media needs two words only.
 var ours = []rule{
 	some("media/", `(?i)send|transmit|flush|submit|mixed|report`, Send),
-	some("media/", `(?i)receive|recv|discard|drain|reap`, Receive),
+	some("media/", `(?i)receive|recv|fetch|discard|drain|reap`, Receive),
 	all("mixer/jitter", Jitter),
 	all("mixer/playout", Jitter),
 	some("mixer/codec", `^(Format|Profile)\.`, ask),

@@ -58,8 +58,10 @@ func (r rule) fits(in, name string) bool {
 	return (in == below || tree && strings.HasPrefix(in, r.in)) && (r.named == nil || r.named.MatchString(name))
 }
 
-// split takes a function's name apart: package, and receiver and name without the signs around a pointer.
+// split takes a function's name apart: package, and receiver and name without the signs around a pointer, and without what a
+// generic one was made for.
 func split(function string) (in, name string) {
+	function, _, _ = strings.Cut(function, "[")
 	slash := strings.LastIndexByte(function, '/') + 1
 	dot := strings.IndexByte(function[slash:], '.')
 	if dot < 0 {

@@ -52,8 +52,8 @@ func newLoad(r report.Run, d stage.Division, seconds float64) Load {
 	return l
 }
 
-// readCalls reads the table that strace -c writes, of so many seconds, of all legs together, for which the bridge has worked. There
-// is none where there was no strace.
+// readCalls reads what perf stat or strace -c has written, of so many seconds, of all legs together, for which the bridge has worked.
+// There is none where nothing was counted.
 func readCalls(name string, legSeconds float64) ([]Call, error) {
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -67,18 +67,29 @@ func readCalls(name string, legSeconds float64) ([]Call, error) {
 	}
 	var calls []Call
 	for line := range strings.Lines(string(text)) {
-		f := strings.Fields(line) // % time, seconds, usecs/call, calls, errors if there were any, syscall
-		if len(f) < 5 || f[len(f)-1] == "total" {
-			continue
+		if name, n, ok := readCall(line); ok {
+			calls = append(calls, Call{name, float64(n) / legSeconds})
 		}
-		n, err := strconv.Atoi(f[3])
-		if err != nil {
-			continue // the heading, and the lines around the table
-		}
-		calls = append(calls, Call{f[len(f)-1], float64(n) / legSeconds})
 	}
 	slices.SortStableFunc(calls, func(a, b Call) int { return cmp.Compare(b.Per, a.Per) })
 	return calls, nil
+}
+
+// readCall reads a line of either; false where it counts no call.
+func readCall(line string) (name string, n int, ok bool) {
+	if f := strings.Split(line, ","); len(f) > 2 { // count, unit, event, …
+		if name, ok = strings.CutPrefix(f[2], "syscalls:sys_enter_"); !ok {
+			return "", 0, false
+		}
+		n, err := strconv.Atoi(f[0])
+		return name, n, err == nil && n > 0
+	}
+	f := strings.Fields(line) // % time, seconds, usecs/call, calls, errors if there were any, syscall
+	if len(f) < 5 || f[len(f)-1] == "total" {
+		return "", 0, false
+	}
+	n, err := strconv.Atoi(f[3])
+	return f[len(f)-1], n, err == nil // else the heading, and the lines around the table
 }
 
 // Table is the loads side by side, in Markdown: what each stage takes, then which system calls are made.

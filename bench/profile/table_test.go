@@ -62,6 +62,19 @@ func TestTheTableHasEachStageAndItsKernel(t *testing.T) {
 	}
 }
 
+func TestPerfIsReadAsStraceIs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "calls")
+	const counted = "# started on Sat Nov 28 17:38:35 2026\n\n300,,syscalls:sys_enter_futex,70968656,100.00,,\n45000,,syscalls:sys_enter_sendto,70968656,100.00,,\n" +
+		"0,,syscalls:sys_enter_brk,70968656,100.00,,\n<not counted>,,syscalls:sys_enter_read,0,100.00,,\n5,,cycles,1,100.00,,\n"
+	if err := os.WriteFile(file, []byte(counted), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	calls, err := readCalls(file, 300*3)
+	if diff := cmp.Diff([]Call{{"sendto", 50}, {"futex", 1.0 / 3}}, calls); err != nil || diff != "" {
+		t.Errorf("%v, want -, got +\n%s", err, diff)
+	}
+}
+
 func TestWithoutACountThereIsNoTableOfCalls(t *testing.T) {
 	calls, err := readCalls(filepath.Join(t.TempDir(), "none"), 1)
 	if err != nil || calls != nil {

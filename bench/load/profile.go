@@ -89,7 +89,7 @@ func (l *load) perf(ctx context.Context) (bool, error) {
 	file := filepath.Join(l.profiles, callsFile)
 	cmd := exec.CommandContext(ctx, "perf", "stat", "-x", ",", "-o", file, "-e", "syscalls:sys_enter_"+strings.Join(perfCalls, ",syscalls:sys_enter_"), "-p", strconv.Itoa(l.bridge.pid),
 		"--", "sleep", strconv.Itoa(int(traceTime.Seconds())))
-	if cmd.Run() != nil {
+	if may := cmd.Run() == nil; !may {
 		return false, nil // it is not there, or the kernel does not let it
 	}
 	text, err := os.ReadFile(file)

@@ -218,17 +218,23 @@ func (p *exchanges) give(x *Exchange) {
 
 // take hands on what the exchange has brought, and says whether all that has come for RTP, and for RTCP, is out of the sockets by that.
 func (f *fetched) take(l *Leg, now time.Time, wallNow int64, in Inlet) (all, allRTCP bool) {
-	x := f.by
-	f.by = nil
+	brought := f.rtcp != nil
 	for i, letter := range f.letters {
 		if letter == nil {
 			all = true
 			break
 		}
-		l.handle(letter.Packet(f.lengths[i], now, wallNow), now, &x.parsed, in)
+		l.handle(letter.Packet(f.lengths[i], now, wallNow), now, &f.by.parsed, in)
 	}
-	if f.rtcp != nil {
-		l.handleRTCPPacket(f.rtcp.Packet(f.rtcpLen, now, wallNow), now, &x.parsed, in)
+	f.takeRTCP(l, now, wallNow, in)
+	f.by = nil
+	return all, !brought
+}
+
+// takeRTCP hands on the RTCP that the exchange has brought, if it has not been by now.
+func (f *fetched) takeRTCP(l *Leg, now time.Time, wallNow int64, in Inlet) {
+	if letter := f.rtcp; letter != nil {
+		f.rtcp = nil
+		l.handleRTCPPacket(letter.Packet(f.rtcpLen, now, wallNow), now, &f.by.parsed, in)
 	}
-	return all, f.rtcp == nil
 }

@@ -251,6 +251,7 @@ func (l *Leg) proven(from netip.AddrPort, now time.Time) bool {
 		return false
 	}
 	if !l.report.peer.bye {
+		l.fetched.takeRTCP(l, now, now.UnixNano(), nil)
 		b := l.engine.batches.take(&l.hint)
 		l.drainRTCP(b, now, now.UnixNano(), nil)
 		l.engine.batches.give(b, l.hint)

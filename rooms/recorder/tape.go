@@ -16,7 +16,7 @@ const (
 	mixEntries    = 1 << 10
 	trackEntries  = 1 << 12
 	maxNotes      = 1 << 12 // between two turns of the writer
-	writeEvery    = 100 * time.Millisecond
+	writeEvery    = 200 * time.Millisecond
 	flushEvery    = 200 * time.Millisecond
 	spaceEvery    = time.Second
 	ticksInSecond = uint64(time.Second / tickDuration)

@@ -134,7 +134,8 @@ func TestALongRecordingLinesUpAndIsAsLongAsItWas(t *testing.T) {
 	t.Parallel()
 	have(t, "opusinfo")
 	b := startBridge(t, bridge.Config{})
-	b.must(t, "rooms", "create", "1000", "--record-content", "both", "--record-format", "opus")
+	b.allowLog("calls were broken off") // of somebody who has hung up as soon as they dialled, before the bridge was heard: nothing tells it
+	b.must(t, "rooms", "create", "1000", "--max-talkers", "all", "--record-content", "both", "--record-format", "opus")
 	ctx, leave := context.WithCancel(t.Context())
 	long := recordedFor()
 	left := b.crowd(ctx, t, long)
@@ -169,7 +170,7 @@ func TestALongRecordingLinesUpAndIsAsLongAsItWas(t *testing.T) {
 func TestALongRecordingOutlivesKill9(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, bridge.Config{})
-	b.must(t, "rooms", "create", "1000", "--record-content", "both", "--record-format", "flac")
+	b.must(t, "rooms", "create", "1000", "--max-talkers", "all", "--record-content", "both", "--record-format", "flac")
 	ctx, leave := context.WithCancel(t.Context())
 	long := recordedFor()
 	left := b.crowd(ctx, t, long)

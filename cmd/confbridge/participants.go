@@ -81,7 +81,8 @@ func listParticipants(ctx context.Context, api client, room string) (*confbridge
 func participantTable(participants []*confbridgev1.Participant, now time.Time) *table {
 	t := &table{
 		first:  2,
-		header: []string{"ID", "NO", "NAME", "ROLE", "STATE", "DBFS", "GAIN", "CODEC", "LOST", "IN FOR"},
+		typed:  true,
+		header: []string{"ID", "NO", "NAME", "ROLE", "STATE", "DBFS", "GAIN", "CODEC", "LOST", "FOR"},
 		right:  []bool{false, true, false, false, false, true, true, false, true, true},
 	}
 	for _, p := range participants {

@@ -20,6 +20,7 @@ type table struct {
 	header []string
 	right  []bool // column is of numbers
 	first  int    // column that gives way before all others, until it has minFirst columns left
+	typed  bool   // the first column is for other commands: it stays whole
 	rows   [][]string
 }
 
@@ -67,9 +68,12 @@ func (t *table) widths() []int {
 	for ; total > lineWidth; total-- {
 		give := t.first
 		for i := range widths {
-			if widths[t.first] <= minFirst && widths[i] > widths[give] {
+			if widths[t.first] <= minFirst && widths[i] > widths[give] && (i > 0 || !t.typed) {
 				give = i
 			}
+		}
+		if t.typed && widths[give] == 1 {
+			give = 0 // all others are dots
 		}
 		widths[give]--
 	}

@@ -79,6 +79,8 @@ var (
 		rooms.KindFeedUp:      confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_UP,
 		rooms.KindFeedLooped:  confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_LOOPED,
 
+		rooms.KindLate: confbridgev1.EventKind_EVENT_KIND_LATE,
+
 		rooms.KindDialing:    confbridgev1.EventKind_EVENT_KIND_DIALING,
 		rooms.KindRinging:    confbridgev1.EventKind_EVENT_KIND_RINGING,
 		rooms.KindAnswered:   confbridgev1.EventKind_EVENT_KIND_ANSWERED,
@@ -219,6 +221,9 @@ func toEvent(e rooms.Event) *confbridgev1.Event {
 	}
 	if e.Feed != "" {
 		out.Distribution = distributionName(e.Room, e.Feed)
+	}
+	if e.Kind == rooms.KindLate {
+		out.Lateness = &confbridgev1.Lateness{SkippedFrames: e.Lateness.Skipped, LateTurns: e.Lateness.Late, Worst: durationpb.New(e.Lateness.Worst)}
 	}
 	if state, ok := dialKinds[e.Kind]; ok {
 		out.Dial = toDial(rooms.Dial{ID: e.Participant.ID, Room: e.Room, Caller: e.Participant.Caller})

@@ -50,6 +50,7 @@ var translations = []struct {
 	{rooms.ErrLocked, codes.FailedPrecondition, "ROOM_LOCKED", aboutRoom},
 	{rooms.ErrNotOpen, codes.FailedPrecondition, "ROOM_NOT_OPEN", aboutRoom},
 	{rooms.ErrFull, codes.ResourceExhausted, "ROOM_FULL", aboutRoom},
+	{rooms.ErrOverloaded, codes.Unavailable, "ROOM_OVERLOADED", aboutRoom},
 	{rooms.ErrClosed, codes.Unavailable, "ROOM_ENDED", aboutRoom},
 	{rooms.ErrDraining, codes.Unavailable, "BRIDGE_DRAINING", aboutNothing},
 	{errStopping, codes.Unavailable, "BRIDGE_DRAINING", aboutNothing},

@@ -35,6 +35,7 @@ var sentinels = map[string]error{
 	"ErrOccupied":      rooms.ErrOccupied,
 	"ErrDraining":      rooms.ErrDraining,
 	"ErrClosed":        rooms.ErrClosed,
+	"ErrOverloaded":    rooms.ErrOverloaded,
 	"ErrInvalid":       rooms.ErrInvalid,
 	"ErrMediaTimeout":  rooms.ErrMediaTimeout,
 	"ErrNotWaiting":    rooms.ErrNotWaiting,

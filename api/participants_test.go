@@ -275,6 +275,14 @@ func TestEventsAreConverted(t *testing.T) {
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("nobody has the floor (-want +got):\n%s", diff)
 	}
+	want = &confbridgev1.Event{
+		RoomName: "rooms/1", Kind: confbridgev1.EventKind_EVENT_KIND_LATE,
+		Lateness: &confbridgev1.Lateness{SkippedFrames: 1, LateTurns: 2, Worst: durationpb.New(30 * time.Millisecond)},
+	}
+	got = toEvent(rooms.Event{Room: "1", Kind: rooms.KindLate, Lateness: rooms.Lateness{Skipped: 1, Late: 2, Worst: 30 * time.Millisecond}})
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("late (-want +got):\n%s", diff)
+	}
 }
 
 func TestEveryKindReasonAndRoleHasItsEnumValue(t *testing.T) {
@@ -290,6 +298,9 @@ func TestEveryKindReasonAndRoleHasItsEnumValue(t *testing.T) {
 	}
 	if reasons[rooms.ReasonLooped] == 0 || kinds[rooms.KindFeedLooped] == 0 {
 		t.Error("a loop has none")
+	}
+	if kinds[rooms.KindLate] == 0 {
+		t.Error("lateness has none")
 	}
 	for w := rooms.WayCall; w <= rooms.WaySession; w++ {
 		if ways[w] == 0 {

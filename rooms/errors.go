@@ -17,6 +17,7 @@ var (
 	ErrOccupied      = errors.New("room is occupied")
 	ErrDraining      = errors.New("bridge is draining")
 	ErrClosed        = errors.New("room has ended")
+	ErrOverloaded    = errors.New("room's sound comes too late for one more")
 	ErrInvalid       = errors.New("invalid value")
 	ErrDeclared      = errors.New("room is declared in the configuration file")
 	ErrStorage       = errors.New("storage failed")

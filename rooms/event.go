@@ -50,6 +50,7 @@ const (
 	KindFeedDown      // nothing can be sent there for now
 	KindFeedUp        // and again it can
 	KindFeedLooped    // what Participant brings is what the room sends by Feed
+	KindLate          // the room's sound comes late, or some of it not at all: Lateness says how
 )
 
 // Reason says why a participant left or a conference ended.
@@ -111,12 +112,13 @@ type Event struct {
 	Remaining time.Duration `json:",omitzero"` // TimeWarning: until the conference ends
 	Ban       *Ban          `json:",omitzero"` // Banned and Unbanned; never changed
 	Feed      string        `json:",omitzero"` // all about feeds: its ID
+	Lateness  Lateness      `json:",omitzero"` // Late: since the one before, in a conference
 }
 
 // lasting says whether events of this kind are kept across a restart. Who talks is not: there are too many of them, and nobody asks
-// a day later.
+// a day later; nor is how late the sound was, when there is enough to do.
 func (k Kind) lasting() bool {
-	return k != KindTalkingStarted && k != KindTalkingStopped && k != KindDominantSpeaker
+	return k != KindTalkingStarted && k != KindTalkingStopped && k != KindDominantSpeaker && k != KindLate
 }
 
 // Texts for logs and protocol fields; the API has enums of its own.

@@ -182,6 +182,7 @@ func (s *state) audible() bool {
 func (s *state) wind(now time.Time) {
 	if c := &s.timers.clock; !c.runs && s.audible() {
 		c.runs = true
+		s.room.registry.tickingRooms.Add(1)
 		c.restart(now, s.room.registry.phases.take())
 	}
 }
@@ -191,6 +192,8 @@ func (s *state) unwind() {
 	if c := &s.timers.clock; c.runs && !s.audible() {
 		c.runs = false
 		c.timer.Stop()
+		s.forgetLateness()
+		s.room.registry.tickingRooms.Add(-1)
 		s.room.registry.phases.leave(c.phase)
 		s.announcer.stop()
 	}

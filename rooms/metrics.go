@@ -47,6 +47,8 @@ type tickMetrics struct {
 	tick         histogram
 	bufferDelay  histogram
 	lateTicks    atomic.Uint64
+	longTurns    atomic.Uint64
+	overruns     atomic.Uint64 // turns that were late, and not by accident
 	wordsDropped atomic.Uint64
 	quality      qualityMetrics
 }
@@ -72,6 +74,7 @@ var (
 	descParticipants  = prometheus.NewDesc("confbridge_participants", "Participants who have joined, by the codec that they are sent.", []string{"codec"}, nil)
 	descTick          = prometheus.NewDesc("confbridge_mixer_tick_seconds", "What a room's 20 ms tick takes.", nil, nil)
 	descLateTicks     = prometheus.NewDesc("confbridge_mixer_late_ticks_total", "Frames skipped because the tick came too late.", nil, nil)
+	descLongTurns     = prometheus.NewDesc("confbridge_mixer_long_turns_total", "Turns of rooms' clocks whose frames were sent more than 15 ms after they were due, or were skipped.", nil, nil)
 	descBufferDelay   = prometheus.NewDesc("confbridge_jitter_buffer_seconds", "What the jitter buffers add, observed once a second and leg.", nil, nil)
 	descEventsUnkept  = prometheus.NewDesc("confbridge_events_unkept_total", "Events that will be missing after a restart, as the store was too slow or failed.", nil, nil)
 	descWordsDropped  = prometheus.NewDesc("confbridge_words_dropped_total", "What was not said in rooms, because too much waited to be.", nil, nil)
@@ -82,9 +85,13 @@ var (
 // concurrent use and takes no lock.
 func (g *Registry) LateTicks() uint64 { return g.metrics.lateTicks.Load() }
 
+// Overruns is how often until now a room's frames were sent later than 15 ms after they were due, twice in a row, or skipped: whoever lets callers in should
+// let in fewer before the sound suffers. It is safe for concurrent use and takes no lock.
+func (g *Registry) Overruns() uint64 { return g.metrics.overruns.Load() }
+
 // Describe implements prometheus.Collector.
 func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRooms, descParticipants, descTick, descLateTicks, descBufferDelay, descEventsDropped, descEventsUnkept, descWordsDropped} {
+	for _, d := range []*prometheus.Desc{descRooms, descParticipants, descTick, descLateTicks, descLongTurns, descBufferDelay, descEventsDropped, descEventsUnkept, descWordsDropped} {
 		ch <- d
 	}
 	g.metrics.quality.describe(ch)
@@ -98,6 +105,7 @@ func (g *Registry) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(descParticipants, prometheus.GaugeValue, float64(t.participants[i].Load()), string(name))
 	}
 	ch <- prometheus.MustNewConstMetric(descLateTicks, prometheus.CounterValue, float64(t.lateTicks.Load()))
+	ch <- prometheus.MustNewConstMetric(descLongTurns, prometheus.CounterValue, float64(t.longTurns.Load()))
 	ch <- prometheus.MustNewConstMetric(descEventsDropped, prometheus.CounterValue, float64(g.eventsDropped.Load()))
 	if m := g.memory; m != nil {
 		ch <- prometheus.MustNewConstMetric(descEventsUnkept, prometheus.CounterValue, float64(m.unkept.Load()))

@@ -112,13 +112,16 @@ func (x *mixdown) group(key groupKey) *group {
 
 // runDue ticks as many times as frames are due, sees to what the legs report, and lets those go that have died.
 func (s *state) runDue() {
-	now := s.timers.clock.wait(time.Now())
+	now, due := s.timers.clock.wait(time.Now()), s.timers.clock.next()
 	ticks, skipped := s.timers.clock.due(now)
 	for range ticks {
 		s.tick(now)
 	}
 	if ticks > 0 {
-		s.metrics.tick.observe(time.Since(now) / time.Duration(ticks))
+		end := time.Now()
+		worked := end.Sub(now) / time.Duration(ticks)
+		s.metrics.tick.observe(worked)
+		s.watchLateness(end.Sub(due), worked, skipped, end)
 		s.adapt()
 		s.keepBeat()
 	}

@@ -69,7 +69,10 @@ type Registry struct {
 	crewOnce      sync.Once
 	crew          *crew // see hire
 	turns         turns
-	memory        *memory // nil: nothing is kept
+	tally         tally
+	tickingRooms  atomic.Int64
+	lateRooms     atomic.Int64 // of them
+	memory        *memory      // nil: nothing is kept
 	bans          bans
 
 	mu      sync.Mutex // guards the maps, never held across a call out
@@ -101,6 +104,7 @@ func NewRegistry(cfg Config) *Registry {
 		cfg: cfg, metrics: newTickMetrics(),
 		turns: newTurns(), rooms: map[string]*room{}, dormant: map[string]*dormant{}, blocked: map[string]bool{}, logs: map[string]*eventLog{}, receptions: newReceptions(),
 	}
+	g.tally.log = cfg.Log
 	if cfg.ExactTicks {
 		g.phases = newPhases(time.Now(), perProcessor*runtime.GOMAXPROCS(0))
 	}
@@ -328,6 +332,7 @@ func (g *Registry) Close(ctx context.Context) error {
 	g.crewOnce.Do(func() {})
 	g.crew.stop()
 	g.bans.collect(ctx)
+	g.tally.close()
 	g.closeLogs()
 	return nil
 }

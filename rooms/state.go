@@ -52,6 +52,8 @@ type state struct {
 	chime     chime
 	announcer announcer
 
+	punctual punctuality
+
 	chair
 	lock   lock
 	timers timers
@@ -138,6 +140,8 @@ func (s *state) admitAs(p *Participant, address string, role Role, own bool) err
 	case own:
 	case s.locked() && role != RoleModerator:
 		return ErrLocked
+	case role != RoleModerator && s.overloaded():
+		return ErrOverloaded
 	case s.set.MaxParticipants > 0 && len(s.seats) >= s.set.MaxParticipants:
 		return fmt.Errorf("%d of %d seats taken: %w", len(s.seats), s.set.MaxParticipants, ErrFull)
 	case role != RoleModerator && s.onlyForHosts():

@@ -58,7 +58,7 @@ type Config struct {
 	// Trunks is who may call; the zero value lets in who calls from a private network.
 	Trunks trunk.Config
 	// Overload is which requests outside of dialogs are refused before anything is spent on them; the zero value has limits that
-	// one carrier's 500 calls a second from one address stay below. Its Late should be rooms.Registry.LateTicks.
+	// one carrier's 500 calls a second from one address stay below. Its Late should be rooms.Registry.Overruns.
 	Overload overload.Config
 	// Upstream is where we are registered, and who is pinged.
 	Upstream upstream.Config

@@ -38,6 +38,7 @@ var refusals = []struct {
 	{rooms.ErrNotOpen, refusal{status: 480, cause: 41, text: "room is not open"}},
 	{rooms.ErrFull, refusal{status: 486, cause: 17, text: "room is full"}},
 	{rooms.ErrDraining, refusal{status: 503, cause: 41, text: "bridge is draining", retry: true}},
+	{rooms.ErrOverloaded, refusal{status: 503, cause: 42, text: "bridge is overloaded", retry: true}},
 	{rooms.ErrClosed, refusal{status: 480, cause: 41, text: "conference has ended", retry: true}},
 	{rooms.ErrNoParticipant, refusal{status: 480, cause: 41, text: "participant has left"}},
 	{rooms.ErrMediaTimeout, refusal{status: 480, cause: 41, text: "no media from the caller"}},

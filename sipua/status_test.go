@@ -52,7 +52,7 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 			"ErrDeclared": {rooms.ErrDeclared, 500}, "ErrStorage": {rooms.ErrStorage, 503},
 			"ErrNoParticipant": {rooms.ErrNoParticipant, 480}, "ErrLocked": {rooms.ErrLocked, 480},
 			"ErrFull": {rooms.ErrFull, 486}, "ErrOccupied": {rooms.ErrOccupied, 500},
-			"ErrDraining": {rooms.ErrDraining, 503}, "ErrClosed": {rooms.ErrClosed, 480},
+			"ErrDraining": {rooms.ErrDraining, 503}, "ErrClosed": {rooms.ErrClosed, 480}, "ErrOverloaded": {rooms.ErrOverloaded, 503},
 			"ErrInvalid": {rooms.ErrInvalid, 404}, "ErrMediaTimeout": {rooms.ErrMediaTimeout, 480},
 			"ErrBanned": {rooms.ErrBanned, 403}, "ErrNotWaiting": {rooms.ErrNotWaiting, 500},
 			"ErrNotAllowed": {rooms.ErrNotAllowed, 500}, "ErrNoFloor": {rooms.ErrNoFloor, 500}, "ErrNoBan": {rooms.ErrNoBan, 500},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
@@ -152,6 +153,10 @@ func detail(e *confbridgev1.Event, room int) string {
 	}
 	if d := e.GetDistribution(); d != "" {
 		parts = append(parts, clean(d[strings.LastIndexByte(d, '/')+1:]))
+	}
+	if l := e.GetLateness(); l != nil {
+		parts = append(parts, fmt.Sprintf("%d times, %d frames left out, %v at the worst",
+			l.GetLateTurns(), l.GetSkippedFrames(), l.GetWorst().AsDuration().Round(time.Millisecond)))
 	}
 	what := strings.Join(parts, "  ")
 	if p == nil {

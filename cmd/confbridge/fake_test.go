@@ -492,6 +492,8 @@ func sample() *fakeBridge {
 		e.Distribution = sampleDistributions()[0].GetName()
 		distributed = append(distributed, &confbridgev1.WatchRoomResponse{Content: &confbridgev1.WatchRoomResponse_Event{Event: e}})
 	}
+	late := event(64, confbridgev1.EventKind_EVENT_KIND_LATE, nil)
+	late.Lateness = &confbridgev1.Lateness{SkippedFrames: 3, LateTurns: 12, Worst: durationpb.New(83_456 * time.Microsecond)}
 	told := func(e *confbridgev1.Event) *confbridgev1.WatchRoomResponse {
 		return &confbridgev1.WatchRoomResponse{Content: &confbridgev1.WatchRoomResponse_Event{Event: e}}
 	}
@@ -510,7 +512,7 @@ func sample() *fakeBridge {
 			told(event(44, confbridgev1.EventKind_EVENT_KIND_TALKING_STARTED, evil)),
 			told(key), told(left), told(ended), told(floor), told(nobody), told(records), told(fails), told(waits), told(hand), told(muted), told(given), told(warned),
 			told(banned), told(unbanned),
-		}, distributed...),
+		}, append(distributed, told(late))...),
 	}
 }
 

@@ -24,7 +24,7 @@ type Config struct {
 	RetryAfter time.Duration
 	// Setups is how many calls are set up at once (two a processor); the others wait for their turn.
 	Setups int
-	// Late returns how many ticks of the mixer have been late until now; it is asked at most every 100 ms, must be quick and safe
+	// Late returns how often the mixer has been late until now; it is asked at most every 100 ms, must be quick and safe
 	// for concurrent use. As long as it grows, or setups wait for their turn, and not for a moment only, fewer and fewer INVITEs are taken, but always 50 a
 	// second, also at once, unless as many wait for their turn.
 	// nil: the mixer is never late.

@@ -115,6 +115,8 @@ const (
 	EventKind_EVENT_KIND_ANSWERED EventKind = 72
 	// Nothing has come of it; reason says why.
 	EventKind_EVENT_KIND_DIAL_FAILED EventKind = 73
+	// The room's sound comes late, or some of it not at all; lateness says how. Told at most every five seconds.
+	EventKind_EVENT_KIND_LATE EventKind = 270
 )
 
 // Enum value maps for EventKind.
@@ -163,6 +165,7 @@ var (
 		71:  "EVENT_KIND_RINGING",
 		72:  "EVENT_KIND_ANSWERED",
 		73:  "EVENT_KIND_DIAL_FAILED",
+		270: "EVENT_KIND_LATE",
 	}
 	EventKind_value = map[string]int32{
 		"EVENT_KIND_UNSPECIFIED":          0,
@@ -208,6 +211,7 @@ var (
 		"EVENT_KIND_RINGING":              71,
 		"EVENT_KIND_ANSWERED":             72,
 		"EVENT_KIND_DIAL_FAILED":          73,
+		"EVENT_KIND_LATE":                 270,
 	}
 )
 
@@ -428,7 +432,9 @@ type Event struct {
 	// Who is called; with all kinds of dials.
 	Dial *Dial `protobuf:"bytes,70,opt,name=dial,proto3" json:"dial,omitempty"`
 	// The distribution: "rooms/{number}/distributions/{id}"; with all kinds of distributions.
-	Distribution  string `protobuf:"bytes,160,opt,name=distribution,proto3" json:"distribution,omitempty"`
+	Distribution string `protobuf:"bytes,160,opt,name=distribution,proto3" json:"distribution,omitempty"`
+	// How late the sound was since the event before; with EVENT_KIND_LATE.
+	Lateness      *Lateness `protobuf:"bytes,270,opt,name=lateness,proto3" json:"lateness,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -554,6 +560,77 @@ func (x *Event) GetDistribution() string {
 	return ""
 }
 
+func (x *Event) GetLateness() *Lateness {
+	if x != nil {
+		return x.Lateness
+	}
+	return nil
+}
+
+// Lateness is how late a room's frames of 20 ms were within some time.
+type Lateness struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Frames that were left out, as it was too late for them.
+	SkippedFrames int64 `protobuf:"varint,1,opt,name=skipped_frames,json=skippedFrames,proto3" json:"skipped_frames,omitempty"`
+	// How often frames were sent more than 15 ms after they were due, twice in a row or more often.
+	LateTurns int64 `protobuf:"varint,2,opt,name=late_turns,json=lateTurns,proto3" json:"late_turns,omitempty"`
+	// The longest that a frame was sent after it was due.
+	Worst         *durationpb.Duration `protobuf:"bytes,3,opt,name=worst,proto3" json:"worst,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lateness) Reset() {
+	*x = Lateness{}
+	mi := &file_confbridge_v1_events_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lateness) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lateness) ProtoMessage() {}
+
+func (x *Lateness) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_events_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lateness.ProtoReflect.Descriptor instead.
+func (*Lateness) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Lateness) GetSkippedFrames() int64 {
+	if x != nil {
+		return x.SkippedFrames
+	}
+	return 0
+}
+
+func (x *Lateness) GetLateTurns() int64 {
+	if x != nil {
+		return x.LateTurns
+	}
+	return 0
+}
+
+func (x *Lateness) GetWorst() *durationpb.Duration {
+	if x != nil {
+		return x.Worst
+	}
+	return nil
+}
+
 // KeyPress is one key pressed on a telephone.
 type KeyPress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -567,7 +644,7 @@ type KeyPress struct {
 
 func (x *KeyPress) Reset() {
 	*x = KeyPress{}
-	mi := &file_confbridge_v1_events_proto_msgTypes[1]
+	mi := &file_confbridge_v1_events_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -579,7 +656,7 @@ func (x *KeyPress) String() string {
 func (*KeyPress) ProtoMessage() {}
 
 func (x *KeyPress) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_events_proto_msgTypes[1]
+	mi := &file_confbridge_v1_events_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -592,7 +669,7 @@ func (x *KeyPress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyPress.ProtoReflect.Descriptor instead.
 func (*KeyPress) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{1}
+	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *KeyPress) GetKey() string {
@@ -624,7 +701,7 @@ type RoomSnapshot struct {
 
 func (x *RoomSnapshot) Reset() {
 	*x = RoomSnapshot{}
-	mi := &file_confbridge_v1_events_proto_msgTypes[2]
+	mi := &file_confbridge_v1_events_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +713,7 @@ func (x *RoomSnapshot) String() string {
 func (*RoomSnapshot) ProtoMessage() {}
 
 func (x *RoomSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_events_proto_msgTypes[2]
+	mi := &file_confbridge_v1_events_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +726,7 @@ func (x *RoomSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomSnapshot.ProtoReflect.Descriptor instead.
 func (*RoomSnapshot) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{2}
+	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RoomSnapshot) GetRoom() *Room {
@@ -686,7 +763,7 @@ type MissedEvents struct {
 
 func (x *MissedEvents) Reset() {
 	*x = MissedEvents{}
-	mi := &file_confbridge_v1_events_proto_msgTypes[3]
+	mi := &file_confbridge_v1_events_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +775,7 @@ func (x *MissedEvents) String() string {
 func (*MissedEvents) ProtoMessage() {}
 
 func (x *MissedEvents) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_events_proto_msgTypes[3]
+	mi := &file_confbridge_v1_events_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +788,7 @@ func (x *MissedEvents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MissedEvents.ProtoReflect.Descriptor instead.
 func (*MissedEvents) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{3}
+	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *MissedEvents) GetFromSequence() uint64 {
@@ -732,7 +809,7 @@ var File_confbridge_v1_events_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a\x18confbridge/v1/bans.proto\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb5\x04\n" +
+	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a\x18confbridge/v1/bans.proto\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xeb\x04\n" +
 	"\x05Event\x12\x1b\n" +
 	"\troom_name\x18\x01 \x01(\tR\broomName\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12.\n" +
@@ -746,7 +823,13 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x03ban\x18\x15 \x01(\v2\x12.confbridge.v1.BanR\x03ban\x12\x1c\n" +
 	"\trecording\x18( \x01(\tR\trecording\x12'\n" +
 	"\x04dial\x18F \x01(\v2\x13.confbridge.v1.DialR\x04dial\x12#\n" +
-	"\fdistribution\x18\xa0\x01 \x01(\tR\fdistribution\"K\n" +
+	"\fdistribution\x18\xa0\x01 \x01(\tR\fdistribution\x124\n" +
+	"\blateness\x18\x8e\x02 \x01(\v2\x17.confbridge.v1.LatenessR\blateness\"\x81\x01\n" +
+	"\bLateness\x12%\n" +
+	"\x0eskipped_frames\x18\x01 \x01(\x03R\rskippedFrames\x12\x1d\n" +
+	"\n" +
+	"late_turns\x18\x02 \x01(\x03R\tlateTurns\x12/\n" +
+	"\x05worst\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05worst\"K\n" +
 	"\bKeyPress\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
 	"\x04held\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04held\"\x93\x01\n" +
@@ -757,7 +840,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\fMissedEvents\x12#\n" +
 	"\rfrom_sequence\x18\x01 \x01(\x04R\ffromSequence\x12\x1f\n" +
 	"\vto_sequence\x18\x02 \x01(\x04R\n" +
-	"toSequence*\xc8\t\n" +
+	"toSequence*\xde\t\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11EVENT_KIND_JOINED\x10\x01\x12\x13\n" +
@@ -802,7 +885,8 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x12EVENT_KIND_DIALING\x10F\x12\x16\n" +
 	"\x12EVENT_KIND_RINGING\x10G\x12\x17\n" +
 	"\x13EVENT_KIND_ANSWERED\x10H\x12\x1a\n" +
-	"\x16EVENT_KIND_DIAL_FAILED\x10I*\x92\x05\n" +
+	"\x16EVENT_KIND_DIAL_FAILED\x10I\x12\x14\n" +
+	"\x0fEVENT_KIND_LATE\x10\x8e\x02*\x92\x05\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rREASON_HANGUP\x10\x01\x12\x12\n" +
@@ -848,39 +932,42 @@ func file_confbridge_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_confbridge_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_confbridge_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_confbridge_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_confbridge_v1_events_proto_goTypes = []any{
 	(EventKind)(0),                // 0: confbridge.v1.EventKind
 	(Reason)(0),                   // 1: confbridge.v1.Reason
 	(*Event)(nil),                 // 2: confbridge.v1.Event
-	(*KeyPress)(nil),              // 3: confbridge.v1.KeyPress
-	(*RoomSnapshot)(nil),          // 4: confbridge.v1.RoomSnapshot
-	(*MissedEvents)(nil),          // 5: confbridge.v1.MissedEvents
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*Participant)(nil),           // 7: confbridge.v1.Participant
-	(*Room)(nil),                  // 8: confbridge.v1.Room
-	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
-	(*Ban)(nil),                   // 10: confbridge.v1.Ban
-	(*Dial)(nil),                  // 11: confbridge.v1.Dial
+	(*Lateness)(nil),              // 3: confbridge.v1.Lateness
+	(*KeyPress)(nil),              // 4: confbridge.v1.KeyPress
+	(*RoomSnapshot)(nil),          // 5: confbridge.v1.RoomSnapshot
+	(*MissedEvents)(nil),          // 6: confbridge.v1.MissedEvents
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*Participant)(nil),           // 8: confbridge.v1.Participant
+	(*Room)(nil),                  // 9: confbridge.v1.Room
+	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
+	(*Ban)(nil),                   // 11: confbridge.v1.Ban
+	(*Dial)(nil),                  // 12: confbridge.v1.Dial
 }
 var file_confbridge_v1_events_proto_depIdxs = []int32{
-	6,  // 0: confbridge.v1.Event.time:type_name -> google.protobuf.Timestamp
+	7,  // 0: confbridge.v1.Event.time:type_name -> google.protobuf.Timestamp
 	0,  // 1: confbridge.v1.Event.kind:type_name -> confbridge.v1.EventKind
-	7,  // 2: confbridge.v1.Event.participant:type_name -> confbridge.v1.Participant
+	8,  // 2: confbridge.v1.Event.participant:type_name -> confbridge.v1.Participant
 	1,  // 3: confbridge.v1.Event.reason:type_name -> confbridge.v1.Reason
-	3,  // 4: confbridge.v1.Event.key_press:type_name -> confbridge.v1.KeyPress
-	8,  // 5: confbridge.v1.Event.room:type_name -> confbridge.v1.Room
-	9,  // 6: confbridge.v1.Event.remaining:type_name -> google.protobuf.Duration
-	10, // 7: confbridge.v1.Event.ban:type_name -> confbridge.v1.Ban
-	11, // 8: confbridge.v1.Event.dial:type_name -> confbridge.v1.Dial
-	9,  // 9: confbridge.v1.KeyPress.held:type_name -> google.protobuf.Duration
-	8,  // 10: confbridge.v1.RoomSnapshot.room:type_name -> confbridge.v1.Room
-	7,  // 11: confbridge.v1.RoomSnapshot.participants:type_name -> confbridge.v1.Participant
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	4,  // 4: confbridge.v1.Event.key_press:type_name -> confbridge.v1.KeyPress
+	9,  // 5: confbridge.v1.Event.room:type_name -> confbridge.v1.Room
+	10, // 6: confbridge.v1.Event.remaining:type_name -> google.protobuf.Duration
+	11, // 7: confbridge.v1.Event.ban:type_name -> confbridge.v1.Ban
+	12, // 8: confbridge.v1.Event.dial:type_name -> confbridge.v1.Dial
+	3,  // 9: confbridge.v1.Event.lateness:type_name -> confbridge.v1.Lateness
+	10, // 10: confbridge.v1.Lateness.worst:type_name -> google.protobuf.Duration
+	10, // 11: confbridge.v1.KeyPress.held:type_name -> google.protobuf.Duration
+	9,  // 12: confbridge.v1.RoomSnapshot.room:type_name -> confbridge.v1.Room
+	8,  // 13: confbridge.v1.RoomSnapshot.participants:type_name -> confbridge.v1.Participant
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_events_proto_init() }
@@ -898,7 +985,7 @@ func file_confbridge_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_events_proto_rawDesc), len(file_confbridge_v1_events_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

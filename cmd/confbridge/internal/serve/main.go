@@ -125,7 +125,7 @@ func (m *Main) assemble(cfg config.Config, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("sip: %w", err)
 	}
-	sip.Overload.Late = m.rooms.LateTicks
+	sip.Overload.Late = m.rooms.Overruns
 	if m.trace, err = newTrace(cfg.Trace, log); err != nil {
 		return fmt.Errorf("trace: %w", err)
 	}

@@ -14,6 +14,9 @@ func (b *Buffer) Tick(t time.Time) {
 	}
 }
 
+// Idle says that Next would say Empty for the whole of the tick, and that nothing would change by that.
+func (b *Buffer) Idle() bool { return b.count == 0 && b.state != playing }
+
 // Earlier says that the next tick, and with it all that follow, come by d sooner than they would have, from 0 to less than 20 ms. What was there
 // in time so far must be there in time then.
 func (b *Buffer) Earlier(d time.Duration) {

@@ -35,6 +35,7 @@ type Stream struct {
 	resampler mixer.Resampler
 	rateHz    int     // of frame
 	frame     []int16 // this tick's 20 ms
+	still     int     // frames in a row that were nothing but zeros, up to settled
 
 	received uint64
 	past     jitter.Stats // counts of the buffers before this one
@@ -99,6 +100,7 @@ func (s *Stream) Restart(f codec.Format) error {
 
 // Tune sets the rate that frames come out at.
 func (s *Stream) Tune(rateHz int) {
+	s.still = 0
 	s.resampler.Retune(s.format.SampleRateHz, rateHz)
 	s.rateHz = rateHz
 	s.frame = resize(s.frame, mixer.FrameSamples(rateHz))
@@ -135,8 +137,11 @@ func (s *Stream) Earlier(d time.Duration) { s.jitter.Earlier(d) }
 // Pull takes the next 20 ms, at the rate given to Tune, and says whether there is any sound in them; a silent
 // frame's samples are zero or next to it. The frame may be written to and is valid until the next call.
 func (s *Stream) Pull(now time.Time) (frame []int16, sounding bool) {
-	need := s.need()
 	s.jitter.Tick(now)
+	if frame, ok := s.rest(); ok {
+		return frame, false
+	}
+	need := s.need()
 	s.fill(need)
 	for range quietPieces {
 		quiet := isBelow(s.queue[:need], quietPeak)
@@ -156,6 +161,7 @@ func (s *Stream) Pull(now time.Time) (frame []int16, sounding bool) {
 	}
 	s.resampler.Process(s.frame, s.queue[:need])
 	s.queue = s.queue[:copy(s.queue, s.queue[need:])]
+	s.settle(sounding)
 	return s.frame, sounding || !isBelow(s.frame, inaudiblePeak) // the filter's tail
 }
 

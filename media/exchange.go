@@ -76,7 +76,7 @@ func newExchange() (*Exchange, error) {
 // FetchBy has the coming Fetch of x look for the leg, which takes it in with its next Receive. No more than ExchangeLegs are fetched for at a time; those
 // beyond are on their own.
 func (l *Leg) FetchBy(x *Exchange) {
-	if x == nil || l.closed || x.count == len(x.fetch) {
+	if x == nil || l.closed || x.count == len(x.fetch) || l.dozes() && l.calls+1 < rtcpEvery {
 		return
 	}
 	x.fetch[x.count] = l

@@ -16,6 +16,8 @@ const (
 	rtcpPerReceive    = 8
 	// rtcpEvery is how many calls of Receive there are to one look at the RTCP socket.
 	rtcpEvery = 5
+	// dozeAfter is how long nothing has come of a peer who has us on hold, until its sockets are looked at as seldom as for RTCP.
+	dozeAfter = time.Second
 	// mostDiscarded is more than a socket's buffer holds.
 	mostDiscarded = 8192
 )
@@ -46,6 +48,7 @@ type Leg struct {
 	changed     bool         // the codec has changed in this Receive: a second change costs the receiver too much
 
 	now   time.Time // of the last call
+	came  time.Time // when something has come last, whatever it was; the first call stands for it
 	alive time.Time // when the clock of Config.Timeout last started; zero before the first Receive
 
 	group    *member // nil: of one caller
@@ -170,6 +173,9 @@ func (l *Leg) drain(now time.Time, in Inlet) {
 		l.calls = 0
 	}
 	lookRTP := true
+	if l.fetched.by == nil && l.dozes() && !lookRTCP {
+		return
+	}
 	if l.fetched.by != nil {
 		all, allRTCP := l.fetched.take(l, now, wallNow, in)
 		lookRTP, lookRTCP = !all, lookRTCP && !allRTCP
@@ -185,6 +191,12 @@ func (l *Leg) drain(now time.Time, in Inlet) {
 		l.drainRTCP(b, now, wallNow, in)
 	}
 	l.engine.batches.give(b, l.hint)
+}
+
+// dozes says that the peer has us on hold and sends nothing itself: its first packet may wait for 100 ms, as nobody talks to somebody who hears nothing. A thousand such
+// legs would else cost as many looks at empty sockets a tick.
+func (l *Leg) dozes() bool {
+	return !l.stream.Send && l.group == nil && l.now.Sub(l.came) > dozeAfter
 }
 
 func (l *Leg) drainRTP(b *batch, now time.Time, wallNow int64, in Inlet) {
@@ -240,6 +252,9 @@ func (l *Leg) Discard() (packets int) {
 // begin starts the clocks that wait for the first call, or for the first one after a hold.
 func (l *Leg) begin(now time.Time) {
 	l.now, l.changed = now, false
+	if l.came.IsZero() {
+		l.came = now
+	}
 	if l.alive.IsZero() || !l.stream.Receive {
 		l.alive = now
 		l.latch.rest(now)

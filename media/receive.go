@@ -17,6 +17,7 @@ func (l *Leg) handle(p udp.Packet, now time.Time, into *parsed, in Inlet) {
 		l.reject(l.handleRTCP(p, now, into, in))
 		return
 	}
+	l.came = now
 	if why := l.handleRTP(p, now, &into.header, in); why != accepted {
 		l.counters.inRejected.Add(1)
 		l.reject(why)

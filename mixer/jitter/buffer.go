@@ -76,8 +76,8 @@ type Buffer struct {
 	stats   Stats
 }
 
-// New returns an empty buffer. It takes about 7 kB up to 16 kHz and 9 kB above: the payloads of 430 ms at 64 kbit/s,
-// and at 128 kbit/s. Nothing is allocated after it.
+// New returns an empty buffer. It takes about 3 kB, and grows with what waits in it, to 7 kB up to 16 kHz and 9 kB above: the payloads of 430 ms at 64 kbit/s,
+// and at 128 kbit/s. Nothing else is allocated after it.
 func New(cfg Config) *Buffer {
 	if cfg.ClockRateHz <= 0 {
 		cfg.ClockRateHz = 8000

@@ -1,6 +1,7 @@
 package jitter_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"runtime"
 	"testing"
@@ -128,7 +129,7 @@ func TestNothingIsAllocatedAfterNew(t *testing.T) {
 }
 
 func TestABufferIsSmall(t *testing.T) {
-	for rate, limit := range map[int]uint64{8000: 10 << 10, 48000: 13 << 10} {
+	for rate, limit := range map[int]uint64{8000: 4 << 10, 48000: 9 << 9} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		b := jitter.New(jitter.Config{ClockRateHz: rate})
@@ -137,6 +138,44 @@ func TestABufferIsSmall(t *testing.T) {
 			t.Errorf("got %d bytes at %d Hz, want at most %d", got, rate, limit)
 		}
 		runtime.KeepAlive(b)
+	}
+}
+
+// TestABufferGrowsWithWhatWaitsInIt: what was stored before it grew is as it was, and once it has grown it stays so.
+func TestABufferGrowsWithWhatWaitsInIt(t *testing.T) {
+	const waiting = 20 // packets: 400 ms
+	b := jitter.New(jitter.Config{})
+	var payloads [waiting][]byte
+	for i := range payloads {
+		payloads[i] = bytes.Repeat([]byte{byte(i)}, 160)
+	}
+	fill := func(from, first, end int) {
+		for i, payload := range payloads[first:end] {
+			i += first
+			p := jitter.Packet{Sequence: uint16(from + i), Timestamp: uint32(from+i) * 160, Samples: 160, Payload: payload}
+			p.Arrival = epoch.Add(time.Duration(from) * 20 * ms) // all at once
+			if got := b.Put(p); got != jitter.Stored {
+				t.Errorf("packet %d: got verdict %v", from+i, got)
+			}
+		}
+	}
+	fill(0, 0, 1)
+	for i, payload := range payloads {
+		if i == 1 {
+			fill(0, 1, waiting)
+		}
+		p, outcome := next(b, epoch.Add(time.Duration(i+1)*20*ms))
+		if outcome != jitter.Play || int(p.Sequence) != i || !bytes.Equal(p.Payload, payload) {
+			t.Fatalf("packet %d: got number %d, outcome %v, payload of %d", i, p.Sequence, outcome, p.Payload[0])
+		}
+	}
+	from := 0
+	if allocs := testing.AllocsPerRun(3, func() {
+		b.Reset()
+		from += waiting
+		fill(from, 0, waiting)
+	}); allocs != 0 {
+		t.Errorf("got %v allocations when it is filled again", allocs)
 	}
 }
 

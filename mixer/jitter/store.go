@@ -9,6 +9,10 @@ const (
 	slotCount  = 64 // packets held at most
 	chunkCount = 43 // pieces of payload memory, at most 64: 430 ms in pieces of 10, and 3440 bytes of G.711 are a size that the allocator has
 	maxPayload = 1500
+
+	// What a store begins with. Most paths never need more: packets of 20 ms wait for one or two others. Both double as they are needed.
+	firstSlots  = 16
+	firstChunks = 12
 )
 
 // slot is a packet in the store. Sequence and timestamp are extended to 64 bits: they do not wrap. It is kept small, 32
@@ -47,8 +51,8 @@ func (s *slot) end() int64 { return s.ts + int64(s.samples) }
 // store holds packets by sequence number, within a window of slotCount numbers. A payload lies in neighboring chunks of
 // one memory, so that many small packets or a few large ones fit in it, and that it can be lent out as it is.
 type store struct {
-	slots  [slotCount]slot
-	memory []byte // chunkCount chunks
+	slots  []slot // firstSlots to slotCount, a power of two
+	memory []byte // firstChunks to chunkCount chunks
 	size   int    // of a chunk
 	taken  uint64 // bit n: chunk n is in use
 	count  int
@@ -59,7 +63,30 @@ type store struct {
 
 func (s *store) init(chunkBytes int) {
 	s.size = chunkBytes
-	s.memory = make([]byte, chunkCount*chunkBytes)
+	s.slots, s.memory = make([]slot, firstSlots), make([]byte, firstChunks*chunkBytes)
+}
+
+// at is where the packet of that number is, if it is stored.
+func (s *store) at(seq int64) *slot { return &s.slots[seq&int64(len(s.slots)-1)] }
+
+// grow makes room for a packet of that number and size, if there is not enough. What payload has returned stays as it is.
+func (s *store) grow(seq int64, chunk, bytes int) {
+	if s.count > 0 {
+		for span := max(seq, s.back().seq) - min(seq, s.front().seq); span >= int64(len(s.slots)); {
+			old := s.slots
+			s.slots = make([]slot, 2*len(old))
+			for _, sl := range old {
+				if sl.has(isUsed) {
+					*s.at(sl.seq) = sl
+				}
+			}
+		}
+	}
+	if need := chunk*s.size + bytes; need > len(s.memory) {
+		memory := make([]byte, min(max(2*len(s.memory), need), chunkCount*s.size))
+		copy(memory, s.memory)
+		s.memory = memory
+	}
 }
 
 // run is the bits of the chunks from the first on that a payload needs.
@@ -80,7 +107,7 @@ func (s *store) room(bytes int) (first int, ok bool) {
 
 // get returns the packet of that number, or nil.
 func (s *store) get(seq int64) *slot {
-	if sl := &s.slots[seq&(slotCount-1)]; sl.has(isUsed) && sl.seq == seq {
+	if sl := s.at(seq); sl.has(isUsed) && sl.seq == seq {
 		return sl
 	}
 	return nil
@@ -112,7 +139,8 @@ func (s *store) back() *slot {
 
 // put stores a packet in chunks that room has found. Its slot must be free.
 func (s *store) put(seq, ts int64, p *Packet, chunk int) {
-	s.slots[seq&(slotCount-1)] = slot{
+	s.grow(seq, chunk, len(p.Payload))
+	*s.at(seq) = slot{
 		seq: seq, ts: ts, arrival: p.Arrival.Sub(s.epoch), samples: uint16(p.Samples), bytes: uint16(len(p.Payload)),
 		chunk: uint8(chunk), below: p.Level.Below,
 		is: isUsed | that(isMarker, p.Marker) | that(isNoise, p.Noise) | that(isLevelKnown, p.Level.Known) | that(isVoice, p.Level.Voice),

@@ -29,6 +29,30 @@ func TestMemoryIsGivenBackWhenARushIsOver(t *testing.T) {
 	at("is over too", 0, 200<<20, 2)
 }
 
+func TestMemoryIsGivenBackOnceWhenCallsStay(t *testing.T) {
+	load, held, freed := 0, uint64(20<<20), 0
+	w := &tide{
+		load: func() int { return load }, footprint: func() uint64 { return held },
+		free: func() { freed++; held -= 10 << 20 },
+	}
+	at := func(what string, calls int, bytes uint64, want int) {
+		t.Helper()
+		load, held = calls, bytes
+		if w.look(); freed != want {
+			t.Errorf("%s: freed %d times, want %d", what, freed, want)
+		}
+	}
+	at("nothing has happened", 0, 20<<20, 0)
+	at("calls come", 600, 50<<20, 0)
+	at("and more", 1000, 70<<20, 0)
+	at("those stay", 1020, 70<<20, 1)
+	at("and stay", 1000, 80<<20, 1)
+	at("some go", 900, 80<<20, 1)
+	at("the others stay", 900, 80<<20, 2)
+	at("some come", 1100, 73<<20, 2)
+	at("and stay, and little was to be had", 1100, 73<<20, 2)
+}
+
 func TestHeapFootprintIsThatOfThisProcess(t *testing.T) {
 	debug.FreeOSMemory() // or the 64 MB may be found in what a run before has left
 	before := heapFootprint()

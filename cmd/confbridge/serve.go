@@ -7,20 +7,17 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime/debug"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/config"
+	"github.com/confbridge/confbridge/cmd/confbridge/internal/heap"
 	"github.com/confbridge/confbridge/cmd/confbridge/internal/serve"
 )
 
 // drainTime is how long the bridge takes at most to say goodbye.
 const drainTime = 4500 * time.Millisecond
-
-// gcPercent is what a bridge runs with where GOGC does not say otherwise. It allocates when calls come and go and hardly at
-// all in between, so collecting twice as often costs nothing that can be measured and saves memory a leg (docs/decisions/0007).
-const gcPercent = 50
 
 type serveCmd struct {
 	configFlag
@@ -32,10 +29,10 @@ func (cmd *serveCmd) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	if c.getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	memory := heap.Choose(c.getenv, os.DirFS("/"))
+	memory.Apply()
 	log := c.logger(cfg.Log)
+	log.Info("memory", memory.Attrs()...)
 	m, err := serve.New(cfg, log)
 	if err != nil {
 		return err

@@ -122,6 +122,9 @@ func (s *Speaker) betweenWords(haste bool) bool {
 // Mixed says whether s is in this tick's mix.
 func (f *Floor) Mixed(s *Speaker) bool { return s.seated || s == f.idle }
 
+// Passes says that s is not in this tick's mix, and that nothing it has said lately asks for that.
+func (f *Floor) Passes(s *Speaker) bool { return !s.wants && !f.Mixed(s) }
+
 // Dominant is who has the floor, nil before anybody had it.
 func (f *Floor) Dominant() *Speaker { return f.dominant }
 

@@ -429,3 +429,29 @@ func TestFloorDoesNotAllocate(t *testing.T) {
 		t.Errorf("got %v allocations, want 0", got)
 	}
 }
+
+func TestWhoMayBePassedOver(t *testing.T) {
+	var f Floor
+	speakers := []*Speaker{{}, {}}
+	tick := func(claims ...Claim) {
+		for i, c := range claims {
+			f.Claim(speakers[i], c)
+		}
+		f.Decide(speakers, DefaultTalkers)
+	}
+	quiet, loud := Claim{Sounding: true, LevelDB: -60}, Claim{Sounding: true, Loud: true, LevelDB: -20}
+	tick(quiet, quiet)
+	if f.Passes(speakers[0]) || !f.Passes(speakers[1]) {
+		t.Error("of two who are quiet the first is the line that is heard, and only the second may be passed over")
+	}
+	tick(quiet, loud)
+	if f.Passes(speakers[1]) || !f.Passes(speakers[0]) {
+		t.Error("who is loud is passed over, or who is not in the mix any more is not")
+	}
+	for range floorHoldTicks + 1 {
+		tick(loud, quiet)
+	}
+	if f.Passes(speakers[0]) || !f.Passes(speakers[1]) {
+		t.Error("another one is loud now")
+	}
+}

@@ -14,7 +14,8 @@ type Resampler struct {
 	// What the last frame was made with; other rates than now mean that a change is to be smoothed.
 	doneFromHz, doneToHz int
 
-	kept [resamplerKeep]int16 // the newest input, at doneFromHz: 4.5 ms at 48 kHz, more at lower rates
+	kept  [resamplerKeep]int16 // the newest input, at doneFromHz: 4.5 ms at 48 kHz, more at lower rates
+	zeros int                  // how much silence came last
 }
 
 // workArea is what is filtered: what was kept of the input before a frame, then the frame. It lives on the stack for one
@@ -75,6 +76,7 @@ func (r *Resampler) Process(dst, src []int16) int {
 	if r.fromHz == 0 {
 		return copy(dst[:len(src)], src)
 	}
+	r.zeros = 0
 	total := 0
 	for len(src) > 0 {
 		n := min(len(src), MaxFrameSamples)
@@ -82,6 +84,22 @@ func (r *Resampler) Process(dst, src []int16) int {
 		src = src[n:]
 	}
 	return total
+}
+
+// Silence is Process of as much silence as makes all of dst, of at most MaxFrameSamples. It costs next to nothing where only silence went before, and says
+// whether dst is silent too: what is delayed may still come.
+func (r *Resampler) Silence(dst []int16) (silent bool) {
+	same := r.fromHz == r.doneFromHz && r.toHz == r.doneToHz
+	if r.fromHz == 0 || same && r.zeros >= len(r.kept) {
+		clear(dst)
+		return true
+	}
+	var src [MaxFrameSamples]int16
+	n := len(dst) * r.fromHz / r.toHz
+	zeros := r.zeros + n
+	r.Process(dst, src[:n])
+	r.zeros = zeros
+	return same && r.fromHz == r.toHz
 }
 
 // frame is Process for at most MaxFrameSamples.

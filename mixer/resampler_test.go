@@ -3,6 +3,7 @@ package mixer
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/confbridge/confbridge/mixer/measure"
@@ -249,5 +250,40 @@ func TestResamplerDoesNotAllocate(t *testing.T) {
 		r.Process(dst, src)
 	}); got != 0 {
 		t.Errorf("Retune: got %v allocations, want 0", got)
+	}
+}
+
+func TestSilenceIsWhatZerosAreResampledTo(t *testing.T) {
+	rates := []int{8000, 16000, 48000}
+	for _, from := range rates {
+		for _, to := range rates {
+			silence, zeros := MakeResampler(from, to), MakeResampler(from, to)
+			got, want := make([]int16, FrameSamples(to)), make([]int16, FrameSamples(to))
+			nothing := make([]int16, FrameSamples(from))
+			for i := range 40 {
+				if i == 30 { // in the middle of a silence
+					silence.Retune(from, 16000)
+					zeros.Retune(from, 16000)
+					got, want = make([]int16, FrameSamples(16000)), make([]int16, FrameSamples(16000))
+				}
+				if i%10 < 3 {
+					said := sine(300, 9000, from, i*len(nothing), len(nothing))
+					silence.Process(got, said)
+					zeros.Process(want, said)
+				} else {
+					silent := silence.Silence(got)
+					zeros.Process(want, nothing)
+					if silent && largestStep(append([]int16{0}, got...)) > 0 {
+						t.Errorf("%d to %d Hz: frame %d is told to be silent and is not", from, to, i)
+					}
+					if i%10 > 7 && !silent {
+						t.Errorf("%d to %d Hz: frame %d is not told to be silent", from, to, i)
+					}
+				}
+				if !slices.Equal(got, want) {
+					t.Fatalf("%d to %d Hz: frame %d differs from that of zeros", from, to, i)
+				}
+			}
+		}
 	}
 }

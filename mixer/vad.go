@@ -87,6 +87,12 @@ func (v *VAD) Silence() (talking bool) {
 	return v.decide(false)
 }
 
+// Unheard is Observe for a tick whose sound has been left out, for it cannot be talk: what is known of the level and the background stays.
+func (v *VAD) Unheard() (talking bool) {
+	v.loud = false
+	return v.decide(false)
+}
+
 // Talking is what Observe said last.
 func (v *VAD) Talking() bool { return v.talking }
 

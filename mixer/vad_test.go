@@ -263,3 +263,48 @@ func TestOffsetIsNoSound(t *testing.T) {
 		t.Error("an offset is taken for talk")
 	}
 }
+
+// TestWhatIsNotHeardTeachesNothing has a leg with noise be listened to once in a while only.
+func TestWhatIsNotHeardTeachesNothing(t *testing.T) {
+	r := seeded()
+	var v VAD
+	for range 150 {
+		v.Observe(noise(r, dbfs(-45), FrameSamples(8000)), 8000)
+	}
+	background, level := v.QuietestDBFS(), v.LevelDBFS()
+	for range 500 {
+		if v.Unheard() || v.Loud() {
+			t.Fatal("what is not heard is talk, or loud")
+		}
+	}
+	if got := v.QuietestDBFS(); got != background || v.LevelDBFS() != level {
+		t.Errorf("background %.1f dBFS and level %.1f, want those of before: %.1f and %.1f", got, v.LevelDBFS(), background, level)
+	}
+	for i := range 50 {
+		v.Observe(noise(r, dbfs(-45), FrameSamples(8000)), 8000)
+		if v.Loud() || v.Talking() {
+			t.Fatalf("the noise that it knows is loud the %dth time that it is heard again", i)
+		}
+		for range 15 {
+			v.Unheard()
+		}
+	}
+}
+
+func TestTalkEndsWhereNobodyListens(t *testing.T) {
+	r := seeded()
+	var v VAD
+	for range 10 {
+		v.Observe(noise(r, dbfs(-20), FrameSamples(8000)), 8000)
+	}
+	if !v.Talking() {
+		t.Fatal("no talk to begin with")
+	}
+	ticks := 0
+	for v.Unheard() {
+		ticks++
+	}
+	if ticks != vadHangFrames-1 {
+		t.Errorf("talk ends after %d ticks, want %d", ticks, vadHangFrames-1)
+	}
+}

@@ -260,6 +260,9 @@ func (s *state) stopRecording(why Reason) {
 	s.taping.made = Recording{}
 }
 
+// tracks says whether each participant is recorded.
+func (t *taping) tracks() bool { return t.tape != nil && t.made.Content != RecordMix }
+
 // watchTape ends a recording that has failed. It is called between ticks.
 func (s *state) watchTape() {
 	if t := s.taping.tape; t != nil && t.Failed() {
@@ -321,7 +324,7 @@ func (s *state) record() {
 	if t.made.Content != RecordTracks && s.mix.bus.Frames() > 0 {
 		f.Mix = s.mix.shared()
 	}
-	if t.made.Content != RecordMix {
+	if t.tracks() {
 		for _, m := range s.members {
 			if m.voice.contributes {
 				f.Voices = append(f.Voices, TapeVoice{ID: m.p.id, PCM: m.voice.frame})

@@ -18,6 +18,7 @@ type voice struct {
 	suppressor  *denoise.Suppressor // in stream; nil: none
 	frame       []int16             // this tick's 20 ms from stream, at the room's rate; with offset and gain applied once it is mixed
 	sounding    bool                // there is sound in frame
+	sounded     bool                // there was, the last time that anybody looked
 	contributes bool                // to this tick's mix
 
 	vad     mixer.VAD
@@ -81,26 +82,43 @@ func (m *member) hushed() bool {
 // hear pulls the member's next 20 ms, looks at what they are, and claims a place in the mix for them.
 func (m *member) hear(now time.Time) {
 	v := &m.voice
+	v.stream.Spare(m.unheard())
 	v.frame, v.sounding = v.stream.Pull(now)
 	m.findKeys(now)
 	if m.aside.take != nil {
 		m.aside.take.add(v.frame, m.state.mix.rateHz)
 	}
-	if v.sounding {
-		v.vad.Observe(v.frame, m.state.mix.rateHz)
-	} else {
-		v.vad.Silence()
-	}
+	v.look(m.state.mix.rateHz)
 	v.agc.Observe(&v.vad)
 	var claim mixer.Claim
 	if !m.hushed() {
-		claim = mixer.Claim{Sounding: v.sounding, Loud: v.vad.Loud(), Talking: v.vad.Talking(), Tonal: v.vad.Tonal()}
+		claim = mixer.Claim{Sounding: v.sounded, Loud: v.vad.Loud(), Talking: v.vad.Talking(), Tonal: v.vad.Tonal()}
 		if v.sounding {
 			claim.LevelDB = v.vad.LevelDBFS() + m.mixedGainDB()
 		}
 	}
 	m.state.floor.Claim(&v.speaker, claim)
 	m.watchTalk()
+}
+
+// look shows the frame to the VAD. Where it has been left out there would have been as much sound in it as there was before.
+func (v *voice) look(rateHz int) {
+	if !v.sounding && v.stream.Withheld() {
+		v.vad.Unheard()
+		return
+	}
+	if v.sounded = v.sounding; v.sounding {
+		v.vad.Observe(v.frame, rateHz)
+	} else {
+		v.vad.Silence()
+	}
+}
+
+// unheard says that nobody hears the member in this tick, unless it is loud: it is not in the mix and does not want to be, and nothing else listens to it.
+func (m *member) unheard() bool {
+	v := &m.voice
+	return (m.hushed() || m.state.floor.Passes(&v.speaker)) && v.gain.Silent() && !v.vad.Talking() && v.suppressor == nil &&
+		m.keys.detector == nil && m.aside.take == nil && m.whisper.to == nil && !m.state.taping.tracks()
 }
 
 // mixedGainDB is the gain that the member is mixed with.

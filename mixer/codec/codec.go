@@ -60,6 +60,12 @@ type Decoder interface {
 	Conceal(dst []int16)
 }
 
+// Passer is what a [Decoder] is besides that need not decode what is Silent.
+type Passer interface {
+	// Pass says that a packet of so many samples has come that was [Silent].
+	Pass(samples int)
+}
+
 // Encoder is one stream's way from samples to payloads.
 type Encoder interface {
 	// Encode writes the payload of pcm, Profile.PacketSamples of it or less in 10, 20 or 40 ms, to dst and returns its length; 0 means that nothing

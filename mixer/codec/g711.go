@@ -81,6 +81,9 @@ func (d *g711Decoder) Decode(dst []int16, payload []byte) (int, error) {
 
 func (d *g711Decoder) Conceal(dst []int16) { d.loss.conceal(dst) }
 
+// Pass implements [Passer].
+func (d *g711Decoder) Pass(samples int) { d.loss.silent(samples) }
+
 type g711Encoder struct{ law *law }
 
 func (e *g711Encoder) Encode(dst []byte, pcm []int16) (int, error) {

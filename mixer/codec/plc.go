@@ -27,6 +27,8 @@ type concealer struct {
 
 	tail     int // length of the overlap with the sound that came back
 	tailLeft int
+
+	zeros int // samples of silence that came last and are not in history yet
 }
 
 // reader is a place in a loop over the last periods of the frozen history.
@@ -71,6 +73,12 @@ func (c *concealer) good(pcm []int16) {
 	c.remember(pcm)
 }
 
+// silent is good for so many samples of silence.
+func (c *concealer) silent(samples int) {
+	c.inLoss, c.tailLeft = false, 0
+	c.zeros = min(c.zeros+samples, len(c.history))
+}
+
 // conceal fills pcm with sound in place of what was lost.
 func (c *concealer) conceal(pcm []int16) {
 	if !c.inLoss {
@@ -83,6 +91,7 @@ func (c *concealer) conceal(pcm []int16) {
 }
 
 func (c *concealer) remember(pcm []int16) {
+	c.recall()
 	n := len(c.history)
 	if len(pcm) >= n {
 		copy(c.history, pcm[len(pcm)-n:])
@@ -92,10 +101,20 @@ func (c *concealer) remember(pcm []int16) {
 	copy(c.history[n-len(pcm):], pcm)
 }
 
+// recall brings history up to date with silence.
+func (c *concealer) recall() {
+	if c.zeros > 0 {
+		n := copy(c.history, c.history[c.zeros:])
+		clear(c.history[n:])
+		c.zeros = 0
+	}
+}
+
 // begin starts a loss: the pitch is found, the loop is one period.
 func (c *concealer) begin() {
 	c.inLoss = true
 	c.lost, c.fadeLeft, c.tailLeft = 0, 0, 0
+	c.recall()
 	copy(c.frozen, c.history)
 	c.period = c.pitch()
 	c.quarter = max(c.period/4, 1)

@@ -17,7 +17,8 @@ func (s *Stream) fill(need int) {
 
 // fetch appends the next packet's sound, or what stands for it, to the queue.
 func (s *Stream) fetch() {
-	start := len(s.queue)
+	start, sp := len(s.queue), &s.spare
+	sp.blank = false
 	p, outcome := s.jitter.Next(s.queued())
 	switch {
 	case outcome == jitter.Play && p.Noise:
@@ -25,12 +26,20 @@ func (s *Stream) fetch() {
 	case outcome == jitter.Play:
 		s.play(p)
 	case outcome == jitter.Lost:
+		s.wake()
 		s.conceal(p)
 	default:
+		s.wake()
 		s.fadeOut(s.grow(p.Samples))
 	}
 	if s.scrubber != nil {
 		s.scrubber.Process(s.queue[start:])
+		sp.blank = false
+	}
+	if fetched := len(s.queue) - start; sp.blank {
+		sp.zeros += fetched
+	} else if fetched > 0 {
+		sp.zeros = 0
 	}
 }
 
@@ -42,25 +51,36 @@ func (s *Stream) grow(samples int) []int16 {
 	return s.queue[start:]
 }
 
-// play decodes p onto the queue, or conceals what it should have been.
+// play puts p's sound onto the queue, or conceals what it should have been.
 func (s *Stream) play(p jitter.Packet) {
-	start := len(s.queue)
-	n, err := s.decoder.Decode(s.queue[start:cap(s.queue)], p.Payload)
-	if err != nil || n == 0 {
+	if !s.passOver(&p) && !s.decode(&p) {
 		p.Payload = nil
 		s.conceal(p)
 		return
 	}
-	s.queue = s.queue[:start+n]
 	if s.repair != nil {
 		s.jitter.Repairs(s.ended.carries(s.repair.Carries(p.Payload)))
 	}
-	s.pause.end(s.queue[start:])
 	if s.ended.faded > 0 && s.broke(&p) {
 		s.pause.breaks = true
 	}
 	s.ended.heard()
 	s.ended.sequence, s.ended.timestamp = p.Sequence+1, p.Timestamp+uint32(p.Samples)
+}
+
+// decode decodes p onto the queue, and says whether it could.
+func (s *Stream) decode(p *jitter.Packet) bool {
+	s.wake()
+	s.spare.out = false
+	start := len(s.queue)
+	n, err := s.decoder.Decode(s.queue[start:cap(s.queue)], p.Payload)
+	if err != nil || n == 0 {
+		return false
+	}
+	s.queue = s.queue[:start+n]
+	s.decoded(p, s.queue[start:])
+	s.pause.end(s.queue[start:])
+	return true
 }
 
 // conceal puts in what was lost, out of the packet after it, or made-up sound.
@@ -79,6 +99,7 @@ func (s *Stream) conceal(p jitter.Packet) {
 
 // fadeOut goes on with what was heard last, quieter and quieter, and comfort noise comes up in its place.
 func (s *Stream) fadeOut(dst []int16) {
+	s.spare.out = false
 	if s.pause.parting(dst) {
 		return
 	}
@@ -93,9 +114,14 @@ func (s *Stream) fadeOut(dst []int16) {
 		s.ended.faded += n
 	}
 	clear(dst[n:])
-	if !held {
+	switch {
+	case held:
+	case s.spare.allowed:
+		s.spare.out = s.pause.withhold(len(dst))
+	default:
 		s.pause.add(dst, n == 0)
 	}
+	s.spare.blank = n == 0 && s.pause.level <= 0
 }
 
 // ended is where the sound of the decoder is.

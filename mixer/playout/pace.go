@@ -31,7 +31,7 @@ func (s *Stream) adjust() (short bool) {
 	case surplus < -tolerance:
 		s.stretch(-surplus)
 	case surplus > 0:
-		if s.pace.due(surplus) || isBelow(s.queue[:s.need()], quietPeak) {
+		if s.pace.due(surplus) || s.isBelow(quietPeak) {
 			return s.squeeze(surplus)
 		}
 	default:
@@ -61,6 +61,7 @@ func (s *Stream) stretch(missing time.Duration) {
 		return
 	}
 	s.queue = lengthen(s.queue, sp)
+	s.spare.spliced(len(s.queue), sp.lag)
 	s.stretched += s.duration(sp.lag)
 	s.pace = pace{}
 }
@@ -79,6 +80,7 @@ func (s *Stream) squeeze(surplus time.Duration) bool {
 		return false
 	}
 	s.queue = shorten(s.queue, sp)
+	s.spare.spliced(len(s.queue), -sp.lag)
 	s.cut += s.duration(sp.lag)
 	s.pace = pace{}
 	return true

@@ -110,6 +110,13 @@ func (p *pause) add(dst []int16, silent bool) {
 	p.mix(dst, step)
 }
 
+// withhold is add for so many samples that nobody hears, and says whether there would have been noise in them. When somebody hears it again it comes up anew.
+func (p *pause) withhold(samples int) bool {
+	p.lasts = max(p.lasts-samples, 0)
+	p.on, p.level = p.on && p.lasts > 0, 0
+	return p.on && p.made
+}
+
 // mix adds noise to dst, whose level goes up or down by step a sample.
 func (p *pause) mix(dst []int16, step float32) {
 	if step <= 0 && p.level <= 0 {

@@ -8,6 +8,7 @@ type Stats struct {
 	PacketsLost      uint64        // never came
 	PacketsLate      uint64        // came after their turn
 	PacketsDiscarded uint64        // came, and were thrown out because too many waited
+	PacketsPassed    uint64        // came in time, and were not decoded: they are silent, or nobody would have heard them
 	Concealed        time.Duration // sound made up in place of what was missing, but for what was recovered
 	Recovered        time.Duration // sound that was lost and came a second time in another packet (in-band FEC)
 	Stretched        time.Duration // put in so that what is late comes in time
@@ -22,8 +23,8 @@ func (s *Stream) Stats() Stats {
 	now := s.jitter.Stats()
 	return Stats{
 		PacketsReceived: s.received, PacketsLost: s.past.Lost + now.Lost, PacketsLate: s.past.Late + now.Late,
-		PacketsDiscarded: s.past.Overflow + now.Overflow,
-		Concealed:        s.concealed, Recovered: s.recovered, Stretched: s.stretched, Cut: s.cut,
+		PacketsDiscarded: s.past.Overflow + now.Overflow, PacketsPassed: s.spare.count,
+		Concealed: s.concealed, Recovered: s.recovered, Stretched: s.stretched, Cut: s.cut,
 		BufferDelay: now.Delay, BufferMax: now.MaxDelay, BufferLimit: bufferLimit,
 	}
 }

@@ -29,6 +29,7 @@ type Stream struct {
 	pace  pace
 	ended ended
 	pause pause
+	spare sparing
 
 	scrubber  Scrubber // nil: none
 	filter    filtering
@@ -65,6 +66,9 @@ func (s *Stream) Prepare(f codec.Format) error {
 	}
 	s.format, s.decoder = f, decoder
 	s.repair, _ = decoder.(codec.Recoverer)
+	s.spare.silence, _ = decoder.(codec.Passer)
+	s.spare.kept, s.spare.zeros = make([]byte, 0, mostKeptBytes), 0
+	s.spare.begin()
 	s.jitter = jitter.New(jitter.Config{ClockRateHz: f.ClockRateHz, Max: bufferLimit, BytesPerSecond: bytesPerSecond(f)})
 	s.queue = make([]int16, 0, s.queueFor(frameMS))
 	s.pause.rateHz, s.pause.noise = f.SampleRateHz, codec.NewComfortNoise(f.SampleRateHz)
@@ -93,6 +97,7 @@ func (s *Stream) Restart(f codec.Format) error {
 	if f != s.format {
 		return s.Prepare(f)
 	}
+	s.spare.begin()
 	s.jitter.Reset()
 	s.pause.on, s.pause.breaks = false, false
 	return nil
@@ -144,7 +149,7 @@ func (s *Stream) Pull(now time.Time) (frame []int16, sounding bool) {
 	need := s.need()
 	s.fill(need)
 	for range quietPieces {
-		quiet := isBelow(s.queue[:need], quietPeak)
+		quiet := s.isBelow(quietPeak)
 		if !s.adjust() {
 			break
 		}
@@ -153,16 +158,23 @@ func (s *Stream) Pull(now time.Time) (frame []int16, sounding bool) {
 			break
 		}
 	}
-	sounding = !isBelow(s.queue[:need], inaudiblePeak)
-	if !sounding {
-		clear(s.queue[:need])
-	} else {
+	if sounding = !s.isBelow(inaudiblePeak); sounding {
 		s.filter.process(s.queue[:need], s.format.SampleRateHz)
+		s.resampler.Process(s.frame, s.queue[:need])
+	} else {
+		clear(s.queue[:need])
+		sounding = !s.resampler.Silence(s.frame) && !isBelow(s.frame, inaudiblePeak) // the filter's tail
 	}
-	s.resampler.Process(s.frame, s.queue[:need])
 	s.queue = s.queue[:copy(s.queue, s.queue[need:])]
 	s.settle(sounding)
 	return s.frame, sounding || !isBelow(s.frame, inaudiblePeak) // the filter's tail
+	s.spare.zeros = min(s.spare.zeros, len(s.queue))
+	return s.frame, sounding
+}
+
+// isBelow says whether no sample of the queue's first frame is louder than peak.
+func (s *Stream) isBelow(peak int16) bool {
+	return isBelow(s.queue[:min(s.need(), len(s.queue)-s.spare.zeros)], peak)
 }
 
 // need is the length of a frame in the queue.

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/mixer/codec"
-	"github.com/confbridge/confbridge/mixer/packetizer"
 )
 
 // calmTime is how long a receiver must have reported next to no loss until it gets no copies for repair any more: at the usual
@@ -31,7 +30,7 @@ func (s *state) adapt() {
 
 // adapt goes over to the profile that suits the peer, and says whether that is another one.
 func (m *member) adapt() bool {
-	had := m.down.own.Profile()
+	had := m.down.profile
 	want := m.suiting(had)
 	if want == had {
 		m.calmFrom = time.Time{}
@@ -45,7 +44,7 @@ func (m *member) adapt() bool {
 			return false
 		}
 	}
-	out, err := packetizer.New(want)
+	out, err := m.state.mix.stream(want)
 	if err != nil {
 		m.state.room.registry.cfg.Log.Error("no encoder for what the telephone loses", "room", m.state.room.number,
 			"participant", m.p.id, "err", err)
@@ -53,7 +52,7 @@ func (m *member) adapt() bool {
 	}
 	m.calmFrom = time.Time{}
 	m.down.change(out, &m.state.mix)
-	out.Tune(m.state.mix.rateHz)
+	out.Tune(m.state.mix.rateHz) // what it has adopted comes at another rate
 	return true
 }
 

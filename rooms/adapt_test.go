@@ -154,13 +154,13 @@ func TestANewOfferKeepsTheCopiesAndAnotherTelephoneBeginsWithoutThem(t *testing.
 	if err := s.change(m.p, func() error { leg.use(t, longer); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if m.profile != longer || m.down.own.Profile().Opus.Clean || m.down.group.key.profile != m.down.own.Profile() {
-		t.Errorf("after the offer: negotiated %+v, in use %+v, want %+v with copies", m.profile, m.down.own.Profile(), longer)
+	if m.profile != longer || m.down.profile.Opus.Clean || m.down.group.key.profile != m.down.profile {
+		t.Errorf("after the offer: negotiated %+v, in use %+v, want %+v with copies", m.profile, m.down.profile, longer)
 	}
 	if err := s.swap(m.p, newReportingLeg(t, longer), Caller{}); err != nil {
 		t.Fatal(err)
 	}
-	if got := m.down.own.Profile(); got != longer || !m.peer.At.IsZero() {
+	if got := m.down.profile; got != longer || !m.peer.At.IsZero() {
 		t.Errorf("another telephone gets %+v for the reports %+v of the one before, want %+v", got, m.peer, longer)
 	}
 }
@@ -176,7 +176,7 @@ func TestOneMemberATurnGoesOver(t *testing.T) {
 		s.adapt()
 		gone := 0
 		for _, m := range s.members {
-			if !m.down.own.Profile().Opus.Clean {
+			if !m.down.profile.Opus.Clean {
 				gone++
 			}
 		}

@@ -30,6 +30,9 @@ func (a *aside) next(rateHz int) []int16 {
 	return a.player.Next(rateHz)
 }
 
+// speaks says whether next has something, or may have. It is part of the tick.
+func (a *aside) speaks() bool { return a.player != nil && a.player.Playing() }
+
 // lay puts what is said over what is heard. It is part of the tick.
 func (a *aside) lay(heard, said []int16, rateHz int) {
 	if a.player == nil {

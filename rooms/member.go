@@ -9,7 +9,6 @@ import (
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/jitter"
-	"github.com/confbridge/confbridge/mixer/packetizer"
 	"github.com/confbridge/confbridge/mixer/quality"
 )
 
@@ -85,7 +84,7 @@ func (m *member) take(leg Leg) {
 // setProfile makes the codecs for what has been negotiated. How sound comes in is what its packets say, once there are any: the
 // peer may go on with what it has sent, whatever else was agreed (RFC 3264 §8.3.2).
 func (m *member) setProfile(p codec.Profile) error {
-	out, err := packetizer.New(m.suiting(p))
+	out, err := m.state.mix.stream(m.suiting(p))
 	if err != nil {
 		return fmt.Errorf("send %s: %w", p.Name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/mixer"
+	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/mixer/packetizer"
 )
 
@@ -23,6 +24,8 @@ type mixdown struct {
 	ticks   uint64
 	still   int // ticks in which nothing was mixed, until now
 	groups  []*group
+	spares  spares
+	effort  codec.Effort // of all encoders
 	cast    cast
 	leaving []*voice // of those who have left since the last tick, and are heard once more, ever fainter
 }
@@ -44,6 +47,7 @@ func (s *state) retune() {
 	s.reshard(rate)
 	if rate == 0 {
 		s.mix.groups = nil
+		s.mix.spares.each = nil
 		s.mix.dropLeaving()
 		return
 	}
@@ -52,10 +56,13 @@ func (s *state) retune() {
 		for _, g := range s.mix.groups {
 			g.out.Tune(rate)
 		}
+		s.mix.spares.tune(rate)
 	}
 	for _, m := range s.members {
 		m.voice.stream.Tune(rate)
-		m.down.own.Tune(rate)
+		if m.down.own != nil {
+			m.down.own.Tune(rate)
+		}
 	}
 	for _, v := range s.mix.leaving {
 		v.stream.Tune(rate)
@@ -69,7 +76,7 @@ func (x *mixdown) setRate(rateHz int) {
 	x.all, x.quieter, x.zero = make([]int16, n), make([]int16, n), make([]int16, n)
 }
 
-// regroup finds or makes the group of each member and feed, and drops those that nobody is in.
+// regroup finds or makes the group of each member and feed, drops those that nobody is in, and has streams spare for who leaves them.
 func (s *state) regroup() {
 	for _, g := range s.mix.groups {
 		g.members = 0
@@ -78,11 +85,10 @@ func (s *state) regroup() {
 		if m.elsewhere {
 			continue // the feed has its group
 		}
-		g := s.mix.group(groupKey{m.down.own.Profile(), m.ear(), m.hearingDB})
+		g := s.mix.group(groupKey{m.down.profile, m.ear(), m.hearingDB})
 		g.members++
-		if m.down.group != nil && m.down.group != g && m.down.ownTicks == 0 {
-			m.down.leaveGroup(&s.mix)
-			m.down.ownTicks = ownEncodeTicks
+		if m.down.group != nil && m.down.group != g && m.down.own == nil {
+			m.down.mustLeaveGroup(&s.mix)
 		}
 		m.down.group = g
 	}
@@ -91,6 +97,7 @@ func (s *state) regroup() {
 		f.group.members++
 	}
 	s.mix.groups = slices.DeleteFunc(s.mix.groups, func(g *group) bool { return g.members == 0 })
+	s.countSpares()
 }
 
 func (x *mixdown) group(key groupKey) *group {
@@ -99,15 +106,32 @@ func (x *mixdown) group(key groupKey) *group {
 			return g
 		}
 	}
-	out, err := packetizer.New(key.profile)
-	if err != nil {
-		panic("a member has a profile that no encoder can be made for: " + err.Error()) // newMember made one
-	}
-	out.Tune(x.rateHz)
+	out := x.mustStream(key.profile)
 	g := &group{key: key, out: out}
 	g.hearing.gain.Jump(g.hearing.level.at(key.gainDB))
 	x.groups = append(x.groups, g)
 	return g
+}
+
+// stream makes a stream as all of the room are. It is not for the tick.
+func (x *mixdown) stream(p codec.Profile) (*packetizer.Stream, error) {
+	out, err := packetizer.New(p)
+	if err != nil {
+		return nil, err
+	}
+	if x.rateHz != 0 {
+		out.Tune(x.rateHz)
+	}
+	return out, out.SetEffort(x.effort)
+}
+
+// mustStream is stream of a profile that one has been made of before: of a member or a feed.
+func (x *mixdown) mustStream(p codec.Profile) *packetizer.Stream {
+	out, err := x.stream(p)
+	if err != nil {
+		panic("a member has a profile that no encoder can be made for: " + err.Error()) // newMember made one
+	}
+	return out
 }
 
 // runDue ticks as many times as frames are due, sees to what the legs report, and lets those go that have died.
@@ -122,6 +146,8 @@ func (s *state) runDue() {
 		worked := end.Sub(now) / time.Duration(ticks)
 		s.metrics.tick.observe(worked)
 		s.watchLateness(end.Sub(due), worked, skipped, end)
+		s.metrics.tick.observe(time.Since(now) / time.Duration(ticks))
+		s.fillSpares()
 		s.adapt()
 		s.keepBeat()
 	}
@@ -199,6 +225,7 @@ func (s *state) tick(now time.Time) {
 			s.mix.route(m)
 		}
 	}
+	s.mix.makeWanted()
 	s.each(sendingOut, now)
 	s.sendFeeds(now)
 }
@@ -213,7 +240,7 @@ func (x *mixdown) begin() {
 	x.ticks++
 	x.cast.begin()
 	for _, g := range x.groups {
-		g.made = false
+		g.made, g.wanted = false, false
 	}
 }
 
@@ -226,31 +253,41 @@ func (x *mixdown) dropLeaving() {
 	x.leaving = x.leaving[:0]
 }
 
-// route decides by which packets m hears this tick: those of its group, which are made here, or some of its own.
+// route decides by which packets m hears this tick: those of its group, or some of its own. Groups make theirs when all have left that do: who goes on where
+// the group is must not find this tick's sound there.
 func (x *mixdown) route(m *member) {
 	d := &m.down
-	said, ear := m.aside.next(x.rateHz), d.group.key.ear // regroup has looked at the member, whose memory is not touched for it
-	d.said = said
+	ear := d.group.key.ear // regroup has looked at the member, whose memory is not touched for it
+	d.said = nil
 	switch {
 	case ear == earNothing:
+		d.said = m.aside.next(x.rateHz) // it is over for those who hear nothing, too
 		return
-	case m.voice.contributes || said != nil || d.ear != ear || d.whispered():
-		if d.ownTicks == 0 {
-			d.leaveGroup(x)
+	case m.voice.contributes || m.aside.speaks() || d.ear != ear || d.whispered():
+		if d.own != nil || d.leaveGroup(x) {
+			d.said, d.ownTicks = m.aside.next(x.rateHz), ownEncodeTicks
 		}
-		d.ownTicks = ownEncodeTicks
 	case ear == earSilence:
-		d.ownTicks = 0
-	case d.ownTicks > 0:
+		d.dropOwn(x)
+	case d.own != nil:
 		if d.ownTicks--; d.ownTicks == 0 {
 			d.enterGroup(x)
 		}
 	}
 	switch {
-	case d.ownTicks == 0:
-		x.make(d.group)
+	case d.own == nil:
+		d.group.wanted = true
 	case ear == earMusic || d.ear == earMusic:
 		x.heardBy(earMusic)
+	}
+}
+
+// makeWanted makes what is heard by groups in this tick.
+func (x *mixdown) makeWanted() {
+	for _, g := range x.groups {
+		if g.wanted {
+			x.make(g)
+		}
 	}
 }
 
@@ -261,7 +298,7 @@ func (x *mixdown) send(w *worker, m *member, now time.Time) {
 	switch {
 	case ear == earNothing:
 		return
-	case d.ownTicks == 0:
+	case d.own == nil:
 		d.group.send(m.leg, now)
 		return
 	}

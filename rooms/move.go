@@ -189,8 +189,8 @@ func (s *state) letMoversGo() {
 			i++
 			continue
 		}
-		if m.down.ownTicks == 0 {
-			m.down.leaveGroup(&s.mix)
+		if m.down.own == nil {
+			m.down.mustLeaveGroup(&s.mix)
 		}
 		s.vacate(m.p)
 		s.release(m, ReasonMoved) // takes it out of members

@@ -159,7 +159,7 @@ func TestListenersShareOneEncode(t *testing.T) {
 		now = now.Add(frameDuration)
 		s.tick(now)
 	}
-	if a.down.group != b.down.group || a.down.ownTicks != 0 {
+	if a.down.group != b.down.group || a.down.own != nil {
 		t.Error("two listeners of one format do not share a group")
 	}
 	if talker.down.ownTicks != ownEncodeTicks {
@@ -170,7 +170,7 @@ func TestListenersShareOneEncode(t *testing.T) {
 		now = now.Add(frameDuration)
 		s.tick(now)
 	}
-	if talker.down.ownTicks != 0 {
+	if talker.down.own != nil {
 		t.Error("who has been silent for long still has an encode of its own")
 	}
 }

@@ -73,3 +73,18 @@ type Encoder interface {
 	// is an error for Opus.
 	Encode(dst []byte, pcm []int16) (int, error)
 }
+
+// Tunable is an encoder whose effort can be changed between two packets: that of Opus.
+type Tunable interface {
+	Encoder
+	// SetEffort has the next packets made so; ErrFormat where that cannot be. It allocates nothing where it can.
+	SetEffort(to Effort) error
+}
+
+// Continuer is an encoder that remembers what it has encoded, as its decoder does: that of Opus or G.722.
+type Continuer interface {
+	Encoder
+	// Continue takes over what from remembers, which was made for the same Profile: a decoder that has heard from hears no change. False: from is of another
+	// kind, and nothing has been taken over.
+	Continue(from Encoder) bool
+}

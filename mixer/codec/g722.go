@@ -108,6 +108,15 @@ func newG722Encoder() *g722Encoder {
 	return e
 }
 
+// Continue implements [Continuer].
+func (e *g722Encoder) Continue(from Encoder) bool {
+	o, ok := from.(*g722Encoder)
+	if ok {
+		*e = *o
+	}
+	return ok
+}
+
 // Encode takes an even number of samples; of an odd one the last is left out.
 func (e *g722Encoder) Encode(dst []byte, pcm []int16) (int, error) {
 	n := len(pcm) / 2

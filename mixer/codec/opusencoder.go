@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/hraban/opus"
 )
 
 // opusEncoder encodes mono speech, able to be repaired after a loss where the receiver has use for that.
@@ -16,13 +14,40 @@ type opusEncoder struct {
 	samples int // of a packet
 	frame   int // samples that libopus takes: a packet, or a third of one
 	dtx     bool
-	state   *opus.Encoder
+	state   *libopusEncoder
 	frames  opusFrames // of a packet of three
+	bitrate opusRate
+}
+
+// opusRate is what an encoder's bitrate depends on besides its effort.
+type opusRate struct {
+	usualBps int
+	mostBps  int  // of its receiver; 0: any
+	copies   bool // there are none below the usual
+	short    bool
+}
+
+// at is the bitrate of an effort.
+func (r opusRate) at(e Effort) int {
+	bps := r.usualBps
+	if e.BitrateBps != 0 {
+		bps = e.BitrateBps
+		if r.short {
+			bps += opusShortBps
+		}
+		if r.copies {
+			bps = max(bps, r.usualBps)
+		}
+	}
+	if r.mostBps != 0 {
+		bps = min(bps, r.mostBps)
+	}
+	return bps
 }
 
 const (
-	opusComplexity      = 5 // 210 µs a frame at 48 kHz; 10 costs 370 and is hard to tell from it
 	opusExpectedLossPct = 5
+	opusShortBps        = 16000 // that frames of 10 ms need more for their headers
 )
 
 var (
@@ -31,7 +56,7 @@ var (
 )
 
 // opusBitrate is in bit/s: what it takes that levels stay within some half a decibel and libopus puts copies in (decision 0017),
-// above the sweet spots of RFC 7587 §3.1.1 and below what G.711 has. Frames of 10 ms need more for their headers.
+// above the sweet spots of RFC 7587 §3.1.1 and below what G.711 has.
 func opusBitrate(rateHz int, shortFrames bool) int {
 	bitrate := 48000
 	switch rateHz {
@@ -41,7 +66,7 @@ func opusBitrate(rateHz int, shortFrames bool) int {
 		bitrate = 36000
 	}
 	if shortFrames {
-		bitrate += 16000
+		bitrate += opusShortBps
 	}
 	return bitrate
 }
@@ -54,17 +79,6 @@ func opusLeastPlain(rateHz int) int {
 	return 24000
 }
 
-// opusBandwidth is the most that is encoded for a receiver that plays that rate; the sampling rate bounds it in any case.
-func opusBandwidth(playbackHz int) opus.Bandwidth {
-	switch playbackHz {
-	case OpusMediumbandHz:
-		return opus.Mediumband
-	case OpusSuperWidebandHz:
-		return opus.SuperWideband
-	}
-	return opus.Fullband
-}
-
 // newOpusEncoder makes an encoder by one of two ways. Where packets may be lost, or nothing is to be sent in silence, SILK must
 // have a part in it, for only SILK makes copies and knows silence; from 4 to 8 kHz that is 2 to 3 dB quieter than it should be.
 // Elsewhere CELT does it alone: flat, 4 ms sooner, at a quarter of the work.
@@ -74,35 +88,42 @@ func newOpusEncoder(p Profile) (*opusEncoder, error) {
 	if p.PacketTime() == 30*time.Millisecond {
 		e.frame = e.samples / len(e.frames)
 	}
-	bitrate := opusBitrate(p.SampleRateHz, e.frame*100 == p.SampleRateHz)
-	if most := p.Opus.MaxBitrateBps; most != 0 {
-		bitrate = min(bitrate, most)
+	short := e.frame*100 == p.SampleRateHz
+	e.bitrate = opusRate{usualBps: opusBitrate(p.SampleRateHz, short), mostBps: p.Opus.MaxBitrateBps, short: short}
+	plain := p.Opus.PlaybackHz != OpusMediumbandHz && // which CELT has not (RFC 6716 §2)
+		(p.Opus.Clean || p.Opus.NoFEC) && !p.Opus.DTX && e.bitrate.at(Effort{}) >= opusLeastPlain(p.SampleRateHz)
+	e.bitrate.copies = !plain && !p.Opus.NoFEC
+	setup := libopusSetup{rateHz: p.SampleRateHz, plain: plain, bandwidth: opusBandwidth(p.Opus.PlaybackHz), copies: e.bitrate.copies, dtx: p.Opus.DTX, cbr: p.Opus.CBR}
+	if setup.copies {
+		setup.lossPct = opusExpectedLossPct
 	}
-	app := opus.AppVoIP
-	plain := p.Opus.PlaybackHz != OpusMediumbandHz // which CELT has not (RFC 6716 §2)
-	if plain && (p.Opus.Clean || p.Opus.NoFEC) && !p.Opus.DTX && bitrate >= opusLeastPlain(p.SampleRateHz) {
-		app = opus.AppRestrictedLowdelay
-	}
-	copies := app == opus.AppVoIP && !p.Opus.NoFEC
-	state, err := opus.NewEncoder(p.SampleRateHz, 1, app)
-	if err == nil {
-		err = errors.Join(
-			state.SetBitrate(bitrate),
-			state.SetComplexity(opusComplexity),
-			state.SetInBandFEC(copies),
-			state.SetDTX(p.Opus.DTX),
-			state.SetVBR(!p.Opus.CBR),
-			state.SetMaxBandwidth(opusBandwidth(p.Opus.PlaybackHz)),
-		)
-		if copies {
-			err = errors.Join(err, state.SetPacketLossPerc(opusExpectedLossPct))
-		}
-	}
+	state, err := newLibopusEncoder(setup)
 	if err != nil {
 		return nil, fmt.Errorf("opus encoder at %d Hz: %w", p.SampleRateHz, err)
 	}
 	e.state = state
+	if err := e.SetEffort(Effort{}); err != nil {
+		return nil, fmt.Errorf("opus encoder at %d Hz: %w", p.SampleRateHz, err)
+	}
 	return e, nil
+}
+
+// SetEffort implements [Tunable].
+func (e *opusEncoder) SetEffort(to Effort) error {
+	if err := to.Valid(); err != nil {
+		return err
+	}
+	return e.state.setEffort(to.complexity(), e.bitrate.at(to))
+}
+
+// Continue implements [Continuer].
+func (e *opusEncoder) Continue(from Encoder) bool {
+	o, ok := from.(*opusEncoder)
+	if !ok {
+		return false
+	}
+	e.state.copyFrom(o.state)
+	return true
 }
 
 func (e *opusEncoder) Encode(dst []byte, pcm []int16) (int, error) {
@@ -130,10 +151,9 @@ func (e *opusEncoder) encode(dst []byte, pcm []int16) (int, error) {
 	if len(dst) == 0 {
 		return 0, ErrBuffer
 	}
-	// The binding writes up to the slice's capacity.
-	n, err := e.state.Encode(pcm, dst[:len(dst):len(dst)])
+	n, err := e.state.encode(dst, pcm)
 	switch {
-	case errors.Is(err, opus.ErrBufferTooSmall):
+	case errors.Is(err, errLibopusShort):
 		return 0, ErrBuffer
 	case err != nil:
 		return 0, errOpusEncode

@@ -110,12 +110,25 @@ func (s *Stream) Next(dst []byte) (payload []byte, units int, ok bool) {
 	return dst[:size], n * s.profile.ClockRateHz / s.profile.SampleRateHz, true
 }
 
-// Follow goes on where o is, of the same profile: with the sound that is waiting there, and its resampler. The encoders
-// stay their own.
+// Follow goes on where o is, of the same profile and tuned alike: with the sound that is waiting there, its resampler, and what its encoder remembers. Who has heard o hears no
+// change.
 func (s *Stream) Follow(o *Stream) {
 	s.resampler = o.resampler
 	s.pending = s.pending[:copy(s.pending[:cap(s.pending)-s.frame], o.pending)] // there is room for the next frame
-	s.tick, s.lead, s.adopted = o.tick, o.lead, o.adopted
+	s.tick, s.lead, s.adopted, s.rise = o.tick, o.lead, o.adopted, o.rise
+	copy(s.last, o.last)
+	if c, ok := s.encoder.(codec.Continuer); ok {
+		c.Continue(o.encoder)
+	}
+}
+
+// SetEffort has the next packets made so, where they are of Opus; codec.ErrFormat where that cannot be.
+func (s *Stream) SetEffort(to codec.Effort) error {
+	t, ok := s.encoder.(codec.Tunable)
+	if !ok {
+		return nil
+	}
+	return t.SetEffort(to)
 }
 
 // Renumber goes on in another count of ticks, the last of which was tick: for a leg that goes over to another mix. What is waiting is

@@ -114,7 +114,9 @@ func (l *Leg) feedback(b []byte, at time.Time, into *parsed) error {
 			return err
 		}
 		for _, ssrc := range p.Sources {
-			r.peer.bye = r.peer.bye || l.source.known && ssrc == l.source.ssrc
+			if l.source.known && ssrc == l.source.ssrc {
+				r.peer.goodbye()
+			}
 		}
 	}
 	return nil

@@ -128,6 +128,9 @@ func (l *Leg) judge(p udp.Packet, h *rtp.Header, now time.Time) (step, reason) {
 			l.restart = true
 			l.events.reset() // its timestamps begin anew too (RFC 3550 §5.1)
 		}
+		if s != stepOld {
+			l.report.peer.goesOn()
+		}
 		l.latch.calm()
 		if l.latch.refresh(now) {
 			l.aim()

@@ -46,7 +46,23 @@ type reporter struct {
 // peerReport is what the peer has told.
 type peerReport struct {
 	quality.Peer
-	bye bool // it has said BYE for the SSRC that is heard
+	bye  bool // it has said BYE for the SSRC that is heard
+	more int  // packets of that SSRC that have come behind it, one newer than the other
+}
+
+// byeOver is how many packets behind a BYE show that the source goes on under its SSRC: who begins anew does, and so does who was said goodbye for by somebody
+// else. Fewer may have been under way.
+const byeOver = 5
+
+// goodbye notes a BYE of the source that is heard.
+func (p *peerReport) goodbye() { p.bye, p.more = true, 0 }
+
+// goesOn notes that a packet of the source that is heard has come, which is newer than all before.
+func (p *peerReport) goesOn() {
+	if p.bye {
+		p.more++
+		p.bye = p.more < byeOver
+	}
 }
 
 // init makes a CNAME that says nothing about us (RFC 7022 §4.2: short-term persistent, 96 random bits).

@@ -17,7 +17,7 @@ type Stats struct {
 	Jitter                         time.Duration  // interarrival jitter (RFC 3550 §6.4.1)
 	RoundTrip                      time.Duration  // 0 before the peer has reported
 	PeerLost                       float64        // share of our packets that the peer's last report missed, 0 to 1
-	PeerBye                        bool           // the peer has said BYE for its source (RFC 3550 §6.6)
+	PeerBye                        bool           // the peer has said BYE for its source (RFC 3550 §6.6), which has not gone on
 }
 
 // Stats is for the leg's owner, like its other methods.
@@ -36,7 +36,7 @@ func (l *Leg) Stats() Stats {
 	}
 }
 
-// Gone says whether the source has said BYE (RFC 3550 §6.6), and nothing has come of another one since.
+// Gone says whether the source has said BYE (RFC 3550 §6.6), and neither goes on nor has anything come of another one since.
 func (l *Leg) Gone() bool { return l.report.peer.bye }
 
 // jitter is the interarrival jitter of what comes in (RFC 3550 §6.4.1).

@@ -213,6 +213,49 @@ func TestALegEndsForItsReason(t *testing.T) {
 	}
 }
 
+func TestASourceThatGoesOnBehindItsGoodbyeStays(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		jump    uint16 // of the sequence, behind the goodbye
+		packets int    // behind it
+		want    rooms.Reason
+	}{
+		{"it has begun anew under its SSRC", 10_000, 10, rooms.ReasonUnspecified},
+		{"its goodbye was late, or somebody else's", 0, 10, rooms.ReasonUnspecified},
+		{"one packet was under way", 0, 1, rooms.ReasonHangup},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h := newHouse(t, distribution.Policy{})
+			h.room(t, "1000")
+			l, in := h.join(t, first, owner{}), &counter{}
+			s, now := newSender(t, first, 77), time.Now()
+			receive := func() error {
+				now = now.Add(time.Millisecond)
+				return l.Receive(now, in)
+			}
+			s.say(5)
+			for in.packets == 0 {
+				if err := receive(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.bye()
+			for !l.Gone() {
+				if err := receive(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.sequence += row.jump
+			s.say(row.packets)
+			err := receive()
+			now = now.Add(byeTime + time.Second)
+			if got := reasonOf(errors.Join(err, receive())); got != row.want {
+				t.Errorf("got %v, want %v", got, row.want)
+			}
+		})
+	}
+}
+
 // reasonOf is why a participant leaves whose leg fails so.
 func reasonOf(err error) rooms.Reason {
 	if e, ok := errors.AsType[*rooms.EndError](err); ok {

@@ -126,6 +126,8 @@ func (k *keeper) leave(s *Sender, now time.Time) error {
 	case s.report.members.Count() < many:
 		s.sendRTCP(out, s.report.appendBye(s.buf[:0], s, now))
 		err = out.close()
+	case s.counters.replaced.Load(): // a BYE that is put off would be that of the next one
+		err = out.close()
 	default:
 		d.out = out
 	}

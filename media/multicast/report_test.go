@@ -142,12 +142,13 @@ func TestByeIsTheLast(t *testing.T) {
 	}
 }
 
-func TestAmongManyByeIsPutOff(t *testing.T) {
+// crowded is a sender to whom 60 receivers have reported, and what hears the RTCP of its group.
+func crowded(t *testing.T, group netip.AddrPort) (s *Sender, control ear) {
+	t.Helper()
 	n := newNetwork(t)
 	t.Parallel()
-	group := netip.MustParseAddrPort("239.1.2.3:5104")
 	control, member := n.listen(t, nextPort(group)), n.bind(t, netip.AddrPortFrom(groups[0].there, 0))
-	s := open(t, config(group))
+	s = open(t, config(group))
 	now := time.Now()
 	s.Send(now, []byte{1}, 160)
 	for i := range uint32(60) {
@@ -155,6 +156,12 @@ func TestAmongManyByeIsPutOff(t *testing.T) {
 		control.read()
 	}
 	until(t, s, now, func() bool { return s.Stats().Receivers == 60 })
+	return s, control
+}
+
+func TestAmongManyByeIsPutOff(t *testing.T) {
+	group := netip.MustParseAddrPort("239.1.2.3:5104")
+	s, control := crowded(t, group)
 	if got := s.Stats(); got.LossWorst != 59./256 || got.LossMean < 29./256 || got.LossMean > 30./256 {
 		t.Errorf("got %+v", got)
 	}
@@ -169,6 +176,19 @@ func TestAmongManyByeIsPutOff(t *testing.T) {
 		t.Errorf("got %v", packets)
 	}
 	<-s.Done()
+}
+
+func TestWhoIsReplacedSaysNoByeForTheNext(t *testing.T) {
+	group := netip.MustParseAddrPort("239.1.2.3:5118")
+	s, control := crowded(t, group)
+	s.Replaced()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.Done()
+	if got := before(t, control, group); len(got) > 0 {
+		t.Errorf("got %v, want nothing", got)
+	}
 }
 
 func TestReceiversThatAreSilentAreForgotten(t *testing.T) {

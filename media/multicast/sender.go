@@ -40,8 +40,8 @@ const (
 	failuresTillDown = 25
 )
 
-// Sender is one distribution. All methods but Stats, SSRC, Rekey, Rename and Done are its owner's, and none of them waits, takes a lock, logs or, but for Close,
-// allocates.
+// Sender is one distribution. All methods but Stats, SSRC, Rekey, Rename, Replaced and Done are its owner's, and none of them waits, takes a lock, logs or, but for Close
+// and another SSRC of what is encrypted, allocates.
 type Sender struct {
 	cfg    Config
 	closed bool
@@ -279,6 +279,10 @@ func (s *Sender) Tick(now time.Time) {
 	}
 	s.report.due(s, now)
 }
+
+// Replaced says that another Sender goes on under this one's SSRC, to the same receivers, once this one is closed: a BYE that Close would put off is left out, since it would
+// be taken for the other's. Safe for concurrent use.
+func (s *Sender) Replaced() { s.counters.replaced.Store(true) }
 
 // Close says BYE, which is put off where many may be leaving at once (RFC 3550 §6.3.7): Done tells when all is given back. Close does not
 // wait for it. More calls do nothing.

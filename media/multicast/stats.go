@@ -41,6 +41,7 @@ type counters struct {
 	keys              atomic.Int64
 	freshKey          atomic.Pointer[secret]
 	freshName         atomic.Pointer[string]
+	replaced          atomic.Bool
 }
 
 func (c *counters) publish(a control.Audience, rateHz int) {

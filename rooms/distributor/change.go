@@ -82,7 +82,10 @@ func (d *Distributor) replace(ctx context.Context, info rooms.Info, before *dist
 	}
 	ctx = context.WithoutCancel(ctx)
 	defer d.changed(n) // also where it cannot be, and nothing is on
-	d.stop(n)          // its sockets are in the way of those to come; another of that name may still be ending with a room that was deleted
+	if r := d.runningOf(n); r != nil && before != nil && goesOn(*before, dist) {
+		r.sender.Replaced()
+	}
+	d.stop(n) // its sockets are in the way of those to come; another of that name may still be ending with a room that was deleted
 	err = d.open(ctx, n, dist, false)
 	if err == nil {
 		if err = d.keep(ctx, info.Number, set); err == nil {
@@ -94,6 +97,12 @@ func (d *Distributor) replace(ctx context.Context, info rooms.Info, before *dist
 		err = errors.Join(err, d.open(ctx, n, *before, true))
 	}
 	return err
+}
+
+// goesOn says whether some who hear a distribution hear under the same SSRC what comes in its place.
+func goesOn(before, dist distribution.Distribution) bool {
+	shared := slices.ContainsFunc(dist.To, func(to netip.AddrPort) bool { return slices.Contains(before.To, to) })
+	return shared && before.Suite == distribution.SuiteNone && dist.Suite == distribution.SuiteNone
 }
 
 // fit says whether a distribution can be, beside all others, and what the room has then.

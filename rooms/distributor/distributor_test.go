@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/rtp"
-
 	"github.com/confbridge/confbridge/media/multicast"
 	"github.com/confbridge/confbridge/media/sap"
 	"github.com/confbridge/confbridge/mixer"
@@ -28,68 +26,6 @@ func waitContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), waitTime)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-// ear is a listener on the loopback: an even port, and that behind it.
-type ear struct {
-	t         testing.TB
-	rtp, rtcp *net.UDPConn
-	to        netip.AddrPort
-}
-
-func newEar(t testing.TB) *ear {
-	t.Helper()
-	for range 100 {
-		a, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		to := a.LocalAddr().(*net.UDPAddr).AddrPort()
-		if to.Port()%2 == 0 {
-			b, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(to.Port()) + 1})
-			if err == nil {
-				t.Cleanup(func() { _, _ = a.Close(), b.Close() })
-				return &ear{t, a, b, to}
-			}
-		}
-		_ = a.Close()
-	}
-	t.Fatal("no even port is free with the one behind it")
-	return nil
-}
-
-// next is the next packet.
-func (e *ear) next() rtp.Packet {
-	e.t.Helper()
-	_ = e.rtp.SetReadDeadline(time.Now().Add(waitTime))
-	b := make([]byte, 2048)
-	n, err := e.rtp.Read(b)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	var p rtp.Packet
-	if err := p.Unmarshal(b[:n]); err != nil {
-		e.t.Fatal(err)
-	}
-	return p
-}
-
-// bye waits for RTCP that ends with BYE (RFC 3550 §6.6).
-func (e *ear) bye() {
-	e.t.Helper()
-	_ = e.rtcp.SetReadDeadline(time.Now().Add(waitTime))
-	b := make([]byte, 2048)
-	for {
-		n, err := e.rtcp.Read(b)
-		if err != nil {
-			e.t.Fatalf("no BYE: %v", err)
-		}
-		for at := 0; at+4 <= n; at += 4 * (1 + int(b[at+2])<<8 + int(b[at+3])) {
-			if b[at+1] == 203 {
-				return
-			}
-		}
-	}
 }
 
 // loopback allows what these tests need.
@@ -246,6 +182,37 @@ func TestADistributionThatChangesKeepsItsSSRC(t *testing.T) {
 	}
 	if _, err := h.Change(ctx, "1000", "attic", nil); !errors.Is(err, ErrNoDistribution) {
 		t.Errorf("got %v, want ErrNoDistribution", err)
+	}
+}
+
+// With 50 members and more a BYE is put off (RFC 3550 §6.3.7): by then it would be that of what was begun anew.
+func TestAChangeAmongManySaysNoByeForWhatGoesOn(t *testing.T) {
+	ctx := waitContext(t)
+	h := newHouse(t, rooms.Memory{}, loopback)
+	h.room(t, "1000")
+	e := newEar(t)
+	v, err := h.Create(ctx, "1000", to(e.to))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, from := e.nextFrom()
+	for i := range uint32(60) {
+		e.report(netip.AddrPortFrom(from.Addr(), from.Port()+1), 100+i, v.SSRC)
+	}
+	for v.Stats.Receivers < 60 {
+		e.next()
+		if v, err = h.Get(ctx, "1000", "hall"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := h.runningOf(name{"1000", "hall"})
+	if _, err := h.Change(ctx, "1000", "hall", func(d *distribution.Distribution) error { d.Codec = codec.PCMA; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	<-before.sender.Done()
+	e.mark()
+	if e.byes() {
+		t.Error("BYE was said for the SSRC that goes on")
 	}
 }
 

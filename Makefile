@@ -112,6 +112,11 @@ bench-compare: ## REF=main~1: loads and Go benchmarks of another commit and of t
 	@$(NEED) build bench
 	go run ./bench/compare --ref "$(REF)" $(COMPARE)
 
+.PHONY: bench-peers
+bench-peers: build ## the same load against Asterisk, FreeSWITCH and Janus, where they are installed
+	@$(NEED) bench
+	go run ./bench/peers $(PEERS)
+
 .PHONY: profile
 profile: build ## where the bridge's time goes: flame graphs in profile/, a table in docs/performance.md
 	@$(NEED) profile

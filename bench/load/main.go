@@ -3,8 +3,8 @@
 //
 //	load --server bin/confbridge --floor bin/floor --legs 300 --rooms 1 --talkers 3 --for 20s --rate 100
 //
-// With --target it calls a bridge that runs already; --pid then says which process to watch. What each figure means
-// is written in docs/benchmarks.md.
+// With --target it calls a bridge that runs already, which may be another one than confbridge (see bench/peers); --pid then
+// says which process to watch. What each figure means is written in docs/benchmarks.md.
 package main
 
 import (
@@ -92,7 +92,7 @@ func main() {
 	flag.StringVar(&o.server, "server", "", "confbridge to start, on ports of its own")
 	flag.StringVar(&o.floor, "floor", "", "floor to compare with; empty: none")
 	flag.StringVar(&o.target, "target", "", "address of a bridge that runs already")
-	flag.StringVar(&o.metrics, "metrics", "http://127.0.0.1:8080/metrics", "of that bridge")
+	flag.StringVar(&o.metrics, "metrics", "http://127.0.0.1:8080/metrics", "of that bridge; empty: it is another one than confbridge, and has none of these")
 	flag.IntVar(&o.pid, "pid", 0, "of that bridge; 0: its CPU and memory are not measured")
 	flag.IntVar(&o.dialogues, "dialogues", 0, "callers who dial PINs meanwhile, one call behind the other, into rooms of their own")
 	flag.BoolVar(&o.record, "record", false, "have the mix of every room recorded")

@@ -328,11 +328,14 @@ func (l *load) hangup(ctx context.Context) {
 // awaitNothing gives the server 5 s to have nothing left of the calls, and notes what is.
 func (l *load) awaitNothing(ctx context.Context, socketsIdle int) error {
 	for end := time.Now().Add(5 * time.Second); ; {
-		participants, err := l.bridge.participants(ctx)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "load:", err)
-		} else {
-			l.run.ParticipantLeft = &participants
+		participants := 0
+		var err error
+		if l.bridge.metrics != "" {
+			if participants, err = l.bridge.participants(ctx); err != nil {
+				fmt.Fprintln(os.Stderr, "load:", err)
+			} else {
+				l.run.ParticipantLeft = &participants
+			}
 		}
 		_, sockets, err := l.size()
 		if err != nil {

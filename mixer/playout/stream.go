@@ -166,9 +166,8 @@ func (s *Stream) Pull(now time.Time) (frame []int16, sounding bool) {
 		sounding = !s.resampler.Silence(s.frame) && !isBelow(s.frame, inaudiblePeak) // the filter's tail
 	}
 	s.queue = s.queue[:copy(s.queue, s.queue[need:])]
-	s.settle(sounding)
-	return s.frame, sounding || !isBelow(s.frame, inaudiblePeak) // the filter's tail
 	s.spare.zeros = min(s.spare.zeros, len(s.queue))
+	s.settle(sounding)
 	return s.frame, sounding
 }
 

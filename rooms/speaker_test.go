@@ -146,6 +146,7 @@ func TestWordsThatFindNoRoomAreCountedAndLogged(t *testing.T) {
 		if !errors.Is(err, ErrBusy) {
 			t.Errorf("got %v, want ErrBusy", err)
 		}
+		synctest.Wait() // for what was said when ANN came
 		before := g.metrics.wordsDropped.Load()
 		m.do(nil, g.do(m.ctx, "1000", func(s *state) error {
 			s.say(audience{hosts: true}, words(sounds.HandRaised))

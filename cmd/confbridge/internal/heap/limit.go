@@ -2,9 +2,8 @@
 package heap
 
 import (
-	"bufio"
-	"io"
 	"io/fs"
+	"iter"
 	"math"
 	"path"
 	"strconv"
@@ -51,7 +50,7 @@ type group struct {
 // groupsOf reads the groups of the process: "0::/path" is that of version 2, "4:memory:/path" one of version 1.
 func groupsOf(root fs.FS) (groups []group) {
 	for line := range linesOf(root, "proc/self/cgroup") {
-		fields := strings.SplitN(line, ":", 3)
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
 		if len(fields) < 3 || !strings.HasPrefix(fields[2], "/") {
 			continue
 		}
@@ -88,20 +87,12 @@ func mountsOf(root fs.FS) (m mounts) {
 }
 
 // linesOf yields the lines of a file; none where it cannot be read.
-func linesOf(root fs.FS, name string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		f, err := root.Open(name)
-		if err != nil {
-			return
-		}
-		defer f.Close()
-		lines := bufio.NewScanner(io.LimitReader(f, 1<<20))
-		for lines.Scan() {
-			if !yield(lines.Text()) {
-				return
-			}
-		}
+func linesOf(root fs.FS, name string) iter.Seq[string] {
+	text, err := fs.ReadFile(root, name)
+	if err != nil {
+		return func(func(string) bool) {}
 	}
+	return strings.Lines(string(text))
 }
 
 // number reads a file of one number; "max" is none.

@@ -76,6 +76,58 @@ func BenchmarkTick(b *testing.B) {
 	}
 }
 
+// pausedLeg has said something, and sends comfort noise since.
+type pausedLeg struct {
+	cannedLeg
+	ticks int
+}
+
+var describedNoise = []byte{60, 100, 140} // −60 dBov (RFC 3389)
+
+func (l *pausedLeg) Receive(now time.Time, in Inlet) error {
+	l.ticks++
+	switch {
+	case l.ticks <= 2*framesPerSecond:
+		return l.cannedLeg.Receive(now, in)
+	case l.ticks%10 == 0:
+		in.Audio(jitter.Packet{Sequence: l.seq, Timestamp: l.stamp, Arrival: now, Noise: true, Payload: describedNoise})
+		l.seq++
+	}
+	l.stamp += uint32(l.format.ClockRateHz / framesPerSecond)
+	return nil
+}
+
+// BenchmarkTickPaused is a tick of a room of 50 who are all silent, and say so by comfort noise.
+func BenchmarkTickPaused(b *testing.B) {
+	for _, f := range []codec.Format{pcmu, opus} {
+		b.Run(string(f.Name), func(b *testing.B) {
+			const n = 50
+			s := newTestState(b)
+			for range n {
+				fake := newFakeLeg(b, f, 0)
+				for range 10 { // past the encoder's start
+					_ = fake.Receive(time.Now(), discard{})
+				}
+				seat(b, s, &pausedLeg{cannedLeg: cannedLeg{format: f, payload: append([]byte(nil), fake.payload[:fake.length]...)}})
+			}
+			now := time.Now()
+			tick := func() {
+				now = now.Add(frameDuration)
+				s.tick(now)
+				s.pending = s.pending[:0]
+			}
+			for range 4 * framesPerSecond {
+				tick()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				tick()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/leg")
+		})
+	}
+}
+
 // discard is an Inlet that wants nothing.
 type discard struct{}
 

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/confbridge/confbridge/mixer/codec"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
 )
@@ -80,6 +81,7 @@ var (
 		rooms.KindFeedLooped:  confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_LOOPED,
 
 		rooms.KindLate: confbridgev1.EventKind_EVENT_KIND_LATE,
+		rooms.KindOpusComplexity: confbridgev1.EventKind_EVENT_KIND_OPUS_COMPLEXITY_CHANGED,
 
 		rooms.KindDialing:    confbridgev1.EventKind_EVENT_KIND_DIALING,
 		rooms.KindRinging:    confbridgev1.EventKind_EVENT_KIND_RINGING,
@@ -147,6 +149,10 @@ func toRoom(i rooms.Info) *confbridgev1.Room {
 		MaxTalkers:       int32(cmp.Or(i.MaxTalkers, rooms.DefaultTalkers)),
 		Agc:              proto.Bool(i.AGC),
 		NoiseSuppression: proto.Bool(i.NoiseSuppression),
+
+		OpusComplexity:    int32(i.Opus.ComplexityOr(codec.DefaultComplexity)),
+		OpusBitrateBps:    int32(i.Opus.BitrateBps),
+		OpusComplexityNow: int32(i.OpusComplexity),
 
 		RecordingContent: recordingContents[i.Recording.Content],
 		RecordingFormat:  recordingFormats[i.Recording.Format],
@@ -218,6 +224,9 @@ func toEvent(e rooms.Event) *confbridgev1.Event {
 	}
 	if e.Ban != nil {
 		out.Ban = toBan(e.Room, *e.Ban)
+	}
+	if c := e.Complexity; c != nil {
+		out.OpusComplexity = &confbridgev1.OpusComplexityChange{From: int32(c.From), To: int32(c.To)}
 	}
 	if e.Feed != "" {
 		out.Distribution = distributionName(e.Room, e.Feed)

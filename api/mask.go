@@ -18,6 +18,8 @@ var (
 	roomFields = slices.Concat([]string{
 		"display_name", "max_participants", "max_duration", "locked", "max_talkers", "agc", "noise_suppression",
 		"recording_content", "recording_format", "recording_tone", "recording_beep", "recording_rule", "recording_from",
+		"display_name", "max_participants", "max_duration", "locked", "max_talkers", "agc", "noise_suppression", "opus_complexity", "opus_bitrate_bps",
+		"recording_content", "recording_format", "recording_tone", "recording_beep",
 		"open_windows", "outlasts_windows",
 		"pin", "moderator_pin", "identity_for_pin",
 	}, modeFields, speechFields)

@@ -11,12 +11,18 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	"github.com/confbridge/confbridge/mixer/codec"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
 )
 
 // modesByDefault is what a room says of its modes where nobody has set any.
-func modesByDefault(r *confbridgev1.Room) { setModes(r, false, 0, 0) }
+func modesByDefault(r *confbridgev1.Room) {
+	setModes(r, false, 0, 0)
+	if r.OpusComplexity == 0 {
+		r.OpusComplexity = codec.DefaultComplexity
+	}
+}
 
 // setModes sets all modes of a room.
 func setModes(r *confbridgev1.Room, on bool, grace time.Duration, reserved int32, warn ...time.Duration) {

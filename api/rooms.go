@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/confbridge/confbridge/mixer/codec"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/entry"
@@ -47,6 +48,7 @@ func (s *roomService) CreateRoom(ctx context.Context, req *confbridgev1.CreateRo
 		MaxTalkers:       s.maxTalkers(room),
 		AGC:              s.agc(room),
 		NoiseSuppression: s.noiseSuppression(room),
+		Opus:             effort(room),
 		Recording:        s.recordingSettings(room),
 		Schedule:         hoursOf(room),
 		OutlastsSchedule: room.GetOutlastsWindows(),
@@ -118,6 +120,8 @@ func (s *roomService) UpdateRoom(ctx context.Context, req *confbridgev1.UpdateRo
 		MaxTalkers:       pick(paths, "max_talkers", s.maxTalkers(room)),
 		AGC:              pick(paths, "agc", s.agc(room)),
 		NoiseSuppression: pick(paths, "noise_suppression", s.noiseSuppression(room)),
+		OpusComplexity:   pick(paths, "opus_complexity", effort(room).Complexity),
+		OpusBitrateBps:   pick(paths, "opus_bitrate_bps", effort(room).BitrateBps),
 		RecordingContent: pick(paths, "recording_content", recording.Content),
 		RecordingFormat:  pick(paths, "recording_format", recording.Format),
 		RecordingTone:    pick(paths, "recording_tone", recording.Tone),
@@ -210,6 +214,11 @@ func (s *roomService) noiseSuppression(room *confbridgev1.Room) bool {
 		return s.rooms.Defaults().NoiseSuppression
 	}
 	return *room.NoiseSuppression
+}
+
+// effort is what encoders of Opus are to spend; zeros are the bridge's.
+func effort(room *confbridgev1.Room) codec.Effort {
+	return codec.Effort{Complexity: int(room.GetOpusComplexity()), BitrateBps: int(room.GetOpusBitrateBps())}
 }
 
 // pick is value where path is to be set, and nil where it is not.

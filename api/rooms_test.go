@@ -98,6 +98,14 @@ func TestUpdateRoomMasks(t *testing.T) {
 			sounds(room("old", 5, false), 7, false, false),
 		},
 		{
+			"what is spent on Opus", &confbridgev1.Room{Name: "rooms/1", OpusComplexity: 9, OpusBitrateBps: 96000},
+			[]string{"opus_complexity", "opus_bitrate_bps"},
+			&confbridgev1.Room{
+				Name: "rooms/1", DisplayName: "old", MaxParticipants: 5, MaxTalkers: 7, Agc: proto.Bool(true), NoiseSuppression: proto.Bool(false),
+				OpusComplexity: 9, OpusBitrateBps: 96000,
+			},
+		},
+		{
 			"the settings of the sound", sounds(room("new", 9, true), 16, false, true),
 			[]string{"max_talkers", "agc", "noise_suppression"},
 			sounds(room("old", 5, false), 16, false, true),

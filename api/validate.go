@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/confbridge/confbridge/mixer/codec"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
 )
@@ -41,6 +42,14 @@ func roomFault(room *confbridgev1.Room, path string) string {
 	case "max_talkers":
 		if n := room.GetMaxTalkers(); n < rooms.AllTalkers || n > rooms.MaxTalkers {
 			return fmt.Sprintf("%d is neither within 0 to %d nor %d for all", n, rooms.MaxTalkers, rooms.AllTalkers)
+		}
+	case "opus_complexity":
+		if n := room.GetOpusComplexity(); n < 0 || n > codec.MaxComplexity {
+			return fmt.Sprintf("%d is not within 0 to %d", n, codec.MaxComplexity)
+		}
+	case "opus_bitrate_bps":
+		if n := room.GetOpusBitrateBps(); n != 0 && (n < codec.MinEffortBitrateBps || n > codec.MaxEffortBitrateBps) {
+			return fmt.Sprintf("%d is neither 0 nor within %d to %d", n, codec.MinEffortBitrateBps, codec.MaxEffortBitrateBps)
 		}
 	case "pin":
 		return pinFault(room.GetPin())

@@ -46,6 +46,7 @@ func (g *Registry) Create(ctx context.Context, number string, set Settings) (Inf
 	}
 	set.MaxTalkers = set.talkersOr(g.cfg.Defaults.MaxTalkers)
 	set.Recording = set.Recording.or(g.cfg.Defaults.Recording)
+	set.Opus = set.Opus.Or(g.cfg.Defaults.Opus)
 	err := g.turns.run(ctx, number, func() error {
 		return g.create(ctx, Kept{Number: number, Settings: set, Created: time.Now()})
 	})
@@ -125,6 +126,7 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 	if set.DisplayName != before.DisplayName {
 		set.Distributions = set.Distributions.Renamed()
 	}
+	set.Opus = set.Opus.Or(g.cfg.Defaults.Opus)
 	if err := set.check(); err != nil {
 		return wrap("room", number, err)
 	}

@@ -22,7 +22,7 @@ func (s *state) info() Info {
 		info.Recorded = s.taping.made.ID
 	}
 	if len(s.members) > 0 {
-		info.SampleRateHz = s.mix.rateHz
+		info.SampleRateHz, info.OpusComplexity = s.mix.rateHz, s.complexity()
 	}
 	return info
 }

@@ -51,6 +51,8 @@ const (
 	KindFeedUp        // and again it can
 	KindFeedLooped    // what Participant brings is what the room sends by Feed
 	KindLate          // the room's sound comes late, or some of it not at all: Lateness says how
+
+	KindOpusComplexity // ticks run late, or no longer: Complexity says what has become of it
 )
 
 // Reason says why a participant left or a conference ended.
@@ -113,6 +115,8 @@ type Event struct {
 	Ban       *Ban          `json:",omitzero"` // Banned and Unbanned; never changed
 	Feed      string        `json:",omitzero"` // all about feeds: its ID
 	Lateness  Lateness      `json:",omitzero"` // Late: since the one before, in a conference
+	// Complexity is of OpusComplexity; never changed.
+	Complexity *ComplexityChange `json:",omitzero"`
 }
 
 // lasting says whether events of this kind are kept across a restart. Who talks is not: there are too many of them, and nobody asks

@@ -23,6 +23,8 @@ type Info struct {
 	Participants int
 	// SampleRateHz is the mix's rate: 8000, 16000 or 48000; 0 while the room is empty.
 	SampleRateHz int
+	// OpusComplexity is what encoders of Opus work with at the moment, which is less than what is set while ticks run late; 0 while the room is empty.
+	OpusComplexity int
 	// Sequence is the number of the room's newest event that watchers have been shown, or will be whatever happens; 0 before the first.
 	Sequence uint64
 	// Closed says that the room is, by its schedule. TurnsAt is when it opens or closes next; zero: never.

@@ -152,6 +152,9 @@ func (s *state) runDue() {
 		s.keepBeat()
 	}
 	s.metrics.lateTicks.Add(uint64(skipped))
+	if ticks > 0 {
+		s.watchStrain(now, int(ticks), int(skipped))
+	}
 	s.taping.late(skipped)
 	s.watchTape()
 	s.letDeadGo()

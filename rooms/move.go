@@ -226,6 +226,9 @@ func (s *state) arrive(m *member, own bool) error {
 	}
 	m.voice.speaker, m.voice.contributes, m.voice.talking = mixer.Speaker{}, false, false
 	m.down.own.Renumber(s.mix.ticks)
+	if err := m.down.own.SetEffort(s.mix.effort); err != nil {
+		return fmt.Errorf("participant %q: %w", m.p.id, err)
+	}
 	m.down.group, m.down.ownTicks, m.down.told = nil, ownEncodeTicks, toldNothing
 	if ear := m.ear(); ear != earMix {
 		m.down.ear = ear // nothing of the mix is for it

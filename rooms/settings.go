@@ -1,10 +1,12 @@
 package rooms
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/confbridge/confbridge/mixer"
+	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/rooms/access"
 	"github.com/confbridge/confbridge/rooms/distribution"
 	"github.com/confbridge/confbridge/rooms/schedule"
@@ -36,6 +38,9 @@ type Settings struct {
 	// NoiseSuppression takes steady noise out of what narrowband telephones send.
 	NoiseSuppression bool
 	// Recording is how the room is recorded, once somebody starts that, or by which rule it begins.
+	// Opus is what encoders of Opus spend; where it says nothing, what Registry.Defaults has. While ticks run late, less is spent.
+	Opus codec.Effort `json:",omitzero"`
+	// Recording is how the room is recorded, once somebody starts that.
 	Recording RecordingSettings
 	// Schedule is when the room is open; nil: always. Nobody gets in at other times, and when it closes the conference ends, unless
 	// OutlastsSchedule says that it goes on until everybody has left.
@@ -76,6 +81,8 @@ type SettingsPatch struct {
 	MaxTalkers       *int
 	AGC              *bool
 	NoiseSuppression *bool
+	OpusComplexity   *int
+	OpusBitrateBps   *int
 	RecordingContent *RecordingContent
 	RecordingFormat  *RecordingFormat
 	RecordingTone    *bool
@@ -99,6 +106,8 @@ func (p SettingsPatch) apply(to Settings) (Settings, error) {
 	set(&to.MaxTalkers, p.MaxTalkers)
 	set(&to.AGC, p.AGC)
 	set(&to.NoiseSuppression, p.NoiseSuppression)
+	set(&to.Opus.Complexity, p.OpusComplexity)
+	set(&to.Opus.BitrateBps, p.OpusBitrateBps)
 	set(&to.Recording.Content, p.RecordingContent)
 	set(&to.Recording.Format, p.RecordingFormat)
 	set(&to.Recording.Tone, p.RecordingTone)
@@ -124,6 +133,9 @@ func (set Settings) check() error {
 	if set.MaxTalkers < AllTalkers || set.MaxTalkers > mixer.MaxTalkers {
 		return fmt.Errorf("maximum of %d talkers, want 1 to %d, 0 for %d or %d for all: %w", set.MaxTalkers, mixer.MaxTalkers,
 			mixer.DefaultTalkers, AllTalkers, ErrInvalid)
+	}
+	if err := set.Opus.Valid(); err != nil {
+		return errors.Join(ErrInvalid, err)
 	}
 	if err := set.Recording.check(); err != nil {
 		return err

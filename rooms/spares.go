@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/confbridge/confbridge/mixer"
@@ -71,6 +72,17 @@ func (p *spares) tune(rateHz int) {
 			out.Tune(rateHz)
 		}
 	}
+}
+
+func (p *spares) setEffort(to codec.Effort) error {
+	for _, s := range p.each {
+		for _, out := range s.streams {
+			if err := out.SetEffort(to); err != nil {
+				return fmt.Errorf("set effort: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // countSpares finds out of which profiles streams are to be spare, and makes them. It is called whenever groups have changed, between ticks.

@@ -47,6 +47,7 @@ type state struct {
 	lectureTold bool // whether there is a lecture, as last told
 	musical     bool // those who wait have something to hear, or somebody has said what
 
+	strain    strain
 	taping    taping
 	ruling    ruling
 	chime     chime
@@ -78,6 +79,8 @@ func newState(r *room, k Kept, onDemand bool) *state {
 		work:   work{free: make(chan struct{}, 1)},
 	}
 	s.work.busy.Store(closedWork)
+	s.set.Opus = s.set.Opus.Or(r.registry.cfg.Defaults.Opus) // what was kept may be older than this setting
+	s.applyEffort()
 	s.learnKeys()
 	s.keepHours(time.Now()) // a room that has been kept was made long ago
 	return s
@@ -425,6 +428,7 @@ func (s *state) changeSettings(set Settings) {
 	}
 	s.tellLock()
 	before.Locked = set.Locked
+	s.applyEffort()
 	if set.NoiseSuppression != before.NoiseSuppression {
 		for _, m := range s.members {
 			m.suppressNoise()

@@ -200,6 +200,10 @@ func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 			"rooms/1000: created",
 		},
 		{
+			"rooms update 1000 --opus-complexity 8 --opus-bitrate 96000",
+			room(&confbridgev1.Room{OpusComplexity: 8, OpusBitrateBps: 96000}, "opus_complexity", "opus_bitrate_bps"), "rooms/1000: updated",
+		},
+		{
 			"rooms update 1000 --max-talkers 7 --no-agc --noise-suppression",
 			room(&confbridgev1.Room{MaxTalkers: 7, Agc: proto.Bool(false), NoiseSuppression: proto.Bool(true)},
 				"max_talkers", "agc", "noise_suppression"), "rooms/1000: updated",
@@ -408,7 +412,7 @@ func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
 		},
 		{"rooms play 1000", "confbridge: give either a sound or --stop\n"},
 		{"rooms play 1000 music/piano --stop", "confbridge: give either a sound or --stop\n"},
-		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, --key, --default-keys, one of the --record flags or of those of modes and words\n"},
+		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --opus-complexity, --opus-bitrate, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, --key, --default-keys, one of the --record flags or of those of modes and words\n"},
 		{
 			"rooms update 1000 --max-talkers 0",
 			`confbridge: --max-talkers: "0" is neither a number from 1 on nor "all" (see confbridge rooms update --help)` + "\n",

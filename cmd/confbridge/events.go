@@ -131,6 +131,9 @@ func detail(e *confbridgev1.Event, room int) string {
 	if p == nil && e.GetKind() == confbridgev1.EventKind_EVENT_KIND_DOMINANT_SPEAKER {
 		parts = append(parts, "nobody")
 	}
+	if c := e.GetOpusComplexity(); c != nil {
+		parts = append(parts, fmt.Sprintf("from %d to %d", c.GetFrom(), c.GetTo()))
+	}
 	if d := e.GetRemaining(); d != nil {
 		parts = append(parts, "ends in "+d.AsDuration().String())
 	}

@@ -432,6 +432,7 @@ func sample() *fakeBridge {
 			Name: "rooms/1000", DisplayName: "Monday", MaxParticipants: 8, MaxDuration: durationpb.New(90 * time.Minute),
 			Locked: true, CreateTime: ago(72 * time.Hour), StartTime: ago(26 * time.Hour), ParticipantCount: 3,
 			SampleRateHz: 48000, LastSequence: 41, MaxTalkers: 4, Agc: proto.Bool(true), NoiseSuppression: proto.Bool(false),
+			OpusComplexity: 8, OpusComplexityNow: 6, OpusBitrateBps: 96000,
 			RecordingContent: confbridgev1.RecordingContent_RECORDING_CONTENT_BOTH, RecordingFormat: confbridgev1.RecordingFormat_RECORDING_FORMAT_FLAC,
 			RecordingTone: proto.Bool(true), RecordingBeep: proto.Bool(true), RecordingRule: confbridgev1.RecordingRule_RECORDING_RULE_WITH_HOST, RecordingFrom: proto.Int32(2), Recording: sampleRecordings()[2].GetName(), RecordingPaused: true,
 			OpenWindows: []*confbridgev1.OpenWindow{
@@ -494,6 +495,8 @@ func sample() *fakeBridge {
 	}
 	late := event(64, confbridgev1.EventKind_EVENT_KIND_LATE, nil)
 	late.Lateness = &confbridgev1.Lateness{SkippedFrames: 3, LateTurns: 12, Worst: durationpb.New(83_456 * time.Microsecond)}
+	less := event(64, confbridgev1.EventKind_EVENT_KIND_OPUS_COMPLEXITY_CHANGED, nil)
+	less.OpusComplexity = &confbridgev1.OpusComplexityChange{From: 8, To: 6}
 	told := func(e *confbridgev1.Event) *confbridgev1.WatchRoomResponse {
 		return &confbridgev1.WatchRoomResponse{Content: &confbridgev1.WatchRoomResponse_Event{Event: e}}
 	}
@@ -513,6 +516,7 @@ func sample() *fakeBridge {
 			told(key), told(left), told(ended), told(floor), told(nobody), told(records), told(fails), told(waits), told(hand), told(muted), told(given), told(warned),
 			told(banned), told(unbanned),
 		}, append(distributed, told(late))...),
+		}, append(distributed, told(less))...),
 	}
 }
 

@@ -136,6 +136,7 @@ func (c *console) showRoom(r *confbridgev1.Room) error {
 		{"max talkers", talkers(r.GetMaxTalkers()).String()},
 		{"agc", yesNo(r.GetAgc())},
 		{"noise suppression", yesNo(r.GetNoiseSuppression())},
+		{"opus", opusOf(r)},
 	}
 	return fields(c.stdout, slices.Concat(all, modeFields(r), speechFields(r), [][2]string{
 		{"recorded as", recordedAs(r)},
@@ -147,6 +148,21 @@ func (c *console) showRoom(r *confbridgev1.Room) error {
 		{"started", started},
 		{"last event", strconv.FormatUint(r.GetLastSequence(), 10)},
 	}, c.hoursOf(r))...)
+}
+
+// opusOf is what encoders of Opus spend in a room.
+func opusOf(r *confbridgev1.Room) string {
+	if r.GetOpusComplexity() == 0 {
+		return "-" // a bridge of another version
+	}
+	spent := fmt.Sprintf("complexity %d", r.GetOpusComplexity())
+	if now := r.GetOpusComplexityNow(); now != 0 && now != r.GetOpusComplexity() {
+		spent += fmt.Sprintf(" (%d for now: ticks run late)", now)
+	}
+	if bps := r.GetOpusBitrateBps(); bps != 0 {
+		spent += fmt.Sprintf(", %d bit/s", bps)
+	}
+	return spent
 }
 
 // recordedAs is how a room is recorded.
@@ -218,6 +234,8 @@ type soundFlags struct {
 	MaxTalkers       *talkers `placeholder:"N" help:"How many of those who talk are mixed at once, 1 to 16 or all."`
 	AGC              *bool    `name:"agc" negatable:"" help:"Bring every voice to one level."`
 	NoiseSuppression *bool    `negatable:"" help:"Take steady noise out of what narrowband telephones send."`
+	OpusComplexity   *int32   `placeholder:"N" help:"How much work encoders of Opus take on, 1 to 10 (0: as the bridge is configured)."`
+	OpusBitrate      *int32   `placeholder:"BPS" help:"What is sent by Opus, 24000 to 256000 bit/s (0: as the bridge is configured)."`
 }
 
 // apply puts what was given into room and says which fields that are.
@@ -233,6 +251,14 @@ func (f soundFlags) apply(room *confbridgev1.Room) (paths []string) {
 	if f.NoiseSuppression != nil {
 		room.NoiseSuppression = f.NoiseSuppression
 		paths = append(paths, "noise_suppression")
+	}
+	if f.OpusComplexity != nil {
+		room.OpusComplexity = *f.OpusComplexity
+		paths = append(paths, "opus_complexity")
+	}
+	if f.OpusBitrate != nil {
+		room.OpusBitrateBps = *f.OpusBitrate
+		paths = append(paths, "opus_bitrate_bps")
 	}
 	return paths
 }
@@ -322,7 +348,7 @@ func (cmd *roomsUpdateCmd) Run(ctx context.Context, c *console) error {
 	}
 	mask.Paths = append(mask.Paths, pins...)
 	if len(mask.Paths) == 0 && len(cmd.Key) == 0 && !cmd.DefaultKeys {
-		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, --key, --default-keys, one of the --record flags or of those of modes and words")}
+		return usageError{errors.New("nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --opus-complexity, --opus-bitrate, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, --key, --default-keys, one of the --record flags or of those of modes and words")}
 	}
 	room.Name = roomName(cmd.Room)
 	return cmd.call(ctx, func(ctx context.Context, api client) error {

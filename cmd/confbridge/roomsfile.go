@@ -39,7 +39,7 @@ type roomsFile struct {
 // shownOnly are the fields of a Room that say how it is, and are nobody's to set.
 var shownOnly = []string{
 	"name", "on_demand", "create_time", "start_time", "participant_count", "sample_rate_hz", "last_sequence", "recording", "recording_paused", "side_of",
-	"closed", "open_time", "close_time", "has_pin", "has_moderator_pin",
+	"closed", "open_time", "close_time", "has_pin", "has_moderator_pin", "opus_complexity_now",
 }
 
 // maxRoomsFile bounds what is read: some 10,000 rooms.

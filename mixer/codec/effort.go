@@ -30,9 +30,19 @@ func (e Effort) Valid() error {
 	return nil
 }
 
-func (e Effort) complexity() int {
+// ComplexityOr is Complexity, or another one where that is 0.
+func (e Effort) ComplexityOr(otherwise int) int {
 	if e.Complexity == 0 {
-		return DefaultComplexity
+		return otherwise
 	}
 	return e.Complexity
+}
+
+// Or is e, with what it does not say taken from another one.
+func (e Effort) Or(o Effort) Effort {
+	if e.BitrateBps == 0 {
+		e.BitrateBps = o.BitrateBps
+	}
+	e.Complexity = e.ComplexityOr(o.Complexity)
+	return e
 }

@@ -113,7 +113,7 @@ func (e *opusEncoder) SetEffort(to Effort) error {
 	if err := to.Valid(); err != nil {
 		return err
 	}
-	return e.state.setEffort(to.complexity(), e.bitrate.at(to))
+	return e.state.setEffort(to.ComplexityOr(DefaultComplexity), e.bitrate.at(to))
 }
 
 // Continue implements [Continuer].

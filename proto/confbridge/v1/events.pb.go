@@ -93,6 +93,8 @@ const (
 	// What the room was to take in from outside is its own sound, and is not taken in any longer: participant is what it came as, distribution by which way it
 	// went out.
 	EventKind_EVENT_KIND_DISTRIBUTION_LOOPED EventKind = 164
+	// Ticks run late, so encoders of Opus take less work on themselves; or they do no longer, and encoders take on more again. opus_complexity says how much.
+	EventKind_EVENT_KIND_OPUS_COMPLEXITY_CHANGED EventKind = 260
 	// The room is being recorded from now on.
 	EventKind_EVENT_KIND_RECORDING_STARTED EventKind = 40
 	// What is said from now on is left out of the recording.
@@ -154,6 +156,7 @@ var (
 		162: "EVENT_KIND_DISTRIBUTION_DOWN",
 		163: "EVENT_KIND_DISTRIBUTION_UP",
 		164: "EVENT_KIND_DISTRIBUTION_LOOPED",
+		260: "EVENT_KIND_OPUS_COMPLEXITY_CHANGED",
 		40:  "EVENT_KIND_RECORDING_STARTED",
 		41:  "EVENT_KIND_RECORDING_PAUSED",
 		42:  "EVENT_KIND_RECORDING_RESUMED",
@@ -212,6 +215,50 @@ var (
 		"EVENT_KIND_ANSWERED":             72,
 		"EVENT_KIND_DIAL_FAILED":          73,
 		"EVENT_KIND_LATE":                 270,
+		"EVENT_KIND_UNSPECIFIED":             0,
+		"EVENT_KIND_JOINED":                  1,
+		"EVENT_KIND_LEFT":                    2,
+		"EVENT_KIND_MUTED":                   3,
+		"EVENT_KIND_UNMUTED":                 4,
+		"EVENT_KIND_TALKING_STARTED":         5,
+		"EVENT_KIND_TALKING_STOPPED":         6,
+		"EVENT_KIND_KEY_PRESSED":             7,
+		"EVENT_KIND_LOCKED":                  8,
+		"EVENT_KIND_UNLOCKED":                9,
+		"EVENT_KIND_UPDATED":                 10,
+		"EVENT_KIND_ENDED":                   11,
+		"EVENT_KIND_DOMINANT_SPEAKER":        12,
+		"EVENT_KIND_WAITING":                 20,
+		"EVENT_KIND_LET_IN":                  21,
+		"EVENT_KIND_HOST_ARRIVED":            22,
+		"EVENT_KIND_HOST_LEFT":               23,
+		"EVENT_KIND_HAND_RAISED":             24,
+		"EVENT_KIND_HAND_LOWERED":            25,
+		"EVENT_KIND_FLOOR_GIVEN":             26,
+		"EVENT_KIND_FLOOR_RETURNED":          27,
+		"EVENT_KIND_ALL_MUTED":               28,
+		"EVENT_KIND_ALL_UNMUTED":             29,
+		"EVENT_KIND_UNMUTE_REFUSED":          30,
+		"EVENT_KIND_TIME_WARNING":            31,
+		"EVENT_KIND_BANNED":                  32,
+		"EVENT_KIND_UNBANNED":                33,
+		"EVENT_KIND_DISTRIBUTION_STARTED":    160,
+		"EVENT_KIND_DISTRIBUTION_STOPPED":    161,
+		"EVENT_KIND_DISTRIBUTION_DOWN":       162,
+		"EVENT_KIND_DISTRIBUTION_UP":         163,
+		"EVENT_KIND_DISTRIBUTION_LOOPED":     164,
+		"EVENT_KIND_OPUS_COMPLEXITY_CHANGED": 260,
+		"EVENT_KIND_RECORDING_STARTED":       40,
+		"EVENT_KIND_RECORDING_PAUSED":        41,
+		"EVENT_KIND_RECORDING_RESUMED":       42,
+		"EVENT_KIND_RECORDING_STOPPED":       43,
+		"EVENT_KIND_RECORDING_FAILED":        44,
+		"EVENT_KIND_OPENED":                  80,
+		"EVENT_KIND_CLOSED":                  81,
+		"EVENT_KIND_DIALING":                 70,
+		"EVENT_KIND_RINGING":                 71,
+		"EVENT_KIND_ANSWERED":                72,
+		"EVENT_KIND_DIAL_FAILED":             73,
 	}
 )
 
@@ -437,6 +484,10 @@ type Event struct {
 	Lateness      *Lateness `protobuf:"bytes,270,opt,name=lateness,proto3" json:"lateness,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
+	// With EVENT_KIND_OPUS_COMPLEXITY_CHANGED.
+	OpusComplexity *OpusComplexityChange `protobuf:"bytes,260,opt,name=opus_complexity,json=opusComplexity,proto3" json:"opus_complexity,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Event) Reset() {
@@ -563,6 +614,9 @@ func (x *Event) GetDistribution() string {
 func (x *Event) GetLateness() *Lateness {
 	if x != nil {
 		return x.Lateness
+func (x *Event) GetOpusComplexity() *OpusComplexityChange {
+	if x != nil {
+		return x.OpusComplexity
 	}
 	return nil
 }
@@ -576,12 +630,21 @@ type Lateness struct {
 	LateTurns int64 `protobuf:"varint,2,opt,name=late_turns,json=lateTurns,proto3" json:"late_turns,omitempty"`
 	// The longest that a frame was sent after it was due.
 	Worst         *durationpb.Duration `protobuf:"bytes,3,opt,name=worst,proto3" json:"worst,omitempty"`
+// OpusComplexityChange is what a room's encoders of Opus work with, before an event and after it.
+type OpusComplexityChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 10.
+	From int32 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// 1 to 10.
+	To            int32 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Lateness) Reset() {
 	*x = Lateness{}
+func (x *OpusComplexityChange) Reset() {
+	*x = OpusComplexityChange{}
 	mi := &file_confbridge_v1_events_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
@@ -594,6 +657,13 @@ func (x *Lateness) String() string {
 func (*Lateness) ProtoMessage() {}
 
 func (x *Lateness) ProtoReflect() protoreflect.Message {
+func (x *OpusComplexityChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpusComplexityChange) ProtoMessage() {}
+
+func (x *OpusComplexityChange) ProtoReflect() protoreflect.Message {
 	mi := &file_confbridge_v1_events_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -613,6 +683,14 @@ func (*Lateness) Descriptor() ([]byte, []int) {
 func (x *Lateness) GetSkippedFrames() int64 {
 	if x != nil {
 		return x.SkippedFrames
+// Deprecated: Use OpusComplexityChange.ProtoReflect.Descriptor instead.
+func (*OpusComplexityChange) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *OpusComplexityChange) GetFrom() int32 {
+	if x != nil {
+		return x.From
 	}
 	return 0
 }
@@ -620,6 +698,9 @@ func (x *Lateness) GetSkippedFrames() int64 {
 func (x *Lateness) GetLateTurns() int64 {
 	if x != nil {
 		return x.LateTurns
+func (x *OpusComplexityChange) GetTo() int32 {
+	if x != nil {
+		return x.To
 	}
 	return 0
 }
@@ -810,6 +891,7 @@ var File_confbridge_v1_events_proto protoreflect.FileDescriptor
 const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a\x18confbridge/v1/bans.proto\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xeb\x04\n" +
+	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a\x18confbridge/v1/bans.proto\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x05\n" +
 	"\x05Event\x12\x1b\n" +
 	"\troom_name\x18\x01 \x01(\tR\broomName\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12.\n" +
@@ -830,6 +912,11 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"late_turns\x18\x02 \x01(\x03R\tlateTurns\x12/\n" +
 	"\x05worst\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05worst\"K\n" +
+	"\fdistribution\x18\xa0\x01 \x01(\tR\fdistribution\x12M\n" +
+	"\x0fopus_complexity\x18\x84\x02 \x01(\v2#.confbridge.v1.OpusComplexityChangeR\x0eopusComplexity\":\n" +
+	"\x14OpusComplexityChange\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x05R\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x05R\x02to\"K\n" +
 	"\bKeyPress\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
 	"\x04held\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04held\"\x93\x01\n" +
@@ -841,6 +928,7 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\rfrom_sequence\x18\x01 \x01(\x04R\ffromSequence\x12\x1f\n" +
 	"\vto_sequence\x18\x02 \x01(\x04R\n" +
 	"toSequence*\xde\t\n" +
+	"toSequence*\xf1\t\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11EVENT_KIND_JOINED\x10\x01\x12\x13\n" +
@@ -874,7 +962,8 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\x1fEVENT_KIND_DISTRIBUTION_STOPPED\x10\xa1\x01\x12!\n" +
 	"\x1cEVENT_KIND_DISTRIBUTION_DOWN\x10\xa2\x01\x12\x1f\n" +
 	"\x1aEVENT_KIND_DISTRIBUTION_UP\x10\xa3\x01\x12#\n" +
-	"\x1eEVENT_KIND_DISTRIBUTION_LOOPED\x10\xa4\x01\x12 \n" +
+	"\x1eEVENT_KIND_DISTRIBUTION_LOOPED\x10\xa4\x01\x12'\n" +
+	"\"EVENT_KIND_OPUS_COMPLEXITY_CHANGED\x10\x84\x02\x12 \n" +
 	"\x1cEVENT_KIND_RECORDING_STARTED\x10(\x12\x1f\n" +
 	"\x1bEVENT_KIND_RECORDING_PAUSED\x10)\x12 \n" +
 	"\x1cEVENT_KIND_RECORDING_RESUMED\x10*\x12 \n" +
@@ -938,6 +1027,7 @@ var file_confbridge_v1_events_proto_goTypes = []any{
 	(Reason)(0),                   // 1: confbridge.v1.Reason
 	(*Event)(nil),                 // 2: confbridge.v1.Event
 	(*Lateness)(nil),              // 3: confbridge.v1.Lateness
+	(*OpusComplexityChange)(nil),  // 3: confbridge.v1.OpusComplexityChange
 	(*KeyPress)(nil),              // 4: confbridge.v1.KeyPress
 	(*RoomSnapshot)(nil),          // 5: confbridge.v1.RoomSnapshot
 	(*MissedEvents)(nil),          // 6: confbridge.v1.MissedEvents
@@ -968,6 +1058,15 @@ var file_confbridge_v1_events_proto_depIdxs = []int32{
 	14, // [14:14] is the sub-list for extension type_name
 	14, // [14:14] is the sub-list for extension extendee
 	0,  // [0:14] is the sub-list for field type_name
+	3,  // 9: confbridge.v1.Event.opus_complexity:type_name -> confbridge.v1.OpusComplexityChange
+	10, // 10: confbridge.v1.KeyPress.held:type_name -> google.protobuf.Duration
+	9,  // 11: confbridge.v1.RoomSnapshot.room:type_name -> confbridge.v1.Room
+	8,  // 12: confbridge.v1.RoomSnapshot.participants:type_name -> confbridge.v1.Participant
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_events_proto_init() }

@@ -478,9 +478,17 @@ type Room struct {
 	RecordNames *bool `protobuf:"varint,140,opt,name=record_names,json=recordNames,proto3,oneof" json:"record_names,omitempty"`
 	// How long before one of open_windows begins callers are let in to wait until it does, with music, and told when that is: 0 to 24 h; 0: all who call before are
 	// refused. Unset in a request means what the bridge is configured with; always set in a response.
-	EarlyWait     *durationpb.Duration `protobuf:"bytes,141,opt,name=early_wait,json=earlyWait,proto3" json:"early_wait,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	EarlyWait *durationpb.Duration `protobuf:"bytes,141,opt,name=early_wait,json=earlyWait,proto3" json:"early_wait,omitempty"`
+	// How much work encoders of Opus take on themselves: 1 to 10; 5 costs half of 10, and is hard to tell from it. 0 in a request means what the bridge is configured with,
+	// which is 5 unless it says otherwise; never 0 in a response.
+	OpusComplexity int32 `protobuf:"varint,260,opt,name=opus_complexity,json=opusComplexity,proto3" json:"opus_complexity,omitempty"`
+	// What is sent by Opus in bits per second: 24000 to 256000, as far as the receiver takes it. 0 in a request means what the bridge is configured with; 0 in a response
+	// is the usual: 28000, 36000 or 48000 by the receiver's band, less than which whoever loses packets never gets.
+	OpusBitrateBps int32 `protobuf:"varint,261,opt,name=opus_bitrate_bps,json=opusBitrateBps,proto3" json:"opus_bitrate_bps,omitempty"`
+	// Output only. What encoders of Opus work with at the moment: less than opus_complexity while the bridge's ticks run late; 0 while the room is empty.
+	OpusComplexityNow int32 `protobuf:"varint,262,opt,name=opus_complexity_now,json=opusComplexityNow,proto3" json:"opus_complexity_now,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Room) Reset() {
@@ -863,6 +871,27 @@ func (x *Room) GetEarlyWait() *durationpb.Duration {
 	return nil
 }
 
+func (x *Room) GetOpusComplexity() int32 {
+	if x != nil {
+		return x.OpusComplexity
+	}
+	return 0
+}
+
+func (x *Room) GetOpusBitrateBps() int32 {
+	if x != nil {
+		return x.OpusBitrateBps
+	}
+	return 0
+}
+
+func (x *Room) GetOpusComplexityNow() int32 {
+	if x != nil {
+		return x.OpusComplexityNow
+	}
+	return 0
+}
+
 // OpenWindow is a time for which a room is open, once or again and again.
 type OpenWindow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1011,7 +1040,10 @@ const file_confbridge_v1_rooms_proto_rawDesc = "" +
 	"\x10identity_for_pin\x18^ \x01(\bR\x0eidentityForPin\x12'\n" +
 	"\frecord_names\x18\x8c\x01 \x01(\bH\rR\vrecordNames\x88\x01\x01\x129\n" +
 	"\n" +
-	"early_wait\x18\x8d\x01 \x01(\v2\x19.google.protobuf.DurationR\tearlyWait\x1a7\n" +
+	"early_wait\x18\x8d\x01 \x01(\v2\x19.google.protobuf.DurationR\tearlyWait\x12(\n" +
+	"\x0fopus_complexity\x18\x84\x02 \x01(\x05R\x0eopusComplexity\x12)\n" +
+	"\x10opus_bitrate_bps\x18\x85\x02 \x01(\x05R\x0eopusBitrateBps\x12/\n" +
+	"\x13opus_complexity_now\x18\x86\x02 \x01(\x05R\x11opusComplexityNow\x1a7\n" +
 	"\tKeysEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +

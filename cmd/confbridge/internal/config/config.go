@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/confbridge/confbridge/mixer/codec"
 )
 
 // Config is what `confbridge serve` runs with. Default is what it is without a file.
@@ -54,6 +56,8 @@ type Rooms struct {
 	MaxTalkers       int
 	AGC              bool
 	NoiseSuppression bool
+	// Opus is what encoders of Opus spend; BitrateBps 0 is the usual.
+	Opus codec.Effort
 	Modes
 	Speech
 	// List is the rooms that are declared here.
@@ -107,7 +111,7 @@ func Default() Config {
 		Sounds:        defaultSounds(),
 		CDR:           CDR{Enabled: true, Keep: 90 * 24 * time.Hour, MaxSize: 64 << 20},
 		Media:         Media{Ports: PortRange{First: 20000, Last: 29999}, Timeout: time.Minute, Codecs: []string{"opus", "G722", "PCMU", "PCMA"}, IOURing: true},
-		Rooms:         Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true, Modes: defaultModes(), Speech: defaultSpeech()},
+		Rooms:         Rooms{OnDemand: true, EmptyGrace: 10 * time.Second, MaxTalkers: 4, AGC: true, Opus: codec.Effort{Complexity: codec.DefaultComplexity}, Modes: defaultModes(), Speech: defaultSpeech()},
 		API:           API{GRPC: "127.0.0.1:50051", HTTP: "127.0.0.1:8080"},
 		Trace:         Trace{Calls: 1000, HEPID: 2001},
 		DataDir:       "./data",

@@ -404,11 +404,11 @@ func TestExampleFileShowsEveryKey(t *testing.T) {
 
 func TestFormatIsReadAsItWas(t *testing.T) {
 	want, err := Parse("", []byte("sip: {advertise: 192.0.2.1, domain: example.com}\nmedia: {timeout: 1m30s}\n"+
-		"rooms: {on_demand: false, empty_grace: 2h, max_talkers: all, agc: false, noise_suppression: true,\n"+
+		"rooms: {on_demand: false, empty_grace: 2h, max_talkers: all, agc: false, noise_suppression: true, opus_complexity: 7, opus_bitrate: 64000,\n"+
 		"  wait_for_host: true, on_last_host_leave: end, host_grace: 90s, lobby: true, lecture: true, mute_on_entry: true, allow_self_unmute: false,\n"+
 		"  reserved_for_hosts: 2, warn_before: [10m, 1m30s], early_wait: 15m, record_names: true,\n"+
 		"  speaking: events, announce: words, announce_limit: 7, voice: de, music: music/piano, keys: {\"*6\": none, \"*D\": mute},\n"+
-		"  list: [{number: \"1\", display_name: \"a \\\"b\", max_participants: 3, max_duration: 1h30m, max_talkers: all, agc: false, noise_suppression: true,\n"+
+		"  list: [{number: \"1\", display_name: \"a \\\"b\", max_participants: 3, max_duration: 1h30m, max_talkers: all, agc: false, noise_suppression: true, opus_complexity: 7, opus_bitrate: 64000,\n"+
 		"    wait_for_host: true, on_last_host_leave: end, host_grace: 0s, lobby: true, lecture: false, mute_on_entry: true, allow_self_unmute: true,\n"+
 		"    reserved_for_hosts: 0, warn_before: [2m], record_names: false, recording_content: both, recording_format: wav, recording_rule: with_host, recording_from: 0, keys: {lock: \"*##D\", end: \"\"}}, {number: \"*2\"}]}\nstore: {url: \"nats://a:1,tls://b\"}\n"+
 		"trace: {calls: 0, hep: \"h:9060\", hep_id: 7}\nlog: {level: debug, format: json}\n"), noEnv)

@@ -198,6 +198,19 @@ func mediaKeys() []key {
 			},
 			get: func(c *Config) string { return strconv.FormatBool(c.Rooms.NoiseSuppression) },
 		},
+		{
+			path: "rooms.opus_complexity",
+			set: func(c *Config, s string) (err error) {
+				c.Rooms.Opus.Complexity, err = parseCount(s, 1, codec.MaxComplexity)
+				return err
+			},
+			get: func(c *Config) string { return strconv.Itoa(c.Rooms.Opus.Complexity) },
+		},
+		{
+			path: "rooms.opus_bitrate",
+			set:  func(c *Config, s string) (err error) { c.Rooms.Opus.BitrateBps, err = parseOpusBitrate(s); return err },
+			get:  func(c *Config) string { return strconv.Itoa(c.Rooms.Opus.BitrateBps) },
+		},
 		recordKey("rooms.list", func(c *Config) *[]Room { return &c.Rooms.List }, roomFields()),
 	}
 }
@@ -330,6 +343,15 @@ func parseTalkers(s string) (int, error) {
 	n, err := parseCount(s, 1, maxTalkers)
 	if err != nil {
 		return 0, fmt.Errorf("%q is neither a number from 1 to %d nor %s", s, maxTalkers, everybody)
+	}
+	return n, nil
+}
+
+// parseOpusBitrate reads bits per second; 0 is the usual.
+func parseOpusBitrate(s string) (int, error) {
+	n, err := parseCount(s, 0, codec.MaxEffortBitrateBps)
+	if err != nil || n != 0 && n < codec.MinEffortBitrateBps {
+		return 0, fmt.Errorf("%q is neither a number from %d to %d nor 0", s, codec.MinEffortBitrateBps, codec.MaxEffortBitrateBps)
 	}
 	return n, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/access"
 	"github.com/confbridge/confbridge/rooms/distribution"
@@ -24,6 +25,7 @@ type Room struct {
 	// What follows is that of Rooms where nothing is said: 0 and nil.
 	MaxTalkers            int
 	AGC, NoiseSuppression *bool
+	Opus                  codec.Effort
 	RoomModes
 	RoomRecording
 	// PIN and ModeratorPIN are 4 to 16 digits, or what argon2id makes of them as a PHC string; empty: none.
@@ -111,6 +113,19 @@ func roomFields() []field[Room] {
 			get: func(r *Room) string { return unless(len(r.Keys) == 0, remapYAML(r.Keys)) },
 		},
 		flagField("noise_suppression", func(r *Room) **bool { return &r.NoiseSuppression }),
+		{
+			name: "opus_complexity",
+			set: func(r *Room, s string) (err error) {
+				r.Opus.Complexity, err = parseCount(s, 1, codec.MaxComplexity)
+				return err
+			},
+			get: func(r *Room) string { return unless(r.Opus.Complexity == 0, strconv.Itoa(r.Opus.Complexity)) },
+		},
+		{
+			name: "opus_bitrate",
+			set:  func(r *Room, s string) (err error) { r.Opus.BitrateBps, err = parseOpusBitrate(s); return err },
+			get:  func(r *Room) string { return unless(r.Opus.BitrateBps == 0, strconv.Itoa(r.Opus.BitrateBps)) },
+		},
 		{
 			name: "distributions",
 			list: func(last func(*Config) *Room) key {

@@ -112,7 +112,7 @@ func (m *Main) assemble(cfg config.Config, log *slog.Logger) error {
 		MovesTo: cfg.Rooms.MoveTo, Dialer: keyDialer(m),
 		OnDemand: cfg.Rooms.OnDemand, EmptyGrace: cfg.Rooms.EmptyGrace, ExactTicks: true, Exchanges: exchanges{m.engine}, Log: log,
 		Defaults: rooms.Settings{
-			MaxTalkers: cfg.Rooms.MaxTalkers, AGC: cfg.Rooms.AGC, NoiseSuppression: cfg.Rooms.NoiseSuppression,
+			MaxTalkers: cfg.Rooms.MaxTalkers, AGC: cfg.Rooms.AGC, NoiseSuppression: cfg.Rooms.NoiseSuppression, Opus: cfg.Rooms.Opus,
 			Recording: recordingSettings(cfg.Recording), Modes: modes, Speech: speech,
 		},
 	})

@@ -115,6 +115,27 @@ func TestARoomThatIsRenamedIsDescribedAnew(t *testing.T) {
 	}
 }
 
+func TestANameThatWasLookedUpBeforeAnotherKeyDoesNotUndoIt(t *testing.T) {
+	ctx := waitContext(t)
+	h := newHouse(t, rooms.Memory{}, distribution.Policy{MaxTTL: 255})
+	h.room(t, "1000")
+	dist := to(netip.MustParseAddrPort("239.255.42.8:5004"))
+	dist.Interface, dist.Announced, dist.Suite = "lo", true, distribution.SuiteCM
+	if _, err := h.Create(ctx, "1000", dist); err != nil {
+		t.Fatal(err)
+	}
+	r := h.runningOf(name{"1000", "hall"})
+	h.mu.Lock()
+	newer := r.dist
+	newer.Version += 100
+	r.dist = newer
+	h.mu.Unlock()
+	h.Distributor.rename(ctx, r)
+	if ann, there := h.radio.says("1000/hall"); !there || ann.Session.Version != newer.Version {
+		t.Errorf("announced as version %d, want %d", ann.Session.Version, newer.Version)
+	}
+}
+
 func TestNothingIsRememberedOfWhatDoesNotRun(t *testing.T) {
 	ctx := waitContext(t)
 	h := newHouse(t, rooms.Memory{}, loopback)

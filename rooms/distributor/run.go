@@ -180,7 +180,10 @@ func (d *Distributor) rename(ctx context.Context, r *running) {
 		return
 	}
 	d.mu.Lock()
-	r.info, r.dist = info, dist
+	r.info = info
+	if dist.Version > r.dist.Version { // another key may have come since it was looked at: this is not whose turn it is
+		r.dist = dist
+	}
 	d.mu.Unlock()
 	d.announce(r)
 	d.changed(r.name)

@@ -164,6 +164,62 @@ func TestABanTakesTheKeptPlaceOfAnother(t *testing.T) {
 	})
 }
 
+func TestABanThatOutlivedItsSuccessorByACrashDoesNotComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &fakeBanKeeper{kept: map[[2]string]Ban{}}
+		now := time.Now()
+		for i, id := range []string{"older", "newer"} {
+			k.kept[[2]string{"1000", id}] = Ban{ID: id, Address: "sip:ann@a", Created: now.Add(time.Duration(i) * time.Second), Expires: now.Add(time.Hour)}
+		}
+		bannedIn(t, k, func(g *Registry) {
+			if err := g.Unban(t.Context(), "1000", "newer"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		bannedIn(t, k, func(g *Registry) {
+			if got := addresses(t, g); len(got) != 0 {
+				t.Errorf("after the next start: got %v, want nobody", got)
+			}
+		})
+	})
+}
+
+func TestWhoIsBannedInASideRoomIsKeptOutOfTheRoomThatItIsOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &fakeBanKeeper{kept: map[[2]string]Ban{}}
+		bannedIn(t, k, func(g *Registry) {
+			host, guest := callerFrom(t, g, "sip:host@a"), callerFrom(t, g, "sip:ann@a")
+			side, err := g.OpenSideRoom(t.Context(), "1000", host.ID(), guest.ID())
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := g.Watch(t.Context(), "1000", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Ban(t.Context(), side.Number, guest.ID(), time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := g.Admit(t.Context(), "1000", Caller{Address: "sip:ann@a"}); !errors.Is(err, ErrBanned) {
+				t.Errorf("calls again: got %v, want ErrBanned", err)
+			}
+			if got := addresses(t, g); !slices.Equal(got, []string{"sip:ann@a"}) {
+				t.Errorf("got %v", got)
+			}
+			soon, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			for e := range eventsOf(soon, t, w, KindBanned) {
+				if e.Participant.ID != guest.ID() || e.Ban == nil || e.Ban.Address != "sip:ann@a" {
+					t.Errorf("told: got %+v", e)
+				}
+			}
+		})
+		if all := k.all(); len(all) != 1 || all[0].Room != "1000" {
+			t.Errorf("kept: got %+v, want one of room 1000", all)
+		}
+	})
+}
+
 func TestABanThatCannotBeKeptIsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := &fakeBanKeeper{kept: map[[2]string]Ban{}}

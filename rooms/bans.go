@@ -199,16 +199,25 @@ func sameAddress(a, b string) bool { return strings.EqualFold(a, b) }
 
 // Ban removes a participant as Remove does, and keeps whoever calls from the same address out of the room for a time (ErrNoRoom,
 // ErrNoParticipant; ErrInvalid, where that is not above 0 and at most a year, or the caller has no address; ErrBusy, where too many are banned). When it
-// returns nil, the ban is kept (ErrStorage).
+// returns nil, the ban is kept (ErrStorage). Nobody calls a side room: who is banned in one is kept out of the room that it is of, and that one tells of it.
 func (g *Registry) Ban(ctx context.Context, number, id string, length time.Duration) error {
 	if length <= 0 || length > MaxBanTime {
 		return fmt.Errorf("ban for %v, want more than 0 and at most %v: %w", length, MaxBanTime, ErrInvalid)
 	}
-	return g.turns.run(ctx, number, func() error { return g.ban(ctx, number, id, length) })
+	of := g.callable(number)
+	return g.turns.run(ctx, of, func() error { return g.ban(ctx, number, of, id, length) })
 }
 
-// ban is Ban in its turn. It is kept before anybody is kept out.
-func (g *Registry) ban(ctx context.Context, number, id string, length time.Duration) error {
+// callable is the number by which people come into a room: of a side room, that of the one that it is of.
+func (g *Registry) callable(number string) string {
+	if r := g.room(number); r != nil && r.sideOf != nil {
+		return r.sideOf.number
+	}
+	return number
+}
+
+// ban is Ban in its turn: of a participant of a room, from the room of. It is kept before anybody is kept out.
+func (g *Registry) ban(ctx context.Context, number, of, id string, length time.Duration) error {
 	var ban Ban
 	err := g.withMember(ctx, number, id, func(_ *state, m *member) error {
 		now := time.Now()
@@ -221,28 +230,37 @@ func (g *Registry) ban(ctx context.Context, number, id string, length time.Durat
 	if err != nil {
 		return err
 	}
-	if err := g.bans.put(ctx, number, ban); err != nil {
-		return wrap("room", number, errors.Join(err, g.bans.disown(ctx, number, ban)))
+	if err := g.bans.put(ctx, of, ban); err != nil {
+		return wrap("room", of, errors.Join(err, g.bans.disown(ctx, of, ban)))
 	}
 	ctx = context.WithoutCancel(ctx) // it is kept, so it must be
 	var replaced []Ban
+	var who ParticipantInfo
 	err = g.withMember(ctx, number, id, func(s *state, m *member) error {
 		if !sameAddress(m.caller.Address, ban.Address) {
 			return fmt.Errorf("participant %q: another call has the seat: %w", id, ErrNoParticipant)
 		}
 		var ok bool
-		if replaced, ok = g.bans.add(number, ban, time.Now()); !ok {
+		if replaced, ok = g.bans.add(of, ban, time.Now()); !ok {
 			return fmt.Errorf("as many callers are banned as can be: %w", ErrBusy)
 		}
-		s.raise(Event{Kind: KindBanned, Participant: s.describe(m), Ban: &ban})
+		if who = s.describe(m); of == number {
+			s.raise(Event{Kind: KindBanned, Participant: who, Ban: &ban})
+		}
 		s.letGo(m.p, ReasonRemoved)
 		return nil
 	})
 	if err != nil {
-		return errors.Join(err, g.bans.disown(ctx, number, ban))
+		return errors.Join(err, g.bans.disown(ctx, of, ban))
 	}
-	if err := g.bans.disown(ctx, number, replaced...); err != nil {
-		g.cfg.Log.Warn("a ban is kept that another has taken the place of", "room", number, "err", err)
+	if of != number {
+		tell := func(s *state) error { s.raise(Event{Kind: KindBanned, Participant: who, Ban: &ban}); return nil }
+		if err := g.do(ctx, of, tell); err != nil && !errors.Is(err, ErrNoRoom) { // else there is nobody to be told
+			g.cfg.Log.Warn("a ban is not told of", "room", of, "err", err)
+		}
+	}
+	if err := g.bans.disown(ctx, of, replaced...); err != nil {
+		g.cfg.Log.Warn("a ban is kept that another has taken the place of", "room", of, "err", err)
 	}
 	g.bans.collect(ctx)
 	return nil
@@ -295,8 +313,12 @@ func (g *Registry) restoreBans(kept []KeptBan, keeper BanKeeper) {
 			g.cfg.Log.Error("a ban is left out that cannot be", "room", k.Room, "ban", k.ID)
 			continue
 		}
-		if _, ok := g.bans.add(k.Room, k.Ban, now); !ok {
+		replaced, ok := g.bans.add(k.Room, k.Ban, now)
+		if !ok {
 			g.cfg.Log.Error("a ban is left out: there are too many", "room", k.Room, "ban", k.ID)
+		}
+		for _, old := range replaced { // the bridge has died before it was forgotten
+			g.bans.stray(KeptBan{Room: k.Room, Ban: old})
 		}
 	}
 }

@@ -252,7 +252,9 @@ func (s *state) stopRecording(why Reason) {
 	kind := KindRecordingStopped
 	if err != nil {
 		kind, why = KindRecordingFailed, TapeReason(err)
-		s.ruling.notBefore = time.Now().Add(ruleAgain)
+		if !errors.Is(err, ErrTooLong) {
+			s.ruling.notBefore = time.Now().Add(ruleAgain)
+		}
 		s.room.registry.cfg.Log.Error("recording failed", "room", s.room.number, "recording", s.taping.made.ID, "err", err)
 	}
 	s.announce(chimeDown, sounds.RecordingStopped)

@@ -189,6 +189,18 @@ func TestARuleThatCannotBeKeptIsToldOnceAndTriedAgain(t *testing.T) {
 	})
 }
 
+func TestARecordingThatIsAsLongAsItCanBeIsFollowedByAnotherAtOnce(t *testing.T) {
+	underRule(t, byRule(RecordAlways, 0), func(m *ruled) {
+		m.comes("ann")
+		m.is(true, "she is there")
+		m.rec.tapes[0].with(func(t *fakeTape) { t.breaks = ErrTooLong })
+		m.is(true, "the first file holds no more")
+		if len(m.rec.tapes) != 2 {
+			t.Errorf("got %d recordings, want 2", len(m.rec.tapes))
+		}
+	})
+}
+
 func TestSideRoomsAreNotRecordedByRule(t *testing.T) {
 	underRule(t, byRule(RecordAlways, 0), func(m *ruled) {
 		m.comes("ann", "bob", "cyd")

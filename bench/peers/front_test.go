@@ -28,7 +28,7 @@ func newFakeJanus(t *testing.T) *fakeJanus {
 	t.Helper()
 	f := &fakeJanus{events: make(chan string, 16)}
 	f.Server = httptest.NewServer(f)
-	t.Cleanup(f.Server.Close)
+	t.Cleanup(f.Close)
 	return f
 }
 

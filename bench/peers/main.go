@@ -90,6 +90,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, legs := range o.legs {
 		for _, p := range peers(o.server) {
 			if _, there := f.Versions[p.name]; !there {
@@ -97,16 +98,26 @@ func run(ctx context.Context, o options) error {
 			}
 			fmt.Printf("%s, %d legs …\n", p.name, legs)
 			r, err := measure(ctx, d, p, legs, o)
-			if err != nil {
+			if err != nil && ctx.Err() != nil {
 				return err
+			}
+			if err != nil { // the others are measured all the same
+				fmt.Fprintln(os.Stderr, "peers:", err)
+				failed = append(failed, err)
+				continue
 			}
 			f.Runs = append(f.Runs, r)
 		}
 	}
 	fmt.Printf("\n%s", page([]file{f}))
-	if o.page == "" {
-		return nil
+	if o.page == "" || len(f.Runs) == 0 {
+		return errors.Join(failed...)
 	}
+	return errors.Join(append(failed, f.keep(o))...)
+}
+
+// keep writes the result, and the page anew.
+func (f *file) keep(o options) error {
 	name := f.Name()
 	for _, legs := range o.legs {
 		name += "-" + strconv.Itoa(legs)

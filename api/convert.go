@@ -80,7 +80,7 @@ var (
 		rooms.KindFeedUp:      confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_UP,
 		rooms.KindFeedLooped:  confbridgev1.EventKind_EVENT_KIND_DISTRIBUTION_LOOPED,
 
-		rooms.KindLate: confbridgev1.EventKind_EVENT_KIND_LATE,
+		rooms.KindLate:           confbridgev1.EventKind_EVENT_KIND_LATE,
 		rooms.KindOpusComplexity: confbridgev1.EventKind_EVENT_KIND_OPUS_COMPLEXITY_CHANGED,
 
 		rooms.KindDialing:    confbridgev1.EventKind_EVENT_KIND_DIALING,

@@ -16,10 +16,8 @@ const maxMaskPaths = 32
 // What can be updated, as of the comments on the update requests.
 var (
 	roomFields = slices.Concat([]string{
-		"display_name", "max_participants", "max_duration", "locked", "max_talkers", "agc", "noise_suppression",
-		"recording_content", "recording_format", "recording_tone", "recording_beep", "recording_rule", "recording_from",
 		"display_name", "max_participants", "max_duration", "locked", "max_talkers", "agc", "noise_suppression", "opus_complexity", "opus_bitrate_bps",
-		"recording_content", "recording_format", "recording_tone", "recording_beep",
+		"recording_content", "recording_format", "recording_tone", "recording_beep", "recording_rule", "recording_from",
 		"open_windows", "outlasts_windows",
 		"pin", "moderator_pin", "identity_for_pin",
 	}, modeFields, speechFields)

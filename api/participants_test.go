@@ -301,6 +301,7 @@ func TestEveryKindReasonAndRoleHasItsEnumValue(t *testing.T) {
 	}
 	if kinds[rooms.KindLate] == 0 {
 		t.Error("lateness has none")
+	}
 	if e := toEvent(rooms.Event{Kind: rooms.KindOpusComplexity, Complexity: &rooms.ComplexityChange{From: 5, To: 3}}); e.GetKind() != confbridgev1.EventKind_EVENT_KIND_OPUS_COMPLEXITY_CHANGED ||
 		e.GetOpusComplexity().GetFrom() != 5 || e.GetOpusComplexity().GetTo() != 3 {
 		t.Errorf("a change of complexity from 5 to 3 is %v", e)

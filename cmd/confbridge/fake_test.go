@@ -495,7 +495,7 @@ func sample() *fakeBridge {
 	}
 	late := event(64, confbridgev1.EventKind_EVENT_KIND_LATE, nil)
 	late.Lateness = &confbridgev1.Lateness{SkippedFrames: 3, LateTurns: 12, Worst: durationpb.New(83_456 * time.Microsecond)}
-	less := event(64, confbridgev1.EventKind_EVENT_KIND_OPUS_COMPLEXITY_CHANGED, nil)
+	less := event(65, confbridgev1.EventKind_EVENT_KIND_OPUS_COMPLEXITY_CHANGED, nil)
 	less.OpusComplexity = &confbridgev1.OpusComplexityChange{From: 8, To: 6}
 	told := func(e *confbridgev1.Event) *confbridgev1.WatchRoomResponse {
 		return &confbridgev1.WatchRoomResponse{Content: &confbridgev1.WatchRoomResponse_Event{Event: e}}
@@ -515,8 +515,7 @@ func sample() *fakeBridge {
 			told(event(44, confbridgev1.EventKind_EVENT_KIND_TALKING_STARTED, evil)),
 			told(key), told(left), told(ended), told(floor), told(nobody), told(records), told(fails), told(waits), told(hand), told(muted), told(given), told(warned),
 			told(banned), told(unbanned),
-		}, append(distributed, told(late))...),
-		}, append(distributed, told(less))...),
+		}, append(distributed, told(late), told(less))...),
 	}
 }
 

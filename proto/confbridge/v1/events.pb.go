@@ -171,50 +171,6 @@ var (
 		270: "EVENT_KIND_LATE",
 	}
 	EventKind_value = map[string]int32{
-		"EVENT_KIND_UNSPECIFIED":          0,
-		"EVENT_KIND_JOINED":               1,
-		"EVENT_KIND_LEFT":                 2,
-		"EVENT_KIND_MUTED":                3,
-		"EVENT_KIND_UNMUTED":              4,
-		"EVENT_KIND_TALKING_STARTED":      5,
-		"EVENT_KIND_TALKING_STOPPED":      6,
-		"EVENT_KIND_KEY_PRESSED":          7,
-		"EVENT_KIND_LOCKED":               8,
-		"EVENT_KIND_UNLOCKED":             9,
-		"EVENT_KIND_UPDATED":              10,
-		"EVENT_KIND_ENDED":                11,
-		"EVENT_KIND_DOMINANT_SPEAKER":     12,
-		"EVENT_KIND_WAITING":              20,
-		"EVENT_KIND_LET_IN":               21,
-		"EVENT_KIND_HOST_ARRIVED":         22,
-		"EVENT_KIND_HOST_LEFT":            23,
-		"EVENT_KIND_HAND_RAISED":          24,
-		"EVENT_KIND_HAND_LOWERED":         25,
-		"EVENT_KIND_FLOOR_GIVEN":          26,
-		"EVENT_KIND_FLOOR_RETURNED":       27,
-		"EVENT_KIND_ALL_MUTED":            28,
-		"EVENT_KIND_ALL_UNMUTED":          29,
-		"EVENT_KIND_UNMUTE_REFUSED":       30,
-		"EVENT_KIND_TIME_WARNING":         31,
-		"EVENT_KIND_BANNED":               32,
-		"EVENT_KIND_UNBANNED":             33,
-		"EVENT_KIND_DISTRIBUTION_STARTED": 160,
-		"EVENT_KIND_DISTRIBUTION_STOPPED": 161,
-		"EVENT_KIND_DISTRIBUTION_DOWN":    162,
-		"EVENT_KIND_DISTRIBUTION_UP":      163,
-		"EVENT_KIND_DISTRIBUTION_LOOPED":  164,
-		"EVENT_KIND_RECORDING_STARTED":    40,
-		"EVENT_KIND_RECORDING_PAUSED":     41,
-		"EVENT_KIND_RECORDING_RESUMED":    42,
-		"EVENT_KIND_RECORDING_STOPPED":    43,
-		"EVENT_KIND_RECORDING_FAILED":     44,
-		"EVENT_KIND_OPENED":               80,
-		"EVENT_KIND_CLOSED":               81,
-		"EVENT_KIND_DIALING":              70,
-		"EVENT_KIND_RINGING":              71,
-		"EVENT_KIND_ANSWERED":             72,
-		"EVENT_KIND_DIAL_FAILED":          73,
-		"EVENT_KIND_LATE":                 270,
 		"EVENT_KIND_UNSPECIFIED":             0,
 		"EVENT_KIND_JOINED":                  1,
 		"EVENT_KIND_LEFT":                    2,
@@ -259,6 +215,7 @@ var (
 		"EVENT_KIND_RINGING":                 71,
 		"EVENT_KIND_ANSWERED":                72,
 		"EVENT_KIND_DIAL_FAILED":             73,
+		"EVENT_KIND_LATE":                    270,
 	}
 )
 
@@ -481,9 +438,7 @@ type Event struct {
 	// The distribution: "rooms/{number}/distributions/{id}"; with all kinds of distributions.
 	Distribution string `protobuf:"bytes,160,opt,name=distribution,proto3" json:"distribution,omitempty"`
 	// How late the sound was since the event before; with EVENT_KIND_LATE.
-	Lateness      *Lateness `protobuf:"bytes,270,opt,name=lateness,proto3" json:"lateness,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Lateness *Lateness `protobuf:"bytes,270,opt,name=lateness,proto3" json:"lateness,omitempty"`
 	// With EVENT_KIND_OPUS_COMPLEXITY_CHANGED.
 	OpusComplexity *OpusComplexityChange `protobuf:"bytes,260,opt,name=opus_complexity,json=opusComplexity,proto3" json:"opus_complexity,omitempty"`
 	unknownFields  protoimpl.UnknownFields
@@ -614,6 +569,10 @@ func (x *Event) GetDistribution() string {
 func (x *Event) GetLateness() *Lateness {
 	if x != nil {
 		return x.Lateness
+	}
+	return nil
+}
+
 func (x *Event) GetOpusComplexity() *OpusComplexityChange {
 	if x != nil {
 		return x.OpusComplexity
@@ -630,21 +589,12 @@ type Lateness struct {
 	LateTurns int64 `protobuf:"varint,2,opt,name=late_turns,json=lateTurns,proto3" json:"late_turns,omitempty"`
 	// The longest that a frame was sent after it was due.
 	Worst         *durationpb.Duration `protobuf:"bytes,3,opt,name=worst,proto3" json:"worst,omitempty"`
-// OpusComplexityChange is what a room's encoders of Opus work with, before an event and after it.
-type OpusComplexityChange struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 10.
-	From int32 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
-	// 1 to 10.
-	To            int32 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Lateness) Reset() {
 	*x = Lateness{}
-func (x *OpusComplexityChange) Reset() {
-	*x = OpusComplexityChange{}
 	mi := &file_confbridge_v1_events_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
@@ -657,13 +607,6 @@ func (x *Lateness) String() string {
 func (*Lateness) ProtoMessage() {}
 
 func (x *Lateness) ProtoReflect() protoreflect.Message {
-func (x *OpusComplexityChange) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*OpusComplexityChange) ProtoMessage() {}
-
-func (x *OpusComplexityChange) ProtoReflect() protoreflect.Message {
 	mi := &file_confbridge_v1_events_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -683,14 +626,6 @@ func (*Lateness) Descriptor() ([]byte, []int) {
 func (x *Lateness) GetSkippedFrames() int64 {
 	if x != nil {
 		return x.SkippedFrames
-// Deprecated: Use OpusComplexityChange.ProtoReflect.Descriptor instead.
-func (*OpusComplexityChange) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{1}
-}
-
-func (x *OpusComplexityChange) GetFrom() int32 {
-	if x != nil {
-		return x.From
 	}
 	return 0
 }
@@ -698,9 +633,6 @@ func (x *OpusComplexityChange) GetFrom() int32 {
 func (x *Lateness) GetLateTurns() int64 {
 	if x != nil {
 		return x.LateTurns
-func (x *OpusComplexityChange) GetTo() int32 {
-	if x != nil {
-		return x.To
 	}
 	return 0
 }
@@ -710,6 +642,61 @@ func (x *Lateness) GetWorst() *durationpb.Duration {
 		return x.Worst
 	}
 	return nil
+}
+
+// OpusComplexityChange is what a room's encoders of Opus work with, before an event and after it.
+type OpusComplexityChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 10.
+	From int32 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// 1 to 10.
+	To            int32 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpusComplexityChange) Reset() {
+	*x = OpusComplexityChange{}
+	mi := &file_confbridge_v1_events_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpusComplexityChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpusComplexityChange) ProtoMessage() {}
+
+func (x *OpusComplexityChange) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_events_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpusComplexityChange.ProtoReflect.Descriptor instead.
+func (*OpusComplexityChange) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *OpusComplexityChange) GetFrom() int32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *OpusComplexityChange) GetTo() int32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
 }
 
 // KeyPress is one key pressed on a telephone.
@@ -725,7 +712,7 @@ type KeyPress struct {
 
 func (x *KeyPress) Reset() {
 	*x = KeyPress{}
-	mi := &file_confbridge_v1_events_proto_msgTypes[2]
+	mi := &file_confbridge_v1_events_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +724,7 @@ func (x *KeyPress) String() string {
 func (*KeyPress) ProtoMessage() {}
 
 func (x *KeyPress) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_events_proto_msgTypes[2]
+	mi := &file_confbridge_v1_events_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,7 +737,7 @@ func (x *KeyPress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyPress.ProtoReflect.Descriptor instead.
 func (*KeyPress) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{2}
+	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *KeyPress) GetKey() string {
@@ -782,7 +769,7 @@ type RoomSnapshot struct {
 
 func (x *RoomSnapshot) Reset() {
 	*x = RoomSnapshot{}
-	mi := &file_confbridge_v1_events_proto_msgTypes[3]
+	mi := &file_confbridge_v1_events_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -794,7 +781,7 @@ func (x *RoomSnapshot) String() string {
 func (*RoomSnapshot) ProtoMessage() {}
 
 func (x *RoomSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_events_proto_msgTypes[3]
+	mi := &file_confbridge_v1_events_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -807,7 +794,7 @@ func (x *RoomSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomSnapshot.ProtoReflect.Descriptor instead.
 func (*RoomSnapshot) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{3}
+	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RoomSnapshot) GetRoom() *Room {
@@ -844,7 +831,7 @@ type MissedEvents struct {
 
 func (x *MissedEvents) Reset() {
 	*x = MissedEvents{}
-	mi := &file_confbridge_v1_events_proto_msgTypes[4]
+	mi := &file_confbridge_v1_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -856,7 +843,7 @@ func (x *MissedEvents) String() string {
 func (*MissedEvents) ProtoMessage() {}
 
 func (x *MissedEvents) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_events_proto_msgTypes[4]
+	mi := &file_confbridge_v1_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -869,7 +856,7 @@ func (x *MissedEvents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MissedEvents.ProtoReflect.Descriptor instead.
 func (*MissedEvents) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{4}
+	return file_confbridge_v1_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *MissedEvents) GetFromSequence() uint64 {
@@ -890,8 +877,7 @@ var File_confbridge_v1_events_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a\x18confbridge/v1/bans.proto\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xeb\x04\n" +
-	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a\x18confbridge/v1/bans.proto\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x05\n" +
+	"\x1aconfbridge/v1/events.proto\x12\rconfbridge.v1\x1a\x18confbridge/v1/bans.proto\x1a\x19confbridge/v1/dials.proto\x1a confbridge/v1/participants.proto\x1a\x19confbridge/v1/rooms.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x05\n" +
 	"\x05Event\x12\x1b\n" +
 	"\troom_name\x18\x01 \x01(\tR\broomName\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12.\n" +
@@ -906,14 +892,13 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\trecording\x18( \x01(\tR\trecording\x12'\n" +
 	"\x04dial\x18F \x01(\v2\x13.confbridge.v1.DialR\x04dial\x12#\n" +
 	"\fdistribution\x18\xa0\x01 \x01(\tR\fdistribution\x124\n" +
-	"\blateness\x18\x8e\x02 \x01(\v2\x17.confbridge.v1.LatenessR\blateness\"\x81\x01\n" +
+	"\blateness\x18\x8e\x02 \x01(\v2\x17.confbridge.v1.LatenessR\blateness\x12M\n" +
+	"\x0fopus_complexity\x18\x84\x02 \x01(\v2#.confbridge.v1.OpusComplexityChangeR\x0eopusComplexity\"\x81\x01\n" +
 	"\bLateness\x12%\n" +
 	"\x0eskipped_frames\x18\x01 \x01(\x03R\rskippedFrames\x12\x1d\n" +
 	"\n" +
 	"late_turns\x18\x02 \x01(\x03R\tlateTurns\x12/\n" +
-	"\x05worst\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05worst\"K\n" +
-	"\fdistribution\x18\xa0\x01 \x01(\tR\fdistribution\x12M\n" +
-	"\x0fopus_complexity\x18\x84\x02 \x01(\v2#.confbridge.v1.OpusComplexityChangeR\x0eopusComplexity\":\n" +
+	"\x05worst\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05worst\":\n" +
 	"\x14OpusComplexityChange\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x05R\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\x05R\x02to\"K\n" +
@@ -927,8 +912,8 @@ const file_confbridge_v1_events_proto_rawDesc = "" +
 	"\fMissedEvents\x12#\n" +
 	"\rfrom_sequence\x18\x01 \x01(\x04R\ffromSequence\x12\x1f\n" +
 	"\vto_sequence\x18\x02 \x01(\x04R\n" +
-	"toSequence*\xde\t\n" +
-	"toSequence*\xf1\t\n" +
+	"toSequence*\x87\n" +
+	"\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11EVENT_KIND_JOINED\x10\x01\x12\x13\n" +
@@ -1021,52 +1006,44 @@ func file_confbridge_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_confbridge_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_confbridge_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_confbridge_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_confbridge_v1_events_proto_goTypes = []any{
 	(EventKind)(0),                // 0: confbridge.v1.EventKind
 	(Reason)(0),                   // 1: confbridge.v1.Reason
 	(*Event)(nil),                 // 2: confbridge.v1.Event
 	(*Lateness)(nil),              // 3: confbridge.v1.Lateness
-	(*OpusComplexityChange)(nil),  // 3: confbridge.v1.OpusComplexityChange
-	(*KeyPress)(nil),              // 4: confbridge.v1.KeyPress
-	(*RoomSnapshot)(nil),          // 5: confbridge.v1.RoomSnapshot
-	(*MissedEvents)(nil),          // 6: confbridge.v1.MissedEvents
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*Participant)(nil),           // 8: confbridge.v1.Participant
-	(*Room)(nil),                  // 9: confbridge.v1.Room
-	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
-	(*Ban)(nil),                   // 11: confbridge.v1.Ban
-	(*Dial)(nil),                  // 12: confbridge.v1.Dial
+	(*OpusComplexityChange)(nil),  // 4: confbridge.v1.OpusComplexityChange
+	(*KeyPress)(nil),              // 5: confbridge.v1.KeyPress
+	(*RoomSnapshot)(nil),          // 6: confbridge.v1.RoomSnapshot
+	(*MissedEvents)(nil),          // 7: confbridge.v1.MissedEvents
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*Participant)(nil),           // 9: confbridge.v1.Participant
+	(*Room)(nil),                  // 10: confbridge.v1.Room
+	(*durationpb.Duration)(nil),   // 11: google.protobuf.Duration
+	(*Ban)(nil),                   // 12: confbridge.v1.Ban
+	(*Dial)(nil),                  // 13: confbridge.v1.Dial
 }
 var file_confbridge_v1_events_proto_depIdxs = []int32{
-	7,  // 0: confbridge.v1.Event.time:type_name -> google.protobuf.Timestamp
+	8,  // 0: confbridge.v1.Event.time:type_name -> google.protobuf.Timestamp
 	0,  // 1: confbridge.v1.Event.kind:type_name -> confbridge.v1.EventKind
-	8,  // 2: confbridge.v1.Event.participant:type_name -> confbridge.v1.Participant
+	9,  // 2: confbridge.v1.Event.participant:type_name -> confbridge.v1.Participant
 	1,  // 3: confbridge.v1.Event.reason:type_name -> confbridge.v1.Reason
-	4,  // 4: confbridge.v1.Event.key_press:type_name -> confbridge.v1.KeyPress
-	9,  // 5: confbridge.v1.Event.room:type_name -> confbridge.v1.Room
-	10, // 6: confbridge.v1.Event.remaining:type_name -> google.protobuf.Duration
-	11, // 7: confbridge.v1.Event.ban:type_name -> confbridge.v1.Ban
-	12, // 8: confbridge.v1.Event.dial:type_name -> confbridge.v1.Dial
+	5,  // 4: confbridge.v1.Event.key_press:type_name -> confbridge.v1.KeyPress
+	10, // 5: confbridge.v1.Event.room:type_name -> confbridge.v1.Room
+	11, // 6: confbridge.v1.Event.remaining:type_name -> google.protobuf.Duration
+	12, // 7: confbridge.v1.Event.ban:type_name -> confbridge.v1.Ban
+	13, // 8: confbridge.v1.Event.dial:type_name -> confbridge.v1.Dial
 	3,  // 9: confbridge.v1.Event.lateness:type_name -> confbridge.v1.Lateness
-	10, // 10: confbridge.v1.Lateness.worst:type_name -> google.protobuf.Duration
-	10, // 11: confbridge.v1.KeyPress.held:type_name -> google.protobuf.Duration
-	9,  // 12: confbridge.v1.RoomSnapshot.room:type_name -> confbridge.v1.Room
-	8,  // 13: confbridge.v1.RoomSnapshot.participants:type_name -> confbridge.v1.Participant
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
-	3,  // 9: confbridge.v1.Event.opus_complexity:type_name -> confbridge.v1.OpusComplexityChange
-	10, // 10: confbridge.v1.KeyPress.held:type_name -> google.protobuf.Duration
-	9,  // 11: confbridge.v1.RoomSnapshot.room:type_name -> confbridge.v1.Room
-	8,  // 12: confbridge.v1.RoomSnapshot.participants:type_name -> confbridge.v1.Participant
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	4,  // 10: confbridge.v1.Event.opus_complexity:type_name -> confbridge.v1.OpusComplexityChange
+	11, // 11: confbridge.v1.Lateness.worst:type_name -> google.protobuf.Duration
+	11, // 12: confbridge.v1.KeyPress.held:type_name -> google.protobuf.Duration
+	10, // 13: confbridge.v1.RoomSnapshot.room:type_name -> confbridge.v1.Room
+	9,  // 14: confbridge.v1.RoomSnapshot.participants:type_name -> confbridge.v1.Participant
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_events_proto_init() }
@@ -1084,7 +1061,7 @@ func file_confbridge_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_events_proto_rawDesc), len(file_confbridge_v1_events_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

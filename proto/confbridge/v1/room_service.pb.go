@@ -240,10 +240,8 @@ type UpdateRoomRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The room's name and its new settings.
 	Room *Room `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
-	// Which fields to set: display_name, max_participants, max_duration, locked, max_talkers, agc, noise_suppression,
-	// recording_content, recording_format, recording_tone, recording_beep, recording_rule, recording_from, wait_for_host, on_last_host_leave, host_grace, lobby, lecture,
 	// Which fields to set: display_name, max_participants, max_duration, locked, max_talkers, agc, noise_suppression, opus_complexity, opus_bitrate_bps,
-	// recording_content, recording_format, recording_tone, recording_beep, wait_for_host, on_last_host_leave, host_grace, lobby, lecture,
+	// recording_content, recording_format, recording_tone, recording_beep, recording_rule, recording_from, wait_for_host, on_last_host_leave, host_grace, lobby, lecture,
 	// mute_on_entry, allow_self_unmute, reserved_for_hosts, warn_before, early_wait, record_names, pin, moderator_pin, identity_for_pin, open_windows, outlasts_windows, or * for all of these. Any other path is INVALID_ARGUMENT. Unset means those fields of room that are not empty (AIP-134).
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields

@@ -67,9 +67,8 @@ func (m *Main) declared(ctx context.Context) ([]rooms.Kept, error) {
 		}
 		all[i] = rooms.Kept{Number: r.Number, Settings: rooms.Settings{
 			DisplayName: r.DisplayName, MaxParticipants: r.MaxParticipants, MaxDuration: r.MaxDuration, MaxTalkers: r.MaxTalkers,
-			AGC: cfg.AGC, NoiseSuppression: cfg.NoiseSuppression, Modes: modes, IdentityForPIN: r.IdentityForPIN,
 			Recording: recordingSettings(r.Recorded(m.cfg.Recording)),
-			AGC: cfg.AGC, NoiseSuppression: cfg.NoiseSuppression, Opus: r.Opus.Or(cfg.Opus), Modes: modes, IdentityForPIN: r.IdentityForPIN,
+			AGC:       cfg.AGC, NoiseSuppression: cfg.NoiseSuppression, Opus: r.Opus.Or(cfg.Opus), Modes: modes, IdentityForPIN: r.IdentityForPIN,
 		}}
 		if all[i].Remap, err = rooms.NewRemap(r.Keys); err != nil {
 			return nil, fmt.Errorf("%q: %w", r.Number, err)

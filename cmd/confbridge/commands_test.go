@@ -143,7 +143,7 @@ func TestEventsSaysHowToResume(t *testing.T) {
 	fake := sample()
 	fake.storyEnds = bridgeError(t, codes.Unavailable, "BRIDGE_DRAINING", "bridge is shutting down")
 	got := runAt(t.Context(), nil, "events", "1000", "--after", "40", "--api", fake.start(t))
-	want := "confbridge: bridge is shutting down; resume with --after 64\n"
+	want := "confbridge: bridge is shutting down; resume with --after 65\n"
 	if got.code != exitError || got.stderr != want {
 		t.Errorf("got exit %d, %q; want %q", got.code, got.stderr, want)
 	}

@@ -67,7 +67,7 @@ func newLibopusEncoder(to libopusSetup) (*libopusEncoder, error) {
 	size := uintptr(C.opus_encoder_get_size(1))
 	e := &libopusEncoder{memory: make([]uint64, (size+word-1)/word)}
 	setup := C.encoder_setup{bandwidth: to.bandwidth, copies: number(to.copies), loss: C.opus_int32(to.lossPct), dtx: number(to.dtx), vbr: number(!to.cbr)}
-	return e, libopusError(C.encoder_init(e.state(), C.opus_int32(to.rateHz), C.int(number(to.plain)), &setup))
+	return e, libopusError(C.encoder_init(e.state(), C.opus_int32(to.rateHz), number(to.plain), &setup))
 }
 
 func number(on bool) C.opus_int32 {

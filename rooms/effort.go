@@ -8,7 +8,7 @@ import (
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
-// How a room's encoders of Opus are brought to spend less while ticks run late. They are by far the most of what a room of Opus costs, and complexity 1 is half of 5.
+// How a room's encoders of Opus are brought to spend less while ticks run late. Complexity 1 costs half to two thirds of 5 (decision 0051).
 const (
 	strainSpan  = time.Second // what is judged
 	strainTicks = 3           // that came a frame late in that time, or were skipped: it is too much for the processors

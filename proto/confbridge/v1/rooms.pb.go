@@ -479,7 +479,7 @@ type Room struct {
 	// How long before one of open_windows begins callers are let in to wait until it does, with music, and told when that is: 0 to 24 h; 0: all who call before are
 	// refused. Unset in a request means what the bridge is configured with; always set in a response.
 	EarlyWait *durationpb.Duration `protobuf:"bytes,141,opt,name=early_wait,json=earlyWait,proto3" json:"early_wait,omitempty"`
-	// How much work encoders of Opus take on themselves: 1 to 10; 5 costs half of 10, and is hard to tell from it. 0 in a request means what the bridge is configured with,
+	// How much work encoders of Opus take on themselves: 1 to 10. 0 in a request means what the bridge is configured with,
 	// which is 5 unless it says otherwise; never 0 in a response.
 	OpusComplexity int32 `protobuf:"varint,260,opt,name=opus_complexity,json=opusComplexity,proto3" json:"opus_complexity,omitempty"`
 	// What is sent by Opus in bits per second: 24000 to 256000, as far as the receiver takes it. 0 in a request means what the bridge is configured with; 0 in a response

@@ -119,7 +119,13 @@ func (b *running) stop(t *testing.T) {
 	}
 }
 
+// lateRooms is what a bridge says on a machine that is busy with other telephones: how fast it is is no matter of these tests.
+var lateRooms = regexp.MustCompile(`msg="rooms were late"`)
+
 func (b *running) allowed(line string) bool {
+	if lateRooms.MatchString(line) {
+		return true
+	}
 	for _, p := range b.allowedLog {
 		if p.MatchString(line) {
 			return true

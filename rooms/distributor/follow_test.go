@@ -154,7 +154,11 @@ func TestNothingIsRememberedOfWhatDoesNotRun(t *testing.T) {
 	if err := h.Delete(ctx, "1000", "hall"); err != nil {
 		t.Fatal(err)
 	}
-	h.Changed("1000", "hall")
+	select {
+	case <-h.Changed("1000", "hall"): // it runs no more, or is about to end
+	case <-ctx.Done():
+		t.Fatal("who follows it as it ends is never told")
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if n := len(h.changes); n != 0 {

@@ -156,11 +156,12 @@ func (d *Distributor) watch(ctx context.Context, r *running) {
 			<-r.sender.Done()
 			d.mu.Lock()
 			d.tally.end(r)
-			if d.running[r.name] == r {
+			last := d.running[r.name] == r
+			if last {
 				delete(d.running, r.name)
 				d.showLocked()
 			}
-			if !r.stopped { // with its room
+			if last || !r.stopped { // not stopped: with its room; else who has begun to follow it since it was stopped would wait for ever
 				d.changedLocked(r.name)
 			}
 			d.mu.Unlock()

@@ -57,7 +57,7 @@ layout: ## the import table of ARCHITECTURE.md
 .PHONY: race
 race: ## all tests of what has goroutines under the race detector, with PARTS=3 those of every third package, by the commit; end to end, the busiest
 	@$(NEED) build test
-	go test -race -timeout 15m $$(go list ./... | grep -vE '/test$$|/confbridge/mixer/|/confbridge/mixer$$|/bench/' | internal/tools/part.sh $(PARTS)) ./mixer/codec # of mixer the rest has none: internal/layout
+	go test -race -timeout 15m $$(go list ./... | grep -vE '/test$$|/confbridge/mixer(/|$$)' | internal/tools/part.sh $(PARTS)) ./mixer/codec # of mixer the rest has none: internal/layout
 	go test -race -timeout 15m -run 'Storm|Story|Hold|Drain' ./test
 
 .PHONY: fuzz

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -135,9 +136,17 @@ func TestRoomsTakeSessionsIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pcm = pcm[len(pcm)/2:]
-	if level, all := measure.ToneDBFS(pcm, rateHz, hz), measure.RMSDBFS(pcm); level < -40 || level < all-1 {
-		t.Errorf("of ffmpeg's tone %.1f dBFS are heard behind two rooms, of %.1f in all", level, all)
+	// In pieces: where a jitter buffer gives up delay, the tone goes on in another phase, and over all of it adds up to less than is there.
+	const piece = rateHz / 10
+	clear, pieces := 0, 0
+	for tenth := range slices.Chunk(pcm[len(pcm)/2:], piece) {
+		pieces++
+		if level := measure.ToneDBFS(tenth, rateHz, hz); level > -40 && level > measure.RMSDBFS(tenth)-1 {
+			clear++
+		}
+	}
+	if clear < pieces*8/10 {
+		t.Errorf("ffmpeg's tone is heard behind two rooms in %d of %d tenths of a second\n%s", clear, pieces, out)
 	}
 
 	one.must("distributions", "receive", "1000", "--group", second, "--interface", netns.Interface, "--name", "Circle")

@@ -217,6 +217,37 @@ func TestLateNowAndThenIsNotLateForLong(t *testing.T) {
 	})
 }
 
+// A bridge that was offered too much, and then nothing for a minute, is as good as new: the first look behind it finds what the mixer was late by
+// meanwhile, and refused a hundred callers for it.
+func TestAMinuteAfterTooManyCallsNobodyIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ticks := uint64(0)
+		g := New(Config{Rate: -1, MaxHalfOpen: -1, MaxHalfOpenPerSource: -1, Late: func() uint64 { return ticks }})
+		refused := 0
+		for range 30 {
+			_, no, _ := offer(g, 300, message.Invite, a)
+			refused += no
+			for range 300 - no {
+				g.Release(a)
+			}
+			ticks++
+			time.Sleep(lookEvery)
+		}
+		if refused == 0 {
+			t.Fatal("nobody was refused while the mixer was late")
+		}
+		ticks++
+		time.Sleep(time.Minute)
+		for range 50 {
+			want(t, "a minute later", three(offer(g, 10, message.Invite, a)), three(10, 0, 0))
+			for range 10 {
+				g.Release(a)
+			}
+			time.Sleep(lookEvery)
+		}
+	})
+}
+
 func TestWhoIsExemptHasNoLimitOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := New(Config{Rate: 1, Burst: 1, MaxHalfOpen: 50, MaxHalfOpenPerSource: 1, Exempt: func(x netip.Addr) bool { return x == a }})

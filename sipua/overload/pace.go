@@ -40,6 +40,10 @@ const (
 
 // look takes what was seen of the mixer.
 func (p *pace) look(now int64, late bool) {
+	if now-p.looked > int64(quiet) { // nobody called: when it was late is not known, and what was served then is not what it is able to
+		*p = pace{rate: p.rate, looked: now}
+		return
+	}
 	if span := time.Duration(now - p.looked).Seconds(); span > 0 {
 		share := min(1, span/min(1, time.Duration(now).Seconds()))
 		p.rate += share * (float64(p.served)/span - p.rate)

@@ -136,6 +136,7 @@ func (x *mixdown) mustStream(p codec.Profile) *packetizer.Stream {
 
 // runDue ticks as many times as frames are due, sees to what the legs report, and lets those go that have died.
 func (s *state) runDue() {
+	s.summon(time.Now())
 	now, due := s.timers.clock.wait(time.Now()), s.timers.clock.next()
 	ticks, skipped := s.timers.clock.due(now)
 	for range ticks {
@@ -146,7 +147,6 @@ func (s *state) runDue() {
 		worked := end.Sub(now) / time.Duration(ticks)
 		s.metrics.tick.observe(worked)
 		s.watchLateness(end.Sub(due), worked, skipped, end)
-		s.metrics.tick.observe(time.Since(now) / time.Duration(ticks))
 		s.fillSpares()
 		s.adapt()
 		s.keepBeat()
@@ -195,6 +195,7 @@ func (s *state) letDeadGo() {
 // waits.
 func (s *state) tick(now time.Time) {
 	s.mix.begin()
+	s.callCrew()
 	s.each(takingIn, now)
 	s.tellShards(now)
 	s.floor.Decide(s.speakers, s.set.talkers())

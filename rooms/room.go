@@ -146,6 +146,14 @@ func (c *clock) rearm(now time.Time) {
 	c.timer.Reset(max(left, 0))
 }
 
+// approach sleeps until early before the next frame, if it is to wake exactly and there is as long.
+func (c *clock) approach(now time.Time, early time.Duration) {
+	next := c.next()
+	if left := next.Sub(now); c.phase != nil && left > early && left <= wakeEarly {
+		c.phase.sleep(next.Add(-early))
+	}
+}
+
 // wait sleeps what an early timer has left until the next frame, and returns what time it is then.
 func (c *clock) wait(now time.Time) time.Time {
 	next := c.next()

@@ -13,8 +13,9 @@ import (
 const (
 	// shardMembers is how many members a shard has at most: as many as an Exchange fetches for.
 	shardMembers = 64
-	// sharedShards is how many shards a room has that lets others help with its ticks. Below that it is not worth waking them.
-	sharedShards = 3
+	// sharedShards is how many shards a room has that lets others help with its ticks (449 members). Below that it gains nothing, and costs a sixth more
+	// (docs/decisions/0050-one-room-on-all-processors.md).
+	sharedShards = 8
 )
 
 // shard is some of a room's members: what one system call fetches, and what one goroutine does in one go. A tick has two halves in which shards do not
@@ -148,34 +149,69 @@ type work struct {
 	half half
 	now  time.Time
 	next atomic.Int32 // shard
+	// opened counts the halves in which others may help.
+	opened atomic.Uint32
 	// busy is how many of the crew work at it, and whether anybody may begin: below 0, by closedWork, nobody may.
-	busy atomic.Int32
-	free chan struct{} // from the last of the crew, when the room waits
+	busy   atomic.Int32
+	free   chan struct{} // from the last of the crew, when the room waits
+	called bool          // the crew, for this tick
 }
 
-const closedWork = -1 << 16
+const (
+	closedWork = -1 << 16
+	// callEarly is how long before a tick the crew is called: a thread that sleeps is not there at once.
+	callEarly = 150 * time.Microsecond
+	// patience is how long one looks for what another is about to do, until it does something else or sleeps: between two halves, or for the rest of a shard.
+	patience = 300 * time.Microsecond
+)
+
+// shared says whether others help with the room's ticks. They do not as long as it looks for its beat: that is of the room's first packets, in order.
+func (s *state) shared() bool {
+	return s.crew != nil && len(s.shards) >= sharedShards && s.timers.beat.known
+}
+
+// summon calls the crew shortly before the next tick, and sleeps until then.
+func (s *state) summon(now time.Time) {
+	if s.shared() {
+		s.timers.clock.approach(now, callEarly)
+		s.work.called = false
+		s.callCrew()
+	}
+}
+
+// callCrew calls the crew for a tick, once.
+func (s *state) callCrew() {
+	if s.shared() && !s.work.called {
+		s.work.called = true
+		s.crew.call(s, min(len(s.workers), len(s.shards))-1)
+	}
+}
 
 // each does one half of a tick.
 func (s *state) each(do half, now time.Time) {
 	k := &s.work
 	k.half, k.now = do, now
 	k.next.Store(0)
-	if len(s.shards) >= sharedShards && s.timers.beat.known { // the beat is that of the room's first packets, in order
+	if s.shared() {
+		k.opened.Add(1)
 		k.busy.Store(0)
-		s.crew.call(s, min(len(s.workers), len(s.shards))-1)
 		defer k.end()
 	}
 	s.doShards(s.workers[0])
+	k.called = k.called && do == takingIn
 }
 
 // end keeps others from beginning, and waits for those who have.
 func (k *work) end() {
-	if k.busy.Add(closedWork) != closedWork {
-		<-k.free
+	if k.busy.Add(closedWork) == closedWork {
+		return
 	}
+	for until := time.Now().Add(patience); len(k.free) == 0 && time.Now().Before(until); {
+	}
+	<-k.free
 }
 
-// begin says whether there may still be something to do.
+// begin says whether one may help.
 func (k *work) begin() bool {
 	for {
 		n := k.busy.Load()
@@ -192,6 +228,16 @@ func (k *work) leave() {
 	if k.busy.Add(-1) == closedWork {
 		k.free <- struct{}{}
 	}
+}
+
+// await waits for a half to open that is not the one seen before, and begins. It says whether that came to be in time.
+func (k *work) await(seen uint32) bool {
+	for until := time.Now().Add(patience); time.Now().Before(until); {
+		if k.opened.Load() != seen && k.begin() {
+			return true
+		}
+	}
+	return false
 }
 
 // doShards does shards until there are none left.
@@ -254,11 +300,8 @@ func (c *crew) stop() {
 	c.ends.Wait()
 }
 
-// call has up to n of the crew help with a room's half tick, of those who are free.
+// call has up to n of the crew help with a room's tick, of those who are free.
 func (c *crew) call(s *state, n int) {
-	if c == nil {
-		return
-	}
 	for _, calls := range c.calls {
 		if n <= 0 {
 			return
@@ -274,9 +317,16 @@ func (c *crew) call(s *state, n int) {
 // help works with the worker of that index wherever it is called.
 func help(calls <-chan *state, index int) {
 	for s := range calls {
-		if s.work.begin() {
-			s.doShards(s.workers[index])
-			s.work.leave()
-		}
+		s.assist(index)
+	}
+}
+
+// assist does shards with the worker of that index in both halves of a tick, as far as there are any left.
+func (s *state) assist(index int) {
+	k := &s.work
+	for seen, last := uint32(0), false; !last && k.await(seen); {
+		seen, last = k.opened.Load(), k.half == sendingOut
+		s.doShards(s.workers[index])
+		k.leave()
 	}
 }

@@ -32,7 +32,7 @@ type outcome struct {
 	Events []string
 }
 
-// runCrowd runs a room of 230 members for a second, as the processors allow, and hires the crew where there are several. Some talk, now and then, some press keys, some hear
+// runCrowd runs a room of 460 members for a second, as the processors allow, and hires the crew where there are several. Some talk, now and then, some press keys, some hear
 // other things than the mix.
 func runCrowd(t *testing.T, processors int) outcome {
 	t.Helper()
@@ -45,7 +45,7 @@ func runCrowd(t *testing.T, processors int) outcome {
 	}()
 	s := newState(newRoom(g, "1000", newEventLog("1000", 64, nil, 0)), Kept{}, false)
 	s.set.MaxTalkers = 3
-	const members = 230
+	const members = 460
 	formats := [...]codec.Format{pcmu, pcma}
 	legs := make([]*sumLeg, members)
 	for i := range legs {
@@ -122,6 +122,43 @@ func TestWhoComesLateToAHalfTickFindsItEnded(t *testing.T) {
 	}
 	k.leave()
 	<-waited
+}
+
+func TestWhoIsCalledForATickHelpsInBothHalves(t *testing.T) {
+	var k work
+	k.free = make(chan struct{}, 1)
+	k.busy.Store(closedWork)
+	if k.await(0) {
+		t.Fatal("one helps before the tick has begun")
+	}
+	open := func(do half) {
+		k.half = do
+		k.opened.Add(1)
+		k.busy.Store(0)
+	}
+	for tick := range 20 {
+		helped := make(chan half, 2)
+		ready := make(chan struct{})
+		go func() {
+			close(ready)
+			for seen, halves := uint32(2*tick), 0; halves < 2; {
+				if k.await(seen) { // else the machine was busy for longer than anybody waits
+					seen, halves = k.opened.Load(), halves+1
+					helped <- k.half
+					k.leave()
+				}
+			}
+			close(helped)
+		}()
+		<-ready
+		for _, do := range []half{takingIn, sendingOut} {
+			open(do)
+			if got := <-helped; got != do {
+				t.Fatalf("tick %d: one helps in half %d, want %d", tick, got, do)
+			}
+			k.end()
+		}
+	}
 }
 
 func TestARoomThatShrinksForgetsItsShards(t *testing.T) {

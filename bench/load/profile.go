@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/confbridge/confbridge/bench/gen"
+	"github.com/confbridge/confbridge/bench/profile/perf"
 )
 
 // Profiles of waits and counts of system calls slow the bridge down: they are taken behind the window, so long.
@@ -23,7 +25,8 @@ const (
 	traceTime = 3 * time.Second
 )
 
-// What is written into the folder of --profiles.
+// What is written into the folder of --profiles. CPU time is sampled by perf, where that may, else by the bridge itself, whose samples go in step with the ticks of
+// a room.
 const (
 	cpuFile    = "cpu.pb.gz"
 	allocsFile = "allocs.pb.gz"
@@ -45,7 +48,12 @@ func (l *load) takeProfiles(ctx context.Context) (done func() error) {
 		return func() error { return nil }
 	}
 	var window errgroup.Group
-	window.Go(func() error { return l.fetch(ctx, "profile", cpuFile, l.steady) })
+	window.Go(func() error {
+		if sampled, err := l.sample(ctx); sampled || err != nil {
+			return err
+		}
+		return l.fetch(ctx, "profile", cpuFile, l.steady)
+	})
 	window.Go(func() error { return l.fetch(ctx, "allocs", allocsFile, l.steady) })
 	return func() error {
 		return errors.Join(window.Wait(), l.fetch(ctx, "block", blockFile, blockTime), l.countCalls(ctx))
@@ -64,10 +72,39 @@ func (l *load) fetch(ctx context.Context, kind, name string, d time.Duration) er
 	return nil
 }
 
+// sample has perf sample the bridge's CPU time, and says whether it could. It knows that at once.
+func (l *load) sample(ctx context.Context) (bool, error) {
+	raw := filepath.Join(l.profiles, "perf.data")
+	defer os.Remove(raw)
+	if may := exec.CommandContext(ctx, "perf", perf.Record(l.bridge.pid, raw, 0)...).Run() == nil; !may {
+		return false, nil
+	}
+	if out, err := exec.CommandContext(ctx, "perf", perf.Record(l.bridge.pid, raw, l.steady)...).CombinedOutput(); err != nil {
+		return false, fmt.Errorf("perf record: %w: %s", err, out)
+	}
+	text, err := exec.CommandContext(ctx, "perf", perf.Script(raw)...).Output()
+	if err != nil {
+		return false, fmt.Errorf("perf script: %w", err)
+	}
+	p, err := perf.Parse(bytes.NewReader(text), l.steady)
+	if err != nil {
+		return false, err
+	}
+	f, err := os.Create(filepath.Join(l.profiles, cpuFile))
+	if err != nil {
+		return false, fmt.Errorf("profile: %w", err)
+	}
+	defer f.Close()
+	if err := p.Write(f); err != nil {
+		return false, fmt.Errorf("profile: %w", err)
+	}
+	return true, nil
+}
+
 // countCalls counts the bridge's system calls: by perf, which the bridge does not feel; else by strace, which holds it back, so that
 // its ticks say how much of its work it has done. Where there is neither, or neither may, nothing is counted.
 func (l *load) countCalls(ctx context.Context) error {
-	counted, err := l.perf(ctx)
+	counted, err := l.perfStat(ctx)
 	if counted || err != nil {
 		l.run.TracedTicks = traceTime.Seconds() / gen.PacketTime.Seconds()
 		return err
@@ -84,8 +121,8 @@ func (l *load) countCalls(ctx context.Context) error {
 	return err
 }
 
-// perf has perf count, and says whether it could.
-func (l *load) perf(ctx context.Context) (bool, error) {
+// perfStat has perf count, and says whether it could.
+func (l *load) perfStat(ctx context.Context) (bool, error) {
 	file := filepath.Join(l.profiles, callsFile)
 	cmd := exec.CommandContext(ctx, "perf", "stat", "-x", ",", "-o", file, "-e", "syscalls:sys_enter_"+strings.Join(perfCalls, ",syscalls:sys_enter_"), "-p", strconv.Itoa(l.bridge.pid),
 		"--", "sleep", strconv.Itoa(int(traceTime.Seconds())))

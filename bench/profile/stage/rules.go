@@ -47,6 +47,8 @@ var others = []rule{
 	some("runtime", `^(_VDSO|_ExternalCode|_LostExternalCode)$`, Rest),
 	all("time", ask),
 	some("golang.org/x/sys/unix", `^(Nanosleep|ClockNanosleep)$`, Scheduler), // the end of a wait for a tick
+	all("libopus", Library),
+	all("libm", Library),
 	all("runtime/pprof", Rest),
 	all("net/http", Rest),
 	all("google.golang.org/grpc/", Rest),

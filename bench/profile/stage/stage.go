@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/confbridge/confbridge/bench/profile/perf"
 )
 
 // Stage is one of them.
@@ -27,6 +29,8 @@ const (
 	Scheduler Stage = "scheduler"
 	Garbage   Stage = "garbage collection"
 	Rest      Stage = "rest"
+	// Library is decoding and encoding inside libopus, where it is not known which: perf does not see who has called C.
+	Library Stage = "libopus, both ways"
 	// Unknown is what no rule knows.
 	Unknown Stage = "unknown"
 
@@ -35,7 +39,7 @@ const (
 
 // Stages are all of them, in that order.
 func Stages() []Stage {
-	return []Stage{Receive, Jitter, Decode, Levels, Mix, Encode, Send, Scheduler, Garbage, Rest, Unknown}
+	return []Stage{Receive, Jitter, Decode, Library, Levels, Mix, Encode, Send, Scheduler, Garbage, Rest, Unknown}
 }
 
 // Of is the stage that a function names, by its name in a profile; empty where it names none.
@@ -111,7 +115,7 @@ func Divide(p *profile.Profile) Division {
 		of, nanos := OfStack(stack), s.Value[len(s.Value)-1]
 		d.Samples += s.Value[0]
 		d.Nanos[of] += nanos
-		if len(stack) > 0 && strings.HasPrefix(stack[0], kernel) {
+		if len(stack) > 0 && (strings.HasPrefix(stack[0], kernel) || strings.HasPrefix(stack[0], perf.Kernel)) {
 			d.Kernel[of] += nanos
 		}
 		if of == Unknown {

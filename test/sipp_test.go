@@ -1,6 +1,7 @@
 package test
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -18,28 +19,52 @@ import (
 	"github.com/confbridge/confbridge/test/bridge"
 )
 
-// sippMedia keeps the media ports of the SIPps that run side by side apart. They do not listen on them.
+// sippMedia keeps the media ports of the SIPps that run side by side apart.
 var sippMedia atomic.Int64
 
-// sipp runs SIPp against the bridge, where no call may fail, and returns the last line of its statistics, by column.
-func (b *running) sipp(t *testing.T, addr string, args ...string) map[string]string {
+// sippMediaPort is where a SIPp's media ports begin, of which it has ten.
+func sippMediaPort() int { return int(16000 + sippMedia.Add(1)%200*10) }
+
+// sippRun is a SIPp that has been started.
+type sippRun struct {
+	cmd           *exec.Cmd
+	stats, errors string // files
+	said          bytes.Buffer
+}
+
+// startSIPp starts SIPp against the bridge, with media ports from media on. It is to be waited for.
+func (b *running) startSIPp(t *testing.T, media int, addr string, args ...string) *sippRun {
 	t.Helper()
 	sipp := have(t, "sipp")
 	dir := t.TempDir()
-	stats, errors := filepath.Join(dir, "stats.csv"), filepath.Join(dir, "errors.log")
+	r := &sippRun{stats: filepath.Join(dir, "stats.csv"), errors: filepath.Join(dir, "errors.log")}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, sipp, append([]string{
-		addr, "-s", "1000", "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(freePort(t)),
-		"-mp", strconv.FormatInt(16000+sippMedia.Add(1)%200*10, 10), "-nostdin", "-timeout", "40s", "-recv_timeout", "15000",
-		"-trace_stat", "-stf", stats, "-fd", "1", "-trace_err", "-error_file", errors,
+	t.Cleanup(cancel)
+	r.cmd = exec.CommandContext(ctx, sipp, append([]string{
+		addr, "-s", "1000", "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(freePort(t)), "-mp", strconv.Itoa(media),
+		"-nostdin", "-timeout", "40s", "-recv_timeout", "15000", "-trace_stat", "-stf", r.stats, "-fd", "1", "-trace_err", "-error_file", r.errors,
 	}, args...)...)
-	cmd.Dir = dir
-	r := finish(t, cmd)
-	if said, _ := os.ReadFile(errors); r.code != 0 {
-		t.Errorf("sipp %s: exit %d\n%s", strings.Join(args, " "), r.code, said)
+	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = dir, &r.said, &r.said
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
-	return lastStats(t, stats)
+	return r
+}
+
+// wait waits for the end of SIPp, where no call may have failed, and returns the last line of its statistics, by column.
+func (r *sippRun) wait(t *testing.T) map[string]string {
+	t.Helper()
+	if err := r.cmd.Wait(); err != nil {
+		faults, _ := os.ReadFile(r.errors)
+		t.Errorf("%s: %v\n%s%s", strings.Join(r.cmd.Args, " "), err, faults, r.said.String())
+	}
+	return lastStats(t, r.stats)
+}
+
+// sipp runs SIPp against the bridge to its end.
+func (b *running) sipp(t *testing.T, addr string, args ...string) map[string]string {
+	t.Helper()
+	return b.startSIPp(t, sippMediaPort(), addr, args...).wait(t)
 }
 
 // What freePort gives out: even ports, so that each has the next one for its RTCP, and none of those that Linux gives to

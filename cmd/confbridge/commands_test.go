@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -97,69 +92,6 @@ func TestTrunksAreWatchedUntilCtrlC(t *testing.T) {
 			golden(t, name, out.String())
 		})
 	}
-}
-
-func TestEventsFollowsUntilCtrlC(t *testing.T) {
-	for name, args := range map[string][]string{
-		"events.txt":  {"events", "1000"},
-		"events.json": {"events", "1000", "--json"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			fake := sample()
-			ctx, cancel := context.WithTimeout(t.Context(), testWait)
-			defer cancel()
-			lines := len(fake.story) - 1 // but for what a newer bridge might say
-			out := &lineCounter{want: lines, reached: cancel}
-			var errOut strings.Builder
-			c := &console{
-				program: "confbridge", stdout: out, stderr: &errOut, zone: time.UTC,
-				getenv: func(string) string { return "" }, now: func() time.Time { return noon },
-			}
-			code := c.run(ctx, append(args, "--api", fake.start(t)))
-			if code != exitOK || errOut.String() != "" {
-				t.Errorf("got exit %d, %q", code, errOut.String())
-			}
-			golden(t, name, out.String())
-		})
-	}
-}
-
-// lineCounter calls reached when it has got so many lines.
-type lineCounter struct {
-	strings.Builder
-	want    int
-	reached func()
-}
-
-func (l *lineCounter) Write(p []byte) (int, error) {
-	n, err := l.Builder.Write(p)
-	if strings.Count(l.String(), "\n") >= l.want {
-		l.reached()
-	}
-	return n, err
-}
-
-func TestEventsSaysHowToResume(t *testing.T) {
-	fake := sample()
-	fake.storyEnds = bridgeError(t, codes.Unavailable, "BRIDGE_DRAINING", "bridge is shutting down")
-	got := runAt(t.Context(), nil, "events", "1000", "--after", "40", "--api", fake.start(t))
-	want := "confbridge: bridge is shutting down; resume with --after 65\n"
-	if got.code != exitError || got.stderr != want {
-		t.Errorf("got exit %d, %q; want %q", got.code, got.stderr, want)
-	}
-	req, ok := fake.lastRequest().(*confbridgev1.WatchRoomRequest)
-	if !ok || req.AfterSequence == nil || req.GetAfterSequence() != 40 {
-		t.Errorf("got request %v", req)
-	}
-}
-
-func bridgeError(t *testing.T, code codes.Code, reason, message string) error {
-	t.Helper()
-	st, err := status.New(code, message).WithDetails(&errdetails.ErrorInfo{Reason: reason, Domain: "confbridge"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return st.Err()
 }
 
 func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
@@ -398,126 +330,6 @@ func TestCommandsAskTheAPIForWhatTheySay(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
-}
-
-func TestWrongUsageExitsWith2AndSaysWhat(t *testing.T) {
-	tests := []struct{ args, want string }{
-		{"nope", "confbridge: unexpected argument nope (see confbridge --help)\n"},
-		{"rooms show", "confbridge: expected \"<room>\" (see confbridge rooms show --help)\n"},
-		{"numbers update 200", "confbridge: nothing to update: give --room or --voice\n"},
-		{"rooms list --nope", "confbridge: unknown flag --nope (see confbridge rooms list --help)\n"},
-		{
-			"participants role 1 a king",
-			`confbridge: <role> must be one of "speaker","moderator","listener" but got "king" (see confbridge participants role --help)` + "\n",
-		},
-		{"rooms play 1000", "confbridge: give either a sound or --stop\n"},
-		{"rooms play 1000 music/piano --stop", "confbridge: give either a sound or --stop\n"},
-		{"rooms update 1000", "confbridge: nothing to update: give --name, --max-participants, --max-duration, --max-talkers, --agc, --noise-suppression, --opus-complexity, --opus-bitrate, --open, --outlast, --pin, --moderator-pin, --identity-for-pin, --key, --default-keys, one of the --record flags or of those of modes and words\n"},
-		{
-			"rooms update 1000 --max-talkers 0",
-			`confbridge: --max-talkers: "0" is neither a number from 1 on nor "all" (see confbridge rooms update --help)` + "\n",
-		},
-		{"participants admit 1000", "confbridge: give either a participant's id or --all\n"},
-		{"participants admit 1000 a --all", "confbridge: give either a participant's id or --all\n"},
-		{
-			"rooms update 1000 --on-last-host-leave sing",
-			`confbridge: --on-last-host-leave must be one of "go-on","end" but got "sing" (see confbridge rooms update --help)` + "\n",
-		},
-		{"rooms list --timeout 0s", "confbridge: --timeout: 0s is not a time to wait\n"},
-		{
-			"rooms list --api localhost",
-			`confbridge: --api: "localhost" is not an address with a port, like 127.0.0.1:50051` + "\n",
-		},
-		{"call 1000", `confbridge: call: "1000" is not of the form sip:1000@127.0.0.1:5060 (see confbridge call --help)` + "\n"},
-		{"call sip:1@a --ptime 50", `confbridge: call: --ptime: 50 is not 10, 20, 30, 40 or 60 (see confbridge call --help)` + "\n"},
-		{"call sip:1@a --dtmf 12x", `confbridge: call: --dtmf: "x" is no key; 0 to 9, *, #, A to D are (see confbridge call --help)` + "\n"},
-		{"call sip:1@a --dtmf 123456789 --for 3s", "confbridge: call: --dtmf: 9 keys take 3.38s, which is longer than --for 3s (see confbridge call --help)\n"},
-		{"call sip:1@a --for 0s", "confbridge: call: --for: 0s is not a time to stay (see confbridge call --help)\n"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.args, func(t *testing.T) {
-			got := runAt(t.Context(), nil, strings.Fields(tt.args)...)
-			if got.code != exitUsage || got.stdout != "" || got.stderr != tt.want {
-				t.Errorf("got exit %d, stdout %q, stderr\n%swant\n%s", got.code, got.stdout, got.stderr, tt.want)
-			}
-		})
-	}
-}
-
-func TestErrorsAreOneClearLine(t *testing.T) {
-	addr := (&failing{err: bridgeError(t, codes.NotFound, "ROOM_NOT_FOUND", "rooms/9: no such room")}).start(t)
-	got := runAt(t.Context(), nil, "rooms", "show", "9", "--api", addr)
-	if got.code != exitError || got.stderr != "confbridge: rooms/9: no such room\n" {
-		t.Errorf("got exit %d, %q", got.code, got.stderr)
-	}
-	addr = (&failing{err: bridgeError(t, codes.InvalidArgument, "INVALID_ARGUMENT", "name: \x1b[31m\nbad")}).start(t)
-	got = runAt(t.Context(), nil, "rooms", "show", "9", "--api", addr)
-	if got.code != exitError || got.stderr != "confbridge: name: \uFFFD[31m\uFFFDbad\n" {
-		t.Errorf("got exit %d, %q", got.code, got.stderr)
-	}
-	addr = (&failing{}).start(t)
-	got = runAt(t.Context(), nil, "participants", "list", "9", "--api", addr)
-	if got.code != exitError || !strings.HasPrefix(got.stderr, "confbridge: "+addr+": the bridge there is of another version:") {
-		t.Errorf("got exit %d, %q", got.code, got.stderr)
-	}
-	addr = (&failing{waits: true}).start(t)
-	got = runAt(t.Context(), nil, "rooms", "show", "9", "--api", addr, "--timeout", "50ms")
-	if got.code != exitError || got.stderr != "confbridge: "+addr+": no answer within 50ms (--timeout)\n" {
-		t.Errorf("got exit %d, %q", got.code, got.stderr)
-	}
-}
-
-func TestAFailedCallIsNamedOnce(t *testing.T) {
-	uri := "sip:1000@" + closedPort(t) + ";transport=tcp"
-	got := runAt(t.Context(), nil, "call", uri, "--for", "1s")
-	if got.code != exitError || got.stdout != "" || strings.Count(got.stderr, uri) != 1 {
-		t.Errorf("got exit %d, %q%q, want %q once", got.code, got.stdout, got.stderr, uri)
-	}
-}
-
-func (f *failing) start(t *testing.T) string {
-	t.Helper()
-	return serveFake(t, func(s *grpc.Server) { confbridgev1.RegisterRoomServiceServer(s, f) })
-}
-
-// failing is a bridge whose GetRoom fails, or never answers; it knows no participants.
-type failing struct {
-	confbridgev1.UnimplementedRoomServiceServer
-	err   error
-	waits bool
-}
-
-func (f *failing) GetRoom(ctx context.Context, _ *confbridgev1.GetRoomRequest) (*confbridgev1.Room, error) {
-	if f.waits {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}
-	return nil, f.err
-}
-
-func TestABridgeThatIsNotThereIsNamedWithAHint(t *testing.T) {
-	addr := closedPort(t)
-	for _, args := range []string{"rooms list", "events 1000"} {
-		got := runAt(t.Context(), map[string]string{"CONFBRIDGE_API": addr}, strings.Fields(args)...)
-		want := "confbridge: " + addr + ": cannot reach the bridge: is `confbridge serve` running there? " +
-			"(--api or CONFBRIDGE_API names another address)\n"
-		if got.code != exitError || got.stderr != want {
-			t.Errorf("%s: got exit %d, %q; want %q", args, got.code, got.stderr, want)
-		}
-	}
-}
-
-// closedPort is a TCP address that nobody listens on.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return ln.Addr().String()
 }
 
 func TestHelpNamesEveryCommand(t *testing.T) {

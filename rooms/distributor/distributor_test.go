@@ -6,106 +6,20 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/confbridge/confbridge/media/multicast"
-	"github.com/confbridge/confbridge/media/sap"
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/distribution"
 )
 
-// waitTime is how long a test waits for what must come.
-const waitTime = 20 * time.Second
-
-func waitContext(t testing.TB) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), waitTime)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// loopback allows what these tests need.
-var loopback = distribution.Policy{Listeners: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, MaxTTL: 255}
-
-// announcer notes what is announced.
-type announcer struct {
-	mu   sync.Mutex
-	all  map[string]sap.Announcement
-	fail error // of Announce
-}
-
-func (a *announcer) Announce(key string, ann sap.Announcement) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.fail == nil {
-		a.all[key] = ann
-	}
-	return a.fail
-}
-
-func (a *announcer) Withdraw(key string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.all, key)
-}
-
-func (a *announcer) says(key string) (sap.Announcement, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	ann, there := a.all[key]
-	return ann, there
-}
-
-// clips has one sound.
-type clips struct{}
-
 func (clips) Clip(_ context.Context, _, name string) (*mixer.Clip, error) {
 	if name != "gong" {
 		return nil, errors.New("no such sound: " + name)
 	}
 	return &mixer.Clip{Name: name, RateHz: 8000, PCM: make([]int16, 8000)}, nil
-}
-
-// house is a bridge without telephones.
-type house struct {
-	*Distributor
-	reg   *rooms.Registry
-	radio *announcer
-}
-
-func newHouse(t testing.TB, memory rooms.Memory, policy distribution.Policy) *house {
-	t.Helper()
-	reg := rooms.NewRegistry(rooms.Config{OnDemand: true})
-	if err := reg.Restore(t.Context(), memory); err != nil {
-		t.Fatal(err)
-	}
-	h := &house{reg: reg, radio: &announcer{all: map[string]sap.Announcement{}}}
-	h.Distributor = New(Config{Policy: policy, Sounds: clips{}, Announcer: h.radio}, reg)
-	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		if err := errors.Join(h.Close(ctx), reg.Close(ctx)); err != nil {
-			t.Error(err)
-		}
-	})
-	return h
-}
-
-func (h *house) room(t testing.TB, number string) {
-	t.Helper()
-	if _, err := h.reg.Create(waitContext(t), number, rooms.Settings{}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// to is a distribution of PCMU.
-func to(all ...netip.AddrPort) distribution.Distribution {
-	return distribution.Distribution{
-		ID: "hall", To: all, TTL: 1, DSCP: distribution.DefaultDSCP, Codec: codec.PCMU, Packet: 20 * time.Millisecond, Silence: distribution.SilenceSound,
-	}
 }
 
 func TestADistributionIsSentKeptDescribedAndEnded(t *testing.T) {
@@ -460,59 +374,5 @@ func TestAKeyIsMadeShownAndChanged(t *testing.T) {
 	}
 	if _, err := h.Rekey(ctx, "1000", "hall"); !errors.Is(err, ErrClear) {
 		t.Errorf("a key for what is in the clear: got %v, want ErrClear", err)
-	}
-}
-
-func TestWhatComesUpLateIsAnnouncedThen(t *testing.T) {
-	ctx := waitContext(t)
-	h := newHouse(t, rooms.Memory{}, loopback)
-	h.room(t, "1000")
-	group := to(netip.MustParseAddrPort("239.255.1.2:5004"))
-	group.Announced, group.Interface = true, "lo"
-	h.radio.fail = sap.ErrInterface // as of one that is not there yet
-	if _, err := h.Create(ctx, "1000", group); err != nil {
-		t.Fatal(err)
-	}
-	h.radio.fail = nil
-	r := h.runningOf(name{"1000", "hall"})
-	h.tell(r, multicast.Event{Kind: multicast.Up})
-	if _, there := h.radio.says("1000/hall"); !there {
-		t.Error("its interface is there, and it is not announced")
-	}
-	if err := h.reg.Delete(ctx, "1000", false); err != nil {
-		t.Fatal(err)
-	}
-	<-r.ended
-	h.announce(r) // as by a change that comes as the room goes
-	if _, there := h.radio.says("1000/hall"); there {
-		t.Error("it has ended with its room, and is announced")
-	}
-}
-
-func TestOnlyGroupsAreAnnouncedAndTakenBack(t *testing.T) {
-	ctx := waitContext(t)
-	h := newHouse(t, rooms.Memory{}, loopback)
-	h.room(t, "1000")
-	list := to(newEar(t).to)
-	list.ID, list.Announced = "list", true
-	group := to(netip.MustParseAddrPort("239.255.1.2:5004"))
-	group.Announced, group.Interface = true, "lo"
-	for _, dist := range []distribution.Distribution{list, group} {
-		if _, err := h.Create(ctx, "1000", dist); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, there := h.radio.says("1000/list"); there {
-		t.Error("a list of listeners is announced")
-	}
-	ann, there := h.radio.says("1000/hall")
-	if !there || ann.Session.Group != group.To[0] || ann.Interface != "lo" || ann.TTL != 1 {
-		t.Errorf("announced as %+v", ann)
-	}
-	if _, err := h.Change(ctx, "1000", "hall", func(d *distribution.Distribution) error { d.Announced = false; return nil }); err != nil {
-		t.Fatal(err)
-	}
-	if _, there := h.radio.says("1000/hall"); there {
-		t.Error("it is announced, though it is not to be")
 	}
 }

@@ -212,6 +212,7 @@ func (d *Desk) Close(ctx context.Context) error {
 	}()
 	select {
 	case <-ended:
+		d.numbers.close(ctx)
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("callers are still asked for PINs: %w", context.Cause(ctx))

@@ -37,6 +37,7 @@ type Directory struct {
 	log    *slog.Logger
 	keeper NumberKeeper  // nil: nobody remembers; written by Restore alone
 	turn   chan struct{} // whoever changes a number holds this, so that they are kept in the order in which they are made
+	doubts doubts        // whoever has the turn's
 
 	mu   sync.RWMutex // guards plan, never held across a call out
 	plan *dialplan.Plan
@@ -162,10 +163,8 @@ func (d *Directory) change(ctx context.Context, k dialplan.Key, op func(n dialpl
 
 // put has a number kept, and then be there for the next call.
 func (d *Directory) put(ctx context.Context, n dialplan.Number) error {
-	if d.keeper != nil {
-		if err := d.keeper.PutNumber(ctx, n); err != nil {
-			return storage(err)
-		}
+	if err := d.keep(ctx, n.Key(), func(k NumberKeeper) error { return k.PutNumber(ctx, n) }); err != nil {
+		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -235,10 +234,8 @@ func (d *Directory) Delete(ctx context.Context, k dialplan.Key) error {
 		case old.Declared:
 			return ErrNumberDeclared
 		}
-		if d.keeper != nil {
-			if err := d.keeper.RemoveNumber(ctx, k); err != nil {
-				return storage(err)
-			}
+		if err := d.keep(ctx, k, func(keeper NumberKeeper) error { return keeper.RemoveNumber(ctx, k) }); err != nil {
+			return err
 		}
 		d.mu.Lock()
 		defer d.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,18 +20,28 @@ import (
 type shelf struct {
 	kept   map[dialplan.Key]dialplan.Number
 	broken error
+	silent int // so many changes are made, and nobody is told so
 }
 
 func (s *shelf) PutNumber(_ context.Context, n dialplan.Number) error {
 	if s.broken == nil {
 		s.kept[n.Key()] = n
 	}
-	return s.broken
+	return s.answer()
 }
 
 func (s *shelf) RemoveNumber(_ context.Context, k dialplan.Key) error {
 	if s.broken == nil {
 		delete(s.kept, k)
+	}
+	return s.answer()
+}
+
+// answer is that of a store that may have timed out.
+func (s *shelf) answer() error {
+	if s.silent > 0 {
+		s.silent--
+		return context.DeadlineExceeded
 	}
 	return s.broken
 }
@@ -154,6 +165,79 @@ func TestWhatCannotBeKeptOfNumbersChangesNothing(t *testing.T) {
 	d.turn <- struct{}{}
 	if err := d.Delete(ctx, made.Key()); !errors.Is(err, context.Canceled) {
 		t.Errorf("behind somebody who takes long: got %v, want Canceled", err)
+	}
+}
+
+// What the store has done without saying so would be in force at the next start.
+func TestWhatTheStoreDidNotAnswerForIsTakenBack(t *testing.T) {
+	made, room := dialplan.Number{Dialled: "200", Room: "1000"}, "2000"
+	for name, change := range map[string]func(*Directory) error{
+		"made": func(d *Directory) error { _, err := d.Create(t.Context(), dialplan.Number{Dialled: "300"}); return err },
+		"changed": func(d *Directory) error {
+			_, err := d.Update(t.Context(), made.Key(), NumberPatch{Room: &room})
+			return err
+		},
+		"deleted": func(d *Directory) error { return d.Delete(t.Context(), made.Key()) },
+	} {
+		for after, silent := range map[string]int{"at once": 1, "with the next change": 2, "at the end": 2} {
+			t.Run(name+", "+after, func(t *testing.T) {
+				d, s := listed(t)
+				if _, err := d.Create(t.Context(), made); err != nil {
+					t.Fatal(err)
+				}
+				s.silent = silent
+				if err := change(d); !errors.Is(err, context.DeadlineExceeded) {
+					t.Fatalf("got %v, want DeadlineExceeded", err)
+				}
+				want := map[dialplan.Key]dialplan.Number{made.Key(): made}
+				switch after {
+				case "with the next change":
+					other := dialplan.Number{Dialled: "400"}
+					want[other.Key()] = other
+					if _, err := d.Create(t.Context(), other); err != nil {
+						t.Fatal(err)
+					}
+				case "at the end":
+					d.close(t.Context())
+				}
+				if diff := cmp.Diff(want, s.kept); diff != "" {
+					t.Errorf("what is kept (-want +got):\n%s", diff)
+				}
+				if len(d.doubts.all) > 0 {
+					t.Errorf("%v are in doubt still", d.doubts.all)
+				}
+			})
+		}
+	}
+}
+
+// A number that could not be read is refused until it is made anew; what it was before nobody knows.
+func TestWhatCouldNotBeReadIsNotTakenBack(t *testing.T) {
+	d, s := listed(t)
+	lost := dialplan.Key{Dialled: "77"}
+	d.Restore(NumberMemory{Keeper: s, Blocked: []dialplan.Key{lost}})
+	s.silent = 1
+	if _, err := d.Create(t.Context(), dialplan.Number{Dialled: "77"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v, want DeadlineExceeded", err)
+	}
+	if _, kept := s.kept[lost]; !kept || len(d.doubts.all) > 0 {
+		t.Errorf("got %v, %v in doubt", s.kept, d.doubts.all)
+	}
+	if _, err := d.Number(lost); !errors.Is(err, rooms.ErrStorage) {
+		t.Errorf("got %v, want ErrStorage", err)
+	}
+}
+
+func TestDoubtsAreBounded(t *testing.T) {
+	d, s := listed(t)
+	s.broken = errBroken
+	for n := range maxDoubts + 10 {
+		if _, err := d.Create(t.Context(), dialplan.Number{Dialled: strconv.Itoa(1000 + n)}); !errors.Is(err, rooms.ErrStorage) {
+			t.Fatalf("got %v, want ErrStorage", err)
+		}
+	}
+	if last := d.doubts.all[len(d.doubts.all)-1]; len(d.doubts.all) != maxDoubts || last.Dialled != strconv.Itoa(1000+maxDoubts+9) {
+		t.Errorf("%d are in doubt, the last %v", len(d.doubts.all), last)
 	}
 }
 

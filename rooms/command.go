@@ -1,7 +1,6 @@
 package rooms
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -235,7 +234,7 @@ func (a Action) opposite(set Settings) (p SettingsPatch, told string) {
 // switchOver changes one of the room's settings, which may have to be kept: the disk is waited for.
 func (s *state) switchOver(by *member, a Action) {
 	s.later(func(r *room) {
-		ctx := context.Background()
+		ctx := r.registry.life
 		info, err := r.registry.Info(ctx, r.number)
 		p, told := a.opposite(info.Settings)
 		if err == nil {
@@ -256,6 +255,9 @@ func (s *state) switchOver(by *member, a Action) {
 
 // refuse tells a moderator that something has failed which others than the room's goroutine have tried.
 func (r *room) refuse(by *member, a Action, err error) {
+	if r.registry.life.Err() != nil {
+		return // the bridge ends, and nobody hears it
+	}
 	r.registry.cfg.Log.Warn("what was dialled cannot be done", "room", r.number, "participant", by.p.id, "action", a.String(), "err", err)
 	_ = r.doAlways(func(s *state) error { s.answer(by, words(refusal(err))); return nil }) // ErrClosed: nobody is there
 }
@@ -315,7 +317,7 @@ func (s *state) recordAs(by *member, a Action) {
 		s.declineRecording()
 	default:
 		s.later(func(r *room) { // files are made
-			if _, err := r.registry.StartRecording(context.Background(), r.number); err != nil {
+			if _, err := r.registry.StartRecording(r.registry.life, r.number); err != nil {
 				r.refuse(by, a, err)
 			}
 		})

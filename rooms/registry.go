@@ -63,6 +63,7 @@ type Registry struct {
 	cfg           Config
 	draining      atomic.Bool
 	running       sync.WaitGroup // room goroutines
+	life          *life          // of what nobody waits for
 	eventsDropped atomic.Uint64
 	metrics       *tickMetrics
 	phases        *phases // nil without ExactTicks
@@ -101,7 +102,7 @@ func NewRegistry(cfg Config) *Registry {
 	cfg.Defaults.Recording = cfg.Defaults.Recording.or(RecordingSettings{Content: RecordMix, Format: FormatOpus})
 	cfg.Defaults.Speech = cfg.Defaults.speechOr(Speech{Speaking: SpeakAnswers, Announce: AnnounceNobody, AnnounceLimit: defaultAnnounceLimit})
 	g := &Registry{
-		cfg: cfg, metrics: newTickMetrics(),
+		cfg: cfg, life: newLife(), metrics: newTickMetrics(),
 		turns: newTurns(), rooms: map[string]*room{}, dormant: map[string]*dormant{}, blocked: map[string]bool{}, logs: map[string]*eventLog{}, receptions: newReceptions(),
 	}
 	g.tally.log = cfg.Log
@@ -328,6 +329,7 @@ func (g *Registry) Close(ctx context.Context) error {
 			return fmt.Errorf("close room %q: %w", r.number, err)
 		}
 	}
+	g.life.end()
 	g.running.Wait() // each has been told, and none can be opened any more
 	g.crewOnce.Do(func() {})
 	g.crew.stop()

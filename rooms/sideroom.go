@@ -113,8 +113,8 @@ func (s *state) bringBack() {
 	}
 	id := s.members[0].p.id
 	r.registry.running.Go(func() {
-		_, err := r.registry.Move(context.Background(), r.number, id, r.sideOf.number)
-		if err != nil && !errors.Is(err, ErrNoParticipant) && !errors.Is(err, ErrNoRoom) {
+		_, err := r.registry.Move(r.registry.life, r.number, id, r.sideOf.number)
+		if err != nil && r.registry.life.Err() == nil && !errors.Is(err, ErrNoParticipant) && !errors.Is(err, ErrNoRoom) {
 			r.registry.cfg.Log.Warn("nobody brings back who is left in a side room", "room", r.number, "participant", id, "err", err)
 		}
 	})

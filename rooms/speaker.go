@@ -291,7 +291,10 @@ func (s *state) wantMusic() {
 		return
 	}
 	s.musical = s.later(func(r *room) {
-		clip, err := r.registry.cfg.Sounds.Clip(context.Background(), "", name)
+		clip, err := r.registry.cfg.Sounds.Clip(r.registry.life, "", name)
+		if err != nil && r.registry.life.Err() != nil {
+			return // the bridge ends, and nobody waits any more
+		}
 		if err != nil {
 			r.registry.cfg.Log.Warn("no music for those who wait", "room", r.number, "err", err)
 			_ = r.doAlways(func(s *state) error { s.musical = false; return nil }) // ErrClosed: nobody is there

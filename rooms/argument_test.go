@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -172,10 +173,28 @@ func TestWhoIsThereIsToldByNumberAndName(t *testing.T) {
 		k.dials("HOST", "*##2")
 		time.Sleep(2 * time.Second)
 		got := strings.Join(k.hears(), "; ")
-		if want := "person number/1 person number/2 ann's name person number/3 is-speaking"; !strings.Contains(got, "HOST hears: "+want) {
+		if want := "person number/3 is-speaking person number/1 person number/2 ann's name"; !strings.Contains(got, "HOST hears: "+want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
+}
+
+func TestOfManyNoMoreAreToldThanCanBeListenedTo(t *testing.T) {
+	for further, last := range map[int]string{0: " number/20", 1: " further-participants number/1", 12: " further-participants number/12"} {
+		atKeypads(t, Modes{}, Speech{}, func(k *keypads) {
+			k.come("HOST")
+			for i := range mostTold + further - 1 {
+				k.come("guest" + strconv.Itoa(i))
+			}
+			k.hears()
+			k.dials("HOST", "*##2")
+			time.Sleep(15 * time.Second)
+			heard := k.hears()
+			if got := strings.Count(heard[0], "person"); got != mostTold || !strings.HasSuffix(heard[0], last) {
+				t.Errorf("%d more: %d are told, want %d, in %q, want its end to be %q", further, got, mostTold, heard, last)
+			}
+		})
+	}
 }
 
 // FuzzDialled is for what telephones send that nobody dials by hand.

@@ -214,13 +214,30 @@ func (s *state) errand(by *member, a Action, do func(context.Context, *room) err
 	})
 }
 
-// tellWho tells a member who is inside, by number and by the name that they have spoken, and who of them speaks at the moment.
+// mostTold is how many people are told by number and name: nobody listens to all of a large conference.
+const mostTold = 20
+
+// tellWho tells a member who is inside, by number and by the name that they have spoken, and who of them speaks at the moment: those first, and of many no more than mostTold,
+// and how many others there are.
 func (s *state) tellWho(by *member) {
-	var parts []part
+	var inside []*member
 	for _, m := range s.members {
-		if m.place != PlaceInside {
-			continue
+		if m.place == PlaceInside {
+			inside = append(inside, m)
 		}
+	}
+	slices.SortStableFunc(inside, func(a, b *member) int {
+		switch {
+		case a.voice.talking == b.voice.talking:
+			return 0
+		case a.voice.talking:
+			return -1
+		}
+		return 1
+	})
+	told := inside[:min(len(inside), mostTold)]
+	var parts []part
+	for _, m := range told {
 		n := m.number
 		parts = append(parts, part{line: func(language string) []string { return sounds.Person(language, n) }})
 		speaks := words()
@@ -228,6 +245,9 @@ func (s *state) tellWho(by *member) {
 			speaks = words(sounds.IsSpeaking)
 		}
 		parts = append(parts, part{name: m.name, line: speaks})
+	}
+	if further := len(inside) - len(told); further > 0 {
+		parts = append(parts, part{line: func(language string) []string { return sounds.Further(language, further) }})
 	}
 	s.sayParts(audience{one: by, answer: true}, parts...)
 }

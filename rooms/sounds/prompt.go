@@ -137,15 +137,16 @@ const (
 	HelpHearsLouder  = "help-hears-louder"
 
 	// What is dialled behind keys, and what comes of it.
-	EnterDial         = "enter-dial"
-	EnterParticipant  = "enter-participant"
-	EnterSecond       = "enter-second"
-	EnterMinutes      = "enter-minutes"
-	NoSuchParticipant = "no-such-participant"
-	person            = "person"
-	IsSpeaking        = "is-speaking"
-	WhisperOn         = "whisper-on"
-	WhisperOff        = "whisper-off"
+	EnterDial           = "enter-dial"
+	EnterParticipant    = "enter-participant"
+	EnterSecond         = "enter-second"
+	EnterMinutes        = "enter-minutes"
+	NoSuchParticipant   = "no-such-participant"
+	person              = "person"
+	furtherParticipants = "further-participants"
+	IsSpeaking          = "is-speaking"
+	WhisperOn           = "whisper-on"
+	WhisperOff          = "whisper-off"
 )
 
 // The tone that stands for a prompt that cannot be played: short, and no tone of a telephone network.

@@ -29,6 +29,11 @@ func Person(language string, number int) []string {
 	return append([]string{person}, Number(language, number)...)
 }
 
+// Further is the sentence that tells how many others there are whose numbers are not told: further participants: twelve.
+func Further(language string, n int) []string {
+	return append([]string{furtherParticipants}, Number(language, n)...)
+}
+
 // EndsIn is the sentence that warns of the end: the conference ends in five minutes.
 func EndsIn(language string, left int) []string {
 	unit := minutes

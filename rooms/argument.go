@@ -53,8 +53,10 @@ func (a Action) asks() []string {
 		return askBan
 	case ActionMove:
 		return askMove
-	case ActionHeardQuieter, ActionHeardLouder, ActionHearsQuieter, ActionHearsLouder:
+	case ActionHeardQuieter, ActionHeardLouder, ActionHearsQuieter, ActionHearsLouder, ActionMuteOne, ActionDeafOne:
 		return askOne
+	case ActionRole:
+		return askRole
 	case ActionDial:
 		return askDial
 	}
@@ -66,6 +68,7 @@ var (
 	askTwo  = []string{sounds.EnterParticipant, sounds.EnterSecond}
 	askBan  = []string{sounds.EnterParticipant, sounds.EnterMinutes}
 	askMove = []string{sounds.EnterParticipant, sounds.EnterConference}
+	askRole = []string{sounds.EnterParticipant, sounds.EnterRole}
 	askDial = []string{sounds.EnterDial}
 )
 

@@ -24,6 +24,17 @@ func TestNumbersBehindACommandAreReadOrRefused(t *testing.T) {
 		{"a letter", "*###5 1A", "enter-participant invalid-key", ""},
 		{"a star begins another command", "*###5 1 *#1", "enter-participant now-locked", "locked"},
 		{"the same command once more", "*###5 99 *###5 {ann}#", "enter-participant enter-participant beep beep", "ann is changed"},
+		{"one is muted", "*###6 {ann}#", "enter-participant participant-muted", "ann is muted by a moderator"},
+		{"one is muted, and not any more", "*###6 {ann}# *###6 {ann}#", "enter-participant participant-muted enter-participant participant-unmuted", "ann is muted by a moderator, ann is unmuted"},
+		{"one is muted who is there no more", "*###6 99#", "enter-participant no-such-participant", ""},
+		{"one hears nothing", "*###3 {ann}#", "enter-participant participant-deaf", "ann is changed"},
+		{"one hears nothing, and again", "*###3 {ann}# *###3 {ann}#", "enter-participant participant-deaf enter-participant participant-hearing", "ann is changed, ann is changed"},
+		{"one becomes a listener", "*###1 {ann}#3#", "enter-participant enter-role participant-listener", "ann is changed"},
+		{"one becomes a listener and a speaker", "*###1 {ann}#3# *###1 {ann}#2#", "enter-participant enter-role participant-listener enter-participant enter-role participant-speaker", "ann is changed, ann is changed"},
+		{"one becomes a moderator", "*###1 {ann}#1#", "enter-participant enter-role participant-moderator", "ann is changed"},
+		{"a role that there is not", "*###1 {ann}#4#", "enter-participant enter-role invalid-key", ""},
+		{"no role", "*###1 {ann}##", "enter-participant enter-role invalid-key", ""},
+		{"nobody's role", "*###1 99#1#", "enter-participant enter-role no-such-participant", ""},
 		{"one who whispers to oneself", "*##3 {ann}#{ann}#", "enter-participant enter-second invalid-key", ""},
 		{"a ban without an end", "*##5 {ann}#0#", "enter-participant enter-minutes invalid-key", ""},
 		{"a ban of more than a year", "*##5 {ann}#525601#", "enter-participant enter-minutes invalid-key", ""},
@@ -91,7 +102,7 @@ func TestWhoMayNotIsRefusedBeforeAnyNumber(t *testing.T) {
 		k.story()
 		for _, a := range []Action{
 			ActionHeardQuieter, ActionHeardLouder, ActionHearsQuieter, ActionHearsLouder, ActionWhisper, ActionBan, ActionMove, ActionSide, ActionDial,
-			ActionBack, ActionWho, ActionAdmitAll, ActionUnmuteAll, ActionYield,
+			ActionMuteOne, ActionDeafOne, ActionRole, ActionBack, ActionWho, ActionAdmitAll, ActionUnmuteAll, ActionYield,
 		} {
 			i := slices.IndexFunc(defaultCommands, func(c Command) bool { return c.Action == a })
 			k.dials("ann", defaultCommands[i].Keys)
@@ -195,6 +206,74 @@ func TestOfManyNoMoreAreToldThanCanBeListenedTo(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhomAMuteByKeysMeans(t *testing.T) {
+	atKeypads(t, Modes{}, Speech{}, func(k *keypads) {
+		k.come("HOST", "ann", "bob")
+		step := func(who, keys, does string) {
+			t.Helper()
+			k.dials(who, k.withNumbers(keys))
+			if got := strings.Join(k.story(), ", "); got != does {
+				t.Errorf("%s dials %s: got %q, want %q", who, keys, got, does)
+			}
+		}
+		k.story()
+		step("ann", "*6", "ann is muted by itself")
+		step("HOST", "*###6 {ann}#", "ann is changed") // by a moderator from now on, and not heard
+		step("HOST", "*###6 {ann}#", "ann is unmuted")
+		step("HOST", "*###6 {HOST}#", "HOST is muted by a moderator")
+		step("HOST", "*6", "HOST is unmuted")
+		step("HOST", "*#3", "settings, ann is muted by the lecture, bob is muted by the lecture")
+		step("HOST", "*###6 {ann}#", "ann has the floor, ann is unmuted")
+		step("HOST", "*###1 {bob}#3#", "bob is changed")
+		k.hears()
+		step("HOST", "*###6 {bob}#", "") // a listener has no floor
+		if got, want := strings.Join(k.hears(), ", "), "HOST hears: enter-participant participant-muted"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestKeysTakeNoModeratorsRole(t *testing.T) {
+	atKeypads(t, Modes{}, Speech{}, func(k *keypads) {
+		k.come("HOST", "KIM")
+		k.story()
+		k.hears()
+		k.dials("HOST", k.withNumbers("*###1 {KIM}#3#"))
+		if got, want := strings.Join(append(k.story(), k.hears()...), ", "), "HOST hears: enter-participant enter-role not-allowed"; got != want {
+			t.Errorf("another's: got %q, want %q", got, want)
+		}
+		k.dials("HOST", k.withNumbers("*###1 {HOST}#2#"))
+		if got, want := strings.Join(append(k.story(), k.hears()...), ", "), "HOST is changed, HOST hears: enter-participant enter-role now-speaker"; got != want {
+			t.Errorf("one's own: got %q, want %q", got, want)
+		}
+		k.dials("HOST", k.withNumbers("*###1 {HOST}#1#"))
+		if got, want := strings.Join(append(k.story(), k.hears()...), ", "), "HOST hears: not-allowed"; !strings.HasPrefix(got, want) {
+			t.Errorf("back: got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestWhomItIsAboutHearsWhatTheyMayDo(t *testing.T) {
+	atKeypads(t, Modes{}, Speech{Speaking: SpeakEvents}, func(k *keypads) {
+		k.come("HOST", "ann")
+		k.hears()
+		for _, step := range []struct{ keys, heard string }{
+			{"*###1 {ann}#3#", "now-listener"},
+			{"*###1 {ann}#2#", "now-speaker"},
+			{"*###1 {ann}#1#", "now-moderator"},
+			{"*###3 {ann}#", "deaf"},
+			{"*###3 {ann}#", "hearing"},
+			{"*###6 {ann}#", "muted-by-host"},
+			{"*###6 {ann}#", "unmuted"},
+		} {
+			k.dials("HOST", k.withNumbers(step.keys))
+			if got := k.hears(); !slices.Contains(got, "ann hears: "+step.heard) {
+				t.Errorf("%s: got %q, want %q", step.keys, got, step.heard)
+			}
+		}
+	})
 }
 
 // FuzzDialled is for what telephones send that nobody dials by hand.

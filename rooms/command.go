@@ -143,11 +143,7 @@ func (s *state) serve(m *member, a Action) {
 	case ActionDeaf:
 		m.deaf = !m.deaf
 		s.adjusted(m)
-		word := sounds.Hearing
-		if m.deaf {
-			word = sounds.Deaf
-		}
-		s.answer(m, words(word))
+		s.answer(m, words(m.deafWord()))
 	case ActionQuieter, ActionLouder:
 		m.hearingDB = louder(m.hearingDB, a == ActionLouder)
 		s.adjusted(m)

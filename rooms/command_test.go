@@ -25,7 +25,7 @@ type toneVoice struct {
 
 const (
 	toneVoiceHz   = 300 // of the first prompt
-	toneVoiceStep = 30
+	toneVoiceStep = 20
 	beepHz        = 880
 )
 

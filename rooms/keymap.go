@@ -49,7 +49,10 @@ const (
 	ActionHeardLouder
 	ActionHearsQuieter // one hears the others more quietly
 	ActionHearsLouder
-	ActionDial // somebody is called into the room
+	ActionMuteOne // one is muted, or heard again
+	ActionDeafOne // one does not hear the conference any more, or again
+	ActionRole    // one is a moderator, a speaker or a listener from then on
+	ActionDial    // somebody is called into the room
 )
 
 // actionNames are what configurations call the actions.
@@ -61,7 +64,7 @@ var actionNames = [...]string{
 	ActionRecord: "record", ActionPause: "pause", ActionNext: "next", ActionWaitForHost: "wait-for-host", ActionKick: "kick", ActionEnd: "end",
 	ActionWho: "who", ActionAdmitAll: "admit-all", ActionUnmuteAll: "unmute-all", ActionWhisper: "whisper", ActionBan: "ban", ActionMove: "move",
 	ActionSide: "side", ActionHeardQuieter: "heard-quieter", ActionHeardLouder: "heard-louder", ActionHearsQuieter: "hears-quieter",
-	ActionHearsLouder: "hears-louder", ActionDial: "dial",
+	ActionHearsLouder: "hears-louder", ActionMuteOne: "mute-one", ActionDeafOne: "deaf-one", ActionRole: "role", ActionDial: "dial",
 }
 
 // String is what configurations call the action.
@@ -135,6 +138,9 @@ var defaultCommands = []Command{
 	{"*###8", ActionHeardLouder},
 	{"*###4", ActionHearsQuieter},
 	{"*###7", ActionHearsLouder},
+	{"*###6", ActionMuteOne},
+	{"*###3", ActionDeafOne},
+	{"*###1", ActionRole},
 	{"*###9", ActionDial},
 }
 

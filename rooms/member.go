@@ -202,6 +202,9 @@ func (s *state) patch(m *member, p ParticipantPatch) error {
 	if after != before {
 		s.raise(Event{Kind: KindUpdated, Participant: after})
 	}
+	if after.Deaf != before.Deaf {
+		s.tellOne(m.p.id, words(m.deafWord()))
+	}
 	if after.Role != before.Role {
 		s.changedRole(m)
 	}
@@ -210,6 +213,7 @@ func (s *state) patch(m *member, p ParticipantPatch) error {
 
 // changedRole sees to what a member may no longer do, or may now.
 func (s *state) changedRole(m *member) {
+	s.tellOne(m.p.id, words(roleWords[m.caller.Role].one))
 	if m.caller.Role == RoleListener {
 		s.noHand(m)
 		m.settle()

@@ -53,6 +53,12 @@ func (s *state) steerOne(by *member, a Action, args []string) {
 	switch a {
 	case ActionHeardQuieter, ActionHeardLouder, ActionHearsQuieter, ActionHearsLouder:
 		err = s.turnOther(by, a, args[0])
+	case ActionMuteOne:
+		err = s.muteOther(by, args[0])
+	case ActionDeafOne:
+		err = s.deafenOther(by, args[0])
+	case ActionRole:
+		err = s.roleAs(by, args[0], args[1])
 	case ActionWhisper:
 		err = s.whisperAs(by, args[0], args[1])
 	case ActionBan:
@@ -87,6 +93,86 @@ func (s *state) turnOther(by *member, a Action, number string) error {
 	}
 	s.answer(by, words(beep))
 	return nil
+}
+
+// muteOther mutes somebody, or has them be heard again whom others have muted, or a lecture. Whom only oneself has muted others do not unmute by the first dialling.
+func (s *state) muteOther(by *member, number string) error {
+	m, err := s.numbered(number)
+	if err != nil {
+		return err
+	}
+	mute := m.mutedBy == MutedByNobody || m.mutedBy == MutedBySelf
+	if err := s.patch(m, ParticipantPatch{Muted: &mute}); err != nil {
+		return err
+	}
+	told := sounds.ParticipantUnmuted
+	if m.mutedBy != MutedByNobody { // a listener has no floor to be given in a lecture
+		told = sounds.ParticipantMuted
+	}
+	s.confirm(by, m, told)
+	return nil
+}
+
+// deafenOther has somebody hear the conference no more, or again.
+func (s *state) deafenOther(by *member, number string) error {
+	m, err := s.numbered(number)
+	if err != nil {
+		return err
+	}
+	if err := s.patch(m, ParticipantPatch{Deaf: new(!m.deaf)}); err != nil {
+		return err
+	}
+	told := sounds.ParticipantHearing
+	if m.deaf {
+		told = sounds.ParticipantDeaf
+	}
+	s.confirm(by, m, told)
+	return nil
+}
+
+// roleKeys are the roles as they are dialled.
+var roleKeys = map[string]Role{"1": RoleModerator, "2": RoleSpeaker, "3": RoleListener}
+
+// roleWords are what is said of roles: to one, and of another one.
+var roleWords = [...]struct{ one, other string }{
+	RoleSpeaker:   {sounds.NowSpeaker, sounds.ParticipantSpeaker},
+	RoleModerator: {sounds.NowModerator, sounds.ParticipantModerator},
+	RoleListener:  {sounds.NowListener, sounds.ParticipantListener},
+}
+
+// roleAs gives somebody a role. From moderators keys do not take theirs, but from oneself.
+func (s *state) roleAs(by *member, number, role string) error {
+	m, err := s.numbered(number)
+	if err != nil {
+		return err
+	}
+	r, ok := roleKeys[role]
+	switch {
+	case !ok:
+		return fmt.Errorf("role %q: %w", role, ErrInvalid)
+	case m != by && m.caller.Role == RoleModerator && r != RoleModerator:
+		return ErrNotAllowed
+	}
+	if err := s.patch(m, ParticipantPatch{Role: &r}); err != nil {
+		return err
+	}
+	s.confirm(by, m, roleWords[r].other)
+	return nil
+}
+
+// confirm tells a moderator what has become of another one; who means oneself is told otherwise.
+func (s *state) confirm(by, of *member, told string) {
+	if of != by {
+		s.answer(by, words(told))
+	}
+}
+
+// deafWord is what a member is told of whether it hears the conference.
+func (m *member) deafWord() string {
+	if m.deaf {
+		return sounds.Deaf
+	}
+	return sounds.Hearing
 }
 
 // whisperAs has one be heard by another alone, or where that is so already by all again. No number is whoever dials.

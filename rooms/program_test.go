@@ -101,12 +101,21 @@ func (p program) do(ctx context.Context, c rooms.StoryCall) (err error) {
 	return err
 }
 
+// roles are those of the API.
+var roles = map[rooms.Role]confbridgev1.Role{
+	rooms.RoleModerator: confbridgev1.Role_ROLE_MODERATOR, rooms.RoleSpeaker: confbridgev1.Role_ROLE_SPEAKER, rooms.RoleListener: confbridgev1.Role_ROLE_LISTENER,
+}
+
 // about does what is about participants.
 func (p program) about(ctx context.Context, c rooms.StoryCall) (err error) {
 	one := participant(c.Who)
 	switch c.What {
 	case "deaf":
 		err = p.change(ctx, &confbridgev1.Participant{Name: one, Deaf: c.On}, "deaf")
+	case "mute":
+		err = p.change(ctx, &confbridgev1.Participant{Name: one, Muted: c.On}, "muted")
+	case "role":
+		err = p.change(ctx, &confbridgev1.Participant{Name: one, Role: roles[c.Role]}, "role")
 	case "gain":
 		err = p.change(ctx, &confbridgev1.Participant{Name: one, GainDb: c.DB}, "gain_db")
 	case "hearing":

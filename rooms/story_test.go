@@ -23,6 +23,7 @@ type StoryCall struct {
 	Number    string // that is called
 	On        bool
 	DB        float64
+	Role      Role
 	For       time.Duration
 	// Refused says that it cannot be, by whatever it is asked for.
 	Refused bool
@@ -232,14 +233,6 @@ func (s *tale) hangUp(name string) {
 	s.tell(name + " hangs up")
 }
 
-// patched is a change of somebody that only programs can make.
-func (s *tale) patched(what, name string, p ParticipantPatch) {
-	s.Helper()
-	s.patch(name, p)
-	s.rest()
-	s.tell(what)
-}
-
 // change is what only programs can do.
 func (s *tale) change(what string, p SettingsPatch) {
 	s.Helper()
@@ -282,6 +275,8 @@ func (s *tale) listen() {
 	s.by("HOST", "*###4 {dan}#", gain("hearing", dan, -3))
 	s.by("HOST", "*###7 {dan}#", gain("hearing", dan, 0))
 	s.by("HOST", "*###7 99#", StoryCall{What: "hearing", Who: "nobody", Refused: true})
+	s.by("HOST", "*###3 {dan}#", StoryCall{What: "deaf", Who: dan, On: true})
+	s.by("HOST", "*###3 {dan}#", StoryCall{What: "deaf", Who: dan})
 	s.by("HOST", "*##3 {ann}##", StoryCall{What: "whisper", Who: s.id("HOST"), Whom: ann})
 	s.by("HOST", "*##3 {ann}##", StoryCall{What: "whisper", Who: s.id("HOST")})
 	s.by("KIM", "*##3 {ann}#{dan}#", StoryCall{What: "whisper", Who: dan, Whom: ann})
@@ -294,17 +289,22 @@ func (s *tale) lecture() {
 	s.by("HOST", "*#6", StoryCall{What: "mute-all", On: true})
 	s.by("ann", "*6", StoryCall{})
 	s.by("HOST", "*##6", StoryCall{What: "unmute-all"})
-	s.patched("a program mutes cid", "cid", ParticipantPatch{Muted: ptr(true)})
-	s.patched("and ends that", "cid", ParticipantPatch{Muted: ptr(false)})
-	s.patched("eve becomes a listener", "eve", ParticipantPatch{Role: ptr(RoleListener)})
+	s.by("HOST", "*###6 {cid}#", StoryCall{What: "mute", Who: s.id("cid"), On: true})
+	s.by("KIM", "*###6 {cid}#", StoryCall{What: "mute", Who: s.id("cid")})
+	s.by("HOST", "*###1 {eve}#3#", StoryCall{What: "role", Who: s.id("eve"), Role: RoleListener})
 	s.by("eve", "*9", StoryCall{What: "raise", Who: s.id("eve"), Refused: true})
-	s.patched("eve becomes a speaker again", "eve", ParticipantPatch{Role: ptr(RoleSpeaker)})
+	s.by("KIM", "*###1 {eve}#2#", StoryCall{What: "role", Who: s.id("eve"), Role: RoleSpeaker})
+	s.by("HOST", "*###1 {KIM}#3#", StoryCall{}) // moderators' roles are taken by programs alone
 	s.change("nobody may unmute themselves any more", SettingsPatch{ModesPatch: ModesPatch{AllowSelfUnmute: ptr(false)}})
 	s.by("HOST", "*#6", StoryCall{What: "mute-all"})
 	s.by("ann", "*6", StoryCall{})
 	s.by("HOST", "*#6", StoryCall{What: "unmute-all"})
 	s.by("HOST", "*#3", StoryCall{What: "lecture", On: true})
 	s.by("bob", "*6", StoryCall{})
+	s.by("KIM", "*###6 {fay}#", StoryCall{What: "mute", Who: s.id("fay")})
+	s.by("KIM", "*###6 {fay}#", StoryCall{What: "mute", Who: s.id("fay"), On: true})
+	s.by("KIM", "*###6 {fay}#", StoryCall{What: "mute", Who: s.id("fay")})
+	s.by("fay", "*##9", StoryCall{What: "yield", Who: s.id("fay")})
 	s.by("bob", "*##9", StoryCall{})
 	for _, name := range []string{"bob", "cid", "dan"} {
 		s.by(name, "*9", StoryCall{What: "raise", Who: s.id(name)})
@@ -414,9 +414,9 @@ func (s *tale) disperse() {
 	s.hangUp("HOST")
 	s.arrive("bob")
 	s.arrive("HOST")
-	s.patched("bob becomes a moderator", "bob", ParticipantPatch{Role: ptr(RoleModerator)})
+	s.by("HOST", "*###1 {bob}#1#", StoryCall{What: "role", Who: s.id("bob"), Role: RoleModerator})
 	s.hangUp("HOST")
-	s.patched("bob becomes a speaker", "bob", ParticipantPatch{Role: ptr(RoleSpeaker)})
+	s.by("bob", "*###1 {bob}#2#", StoryCall{What: "role", Who: s.id("bob"), Role: RoleSpeaker})
 	time.Sleep(20 * time.Second)
 	s.tell("no host has come back")
 	for _, name := range s.order {

@@ -312,7 +312,8 @@ var helpPrompts = [...]string{
 	ActionBack: sounds.HelpBack, ActionWho: sounds.HelpWho, ActionAdmitAll: sounds.HelpAdmitAll, ActionUnmuteAll: sounds.HelpUnmuteAll,
 	ActionWhisper: sounds.HelpWhisper, ActionBan: sounds.HelpBan, ActionMove: sounds.HelpMove, ActionSide: sounds.HelpSide,
 	ActionHeardQuieter: sounds.HelpHeardQuieter, ActionHeardLouder: sounds.HelpHeardLouder, ActionHearsQuieter: sounds.HelpHearsQuieter,
-	ActionHearsLouder: sounds.HelpHearsLouder, ActionDial: sounds.HelpDial,
+	ActionHearsLouder: sounds.HelpHearsLouder, ActionMuteOne: sounds.HelpMuteOne, ActionDeafOne: sounds.HelpDeafOne, ActionRole: sounds.HelpRole,
+	ActionDial: sounds.HelpDial,
 }
 
 // help tells a member of the commands that it may dial.

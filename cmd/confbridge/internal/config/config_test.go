@@ -88,7 +88,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"keys that cannot be", "rooms:\n  keys:\n    \"*6\": dance\n    \"66\": mute\n    \"*7\": none\n    \"*71\": mute\n", []string{
 			`c.yaml:3:11: rooms.keys.*6: "dance" is not one of none, help, count, deaf, quieter, louder, speak-quieter, speak-louder, mute, hand, yield, back, leave, ` +
 				"lock, announce, lecture, admit, refuse, mute-all, record, pause, next, wait-for-host, kick, end, who, admit-all, unmute-all, whisper, " +
-				"ban, move, side, heard-quieter, heard-louder, hears-quieter, hears-louder, dial",
+				"ban, move, side, heard-quieter, heard-louder, hears-quieter, hears-louder, mute-one, deaf-one, role, dial",
 			`c.yaml:4:11: rooms.keys.66: command "66", want a star and 1 to 5 other keys`,
 		}},
 		{"rooms that no keys lead to, and no trunk", "rooms:\n  move_to: [\"2*\", \"sales\", \"\"]\n  dial_trunk: carrier\nsip:\n  trunks: [{name: carrier, networks: [192.0.2.1]}]\n", []string{
@@ -103,7 +103,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 			"c.yaml:3:23: rooms.list[0].keys: *6 is for mute and for lock",
 			`c.yaml:4:31: rooms.list[1].keys.dance: "dance" is not one of none, help, count, deaf, quieter, louder, speak-quieter, speak-louder, mute, hand, yield, back, leave, ` +
 				"lock, announce, lecture, admit, refuse, mute-all, record, pause, next, wait-for-host, kick, end, who, admit-all, unmute-all, whisper, " +
-				"ban, move, side, heard-quieter, heard-louder, hears-quieter, hears-louder, dial",
+				"ban, move, side, heard-quieter, heard-louder, hears-quieter, hears-louder, mute-one, deaf-one, role, dial",
 			`c.yaml:4:43: rooms.list[1].keys.lock: lock: command "6", want a star and 1 to 5 other keys`,
 		}},
 		{"modes that cannot be", "rooms:\n  lobby: 1\n  on_last_host_leave: sing\n  host_grace: 2h\n  reserved_for_hosts: -1\n  warn_before: [0s, 1m, 60s, 2m, 3m, 4m, 5m]\n", []string{

@@ -137,7 +137,7 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 	}
 	if info.Declared {
 		same := before
-		same.Locked, same.Lecture, same.WaitForHost = set.Locked, set.Lecture, set.WaitForHost
+		same.Locked, same.Lecture, same.WaitForHost, same.Lobby = set.Locked, set.Lecture, set.WaitForHost, set.Lobby
 		if !set.equal(same) {
 			return wrap("room", number, ErrDeclared)
 		}

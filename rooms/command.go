@@ -180,7 +180,7 @@ func (s *state) steer(m *member, a Action) {
 	switch a {
 	case ActionLock:
 		s.dialLock(m)
-	case ActionLecture, ActionWaitForHost:
+	case ActionLecture, ActionWaitForHost, ActionLobby:
 		s.switchOver(m, a)
 	case ActionAnnounce:
 		s.say(everybody, s.count())
@@ -223,6 +223,11 @@ func (a Action) opposite(set Settings) (p SettingsPatch, told string) {
 		p.Lecture = new(!set.Lecture)
 	case ActionWaitForHost:
 		told, p.WaitForHost = beep, new(!set.WaitForHost)
+	case ActionLobby:
+		if told = sounds.LobbyOn; set.Lobby {
+			told = sounds.LobbyOff
+		}
+		p.Lobby = new(!set.Lobby)
 	}
 	return p, told
 }
@@ -241,7 +246,7 @@ func (s *state) switchOver(by *member, a Action) {
 			return
 		}
 		_ = r.doAlways(func(s *state) error { // ErrClosed: nobody is there
-			if told == beep || s.speech().Speaking != SpeakEvents {
+			if a != ActionLecture || s.speech().Speaking != SpeakEvents { // else everybody is told
 				s.answer(by, words(told))
 			}
 			return nil

@@ -408,6 +408,10 @@ func TestKeysChangeTheStateOfWhatTheFileDeclares(t *testing.T) {
 			t.Errorf("waiting for the host: got %q, want a beep", got)
 		}
 		k.story()
+		k.dials("HOST", "*###2")
+		if got := strings.Join(append(k.story(), k.hears()...), ", "); got != "settings, HOST hears: lobby-on" {
+			t.Errorf("the lobby: got %q, want it to open", got)
+		}
 		k.dials("HOST", "*#1")
 		if got := strings.Join(append(k.story(), k.hears()...), ", "); got != "locked, HOST hears: now-locked" {
 			t.Errorf("the lock: got %q, want it to be locked", got)

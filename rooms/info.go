@@ -14,8 +14,8 @@ type Info struct {
 	Settings
 	// OnDemand rooms came into being by a call and vanish when they are empty; others stay until deleted.
 	OnDemand bool
-	// Declared rooms stand in the configuration file; what can be changed of them is their state: Locked, which is kept, and Lecture and WaitForHost, until
-	// the next start, at which the file has its way.
+	// Declared rooms stand in the configuration file; what can be changed of them is their state: Locked, which is kept, and Lecture, WaitForHost and Lobby,
+	// until the next start, at which the file has its way.
 	Declared bool
 	Created  time.Time
 	// Started is when the first of those now there came in; zero while the room is empty.

@@ -35,6 +35,7 @@ const (
 	ActionPause       // it pauses or goes on
 	ActionNext        // the floor goes to the next in the queue
 	ActionWaitForHost // without a moderator newcomers wait, or do not any more
+	ActionLobby       // newcomers wait until they are let in, or do not any more
 	ActionKick        // who came last is removed
 	ActionEnd         // the conference ends, where it is dialled twice
 
@@ -61,7 +62,7 @@ var actionNames = [...]string{
 	ActionSpeakQuieter: "speak-quieter", ActionSpeakLouder: "speak-louder", ActionMute: "mute", ActionHand: "hand", ActionYield: "yield", ActionBack: "back",
 	ActionLeave: "leave",
 	ActionLock:  "lock", ActionAnnounce: "announce", ActionLecture: "lecture", ActionAdmit: "admit", ActionRefuse: "refuse", ActionMuteAll: "mute-all",
-	ActionRecord: "record", ActionPause: "pause", ActionNext: "next", ActionWaitForHost: "wait-for-host", ActionKick: "kick", ActionEnd: "end",
+	ActionRecord: "record", ActionPause: "pause", ActionNext: "next", ActionWaitForHost: "wait-for-host", ActionLobby: "lobby", ActionKick: "kick", ActionEnd: "end",
 	ActionWho: "who", ActionAdmitAll: "admit-all", ActionUnmuteAll: "unmute-all", ActionWhisper: "whisper", ActionBan: "ban", ActionMove: "move",
 	ActionSide: "side", ActionHeardQuieter: "heard-quieter", ActionHeardLouder: "heard-louder", ActionHearsQuieter: "hears-quieter",
 	ActionHearsLouder: "hears-louder", ActionMuteOne: "mute-one", ActionDeafOne: "deaf-one", ActionRole: "role", ActionDial: "dial",
@@ -125,6 +126,7 @@ var defaultCommands = []Command{
 	{"*#0", ActionPause},
 	{"*#9", ActionNext},
 	{"*#7", ActionWaitForHost},
+	{"*###2", ActionLobby},
 	{"*##1", ActionKick},
 	{"*##0", ActionEnd},
 	{"*##2", ActionWho},

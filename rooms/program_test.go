@@ -81,6 +81,8 @@ func (p program) do(ctx context.Context, c rooms.StoryCall) (err error) {
 		err = p.update(ctx, &confbridgev1.Room{Lecture: &c.On}, "lecture")
 	case "wait-for-host":
 		err = p.update(ctx, &confbridgev1.Room{WaitForHost: &c.On}, "wait_for_host")
+	case "lobby":
+		err = p.update(ctx, &confbridgev1.Room{Lobby: &c.On}, "lobby")
 	case "record":
 		_, err = p.rooms.StartRecording(ctx, &confbridgev1.StartRecordingRequest{Name: room})
 	case "pause":

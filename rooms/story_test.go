@@ -333,16 +333,16 @@ func (s *tale) door() {
 	s.hangUp("hal")
 	s.refused("leo", ErrLocked)
 	s.by("HOST", "*#1", StoryCall{What: "lock"})
-	s.change("the lobby opens, and newcomers are muted", SettingsPatch{
-		MaxParticipants: ptr(20), ModesPatch: ModesPatch{Lobby: ptr(true), MuteOnEntry: ptr(true)},
-	})
+	s.change("newcomers are muted", SettingsPatch{MaxParticipants: ptr(20), ModesPatch: ModesPatch{MuteOnEntry: ptr(true)}})
+	s.by("HOST", "*###2", StoryCall{What: "lobby", On: true})
 	s.by("HOST", "*#4", StoryCall{})
 	s.arrive("leo", "max", "ned", "oli")
 	s.by("leo", "*9", StoryCall{What: "raise", Who: s.id("leo"), Refused: true})
 	s.by("HOST", "*#4", StoryCall{What: "admit", Who: s.id("leo")})
 	s.by("KIM", "*#5", StoryCall{What: "remove", Who: s.id("max")})
 	s.by("KIM", "*##4", StoryCall{What: "admit-all"})
-	s.change("the lobby closes", SettingsPatch{ModesPatch: ModesPatch{Lobby: ptr(false), MuteOnEntry: ptr(false)}})
+	s.by("KIM", "*###2", StoryCall{What: "lobby"})
+	s.change("newcomers are muted no longer", SettingsPatch{ModesPatch: ModesPatch{MuteOnEntry: ptr(false)}})
 	s.by("HOST", "*#7", StoryCall{What: "wait-for-host"})
 	s.by("HOST", "*#7", StoryCall{What: "wait-for-host", On: true})
 }

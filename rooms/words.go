@@ -177,10 +177,25 @@ func (s *state) speakOfWaiting(e *Event) {
 	}
 	if e.Participant.Place == PlaceLobby {
 		s.tellOne(e.Participant.ID, words(sounds.LobbyWait))
-		s.tellHosts(words(sounds.LobbySomebody))
+		s.tellOfLobby()
 		return
 	}
 	s.tellOne(e.Participant.ID, words(sounds.WaitingHost))
+}
+
+// tellOfLobby tells the moderators that somebody waits to be let in: in words, or, where the room tells of comings by tones and of nothing else, by one.
+func (s *state) tellOfLobby() {
+	told := words(sounds.LobbySomebody)
+	switch v := s.speech(); {
+	case v.Speaking == SpeakEvents, v.Announce == AnnounceWords:
+	case v.Announce == AnnounceTone:
+		told = words(beep)
+	default:
+		return
+	}
+	if s.hosts > 0 {
+		s.say(audience{hosts: true}, told)
+	}
 }
 
 // speakOfEarly tells somebody when the room opens, also where the room does not speak otherwise: that is what early callers are let in for.
@@ -308,7 +323,7 @@ var helpPrompts = [...]string{
 	ActionMute: sounds.HelpMute, ActionHand: sounds.HelpHand, ActionLeave: sounds.HelpLeave, ActionLock: sounds.HelpLock,
 	ActionAnnounce: sounds.HelpAnnounce, ActionLecture: sounds.HelpLecture, ActionAdmit: sounds.HelpAdmit, ActionRefuse: sounds.HelpRefuse,
 	ActionMuteAll: sounds.HelpMuteAll, ActionRecord: sounds.HelpRecord, ActionPause: sounds.HelpPause, ActionNext: sounds.HelpNext,
-	ActionWaitForHost: sounds.HelpWaitForHost, ActionKick: sounds.HelpKick, ActionEnd: sounds.HelpEnd, ActionYield: sounds.HelpYield,
+	ActionWaitForHost: sounds.HelpWaitForHost, ActionLobby: sounds.HelpLobby, ActionKick: sounds.HelpKick, ActionEnd: sounds.HelpEnd, ActionYield: sounds.HelpYield,
 	ActionBack: sounds.HelpBack, ActionWho: sounds.HelpWho, ActionAdmitAll: sounds.HelpAdmitAll, ActionUnmuteAll: sounds.HelpUnmuteAll,
 	ActionWhisper: sounds.HelpWhisper, ActionBan: sounds.HelpBan, ActionMove: sounds.HelpMove, ActionSide: sounds.HelpSide,
 	ActionHeardQuieter: sounds.HelpHeardQuieter, ActionHeardLouder: sounds.HelpHeardLouder, ActionHearsQuieter: sounds.HelpHearsQuieter,

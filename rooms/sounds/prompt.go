@@ -74,6 +74,8 @@ const (
 	LobbyWait     = "lobby-wait"
 	LobbySomebody = "lobby-somebody"
 	LobbyNobody   = "lobby-nobody"
+	LobbyOn       = "lobby-on"
+	LobbyOff      = "lobby-off"
 	Admitted      = "admitted"
 	Refused       = "refused"
 
@@ -122,6 +124,7 @@ const (
 	HelpDial         = "help-dial"
 	HelpAnnounce     = "help-announce"
 	HelpWaitForHost  = "help-wait-for-host"
+	HelpLobby        = "help-lobby"
 	HelpYield        = "help-yield"
 	HelpBack         = "help-back"
 	HelpWho          = "help-who"

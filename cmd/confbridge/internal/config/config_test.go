@@ -87,7 +87,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		}},
 		{"keys that cannot be", "rooms:\n  keys:\n    \"*6\": dance\n    \"66\": mute\n    \"*7\": none\n    \"*71\": mute\n", []string{
 			`c.yaml:3:11: rooms.keys.*6: "dance" is not one of none, help, count, deaf, quieter, louder, speak-quieter, speak-louder, mute, hand, yield, back, leave, ` +
-				"lock, announce, lecture, admit, refuse, mute-all, record, pause, next, wait-for-host, kick, end, who, admit-all, unmute-all, whisper, " +
+				"lock, announce, lecture, admit, refuse, mute-all, record, pause, next, wait-for-host, lobby, kick, end, who, admit-all, unmute-all, whisper, " +
 				"ban, move, side, heard-quieter, heard-louder, hears-quieter, hears-louder, mute-one, deaf-one, role, dial",
 			`c.yaml:4:11: rooms.keys.66: command "66", want a star and 1 to 5 other keys`,
 		}},
@@ -102,7 +102,7 @@ func TestEachFaultIsReportedWithItsLine(t *testing.T) {
 		{"keys of a room that cannot be", "rooms:\n  list:\n  - {number: 1, keys: {lock: \"*6\"}}\n  - {number: 2, keys: {dance: \"*6\", lock: \"6\"}}\n", []string{
 			"c.yaml:3:23: rooms.list[0].keys: *6 is for mute and for lock",
 			`c.yaml:4:31: rooms.list[1].keys.dance: "dance" is not one of none, help, count, deaf, quieter, louder, speak-quieter, speak-louder, mute, hand, yield, back, leave, ` +
-				"lock, announce, lecture, admit, refuse, mute-all, record, pause, next, wait-for-host, kick, end, who, admit-all, unmute-all, whisper, " +
+				"lock, announce, lecture, admit, refuse, mute-all, record, pause, next, wait-for-host, lobby, kick, end, who, admit-all, unmute-all, whisper, " +
 				"ban, move, side, heard-quieter, heard-louder, hears-quieter, hears-louder, mute-one, deaf-one, role, dial",
 			`c.yaml:4:43: rooms.list[1].keys.lock: lock: command "6", want a star and 1 to 5 other keys`,
 		}},

@@ -9,18 +9,9 @@ import (
 	"github.com/pion/srtp/v3"
 
 	"github.com/confbridge/confbridge/media/session"
+	"github.com/confbridge/confbridge/media/terms"
 	"github.com/confbridge/confbridge/mixer"
 )
-
-// profiles are the suites of RFC 4568 §6.2, RFC 6188 §4 and RFC 7714 §12 by their names in a=crypto.
-var profiles = map[string]srtp.ProtectionProfile{
-	"AES_CM_128_HMAC_SHA1_80": srtp.ProtectionProfileAes128CmHmacSha1_80,
-	"AES_CM_128_HMAC_SHA1_32": srtp.ProtectionProfileAes128CmHmacSha1_32,
-	"AES_256_CM_HMAC_SHA1_80": srtp.ProtectionProfileAes256CmHmacSha1_80,
-	"AES_256_CM_HMAC_SHA1_32": srtp.ProtectionProfileAes256CmHmacSha1_32,
-	"AEAD_AES_128_GCM":        srtp.ProtectionProfileAeadAes128Gcm,
-	"AEAD_AES_256_GCM":        srtp.ProtectionProfileAeadAes256Gcm,
-}
 
 const (
 	// replayWindow is how many packets back one is taken, and once (RFC 3711 §3.3.2).
@@ -52,22 +43,16 @@ func newSecret(k session.Key) (*secret, error) {
 
 // begin remembers nobody.
 func (s *secret) begin() error {
-	profile, known := profiles[s.key.Suite]
-	if !known {
+	suite := terms.Suite(s.key.Suite)
+	if suite.Profile() == 0 {
 		return fmt.Errorf("suite %q of a key: %w", s.key.Suite, ErrInvalid)
 	}
-	master, err := profile.KeyLen()
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	salt, err := profile.SaltLen()
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
+	master, salt := suite.KeyBytes()
 	if len(s.key.Master) != master+salt {
 		return fmt.Errorf("a key of %d bytes, %s takes %d: %w", len(s.key.Master), s.key.Suite, master+salt, ErrInvalid)
 	}
-	s.context, err = srtp.CreateContext(s.key.Master[:master], s.key.Master[master:], profile,
+	var err error
+	s.context, err = srtp.CreateContext(s.key.Master[:master], s.key.Master[master:], srtp.ProtectionProfile(suite.Profile()),
 		srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/confbridge/confbridge/media/session"
+	"github.com/confbridge/confbridge/media/terms"
 )
 
 // secretFlags are the key of an encrypted session. It is in a file: what stands in a command line is seen by all of the machine.
@@ -17,7 +18,7 @@ type secretFlags struct {
 }
 
 // keySuites are what the words of --encryption are called in descriptions.
-var keySuites = map[string]string{"aes-cm": "AES_CM_128_HMAC_SHA1_80", "aes-gcm": "AEAD_AES_128_GCM"}
+var keySuites = map[string]terms.Suite{"aes-cm": terms.AES128CMHMACSHA180, "aes-gcm": terms.AEADAES128GCM}
 
 // maxKeyFile is longer than any key.
 const maxKeyFile = 1 << 10
@@ -40,7 +41,7 @@ func (f secretFlags) key() (session.Key, error) {
 	if err != nil {
 		return session.Key{}, fmt.Errorf("%s: is no base64", f.KeyFile)
 	}
-	k := session.Key{Suite: keySuites[f.Encryption], Master: master}
+	k := session.Key{Suite: string(keySuites[f.Encryption]), Master: master}
 	if err := k.Valid(); err != nil {
 		return session.Key{}, fmt.Errorf("%s: %w", f.KeyFile, err)
 	}

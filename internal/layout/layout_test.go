@@ -39,7 +39,7 @@ var allowed = map[string][]string{
 	"rooms/schedule": {},
 	"media/terms":    {},
 	"media/session":  {"media/terms", "mixer/codec"},
-	"media":          {"media/internal/control", "media/internal/udp", "media/session", "mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
+	"media":          {"media/internal/control", "media/internal/udp", "media/session", "media/terms", "mixer", "mixer/codec", "mixer/jitter", "mixer/quality"},
 
 	"media/multicast":        {"media/internal/control", "media/internal/udp", "media/terms", "mixer", "mixer/codec"},
 	"media/internal/control": {},

@@ -354,7 +354,9 @@ func TestALegHearsAnEncryptedGroup(t *testing.T) {
 			m := membership(c.group, c.here)
 			m.Key = sessionKey(key)
 			l := n.join(t, m)
-			m.Key = sessionKey(Key{Suite: key.Suite, Master: []byte("not that key 123"), Salt: key.Salt})
+			other := Key{Suite: key.Suite, Master: slices.Clone(key.Master), Salt: key.Salt}
+			other.Master[0]++
+			m.Key = sessionKey(other)
 			deaf := n.join(t, m)
 			cfg := config(c.group)
 			cfg.Key, cfg.Identity.Begun, cfg.Identity.Sequence = &keys[i], true, 65530

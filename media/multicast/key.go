@@ -11,13 +11,7 @@ import (
 	"github.com/confbridge/confbridge/mixer"
 )
 
-// suites are those that a Key can be of.
-var suites = map[terms.Suite]srtp.ProtectionProfile{
-	terms.AES128CMHMACSHA180: srtp.ProtectionProfileAes128CmHmacSha1_80,
-	terms.AEADAES128GCM:      srtp.ProtectionProfileAeadAes128Gcm,
-}
-
-// Key is a master key and its salt, of terms.AES128CMHMACSHA180 or terms.AEADAES128GCM. It is never logged: it has no String, and errors do not show it.
+// Key is a master key and its salt, of one of the suites of package terms. It is never logged: it has no String, and errors do not show it.
 type Key struct {
 	Suite        terms.Suite
 	Master, Salt []byte
@@ -28,7 +22,7 @@ func (k *Key) validate() error {
 	if k == nil {
 		return nil
 	}
-	if _, ok := suites[k.Suite]; !ok {
+	if k.Suite.Profile() == 0 {
 		return invalid("suite %q", k.Suite)
 	}
 	master, salt := k.Suite.KeyBytes()
@@ -53,7 +47,7 @@ func newSecret(k *Key, numbers *Numbers) (*secret, error) {
 	if k == nil {
 		return nil, nil //nolint:nilnil // nothing to encrypt with, and nothing wrong with that
 	}
-	context, err := srtp.CreateContext(slices.Clone(k.Master), slices.Clone(k.Salt), suites[k.Suite])
+	context, err := srtp.CreateContext(slices.Clone(k.Master), slices.Clone(k.Salt), srtp.ProtectionProfile(k.Suite.Profile()))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}

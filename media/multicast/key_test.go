@@ -2,6 +2,7 @@ package multicast
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,11 +15,13 @@ import (
 var keys = []Key{
 	{Suite: terms.AES128CMHMACSHA180, Master: []byte("0123456789abcdef"), Salt: []byte("0123456789abcd")},
 	{Suite: terms.AEADAES128GCM, Master: []byte("fedcba9876543210"), Salt: []byte("0123456789ab")},
+	{Suite: terms.AES256CMHMACSHA180, Master: []byte("0123456789abcdef0123456789abcdef"), Salt: []byte("0123456789abcd")},
+	{Suite: terms.AEADAES256GCM, Master: []byte("fedcba9876543210fedcba9876543210"), Salt: []byte("0123456789ab")},
 }
 
 func decrypter(t *testing.T, k Key) *srtp.Context {
 	t.Helper()
-	c, err := srtp.CreateContext(k.Master, k.Salt, suites[k.Suite])
+	c, err := srtp.CreateContext(k.Master, k.Salt, srtp.ProtectionProfile(k.Suite.Profile()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +74,8 @@ func TestAGroupIsEncrypted(t *testing.T) {
 			t.Errorf("behind the end of the sequence: SSRC %08x after %08x, sequence %d", second, first, s.sequence)
 		}
 
-		fresh := Key{Suite: key.Suite, Master: []byte("another key of 1"), Salt: key.Salt}
+		fresh := Key{Suite: key.Suite, Master: slices.Clone(key.Master), Salt: key.Salt}
+		fresh.Master[0]++
 		if err := s.Rekey(fresh, nil); err != nil {
 			t.Fatal(err)
 		}

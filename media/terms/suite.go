@@ -13,17 +13,22 @@ const (
 	AEADAES256GCM      Suite = "AEAD_AES_256_GCM"
 )
 
-// KeyBytes is how long the master key of the suite is, and its master salt; 0 of one that is not known.
-func (s Suite) KeyBytes() (master, salt int) {
-	switch s {
-	case AES128CMHMACSHA180, AES128CMHMACSHA132:
-		return 16, 14
-	case AES256CMHMACSHA180, AES256CMHMACSHA132:
-		return 32, 14
-	case AEADAES128GCM:
-		return 16, 12
-	case AEADAES256GCM:
-		return 32, 12
-	}
-	return 0, 0
+// suites is what is known of them: the number of the profile, and how long the master key and the master salt are.
+var suites = map[Suite]struct {
+	profile      uint16
+	master, salt int
+}{
+	AES128CMHMACSHA180: {1, 16, 14},
+	AES128CMHMACSHA132: {2, 16, 14},
+	AES256CMHMACSHA180: {3, 32, 14},
+	AES256CMHMACSHA132: {4, 32, 14},
+	AEADAES128GCM:      {7, 16, 12},
+	AEADAES256GCM:      {8, 32, 12},
 }
+
+// KeyBytes is how long the master key of the suite is, and its master salt; 0 of one that is not known.
+func (s Suite) KeyBytes() (master, salt int) { return suites[s].master, suites[s].salt }
+
+// Profile is the suite's number, as DTLS-SRTP has them (RFC 5764 §4.1.2, RFC 7714 §14.2; 3 and 4 for those of 256 bits in counter mode, as libraries number them that
+// RFC 6188 has given none), by which package srtp knows it; 0 of one that is not known.
+func (s Suite) Profile() uint16 { return suites[s].profile }

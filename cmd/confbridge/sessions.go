@@ -131,8 +131,11 @@ func sessionTable(heard []sap.Heard, now time.Time) *table {
 	return t
 }
 
-// sessionCodec is as codecOf, with a mark where the sound is encrypted.
+// sessionCodec is as codecOf, with a mark where the sound is encrypted; of what cannot be played, that.
 func sessionCodec(h *sap.Heard) string {
+	if h.Unfit != "" {
+		return "not playable"
+	}
 	f := h.Session.Stream.Format
 	text := string(f.Name) + "/" + strconv.Itoa(f.SampleRateHz/1000)
 	if h.Session.Encrypted() {
@@ -156,17 +159,18 @@ type sessionList struct {
 }
 
 type sessionEntry struct {
-	ID      string       `json:"id"`
-	FullID  string       `json:"full_id"`
-	Name    string       `json:"name"`
-	Info    string       `json:"info,omitempty"`
-	Group   string       `json:"group"`
-	Sources []string     `json:"sources,omitempty"`
-	TTL     int          `json:"ttl,omitempty"`
-	Scope   string       `json:"scope"`
-	Sound   sessionSound `json:"sound"`
-	Heard   sessionHeard `json:"heard"`
-	SDP     string       `json:"sdp"`
+	ID      string        `json:"id"`
+	FullID  string        `json:"full_id"`
+	Name    string        `json:"name"`
+	Info    string        `json:"info,omitempty"`
+	Group   string        `json:"group"`
+	Sources []string      `json:"sources,omitempty"`
+	TTL     int           `json:"ttl,omitempty"`
+	Scope   string        `json:"scope"`
+	Unfit   string        `json:"not_playable,omitempty"` // why
+	Sound   *sessionSound `json:"sound,omitempty"`        // of what can be played
+	Heard   sessionHeard  `json:"heard"`
+	SDP     string        `json:"sdp"`
 }
 
 type sessionSound struct {
@@ -187,10 +191,12 @@ type sessionHeard struct {
 func entryOf(h *sap.Heard) sessionEntry {
 	s := h.Session
 	e := sessionEntry{
-		ID: h.ID(), FullID: h.FullID(), Name: s.Name, Info: s.Info, Group: s.Group.String(), TTL: s.TTL, Scope: sap.Scope(s.Group.Addr()),
-		Sound: sessionSound{Codec: string(s.Stream.Format.Name), RateHz: s.Stream.Format.SampleRateHz, Encrypted: s.Encrypted()},
+		ID: h.ID(), FullID: h.FullID(), Name: s.Name, Info: s.Info, Group: s.Group.String(), TTL: s.TTL, Scope: sap.Scope(s.Group.Addr()), Unfit: h.Unfit,
 		Heard: sessionHeard{From: h.Source.String(), At: h.To.String(), Interface: h.Interface, First: h.First.UTC(), Last: h.Last.UTC()},
 		SDP:   string(h.Text),
+	}
+	if h.Unfit == "" {
+		e.Sound = &sessionSound{Codec: string(s.Stream.Format.Name), RateHz: s.Stream.Format.SampleRateHz, Encrypted: s.Encrypted()}
 	}
 	for _, a := range s.Sources {
 		e.Sources = append(e.Sources, a.String())
@@ -251,6 +257,9 @@ func (s *sessionStory) tell(what string, h *sap.Heard) error {
 		}{what, entryOf(h)}, "")
 	}
 	line := fmt.Sprintf("%s  %-7s  %s  %s  %s", s.c.now().In(s.c.zone).Format("15:04:05"), what, h.ID(), h.Session.Group, clean(h.Session.Name))
+	if h.Unfit != "" {
+		line += " (not playable)"
+	}
 	_, err := fmt.Fprintln(s.c.stdout, cut(line, s.c.width()))
 	return err
 }

@@ -31,9 +31,11 @@ func announced(t *testing.T) []sap.Heard {
 	stage.Group, stage.TTL, stage.Origin = netip.MustParseAddrPort("[ff35::4321]:5004"), 0, netip.MustParseAddr("2001:db8::1")
 	stage.Sources = []netip.Addr{stage.Origin}
 	stage.Stream = session.Stream{PayloadType: 111, Format: codec.Format{Name: codec.Opus, ClockRateHz: 48000, SampleRateHz: 48000}}
+	film := session.Session{ID: 3, Version: 1, Name: "Film", Origin: hall.Origin, Group: netip.MustParseAddrPort("239.255.1.3:5006"), TTL: 1}
 	all := []sap.Heard{
 		{Session: stage, Source: stage.Origin, Hash: 0xbeef, Interface: "eth0", First: noon.Add(-26 * time.Hour), Last: noon.Add(-time.Minute), Interval: 5 * time.Minute},
 		{Session: hall, Source: hall.Origin, Hash: 0x11, Interface: "eth1", First: noon.Add(-90 * time.Second), Last: noon},
+		{Session: film, Unfit: `no audio stream that can be played: line 6: "video" is not audio`, Source: hall.Origin, Hash: 0x22, Interface: "eth1", First: noon.Add(-time.Hour), Last: noon},
 	}
 	for i := range all {
 		to, err := sap.AddressFor(all[i].Session.Group.Addr())
@@ -55,14 +57,14 @@ func consoleAtNoon() (c *console, stdout, stderr *bytes.Buffer) {
 }
 
 func TestAnnouncedSessionsAreListed(t *testing.T) {
-	stats := sap.Stats{Packets: 40, Refused: map[sap.Refusal]uint64{sap.Forged: 2, sap.NotPlayable: 7}}
+	stats := sap.Stats{Packets: 40, Refused: map[sap.Refusal]uint64{sap.Forged: 2, sap.NoSDP: 7}}
 	for name, cmd := range map[string]sessionsListCmd{"sessions_list.txt": {}, "sessions_list.json": {sapFlags: sapFlags{JSON: true}}} {
 		c, stdout, stderr := consoleAtNoon()
 		if err := cmd.print(c, announced(t), stats); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, stdout.String())
-		if want := "9 of 40 packets were refused: forged 2, not playable 7\n"; !cmd.JSON && stderr.String() != want {
+		if want := "9 of 40 packets were refused: forged 2, no sdp 7\n"; !cmd.JSON && stderr.String() != want {
 			t.Errorf("got %q on stderr, want %q", stderr, want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/confbridge/confbridge/media/session"
@@ -15,7 +16,9 @@ import (
 // Heard is a session that is announced. It is a copy; Text is not to be changed.
 type Heard struct {
 	Session session.Session
-	Text    []byte // the description as it came
+	// Unfit is why it cannot be played; empty: it can. Of a session that cannot, Session has what it is of and where it goes, and no more.
+	Unfit string
+	Text  []byte // the description as it came
 	// Source and Hash identify the announcement: who makes it, and which version it is.
 	Source netip.Addr
 	Hash   uint16
@@ -44,17 +47,16 @@ type Refusal string
 
 // The refusals.
 const (
-	Taken       Refusal = ""
-	Malformed   Refusal = "malformed"    // no packet of this protocol
-	Encrypted   Refusal = "encrypted"    // nobody here has a key
-	Compressed  Refusal = "compressed"   // may be of any size
-	NoSDP       Refusal = "no_sdp"       // another type of payload
-	Faulty      Refusal = "faulty"       // SDP with a fault
-	NotPlayable Refusal = "not_playable" // SDP without sound that can be played
-	Forged      Refusal = "forged"       // does not come from whom it names as its source
-	Unknown     Refusal = "unknown"      // takes back what was not announced
-	Full        Refusal = "full"         // one more than are kept, of this source or of all
-	Paced       Refusal = "paced"        // more descriptions in a second than are read
+	Taken      Refusal = ""
+	Malformed  Refusal = "malformed"  // no packet of this protocol
+	Encrypted  Refusal = "encrypted"  // nobody here has a key
+	Compressed Refusal = "compressed" // may be of any size
+	NoSDP      Refusal = "no_sdp"     // another type of payload
+	Faulty     Refusal = "faulty"     // SDP with a fault
+	Forged     Refusal = "forged"     // does not come from whom it names as its source
+	Unknown    Refusal = "unknown"    // takes back what was not announced
+	Full       Refusal = "full"       // one more than are kept, of this source or of all
+	Paced      Refusal = "paced"      // more descriptions in a second than are read
 )
 
 // directory is what is announced. It has no clock, no socket and no lock.
@@ -144,14 +146,15 @@ func (d *directory) add(a arrival, p Packet, now time.Time) Refusal {
 		return Paced
 	}
 	s, err := session.Parse(p.Payload)
+	unfit := ""
 	switch {
-	case errors.Is(err, session.ErrNoStream):
-		return NotPlayable
+	case errors.Is(err, session.ErrNoStream) && s.Group.IsValid() && originLine(p.Payload) != nil: // a session for others, which takes its share of the bandwidth too
+		unfit = strings.TrimPrefix(err.Error(), "session: ")
 	case err != nil:
 		return Faulty
 	}
 	h := &Heard{
-		Session: s, Text: bytes.Clone(p.Payload), Source: p.Source, Hash: p.Hash, To: a.to, Interface: a.nic, First: now, Last: now,
+		Session: s, Unfit: unfit, Text: bytes.Clone(p.Payload), Source: p.Source, Hash: p.Hash, To: a.to, Interface: a.nic, First: now, Last: now,
 	}
 	if i := slices.IndexFunc(d.heard, h.follows); i >= 0 {
 		h.First = d.heard[i].First

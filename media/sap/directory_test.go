@@ -146,13 +146,46 @@ func TestWhatIsNoSessionIsCounted(t *testing.T) {
 	head := "\x20\x00\x12\x34\xc0\x00\x02\x01"
 	for _, text := range []string{
 		"garbage", "\x22" + head[1:] + hall, "\x21" + head[1:] + hall, head + "text/plain\x00hello",
-		head + "v=0\r\nnonsense", head + "v=0\r\nc=IN IP4 239.1.2.3/1\r\nm=video 5004 RTP/AVP 96\r\n",
+		head + "v=0\r\nnonsense",
+		head + "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n",                        // no stream
+		head + "v=0\r\nc=IN IP4 239.1.2.3/1\r\nm=video 5004 RTP/AVP 96\r\n", // nobody's: it could not be taken back
 	} {
 		d.take(arrival{from: stage, bytes: []byte(text)}, noon)
 	}
-	want := fmt.Sprint(map[Refusal]uint64{Malformed: 1, Encrypted: 1, Compressed: 1, NoSDP: 1, Faulty: 1, NotPlayable: 1})
-	if got := fmt.Sprint(d.refused); got != want || d.packets != 6 || len(d.heard) != 0 {
+	want := fmt.Sprint(map[Refusal]uint64{Malformed: 1, Encrypted: 1, Compressed: 1, NoSDP: 1, Faulty: 3})
+	if got := fmt.Sprint(d.refused); got != want || d.packets != 7 || len(d.heard) != 0 {
 		t.Errorf("got %s of %d, %d heard; want %s", got, d.packets, len(d.heard), want)
+	}
+}
+
+// TestWhatCannotBePlayedIsListedToo: it is announced, and counts for the pace of all (RFC 2974 §3.1).
+func TestWhatCannotBePlayedIsListedToo(t *testing.T) {
+	d := newDirectory(ListenerConfig{})
+	film := []byte("v=0\r\no=- 9 1 IN IP4 192.0.2.1\r\ns=Film\r\nc=IN IP4 239.255.2.3/3\r\nt=0 0\r\nm=video 5006 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n")
+	p := Packet{Hash: 0x99, Source: stage, Payload: film}
+	if why := hear(t, &d, p, stage, noon); why != Taken {
+		t.Fatalf("refused as %s", why)
+	}
+	hear(t, &d, Packet{Hash: 0x11, Source: stage, Payload: described(1, 1)}, stage, noon)
+	all := d.list(noon)
+	if len(all) != 2 || all[1].Unfit != "" {
+		t.Fatalf("got %+v", all)
+	}
+	got := all[0]
+	if got.Session.Name != "Film" || got.Session.ID != 9 || got.Session.Group != netip.MustParseAddrPort("239.255.2.3:5006") || got.Session.TTL != 3 {
+		t.Errorf("got %+v", got.Session)
+	}
+	if want := `no audio stream that can be played: line 6: "video" is not audio`; got.Unfit != want {
+		t.Errorf("it cannot be played for %q, want %q", got.Unfit, want)
+	}
+	l := &Listener{dir: newDirectory(ListenerConfig{})}
+	hear(t, &l.dir, p, stage, time.Now())
+	if n := l.Count(netip.AddrPortFrom(localIPv4, Port), func(netip.Addr, uint16) bool { return false }); n != 1 {
+		t.Errorf("%d are counted, want 1", n)
+	}
+	gone := Packet{Deletion: true, Hash: 0x99, Source: stage, Payload: []byte("o=- 9 1 IN IP4 192.0.2.1\r\n")}
+	if why := hear(t, &d, gone, stage, noon); why != Taken || names(&d, noon) != "Hall 1.1" {
+		t.Errorf("taken back: refused as %q, and %s are there", why, names(&d, noon))
 	}
 }
 
@@ -218,7 +251,7 @@ func TestAFloodIsNotReadAndWhatIsKnownStaysKnown(t *testing.T) {
 		flood[2], flood[3] = byte(i>>8)|0x80, byte(i)
 		d.take(arrival{from: forger, bytes: flood}, noon.Add(time.Duration(i)*time.Millisecond))
 	}
-	read := d.refused[NotPlayable] + d.refused[Faulty]
+	read := d.refused[Faulty]
 	if most := uint64(readsAtOnce + readsPerSecond); read > most || d.refused[Paced] != 1000-read {
 		t.Errorf("%d of 1000 were read, %d refused; want at most %d", read, d.refused[Paced], most)
 	}

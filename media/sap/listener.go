@@ -136,7 +136,7 @@ func (l *Listener) Sessions() []Heard {
 	return l.dir.list(time.Now())
 }
 
-// Count is how many announcements are heard at an address, without those of ours, for the pace of an [Announcer].
+// Count is how many announcements are heard at an address, also of what cannot be played, without those of ours, for the pace of an [Announcer].
 func (l *Listener) Count(to netip.AddrPort, ours func(source netip.Addr, hash uint16) bool) int {
 	n := 0
 	for _, h := range l.Sessions() {

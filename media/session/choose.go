@@ -12,7 +12,8 @@ import (
 )
 
 // Parse reads a description: of its streams the first audio one that can be played. The error is ErrMalformed with the line that is at
-// fault, or ErrNoStream with what there is instead. What it says need not be what [Session.Validate] asks of our own.
+// fault, or ErrNoStream with what there is instead; then the session has who it is of (ID, Version, Origin, Name and Info), and where the first of its streams goes,
+// if that is said. What it says need not be what [Session.Validate] asks of our own.
 func Parse(text []byte) (Session, error) {
 	d, err := read(text)
 	if err != nil {
@@ -29,18 +30,23 @@ func Parse(text []byte) (Session, error) {
 		}
 		unfit = append(unfit, fmt.Sprintf("line %d: %s", d.streams[i].number, why))
 	}
+	known := d.named()
 	if len(unfit) == 0 {
-		return Session{}, fmt.Errorf("%w: no m= line", ErrNoStream)
+		return known, fmt.Errorf("%w: no m= line", ErrNoStream)
 	}
-	return Session{}, fmt.Errorf("%w: %s", ErrNoStream, strings.Join(unfit, "; "))
+	_ = d.address(&d.streams[0], &known) // what is not to be played need not be without fault
+	return known, fmt.Errorf("%w: %s", ErrNoStream, strings.Join(unfit, "; "))
+}
+
+// named is the session without its streams.
+func (d *document) named() Session {
+	return Session{ID: d.origin.id, Version: d.origin.version, Origin: d.origin.address, Name: d.name, Info: d.info}
 }
 
 // play makes the session of a stream; why says for what it cannot be played, and err is a fault in its lines.
 func (d *document) play(m *level) (s Session, why string, err error) {
-	s = Session{
-		ID: d.origin.id, Version: d.origin.version, Origin: d.origin.address, Name: d.name, Info: d.info,
-		Secure: strings.HasPrefix(m.transport, "RTP/SAVP"),
-	}
+	s = d.named()
+	s.Secure = strings.HasPrefix(m.transport, "RTP/SAVP")
 	switch {
 	case m.media != "audio":
 		return s, quoted(m.media) + " is not audio", nil

@@ -28,15 +28,7 @@ type Exchange struct {
 	count   int
 	letters [2 * ExchangeLegs]udp.Letter // the first of each leg, the second of each
 	rtcp    [ExchangeLegs]udp.Letter
-	out     [ExchangeLegs]queued
-	waiting int // of out
-}
-
-// queued is a packet that goes out with the next flush.
-type queued struct {
-	leg   *Leg
-	bytes int // with its header
-	sound int // without
+	outbox  udp.Outbox
 }
 
 // fetched is what an exchange has brought for a leg.
@@ -48,12 +40,11 @@ type fetched struct {
 	rtcpLen int
 }
 
-// tags of requests: what is asked for, and the place in fetch or out.
+// tags of requests: what is asked for, and the place in fetch.
 const (
 	tagFirst uint64 = iota << 32
 	tagSecond
 	tagRTCP
-	tagOut
 	tagKind = 3 << 32
 )
 
@@ -63,6 +54,7 @@ func newExchange() (*Exchange, error) {
 		return nil, err
 	}
 	x := &Exchange{ring: ring}
+	x.outbox.Init(ring)
 	x.parsed.init()
 	for i := range x.letters {
 		x.letters[i].Init()
@@ -73,18 +65,30 @@ func newExchange() (*Exchange, error) {
 	return x, nil
 }
 
-// FetchBy has the coming Fetch of x look for the leg, which takes it in with its next Receive. No more than ExchangeLegs are fetched for at a time; those
+// FetchBy has the coming Fetch of x, an Exchange or nil, look for the leg, which takes it in with its next Receive. No more than ExchangeLegs are fetched for at a time; those
 // beyond are on their own.
-func (l *Leg) FetchBy(x *Exchange) {
-	if x == nil || l.closed || x.count == len(x.fetch) || l.dozes() && l.calls+1 < rtcpEvery {
+func (l *Leg) FetchBy(x interface{ Fetch() }) {
+	by, _ := x.(*Exchange)
+	if by == nil || l.closed || by.count == len(by.fetch) || l.dozes() && l.calls+1 < rtcpEvery {
 		return
 	}
-	x.fetch[x.count] = l
-	x.count++
+	by.fetch[by.count] = l
+	by.count++
 }
 
-// SendBy has what the leg sends from now on go out together with what others send, until x is returned; nil: at once.
-func (l *Leg) SendBy(x *Exchange) { l.exchange = x }
+// SendBy has what the leg sends from now on go out together with what others send, until x, an Exchange, is returned; nil: at once.
+func (l *Leg) SendBy(x interface{ Fetch() }) {
+	by, _ := x.(*Exchange)
+	l.outbox = by.Outbox()
+}
+
+// Outbox is what others than legs send by together with them; nil where x is.
+func (x *Exchange) Outbox() *udp.Outbox {
+	if x == nil {
+		return nil
+	}
+	return &x.outbox
+}
 
 // Fetch takes in what has come for the legs of FetchBy; the next Receive of each hands it on.
 func (x *Exchange) Fetch() {
@@ -115,16 +119,10 @@ func (x *Exchange) Fetch() {
 func (x *Exchange) run() {
 	x.ring.Run()
 	for tag, result, ok := x.ring.Next(); ok; tag, result, ok = x.ring.Next() {
-		i := int(uint32(tag))
-		if tag&tagKind == tagOut {
-			if q := &x.out[i]; result == q.bytes {
-				q.leg = nil
-			}
-			continue
-		}
 		if result < 0 {
 			continue
 		}
+		i := int(uint32(tag))
 		f := &x.fetch[i].fetched
 		switch tag & tagKind {
 		case tagFirst:
@@ -137,33 +135,11 @@ func (x *Exchange) run() {
 	}
 }
 
-// send has a packet of l go out with the next flush, until which it stays as it is: no other one of l waits.
-func (x *Exchange) send(l *Leg, packet []byte, sound int) {
-	if x.waiting == len(x.out) {
-		x.Flush()
-	}
-	x.out[x.waiting] = queued{leg: l, bytes: len(packet), sound: sound}
-	x.ring.Send(l.rtp, packet, &l.sender.to, tagOut|uint64(x.waiting))
-	x.waiting++
-	l.queued = true
-}
-
 // Flush sends what waits.
 func (x *Exchange) Flush() {
-	if x == nil || x.waiting == 0 {
-		return
+	if x != nil {
+		x.outbox.Flush()
 	}
-	for _, q := range x.out[:x.waiting] {
-		q.leg.queued = false
-	}
-	x.run()
-	for i := range x.out[:x.waiting] {
-		if q := &x.out[i]; q.leg != nil {
-			q.leg.unsent(q)
-			q.leg = nil
-		}
-	}
-	x.waiting = 0
 }
 
 // exchanges lends exchanges to goroutines without a lock: a slot that is nil is in use, or there is none. There is one for each processor; who finds none,

@@ -31,8 +31,8 @@ type Leg struct {
 	rtp, rtcp udp.Socket
 	local     netip.AddrPort
 	closed    bool
-	queued    bool      // a packet of it waits in exchange
-	exchange  *Exchange // by which it sends; nil: by itself
+	outbox    *udp.Outbox // by which it sends; nil: by itself
+	posted    int         // octets of payload of the packet of it that waits in outbox; 0: none does
 	fetched   fetched
 	hint      uint8 // see batches
 	calls     uint8 // of Receive, up to rtcpEvery
@@ -295,8 +295,8 @@ func (l *Leg) Close() error {
 	if l.closed {
 		return nil
 	}
-	if l.queued {
-		l.exchange.Flush()
+	if l.posted != 0 {
+		l.outbox.Flush()
 	}
 	l.report.bye(l, l.sender.ssrc)
 	l.closed = true

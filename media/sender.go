@@ -66,8 +66,8 @@ func (l *Leg) Send(now time.Time, payload []byte, units int) {
 	if l.closed {
 		return
 	}
-	if l.queued {
-		l.exchange.Flush() // what waits is in the buffer
+	if l.posted != 0 {
+		l.outbox.Flush() // what waits is in the buffer
 	}
 	l.now = now
 	s := &l.sender
@@ -108,8 +108,9 @@ func (l *Leg) transmit(payloadType uint8, timestamp uint32, marker bool, n int) 
 		return
 	}
 	s.seq++
-	if l.exchange != nil {
-		l.exchange.send(l, packet, n)
+	if l.outbox != nil {
+		l.posted = n
+		l.outbox.Post(l.rtp, packet, &s.to, (*poster)(l))
 	} else if !l.rtp.Send(packet, &s.to) {
 		l.counters.outError.Add(1)
 		return
@@ -121,14 +122,21 @@ func (l *Leg) transmit(payloadType uint8, timestamp uint32, marker bool, n int) 
 	l.counters.out.Add(1)
 }
 
-// unsent takes back what transmit has counted of a packet that the kernel did not take.
-func (l *Leg) unsent(q *queued) {
-	s := &l.sender
-	s.packets--
-	s.octets -= uint32(q.sound)
-	l.bytesOut -= uint64(q.bytes)
-	l.counters.out.Add(^uint64(0))
-	l.counters.outError.Add(1)
+// poster is a leg as its outbox sees it.
+type poster Leg
+
+// Posted takes back what transmit has counted of a packet that the kernel did not take.
+func (p *poster) Posted(bytes int, sent bool) {
+	sound := p.posted
+	p.posted = 0
+	if sent {
+		return
+	}
+	p.sender.packets--
+	p.sender.octets -= uint32(sound)
+	p.bytesOut -= uint64(bytes)
+	p.counters.out.Add(^uint64(0))
+	p.counters.outError.Add(1)
 }
 
 // clockAt is our RTP timestamp at now, which corresponds to the NTP time of a sender report (RFC 3550 §6.4.1).

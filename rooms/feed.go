@@ -27,6 +27,13 @@ type Feed interface {
 	Close() error
 }
 
+// PooledFeed is a Feed whose packets an Exchange can send.
+type PooledFeed interface {
+	Feed
+	// SendBy is Pooled.SendBy.
+	SendBy(x Exchange)
+}
+
 // FeedConfig is how a room has a feed.
 type FeedConfig struct {
 	// ID is that of what the feed belongs to, for events.
@@ -50,6 +57,7 @@ type Feeding struct {
 type feeding struct {
 	FeedConfig
 	to      Feed
+	pooled  PooledFeed // to, if it is one; else nil
 	of      *Feeding
 	group   *group
 	told    bool // of who is in the mix
@@ -106,6 +114,7 @@ func (s *state) feed(to Feed, cfg FeedConfig, now time.Time) (*Feeding, error) {
 	}
 	of := &Feeding{room: s.room, stopped: make(chan struct{}), renamed: make(chan struct{}, 1)}
 	f := &feeding{FeedConfig: cfg, to: to, of: of, resting: cfg.Occupied && len(s.members) == 0}
+	f.pooled, _ = to.(PooledFeed)
 	s.feeds = append(s.feeds, f)
 	s.timers.grace.Stop()
 	s.retune()
@@ -199,8 +208,17 @@ func (s *state) unwind() {
 	}
 }
 
-// sendFeeds sends what listeners hear in this tick to all feeds. It is part of the tick.
-func (s *state) sendFeeds(now time.Time) {
+// wantFeeds has groups of feeds make what they hear in this tick, before others work at it.
+func (s *state) wantFeeds() {
+	for _, f := range s.feeds {
+		if !f.resting {
+			f.group.wanted = true
+		}
+	}
+}
+
+// sendFeeds sends what listeners hear in this tick to all feeds. It is part of the second half of the tick, in which others may send to members.
+func (s *state) sendFeeds(w *worker, now time.Time) {
 	if s.mix.still++; s.mix.bus.Frames() > 0 {
 		s.mix.still = 0
 	}
@@ -208,12 +226,14 @@ func (s *state) sendFeeds(now time.Time) {
 		if f.resting {
 			continue
 		}
+		if f.pooled != nil {
+			f.pooled.SendBy(w.exchange)
+		}
 		f.to.Tick(now)
 		if s.mix.cast.changed || !f.told {
 			f.to.Mixed(s.mix.cast.heard())
 			f.told = true
 		}
-		s.mix.make(f.group)
 		for i := range f.group.packets[:f.group.count] {
 			p := &f.group.packets[i]
 			if f.Pauses && s.mix.still >= pauseTicks {

@@ -35,11 +35,9 @@ type Leg interface {
 	Close() error
 }
 
-// Exchange does the system calls of many legs together. Whoever works at a room's tick has one, where there is one to be had (Config.Exchanges).
-type Exchange interface {
-	// Fetch takes in what has come for the legs of FetchBy since the last Fetch, 64 at most.
-	Fetch()
-}
+// Exchange does the system calls of many legs and feeds together: Fetch takes in what has come for the legs of FetchBy since the last Fetch, 64 at most. Whoever works at a
+// room's tick has one, where there is one to be had (Config.Exchanges). It is an alias, so that legs that know no rooms can be Pooled.
+type Exchange = interface{ Fetch() }
 
 // Pooled is a Leg whose system calls an Exchange can do.
 type Pooled interface {

@@ -229,9 +229,9 @@ func (s *state) tick(now time.Time) {
 			s.mix.route(m)
 		}
 	}
+	s.wantFeeds()
 	s.mix.makeWanted()
 	s.each(sendingOut, now)
-	s.sendFeeds(now)
 }
 
 const frameDuration = mixer.FrameDuration

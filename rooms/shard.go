@@ -199,6 +199,30 @@ func (s *state) each(do half, now time.Time) {
 	}
 	s.doShards(s.workers[0])
 	k.called = k.called && do == takingIn
+	w := s.workers[0]
+	lender := s.borrow(w)
+	s.doShards(w)
+	if do == sendingOut {
+		s.sendFeeds(w, now)
+	}
+	w.giveBack(lender)
+}
+
+// borrow has a worker have an exchange, where there is one.
+func (s *state) borrow(w *worker) Exchanges {
+	lender := s.room.registry.cfg.Exchanges
+	if lender != nil {
+		w.exchange = lender.Exchange()
+	}
+	return lender
+}
+
+// giveBack sends what still waits.
+func (w *worker) giveBack(lender Exchanges) {
+	if w.exchange != nil {
+		lender.Return(w.exchange)
+		w.exchange = nil
+	}
 }
 
 // end keeps others from beginning, and waits for those who have.
@@ -242,11 +266,6 @@ func (k *work) await(seen uint32) bool {
 
 // doShards does shards until there are none left.
 func (s *state) doShards(w *worker) {
-	if lender := s.room.registry.cfg.Exchanges; lender != nil {
-		if w.exchange = lender.Exchange(); w.exchange != nil {
-			defer lender.Return(w.exchange)
-		}
-	}
 	k := &s.work
 	for i := k.next.Add(1) - 1; int(i) < len(s.shards); i = k.next.Add(1) - 1 {
 		switch k.half {
@@ -328,5 +347,12 @@ func (s *state) assist(index int) {
 		seen, last = k.opened.Load(), k.half == sendingOut
 		s.doShards(s.workers[index])
 		k.leave()
+		if s.work.begin() {
+			w := s.workers[index]
+			lender := s.borrow(w)
+			s.doShards(w)
+			w.giveBack(lender)
+			s.work.leave()
+		}
 	}
 }

@@ -34,18 +34,6 @@ func (l roomLeg) Receive(now time.Time, in rooms.Inlet) error {
 	return err
 }
 
-// FetchBy is media.Leg.FetchBy.
-func (l roomLeg) FetchBy(x rooms.Exchange) {
-	by, _ := x.(*media.Exchange)
-	l.Leg.FetchBy(by)
-}
-
-// SendBy is media.Leg.SendBy.
-func (l roomLeg) SendBy(x rooms.Exchange) {
-	by, _ := x.(*media.Exchange)
-	l.Leg.SendBy(by)
-}
-
 // stream is what was agreed as a leg takes it. A stream that was given up, or put on hold by the address 0.0.0.0, keeps
 // the rest of what was agreed before: the latch of the leg stays where it is (RFC 3264 §8.4).
 func stream(a sdp.Agreed, before media.Stream) media.Stream {

@@ -20,6 +20,7 @@ func TestTheTickDoesNotAllocate(t *testing.T) {
 	secret.Key = &keys[1]
 	counter := config(groups[0].group)
 	counter.Key = &keys[0]
+	x := newExchange(t)
 	for name, cfg := range map[string]Config{"a group": noisy, "a group of IPv6": config(groups[2].group), "a list": list, "in AES-GCM": secret, "in AES-CM": counter} {
 		s := open(t, cfg)
 		now := time.Now()
@@ -37,6 +38,12 @@ func TestTheTickDoesNotAllocate(t *testing.T) {
 		i := 0
 		if got := testing.AllocsPerRun(500, func() {
 			now = now.Add(tick)
+			switch i % 10 { // by itself, together with others, and from the one to the other
+			case 0:
+				s.SendBy(x)
+			case 5:
+				s.SendBy(nil)
+			}
 			s.Tick(now)
 			s.Mixed(sources)
 			if i++; i%100 < 50 {
@@ -44,6 +51,7 @@ func TestTheTickDoesNotAllocate(t *testing.T) {
 			} else {
 				s.Send(now, nil, 160)
 			}
+			x.Flush()
 		}); got != 0 {
 			t.Errorf("%s: %v allocations a tick", name, got)
 		}

@@ -6,19 +6,19 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/confbridge/confbridge/media"
 )
 
-// pump calls Tick and Send until an event comes.
-func pump(t *testing.T, s *Sender, events <-chan Event) Event {
+// pump has ticks pass until an event comes.
+func pump(t *testing.T, s *Sender, x *media.Exchange, events <-chan Event) Event {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
 		select {
 		case e := <-events:
 			return e
 		case <-time.After(time.Millisecond):
-			now := time.Now()
-			s.Tick(now)
-			s.Send(now, []byte{1}, 160)
+			turn(s, x, time.Now(), []byte{1})
 		}
 	}
 	t.Fatal("nothing is told")
@@ -29,9 +29,16 @@ func pump(t *testing.T, s *Sender, events <-chan Event) Event {
 func TestAnInterfaceGoesAndComesBack(t *testing.T) {
 	n := newNetwork(t)
 	t.Parallel()
+	for name, x := range ways(t) {
+		t.Run(name, func(t *testing.T) { goAndComeBack(t, n, x) })
+	}
+}
+
+func goAndComeBack(t *testing.T, n *network, x *media.Exchange) {
 	if err := n.plug(other); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = run("link del e0") })
 	cfg := config(groups[0].group)
 	cfg.Path.Interface, cfg.every = other.here, 50*time.Millisecond
 	events := make(chan Event, 10)
@@ -48,14 +55,13 @@ func TestAnInterfaceGoesAndComesBack(t *testing.T) {
 		if err := c.down(); err != nil {
 			t.Fatal(err)
 		}
-		e := pump(t, s, events)
+		e := pump(t, s, x, events)
 		if e.Kind != Down || e.Err == nil || s.Stats().Up {
 			t.Errorf("%s: got %+v", c.name, e)
 		}
-		now := time.Now()
-		s.Tick(now)
+		s.Tick(time.Now())
 		sequence, errs := s.sequence, s.Stats().SendErrors
-		s.Send(now, []byte{1}, 160)
+		turn(s, x, time.Now(), []byte{1})
 		if s.sequence != sequence+1 || s.Stats().SendErrors != errs+1 {
 			t.Errorf("%s: while it is down the sequence does not go on, or it is not counted", c.name)
 		}
@@ -63,12 +69,10 @@ func TestAnInterfaceGoesAndComesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		heard := n.listenBy(t, other, cfg.Group)
-		if e := pump(t, s, events); e.Kind != Up || e.SSRC != ssrc || !s.Stats().Up {
+		if e := pump(t, s, x, events); e.Kind != Up || e.SSRC != ssrc || !s.Stats().Up {
 			t.Errorf("%s: got %+v", c.name, e)
 		}
-		now = time.Now()
-		s.Tick(now)
-		s.Send(now, []byte{1}, 160)
+		turn(s, x, time.Now(), []byte{1})
 		if p := heard.rtp(); p.SSRC != ssrc || p.SequenceNumber-sequence == 0 || p.SequenceNumber-sequence >= s.sequence-sequence { // pump may have sent the first
 			t.Errorf("%s: got %v", c.name, p)
 		}
@@ -95,7 +99,7 @@ func TestWhatIsNotThereIsWaitedForWherePatient(t *testing.T) {
 	}
 	mustRun(t, "link add d0 type veth peer name d1", "addr add 10.78.0.1/24 dev d0", "link set d1 up", "link set d0 up")
 	t.Cleanup(func() { _ = run("link del d0") })
-	if e := pump(t, s, events); e.Kind != Up {
+	if e := pump(t, s, nil, events); e.Kind != Up {
 		t.Errorf("got %+v", e)
 	}
 }
@@ -149,25 +153,31 @@ func TestAnInterfaceComesBackInARest(t *testing.T) {
 func TestWhatMayNotBeSentIsToldOfOnce(t *testing.T) {
 	newNetwork(t)
 	t.Parallel()
+	for name, x := range ways(t) {
+		t.Run(name, func(t *testing.T) { forbidAndAllow(t, x) })
+	}
+}
+
+func forbidAndAllow(t *testing.T, x *media.Exchange) {
 	mustRun(t, "route add prohibit 10.81.0.9/32")
 	events := make(chan Event, 100)
 	s := open(t, Config{
 		Listeners: []netip.AddrPort{netip.MustParseAddrPort("10.81.0.9:5004")}, Profile: pcmu, Path: Path{Source: groups[0].here},
 		Notify: func(e Event) { events <- e }, every: 10 * time.Millisecond,
 	})
-	if e := pump(t, s, events); e.Kind != Down || !errors.Is(e.Err, errSends) {
+	if e := pump(t, s, x, events); e.Kind != Down || !errors.Is(e.Err, errSends) {
 		t.Fatalf("got %+v, want it down", e)
 	}
 	for again := s.Stats().SendErrors + 20*failuresTillDown; s.Stats().SendErrors < again; { // sockets have been opened many times by then
-		s.Tick(time.Now())
-		s.Send(time.Now(), []byte{1}, 160)
+		turn(s, x, time.Now(), []byte{1})
 		runtime.Gosched()
 	}
 	if s.Stats().Up || len(events) > 0 {
 		t.Errorf("up: %v, and %d events; nothing could be sent", s.Stats().Up, len(events))
 	}
 	mustRun(t, "route del prohibit 10.81.0.9/32", "route add 10.81.0.9/32 via "+groups[0].there.String())
-	if e := pump(t, s, events); e.Kind != Up || s.Stats().Packets == 0 {
+	t.Cleanup(func() { _ = run("route del 10.81.0.9/32 via " + groups[0].there.String()) })
+	if e := pump(t, s, x, events); e.Kind != Up || s.Stats().Packets == 0 {
 		t.Errorf("got %+v, %+v, want it up", e, s.Stats())
 	}
 }

@@ -25,6 +25,9 @@ type outlet struct {
 // pairTries bounds the search for a port whose successor is free too.
 const pairTries = 64
 
+// longestPosted is how many listeners a list has at most whose packets go out with those of others: more take a system call that is theirs alone anyway.
+const longestPosted = 16
+
 // openOutlet opens what c needs, from port where that is not 0 and free.
 func openOutlet(c *Config, port uint16) (*outlet, error) {
 	o := &outlet{}
@@ -112,7 +115,7 @@ func nextPort(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Add
 // port is that of RTP.
 func (o *outlet) port() uint16 { return o.self.Port() - 1 }
 
-// sendRTP sends one packet and says to how many it has gone, and has not.
+// sendRTP sends one packet, at once, and says to how many it has gone, and has not.
 func (o *outlet) sendRTP(packet []byte) (sent, failed int) {
 	if o.list != nil {
 		sent = o.list.Send(o.rtp, packet)
@@ -122,6 +125,19 @@ func (o *outlet) sendRTP(packet []byte) (sent, failed int) {
 		return 0, 1
 	}
 	return 1, 0
+}
+
+// postRTP has one packet go out with what others send, and returns to how many; 0: it does not, since a call of its own for all of a long list costs no more.
+func (o *outlet) postRTP(packet []byte, by udp.Poster, out *udp.Outbox) (posted int) {
+	if o.list != nil {
+		if o.listeners > longestPosted {
+			return 0
+		}
+		o.list.Post(o.rtp, packet, by, out)
+		return o.listeners
+	}
+	out.Post(o.rtp, packet, &o.to, by)
+	return 1
 }
 
 func (o *outlet) sendRTCP(packet []byte) bool {

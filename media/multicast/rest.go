@@ -12,6 +12,7 @@ func (s *Sender) Rest(now time.Time) {
 	if s.closed || !s.rested.IsZero() {
 		return
 	}
+	s.flush()
 	s.rested = now
 	s.sayBye(now)
 	if s.out != nil {

@@ -46,9 +46,11 @@ type Sender struct {
 	cfg    Config
 	closed bool
 
-	out      *outlet // nil: the path is down
-	failures int     // in a row
-	calls    uint8   // of Tick, up to rtcpEvery
+	out      *outlet     // nil: the path is down
+	outbox   *udp.Outbox // by which RTP goes out; nil: by itself
+	posted   posted
+	failures int   // in a row
+	calls    uint8 // of Tick, up to rtcpEvery
 	batch    udp.Batch
 
 	stream
@@ -185,6 +187,7 @@ func (s *Sender) Send(now time.Time, payload []byte, units int) {
 	if s.closed {
 		return
 	}
+	s.flush() // what waits is in the buffer
 	if s.spent {
 		s.leaveSSRC(now)
 	}
@@ -244,7 +247,18 @@ func (s *Sender) transmit(timestamp uint32, n int) {
 		s.counters.errors.Add(1)
 		return
 	}
+	if s.outbox != nil {
+		s.posted = posted{sound: n, bytes: len(packet)}
+		if s.posted.waiting = s.out.postRTP(packet, (*poster)(s), s.outbox); s.posted.waiting != 0 {
+			return
+		}
+	}
 	sent, failed := s.out.sendRTP(packet)
+	s.count(n, len(packet), sent, failed)
+}
+
+// count notes what has become of a packet of so many octets of payload.
+func (s *Sender) count(sound, bytes, sent, failed int) {
 	s.counters.errors.Add(uint64(failed))
 	if sent == 0 {
 		if s.failures++; s.failures == failuresTillDown {
@@ -253,9 +267,9 @@ func (s *Sender) transmit(timestamp uint32, n int) {
 		return
 	}
 	s.failures = 0
-	s.report.sent(n)
+	s.report.sent(sound)
 	s.counters.packets.Add(uint64(sent))
-	s.counters.octets.Add(uint64(sent * len(packet)))
+	s.counters.octets.Add(uint64(sent * bytes))
 }
 
 // Tick is called once every 20 ms, before Send. now is from time.Now. It takes what receivers have reported, without waiting, sends the report that is
@@ -264,6 +278,7 @@ func (s *Sender) Tick(now time.Time) {
 	if s.closed {
 		return
 	}
+	s.flush()
 	s.wake(now)
 	s.out, s.failures = s.keeper.exchange(s.out, s.failures)
 	if fresh := s.counters.freshKey.Swap(nil); fresh != nil {
@@ -290,6 +305,7 @@ func (s *Sender) Close() error {
 	if s.closed {
 		return nil
 	}
+	s.flush()
 	s.closed = true
 	return s.keeper.leave(s, time.Now())
 }

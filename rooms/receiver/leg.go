@@ -51,18 +51,6 @@ func (l *leg) Receive(now time.Time, in rooms.Inlet) error {
 	return nil
 }
 
-// FetchBy is media.Leg.FetchBy.
-func (l *leg) FetchBy(x rooms.Exchange) {
-	by, _ := x.(*media.Exchange)
-	l.Leg.FetchBy(by)
-}
-
-// SendBy is media.Leg.SendBy.
-func (l *leg) SendBy(x rooms.Exchange) {
-	by, _ := x.(*media.Exchange)
-	l.Leg.SendBy(by)
-}
-
 // isOwn says whether the room that the leg is in sends under an SSRC, and notes by which distribution.
 func (l *leg) isOwn(ssrc uint32) bool {
 	id, own := l.own.Own(l.participant.Room(), ssrc)

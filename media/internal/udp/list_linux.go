@@ -44,3 +44,11 @@ func (l *List) Send(s Socket, packet []byte) (sent int) {
 	l.iov.Base = nil // it is the caller's
 	return sent
 }
+
+// Post has packet go out to all with the next Flush of out, which OutboxSize are the most for. by is told of each.
+func (l *List) Post(s Socket, packet []byte, by Poster, out *Outbox) {
+	out.Reserve(len(l.destinations))
+	for i := range l.destinations {
+		out.Post(s, packet, &l.destinations[i], by)
+	}
+}

@@ -42,8 +42,8 @@ type Engine struct {
 	timeout time.Duration
 	log     *slog.Logger
 	ports   *ports
-	batches batches
-	lent    exchanges
+	batches pool[batch]
+	lent    pool[Exchange] // one for each processor; none where the kernel has no io_uring
 
 	mu     sync.Mutex
 	legs   map[*Leg]struct{}
@@ -68,26 +68,26 @@ func NewEngine(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{timeout: cfg.Timeout, log: cfg.Log, ports: p, legs: make(map[*Leg]struct{})}
-	if err := e.lent.fill(cfg.Exchanges); err != nil {
+	e := &Engine{timeout: cfg.Timeout, log: cfg.Log, ports: p, batches: newPool[batch](mostBatches), legs: make(map[*Leg]struct{})}
+	if e.lent, err = newExchanges(cfg.Exchanges); err != nil {
 		e.log.Info("a system call for each packet, and not for many", "err", err)
 	}
 	return e, nil
 }
 
 // Exchange lends an exchange, or nil where all are lent or there are none. Return gives it back.
-func (e *Engine) Exchange() *Exchange { return e.lent.take() }
+func (e *Engine) Exchange() *Exchange { return e.lent.take(new(uint8)) }
 
 // Return sends what still waits in x and takes it back; x may be nil.
 func (e *Engine) Return(x *Exchange) {
 	if x != nil {
 		x.Flush()
-		e.lent.give(x)
+		e.lent.give(x, 0)
 	}
 }
 
 // Close gives back what the exchanges hold. Nothing is lent then, nor later; the legs go on without.
-func (e *Engine) Close() error { return e.lent.close() }
+func (e *Engine) Close() error { return closeExchanges(&e.lent) }
 
 // Open binds an even port for RTP and the next one for RTCP at ip (ErrNoPorts when none is left). The leg is silent
 // and deaf until it is configured. Who opens it must Close it or hand it to somebody who will.

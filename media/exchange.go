@@ -2,7 +2,6 @@ package media
 
 import (
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/confbridge/confbridge/media/internal/udp"
@@ -142,54 +141,26 @@ func (x *Exchange) Flush() {
 	}
 }
 
-// exchanges lends exchanges to goroutines without a lock: a slot that is nil is in use, or there is none. There is one for each processor; who finds none,
-// or has none because the kernel has no io_uring, makes its system calls leg by leg.
-type exchanges struct {
-	slots []atomic.Pointer[Exchange]
-}
-
-// fill makes so many of them; on an error there are none.
-func (p *exchanges) fill(n int) error {
-	slots := make([]atomic.Pointer[Exchange], n)
-	for i := range slots {
+// newExchanges makes so many; on an error there are none.
+func newExchanges(n int) (pool[Exchange], error) {
+	p := newPool[Exchange](n)
+	for range n {
 		x, err := newExchange()
 		if err != nil {
-			p.slots = slots
-			return errors.Join(err, p.close())
+			return p, errors.Join(err, closeExchanges(&p))
 		}
-		slots[i].Store(x)
+		p.give(x, 0)
 	}
-	p.slots = slots
-	return nil
+	return p, nil
 }
 
-// close closes those that are not lent.
-func (p *exchanges) close() error {
+// closeExchanges closes those that are not lent.
+func closeExchanges(p *pool[Exchange]) error {
 	var errs []error
-	for x := p.take(); x != nil; x = p.take() {
+	for x := p.take(new(uint8)); x != nil; x = p.take(new(uint8)) {
 		errs = append(errs, x.ring.Close())
 	}
 	return errors.Join(errs...)
-}
-
-func (p *exchanges) take() *Exchange {
-	for i := range p.slots {
-		if p.slots[i].Load() == nil {
-			continue
-		}
-		if x := p.slots[i].Swap(nil); x != nil {
-			return x
-		}
-	}
-	return nil
-}
-
-func (p *exchanges) give(x *Exchange) {
-	for i := range p.slots {
-		if p.slots[i].CompareAndSwap(nil, x) {
-			return
-		}
-	}
 }
 
 // take hands on what the exchange has brought, and says whether all that has come for RTP, and for RTCP, is out of the sockets by that.

@@ -252,7 +252,7 @@ func (l *Leg) proven(from netip.AddrPort, now time.Time) bool {
 	}
 	if !l.report.peer.bye {
 		l.fetched.takeRTCP(l, now, now.UnixNano(), nil)
-		b := l.engine.batches.take(&l.hint)
+		b := l.engine.borrow(&l.hint)
 		l.drainRTCP(b, now, now.UnixNano(), nil)
 		l.engine.batches.give(b, l.hint)
 	}

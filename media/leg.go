@@ -34,7 +34,7 @@ type Leg struct {
 	outbox    *udp.Outbox // by which it sends; nil: by itself
 	posted    int         // octets of payload of the packet of it that waits in outbox; 0: none does
 	fetched   fetched
-	hint      uint8 // see batches
+	hint      uint8 // see pool
 	calls     uint8 // of Receive, up to rtcpEvery
 
 	stream Stream
@@ -183,7 +183,7 @@ func (l *Leg) drain(now time.Time, in Inlet) {
 			return
 		}
 	}
-	b := l.engine.batches.take(&l.hint)
+	b := l.engine.borrow(&l.hint)
 	if lookRTP {
 		l.drainRTP(b, now, wallNow, in)
 	}
@@ -232,7 +232,7 @@ func (l *Leg) Discard() (packets int) {
 	if l.closed {
 		return 0
 	}
-	b := l.engine.batches.take(&l.hint)
+	b := l.engine.borrow(&l.hint)
 	for _, s := range [...]udp.Socket{l.rtp, l.rtcp} {
 		for range mostDiscarded / udp.BatchSize {
 			n := b.Receive(s)

@@ -21,6 +21,8 @@ type Feed interface {
 	// Send is Leg.Send, and Mixed is Leg.Mixed.
 	Send(now time.Time, payload []byte, units int)
 	Mixed(sources []mixer.Source)
+	// Begins says that who listens has not heard enough of the stream yet to know that it is there: it is sent sound, also in a pause.
+	Begins() bool
 	// Rest says that nothing is sent until the next Tick: nobody is in the room, and the feed is for when somebody is.
 	Rest(now time.Time)
 	// Close says goodbye to who listens and gives the sockets back. It is the last call.
@@ -40,7 +42,7 @@ type FeedConfig struct {
 	ID string
 	// Occupied feeds rest while nobody is in the room; others go on, and the room ticks for them.
 	Occupied bool
-	// Pauses says that Send gets empty payloads while nothing is mixed, from a fifth of a second on.
+	// Pauses says that Send gets empty payloads while nothing is mixed, from a fifth of a second on; not where the stream begins (Feed.Begins).
 	Pauses bool
 	// Opening is heard in the room, and so by the feed, when the first one comes in: before a page.
 	Opening []*mixer.Clip
@@ -234,9 +236,10 @@ func (s *state) sendFeeds(w *worker, now time.Time) {
 			f.to.Mixed(s.mix.cast.heard())
 			f.told = true
 		}
+		pause := f.Pauses && s.mix.still >= pauseTicks && !f.to.Begins()
 		for i := range f.group.packets[:f.group.count] {
 			p := &f.group.packets[i]
-			if f.Pauses && s.mix.still >= pauseTicks {
+			if pause {
 				f.to.Send(now, nil, p.units)
 				continue
 			}

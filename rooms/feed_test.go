@@ -18,6 +18,7 @@ type fakeFeed struct {
 	sends, ticks, rests int
 	pauses              int // of sends
 	sources             []mixer.Source
+	begins              bool
 }
 
 func newFakeFeed(t testing.TB, f codec.Format) *fakeFeed {
@@ -25,6 +26,7 @@ func newFakeFeed(t testing.TB, f codec.Format) *fakeFeed {
 }
 
 func (f *fakeFeed) Tick(time.Time) { f.with(func(*fakeLeg) { f.ticks++ }) }
+func (f *fakeFeed) Begins() bool   { return f.begins }
 func (f *fakeFeed) Rest(time.Time) { f.with(func(*fakeLeg) { f.rests++ }) }
 
 func (f *fakeFeed) Send(now time.Time, payload []byte, units int) {
@@ -120,8 +122,15 @@ func TestAFeedThatPausesIsSentNothingWhileNobodyIsHeard(t *testing.T) {
 	if got := feed.pauses - before; got != 50 || other.pauses != 0 {
 		t.Errorf("%d of 50 packets were pauses, and %d of the one that does not pause", got, other.pauses)
 	}
-	if feed.sends != 200 {
-		t.Errorf("told of %d packets, want 200: the timestamp has to go on", feed.sends)
+	before = feed.pauses
+	feed.begins = true
+	run(10)
+	if feed.pauses != before {
+		t.Error("a stream begins with a pause")
+	}
+	feed.begins = false
+	if feed.sends != 210 {
+		t.Errorf("told of %d packets, want 210: the timestamp has to go on", feed.sends)
 	}
 	talker.toneHz = 700
 	run(20)

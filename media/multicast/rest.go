@@ -35,7 +35,7 @@ func (s *Sender) wake(now time.Time) {
 	}
 	s.unpark()
 	s.next += uint32(int64(max(now.Sub(s.rested), 0)) / int64(time.Microsecond) * int64(s.cfg.Profile.ClockRateHz) / 1e6)
-	s.rested, s.talking, s.silence = time.Time{}, false, 0
+	s.rested, s.talking, s.silence, s.heard = time.Time{}, false, 0, 0
 	s.pairing.known = false
 	s.report.timer = control.Timer{}
 	s.report.sentNow, s.report.sentBefore = false, false

@@ -38,3 +38,29 @@ func TestARestEndsWithTheNextTick(t *testing.T) {
 		t.Errorf("more was said: %v", got)
 	}
 }
+
+// TestAStreamBegins: at first, under another SSRC, and behind a rest.
+func TestAStreamBegins(t *testing.T) {
+	newNetwork(t)
+	s := open(t, config(groups[0].group))
+	now := time.Now()
+	for name, again := range map[string]func(){
+		"another SSRC": func() { s.renew(now) },
+		"a rest":       func() { s.Rest(now); s.Tick(now) },
+	} {
+		for i := range begun {
+			if !s.Begins() {
+				t.Fatalf("it has begun with %d packets, want %d", i, begun)
+			}
+			s.Send(now, nil, 160) // is none
+			s.Send(now, []byte{1}, 160)
+		}
+		if s.Begins() {
+			t.Errorf("%d packets are no beginning", begun)
+		}
+		again()
+		if !s.Begins() {
+			t.Errorf("behind %s it does not begin", name)
+		}
+	}
+}

@@ -38,6 +38,8 @@ const (
 	firstSecret = 256
 	// failuresTillDown is how many packets in a row fail until the path is taken to be down: half a second of them.
 	failuresTillDown = 25
+	// begun is how many packets a stream has had until who listens knows it: half a second. They undo a BYE before them, if it is the same SSRC's.
+	begun = 25
 )
 
 // Sender is one distribution. All methods but Stats, SSRC, Rekey, Rename, Replaced and Done are its owner's, and none of them waits, takes a lock, logs or, but for Close
@@ -69,6 +71,7 @@ type stream struct {
 	next     uint32 // timestamp of the next sample
 	pairing  pairing
 	silence  int       // units of the clock since comfort noise was sent
+	heard    int       // packets that were sent since it has begun, up to begun
 	talking  bool      // the last Send sent sound
 	rested   time.Time // since when it does; zero: it does not
 	csrc     [mixer.MaxSources]uint32
@@ -160,7 +163,12 @@ func (s *Sender) renew(now time.Time) {
 	}
 	s.counters.ssrc.Store(s.header.SSRC)
 	s.report.packets, s.report.octets, s.report.sentAny = 0, 0, false
+	s.heard = 0
 }
+
+// Begins says that the stream has only just begun, under its SSRC or behind a rest: whoever said BYE has to be heard again, or is taken to be gone, so it does not begin with
+// a silence.
+func (s *Sender) Begins() bool { return s.heard < begun }
 
 // Profile is how Send's payloads are to be made.
 func (s *Sender) Profile() codec.Profile { return s.cfg.Profile }
@@ -267,6 +275,7 @@ func (s *Sender) count(sound, bytes, sent, failed int) {
 		return
 	}
 	s.failures = 0
+	s.heard = min(s.heard+1, begun)
 	s.report.sent(sound)
 	s.counters.packets.Add(uint64(sent))
 	s.counters.octets.Add(uint64(sent * bytes))

@@ -256,6 +256,49 @@ func TestASourceThatGoesOnBehindItsGoodbyeStays(t *testing.T) {
 	}
 }
 
+// TestAChangeInASilenceKeepsWhoListens: the distribution says BYE and begins anew under its SSRC, and a stream that is silent from there on would be taken to be gone.
+func TestAChangeInASilenceKeepsWhoListens(t *testing.T) {
+	h := newHouse(t, distribution.Policy{})
+	h.room(t, "1000")
+	h.feed(t, "1000", first)
+	ctx := waitContext(t)
+	change := func(c func(*distribution.Distribution)) {
+		t.Helper()
+		if _, err := h.spread.Change(ctx, "1000", "hall", func(d *distribution.Distribution) error { c(d); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(func(d *distribution.Distribution) { d.Silence = distribution.SilenceNothing }) // and nobody is there who could say anything
+	l, in := h.join(t, first, owner{}), &counter{}
+	until := func(what string, ok func() bool) {
+		t.Helper()
+		for !ok() {
+			select {
+			case <-ctx.Done():
+				t.Fatalf("%s: it never came, %+v", what, l.Stats())
+			case <-time.After(time.Millisecond):
+				if err := l.Receive(time.Now(), in); err != nil {
+					t.Fatalf("%s: %v", what, err)
+				}
+			}
+		}
+	}
+	until("the beginning", func() bool { return in.packets > 10 })
+	last, since := 0, time.Now()
+	until("the silence", func() bool {
+		if in.packets != last {
+			last, since = in.packets, time.Now()
+		}
+		return time.Since(since) > 200*time.Millisecond
+	})
+	change(func(d *distribution.Distribution) { d.DSCP = 10 })
+	until("the goodbye", l.Gone)
+	until("the stream behind it", func() bool { return !l.Gone() })
+	if in.packets == last {
+		t.Error("it goes on, and nothing was heard")
+	}
+}
+
 // reasonOf is why a participant leaves whose leg fails so.
 func reasonOf(err error) rooms.Reason {
 	if e, ok := errors.AsType[*rooms.EndError](err); ok {

@@ -93,8 +93,9 @@ type SettingsPatch struct {
 	OutlastsSchedule *bool
 	ModesPatch
 	PINs           **access.Ring
-	Distributions  **distribution.Set
 	IdentityForPIN *bool
+	// Distributions makes new ones of those that the room has when its turn comes: another change may have come before. Its error is that of the change.
+	Distributions func(*distribution.Set) (*distribution.Set, error)
 	SpeechPatch
 }
 
@@ -117,9 +118,14 @@ func (p SettingsPatch) apply(to Settings) (Settings, error) {
 	set(&to.Schedule, p.Schedule)
 	set(&to.OutlastsSchedule, p.OutlastsSchedule)
 	set(&to.PINs, p.PINs)
-	set(&to.Distributions, p.Distributions)
 	set(&to.IdentityForPIN, p.IdentityForPIN)
 	p.SpeechPatch.apply(&to.Speech)
+	if p.Distributions != nil {
+		var err error
+		if to.Distributions, err = p.Distributions(to.Distributions); err != nil {
+			return to, err
+		}
+	}
 	return to, p.ModesPatch.apply(&to.Modes)
 }
 

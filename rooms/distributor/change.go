@@ -73,8 +73,7 @@ func (d *Distributor) Change(ctx context.Context, room, id string, change func(*
 // replace has a room have a distribution in place of another, or besides those that it has.
 func (d *Distributor) replace(ctx context.Context, info rooms.Info, before *distribution.Distribution, dist distribution.Distribution) error {
 	n := name{info.Number, dist.ID}
-	set, err := d.fit(ctx, info, n, dist)
-	if err != nil {
+	if err := d.fit(ctx, info, n, dist); err != nil {
 		return err
 	}
 	if err := d.rooms.Reachable(info.Number); err != nil { // a room that drains takes no feed: what is stopped would stay so
@@ -86,9 +85,11 @@ func (d *Distributor) replace(ctx context.Context, info rooms.Info, before *dist
 		r.sender.Replaced()
 	}
 	d.stop(n) // its sockets are in the way of those to come; another of that name may still be ending with a room that was deleted
-	err = d.open(ctx, n, dist, false)
+	err := d.open(ctx, n, dist, false)
 	if err == nil {
-		if err = d.keep(ctx, info.Number, set); err == nil {
+		var kept distribution.Distribution
+		if kept, err = d.keep(ctx, n, dist); err == nil {
+			d.settle(n, kept)
 			return nil
 		}
 		d.stop(n)
@@ -105,27 +106,26 @@ func goesOn(before, dist distribution.Distribution) bool {
 	return shared && before.Suite == distribution.SuiteNone && dist.Suite == distribution.SuiteNone
 }
 
-// fit says whether a distribution can be, beside all others, and what the room has then.
-func (d *Distributor) fit(ctx context.Context, info rooms.Info, n name, dist distribution.Distribution) (*distribution.Set, error) {
+// fit says whether a distribution can be, beside all others.
+func (d *Distributor) fit(ctx context.Context, info rooms.Info, n name, dist distribution.Distribution) error {
 	if err := dist.Check(); err != nil {
-		return nil, err
+		return err
 	}
 	if info.Declared {
-		return nil, &rooms.RoomError{What: "room", Number: info.Number, Err: rooms.ErrDeclared}
+		return &rooms.RoomError{What: "room", Number: info.Number, Err: rooms.ErrDeclared}
 	}
 	if info.OnDemand {
-		return nil, fmt.Errorf("room %q is there for as long as somebody is in it: create it first: %w", info.Number, rooms.ErrInvalid)
+		return fmt.Errorf("room %q is there for as long as somebody is in it: create it first: %w", info.Number, rooms.ErrInvalid)
 	}
 	if err := d.cfg.Policy.Allow(dist); err != nil {
-		return nil, err
+		return err
 	}
-	set, err := info.Distributions.With(dist)
-	if err != nil {
-		return nil, err
+	if _, err := info.Distributions.With(dist); err != nil {
+		return err
 	}
 	all, err := d.all(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	together := []distribution.Distribution{dist}
 	for o, other := range all {
@@ -134,10 +134,10 @@ func (d *Distributor) fit(ctx context.Context, info rooms.Info, n name, dist dis
 		}
 		together = append(together, other)
 		if err := clash(dist, o, other); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return set, d.cfg.Policy.AllowAll(together)
+	return d.cfg.Policy.AllowAll(together)
 }
 
 // clash says whether a distribution goes where another one goes, by the same interface (ErrTaken).
@@ -168,14 +168,10 @@ func sameWay(a, b distribution.Distribution, to netip.AddrPort) bool {
 // Delete ends a distribution for good (rooms.ErrNoRoom, rooms.ErrDeclared, rooms.ErrStorage, ErrNoDistribution).
 func (d *Distributor) Delete(ctx context.Context, room, id string) error {
 	return d.inTurn(ctx, func() error {
-		info, _, err := d.find(ctx, room, id)
-		if err != nil {
+		if _, _, err := d.find(ctx, room, id); err != nil {
 			return err
 		}
-		set, err := info.Distributions.Without(id)
-		if err == nil {
-			err = d.keep(ctx, room, set)
-		}
+		_, err := d.rooms.Update(ctx, room, rooms.SettingsPatch{Distributions: func(now *distribution.Set) (*distribution.Set, error) { return now.Without(id) }})
 		if err != nil {
 			return err
 		}
@@ -197,11 +193,7 @@ func (d *Distributor) Rekey(ctx context.Context, room, id string) (View, error) 
 		}
 		dist.Key = newKey(dist.Suite)
 		dist.Version = max(session.Number(time.Now()), dist.Version+1)
-		set, err := info.Distributions.With(dist)
-		if err == nil {
-			err = d.keep(ctx, room, set)
-		}
-		if err != nil {
+		if dist, err = d.keep(ctx, name{room, id}, dist); err != nil {
 			return err
 		}
 		cfg, err := senderConfig(info, dist)
@@ -221,10 +213,33 @@ func (d *Distributor) Rekey(ctx context.Context, room, id string) (View, error) 
 	return d.Get(ctx, room, id)
 }
 
-// keep has a room's distributions be these.
-func (d *Distributor) keep(ctx context.Context, room string, set *distribution.Set) error {
-	_, err := d.rooms.Update(ctx, room, rooms.SettingsPatch{Distributions: &set})
-	return err
+// keep has a room have a distribution, beside all that it has by then, and returns it as it is kept: under another name, which the room may have been given meanwhile, its version
+// is greater.
+func (d *Distributor) keep(ctx context.Context, n name, dist distribution.Distribution) (distribution.Distribution, error) {
+	_, err := d.rooms.Update(ctx, n.room, rooms.SettingsPatch{Distributions: func(now *distribution.Set) (*distribution.Set, error) {
+		if was, there := now.Find(n.id); there {
+			dist.Version = max(dist.Version, was.Version+1)
+		}
+		return now.With(dist)
+	}})
+	return dist, err
+}
+
+// settle has a distribution that runs be announced as it is kept, where it is not.
+func (d *Distributor) settle(n name, kept distribution.Distribution) {
+	r := d.runningOf(n)
+	if r == nil {
+		return
+	}
+	d.mu.Lock()
+	behind := kept.Version > r.dist.Version
+	if behind {
+		r.dist = kept
+	}
+	d.mu.Unlock()
+	if behind {
+		d.announce(r)
+	}
 }
 
 // stop ends a distribution, if it runs, and returns when its sockets are closed or about to be.

@@ -10,7 +10,7 @@ import (
 )
 
 // Resource names (AIP-122): rooms/{number}, rooms/{number}/participants/{id}, rooms/{number}/bans/{id},
-// rooms/{number}/invitations/{id}, rooms/{number}/distributions/{id}, numbers/{id}, trunks/{name} and recordings/{id}.
+// rooms/{number}/invitations/{id}, rooms/{number}/distributions/{id}, rooms/{number}/sources/{id}, numbers/{id}, trunks/{name} and recordings/{id}.
 const (
 	roomsCollection         = "rooms"
 	participantsCollection  = "participants"
@@ -20,6 +20,7 @@ const (
 	bansCollection          = "bans"
 	invitationsCollection   = "invitations"
 	distributionsCollection = "distributions"
+	sourcesCollection       = "sources"
 	numbersCollection       = "numbers"
 	maxNumber               = 64 // bytes of a room's number
 	maxParticipantID        = 64 // bytes
@@ -124,13 +125,33 @@ func distributionName(number, id string) string {
 
 // parseDistributionName takes number and id out of a distribution's name, which came in the field so called.
 func parseDistributionName(field, name string) (number, id string, err error) {
-	parts := strings.SplitN(name, "/", 5)
-	if len(parts) != 4 || parts[0] != roomsCollection || parts[2] != distributionsCollection ||
-		!validNumber(parts[1]) || !distribution.IsID(parts[3]) {
-		return "", "", violated(field,
-			fmt.Sprintf("%s is not the name of a distribution, like rooms/1000/distributions/hall", quote(name)))
+	number, id, ok := splitName(name, distributionsCollection)
+	if !ok {
+		return "", "", violated(field, fmt.Sprintf("%s is not the name of a distribution, like rooms/1000/distributions/hall", quote(name)))
 	}
-	return parts[1], parts[3], nil
+	return number, id, nil
+}
+
+// parseSourceName takes number and id out of a source's name, which came in the field so called.
+func parseSourceName(field, name string) (number, id string, err error) {
+	number, id, ok := splitName(name, sourcesCollection)
+	if !ok {
+		return "", "", violated(field, fmt.Sprintf("%s is not the name of a source, like rooms/1000/sources/stage", quote(name)))
+	}
+	return number, id, nil
+}
+
+// splitName takes a name apart of what has an ID as distributions have, in a collection of a room's.
+func splitName(name, collection string) (number, id string, ok bool) {
+	parts := strings.SplitN(name, "/", 5)
+	if len(parts) != 4 || parts[0] != roomsCollection || parts[2] != collection || !validNumber(parts[1]) || !distribution.IsID(parts[3]) {
+		return "", "", false
+	}
+	return parts[1], parts[3], true
+}
+
+func sourceName(number, id string) string {
+	return roomName(number) + "/" + sourcesCollection + "/" + id
 }
 
 func numberName(k dialplan.Key) string { return numbersCollection + "/" + k.ID() }
@@ -223,6 +244,12 @@ func resourceOf(req any, what about) string {
 			return roomName(number)
 		}
 		return distributionName(number, id)
+	}
+	if number, id, err := parseSourceName("", name); err == nil {
+		if what == aboutRoom {
+			return roomName(number)
+		}
+		return sourceName(number, id)
 	}
 	if _, err := parseTrunkName("", name); err == nil {
 		return name

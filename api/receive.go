@@ -62,7 +62,7 @@ func sourceOf(req *confbridgev1.ReceiveSessionRequest) (source receiver.Source, 
 				v.add(field, "sdp says it")
 			}
 		}
-		if source, err = receiver.Describe(req.GetSdp()); err != nil {
+		if source, err = distribution.DescribeSource(req.GetSdp()); err != nil {
 			return source, err
 		}
 	} else {
@@ -78,7 +78,7 @@ func sourceOf(req *confbridgev1.ReceiveSessionRequest) (source receiver.Source, 
 		v.add("encryption", fault)
 	}
 	source.Interface = req.GetInterface()
-	source.Timeout = durationWithin(&v, "timeout", req.GetTimeout(), minSilence, receiver.MaxTimeout)
+	source.Timeout = durationWithin(&v, "timeout", req.GetTimeout(), minSilence, distribution.MaxTimeout)
 	return source, v.err()
 }
 

@@ -29,7 +29,9 @@ func newDistributionService(t *testing.T, b *bridge) *distributionService {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &distributionService{receiver: receiver.New(receiver.Config{Own: ownNothing{}}, b.reg, engine)}
+	r := receiver.New(receiver.Config{Own: ownNothing{}}, b.reg, engine)
+	t.Cleanup(r.Close)
+	return &distributionService{receiver: r}
 }
 
 const hallSDP = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=Hall\r\nc=IN IP4 239.78.0.9/1\r\nt=0 0\r\nm=audio 5004 RTP/AVP 0\r\n"

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"time"
+
+	"github.com/confbridge/confbridge/rooms/distribution"
 )
 
 // turns let the changes of one room follow each other, so that they are kept in the order in which they are made. Rooms whose numbers
@@ -124,7 +126,7 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 	set.MaxTalkers = set.talkersOr(g.cfg.Defaults.MaxTalkers)
 	set.Recording = set.Recording.or(g.cfg.Defaults.Recording)
 	if set.DisplayName != before.DisplayName {
-		set.Distributions = set.Distributions.Renamed()
+		set.Distributions = distribution.Renamed(set.Distributions)
 	}
 	set.Opus = set.Opus.Or(g.cfg.Defaults.Opus)
 	if err := set.check(); err != nil {

@@ -35,7 +35,7 @@ type KeptBan struct {
 
 // Kept is a room as it is kept: what was set, and nothing of who is in it.
 //
-// Its PINs and its Distributions are parts of it, which who keeps it is to write, the PINs as an access.Record: encoding/json passes them over, so that
+// Its PINs, its Distributions and its Sources are parts of it, which who keeps it is to write, the PINs as an access.Record: encoding/json passes them over, so that
 // they are in no event.
 type Kept struct {
 	Number string

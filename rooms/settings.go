@@ -51,6 +51,8 @@ type Settings struct {
 	PINs *access.Ring `json:"-"`
 	// Distributions are where the room's mix goes besides; who runs them (package rooms/distributor) opens them.
 	Distributions *distribution.Set `json:"-"`
+	// Sources are sessions that are taken into the room; who does that (package rooms/receiver) looks for them.
+	Sources *distribution.SourceSet `json:"-"`
 	// IdentityForPIN lets those in as participants without a PIN whom their trunk vouches for.
 	IdentityForPIN bool
 	Speech
@@ -58,7 +60,8 @@ type Settings struct {
 
 // equal says whether two rooms are set alike.
 func (set Settings) equal(o Settings) bool {
-	same := set.Schedule.Equal(o.Schedule) && set.Keys.equal(o.Keys) && set.Distributions.Equal(o.Distributions)
+	same := set.Schedule.Equal(o.Schedule) && set.Keys.equal(o.Keys) && set.Distributions.Equal(o.Distributions) && set.Sources.Equal(o.Sources)
+	set.Sources, o.Sources = nil, nil
 	set.Distributions, o.Distributions = nil, nil
 	set.Schedule, o.Schedule = nil, nil
 	set.Keys, o.Keys = nil, nil
@@ -94,8 +97,9 @@ type SettingsPatch struct {
 	ModesPatch
 	PINs           **access.Ring
 	IdentityForPIN *bool
-	// Distributions makes new ones of those that the room has when its turn comes: another change may have come before. Its error is that of the change.
+	// Distributions and Sources make new ones of those that the room has when its turn comes: another change may have come before. Their error is that of the change.
 	Distributions func(*distribution.Set) (*distribution.Set, error)
+	Sources       func(*distribution.SourceSet) (*distribution.SourceSet, error)
 	SpeechPatch
 }
 
@@ -123,6 +127,12 @@ func (p SettingsPatch) apply(to Settings) (Settings, error) {
 	if p.Distributions != nil {
 		var err error
 		if to.Distributions, err = p.Distributions(to.Distributions); err != nil {
+			return to, err
+		}
+	}
+	if p.Sources != nil {
+		var err error
+		if to.Sources, err = p.Sources(to.Sources); err != nil {
 			return to, err
 		}
 	}

@@ -24,6 +24,10 @@ func TestSettingsAreEqualIfEveryFieldIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sources, err := distribution.NewSourceSet(distribution.Source{ID: "stage", Group: netip.MustParseAddrPort("239.1.2.4:5004"), Format: pcmu})
+	if err != nil {
+		t.Fatal(err)
+	}
 	// each looks at every field below v, which is a part of set.
 	var each func(name string, set *Settings, v reflect.Value)
 	each = func(name string, set *Settings, v reflect.Value) {
@@ -37,7 +41,7 @@ func TestSettingsAreEqualIfEveryFieldIs(t *testing.T) {
 		case reflect.Uint8:
 			v.SetUint(1)
 		case reflect.Pointer:
-			for _, one := range []any{hours, new(access.Ring), DefaultKeys(), feeds} {
+			for _, one := range []any{hours, new(access.Ring), DefaultKeys(), feeds, sources} {
 				if value := reflect.ValueOf(one); value.Type() == v.Type() {
 					v.Set(value)
 				}

@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
@@ -33,16 +30,9 @@ func distributionSettings(ctx context.Context, api client, room string) ([]map[s
 	}
 	var list []map[string]any
 	for _, d := range all.GetDistributions() {
-		text, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(d)
+		set, err := itemSettings(d, distributionShownOnly)
 		if err != nil {
 			return nil, err
-		}
-		set := map[string]any{}
-		if err := json.Unmarshal(text, &set); err != nil {
-			return nil, err
-		}
-		for _, name := range distributionShownOnly {
-			delete(set, name)
 		}
 		set["id"] = distributionID(d)
 		list = append(list, set)
@@ -73,32 +63,9 @@ func distributionsOf(room string, set any) ([]*confbridgev1.Distribution, error)
 }
 
 func distributionOf(room string, one any) (*confbridgev1.Distribution, error) {
-	set, ok := one.(map[string]any)
-	if !ok {
-		return nil, errors.New("is not settings with values")
-	}
-	id, ok := set["id"].(string)
-	if !ok || id == "" {
-		return nil, errors.New("has no id")
-	}
 	d := &confbridgev1.Distribution{}
-	rest := map[string]any{}
-	for name, value := range set {
-		switch {
-		case name == "id":
-		case slices.Contains(distributionShownOnly, name):
-			return nil, fmt.Errorf("%s cannot be set", name)
-		case d.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(name)) == nil:
-			return nil, fmt.Errorf("%s is no setting of a distribution", name)
-		default:
-			rest[name] = value
-		}
-	}
-	text, err := json.Marshal(rest)
+	id, err := readItem(one, d, "distribution", distributionShownOnly)
 	if err != nil {
-		return nil, err
-	}
-	if err := protojson.Unmarshal(text, d); err != nil {
 		return nil, err
 	}
 	d.Name = room + "/distributions/" + id

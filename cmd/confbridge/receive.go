@@ -15,9 +15,8 @@ import (
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 )
 
-type distributionsReceiveCmd struct {
-	apiFlags
-	roomArg
+// sourceFlags are what is taken in.
+type sourceFlags struct {
 	SDP         string         `name:"sdp" placeholder:"FILE" help:"The session's description; - reads it from standard input."`
 	Group       netip.AddrPort `placeholder:"ADDRESS:PORT" help:"In place of a description: the group, as 239.1.2.3:5004."`
 	Codec       string         `placeholder:"NAME" help:"With --group: pcmu, pcma, g722, opus or l16 (pcmu)."`
@@ -27,50 +26,67 @@ type distributionsReceiveCmd struct {
 	Interface   string         `placeholder:"NAME" help:"Interface to join on; without it that of the route."`
 	secretFlags
 	Name    string        `help:"Name of the participant; without it that of the session."`
-	Silence time.Duration `placeholder:"TIME" help:"How long it may be silent, 1s to 24h; without it as long as a call."`
+	Silence time.Duration `placeholder:"TIME" help:"How long it may be silent, 1s to 24h; without it as long as a call, and what is kept for a day."`
 }
 
 // Validate is called by the parser: a fault is one of usage.
-func (cmd *distributionsReceiveCmd) Validate() error {
+func (f *sourceFlags) Validate() error {
 	switch {
-	case (cmd.SDP == "") == !cmd.Group.IsValid():
+	case (f.SDP == "") == !f.Group.IsValid():
 		return errors.New("what to take in? --sdp or --group")
-	case cmd.SDP != "" && (cmd.Codec != "" || cmd.Rate != 0 || cmd.PayloadType != nil || len(cmd.Source) > 0):
+	case f.SDP != "" && (f.Codec != "" || f.Rate != 0 || f.PayloadType != nil || len(f.Source) > 0):
 		return errors.New("--codec, --rate, --payload-type and --source: the description says them")
-	case cmd.Silence < 0:
-		return fmt.Errorf("--silence: %v is not a time to wait", cmd.Silence)
+	case f.Silence < 0:
+		return fmt.Errorf("--silence: %v is not a time to wait", f.Silence)
 	}
 	return nil
 }
 
+// source is what they say.
+func (f *sourceFlags) source(c *console) (*confbridgev1.Source, error) {
+	s := &confbridgev1.Source{Codec: f.Codec, RateHz: f.Rate, PayloadType: f.PayloadType, Interface: f.Interface, DisplayName: f.Name}
+	for _, a := range f.Source {
+		s.Sources = append(s.Sources, a.String())
+	}
+	if f.Silence > 0 {
+		s.Timeout = durationpb.New(f.Silence)
+	}
+	key, err := f.key()
+	if err != nil {
+		return nil, err
+	}
+	if !key.IsZero() {
+		s.Key, s.Encryption = key.Master, encryptions[f.Encryption]
+	}
+	if f.SDP != "" {
+		text, err := c.description(f.SDP)
+		if err != nil {
+			return nil, err
+		}
+		s.Sdp = string(text)
+	} else {
+		s.Group = f.Group.String()
+	}
+	return s, nil
+}
+
+type distributionsReceiveCmd struct {
+	apiFlags
+	roomArg
+	sourceFlags
+}
+
 func (cmd *distributionsReceiveCmd) Run(ctx context.Context, c *console) error {
-	req := &confbridgev1.ReceiveSessionRequest{
-		Parent: roomName(cmd.Room), Codec: cmd.Codec, RateHz: cmd.Rate, PayloadType: cmd.PayloadType, Interface: cmd.Interface, DisplayName: cmd.Name,
-	}
-	for _, a := range cmd.Source {
-		req.Sources = append(req.Sources, a.String())
-	}
-	if cmd.Silence > 0 {
-		req.Timeout = durationpb.New(cmd.Silence)
-	}
-	key, err := cmd.key()
+	s, err := cmd.source(c)
 	if err != nil {
 		return err
 	}
-	if !key.IsZero() {
-		req.Key, req.Encryption = key.Master, encryptions[cmd.Encryption]
-	}
-	if cmd.SDP != "" {
-		text, err := c.description(cmd.SDP)
-		if err != nil {
-			return err
-		}
-		req.Sdp = string(text)
-	} else {
-		req.Group = cmd.Group.String()
-	}
 	return cmd.call(ctx, func(ctx context.Context, api client) error {
-		p, err := api.distributions.ReceiveSession(ctx, req)
+		p, err := api.distributions.ReceiveSession(ctx, &confbridgev1.ReceiveSessionRequest{
+			Parent: roomName(cmd.Room), Sdp: s.GetSdp(), Group: s.GetGroup(), Codec: s.GetCodec(), RateHz: s.GetRateHz(), PayloadType: s.PayloadType,
+			Sources: s.GetSources(), Interface: s.GetInterface(), DisplayName: s.GetDisplayName(), Timeout: s.GetTimeout(),
+			Encryption: s.GetEncryption(), Key: s.GetKey(),
+		})
 		if err != nil {
 			return err
 		}

@@ -22,8 +22,8 @@ import (
 )
 
 // roomsFile is what rooms export writes and rooms import reads: the settings of rooms by their numbers, each in the words of the API's Room. PINs are never in it: pin and
-// moderator_pin may be added by hand, and rooms that have PINs keep them where the file says nothing of them. Nor are keys of distributions, which are in it otherwise; rooms
-// keep theirs where the file says nothing of distributions. Dialled numbers stand beside the rooms, as in the configuration file.
+// moderator_pin may be added by hand, and rooms that have PINs keep them where the file says nothing of them. Nor are keys of distributions and sources, which are in it otherwise; rooms
+// keep theirs where the file says nothing of them. Dialled numbers stand beside the rooms, as in the configuration file.
 //
 //	rooms:
 //	  "1000":
@@ -58,7 +58,7 @@ func (cmd *roomsExportCmd) Run(ctx context.Context, c *console) error {
 			if r.GetOnDemand() {
 				continue // the next call makes it again
 			}
-			set, err := settingsOf(r)
+			set, err := itemSettings(r, shownOnly)
 			if err != nil {
 				return err
 			}
@@ -68,6 +68,12 @@ func (cmd *roomsExportCmd) Run(ctx context.Context, c *console) error {
 			}
 			if list != nil {
 				set[distributionsSetting] = list
+			}
+			if list, err = sourceSettings(ctx, api, r.GetName()); err != nil {
+				return err
+			}
+			if list != nil {
+				set[sourcesSetting] = list
 			}
 			file.Rooms[number(r.GetName())] = set
 		}
@@ -81,22 +87,6 @@ func (cmd *roomsExportCmd) Run(ctx context.Context, c *console) error {
 		_, err = c.stdout.Write(text)
 		return err
 	})
-}
-
-// settingsOf is what can be set on a room, by the names of the fields.
-func settingsOf(r *confbridgev1.Room) (map[string]any, error) {
-	text, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	set := map[string]any{}
-	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, err
-	}
-	for _, name := range shownOnly {
-		delete(set, name)
-	}
-	return set, nil
 }
 
 type roomsImportCmd struct {
@@ -125,12 +115,18 @@ func (cmd *roomsImportCmd) Run(ctx context.Context, c *console) error {
 			if err == nil && r.distributed && !cmd.DryRun {
 				err = putDistributions(ctx, api, r.GetName(), r.distributions)
 			}
+			if err == nil && r.sourced && !cmd.DryRun {
+				err = putSources(ctx, api, r.GetName(), r.sources)
+			}
 			if err != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", r.GetName(), err))
 				continue
 			}
 			if n := len(r.distributions); n > 0 {
 				done += fmt.Sprintf(", with %d distributions", n)
+			}
+			if n := len(r.sources); n > 0 {
+				done += fmt.Sprintf(", with %d sources", n)
 			}
 			if err := cmd.print(c.stdout, r.Room, "%s: %s", r.GetName(), done); err != nil {
 				return err
@@ -163,6 +159,8 @@ type fileRoom struct {
 	*confbridgev1.Room
 	distributed   bool // the file says which distributions it has
 	distributions []*confbridgev1.Distribution
+	sourced       bool // it says which sessions it keeps
+	sources       []*confbridgev1.Source
 }
 
 // readRooms reads a file of rooms, in order of their numbers, and the dialled numbers in it. The error names all that is wrong in it.
@@ -208,15 +206,20 @@ func readRooms(name string, stdin io.Reader) ([]fileRoom, []fileNumber, error) {
 }
 
 func fileRoomOf(number string, set map[string]any) (r fileRoom, err error) {
-	list, distributed := set[distributionsSetting]
-	if distributed {
-		set = maps.Clone(set)
-		delete(set, distributionsSetting)
-		r.distributed = true
+	var list, sources any
+	if list, r.distributed = set[distributionsSetting]; r.distributed {
 		if r.distributions, err = distributionsOf(roomName(number), list); err != nil {
 			return r, err
 		}
 	}
+	if sources, r.sourced = set[sourcesSetting]; r.sourced {
+		if r.sources, err = sourcesOf(roomName(number), sources); err != nil {
+			return r, err
+		}
+	}
+	set = maps.Clone(set)
+	delete(set, distributionsSetting)
+	delete(set, sourcesSetting)
 	r.Room, err = roomOf(number, set)
 	return r, err
 }

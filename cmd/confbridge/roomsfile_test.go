@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"net"
 	"net/netip"
@@ -18,10 +19,12 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/confbridge/confbridge/api"
+	"github.com/confbridge/confbridge/media"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/distribution"
 	"github.com/confbridge/confbridge/rooms/distributor"
+	"github.com/confbridge/confbridge/rooms/receiver"
 )
 
 // startAPI starts the API of rooms that are real, and says where.
@@ -33,12 +36,18 @@ func startAPI(t *testing.T) string {
 	}
 	reg := rooms.NewRegistry(rooms.Config{OnDemand: true})
 	spread := distributor.New(distributor.Config{Policy: distribution.Policy{Listeners: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}, reg)
-	server := api.New(api.Config{Distributor: spread}, reg)
+	engine, err := media.NewEngine(media.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	taker := receiver.New(receiver.Config{Own: spread}, reg, engine)
+	server := api.New(api.Config{Distributor: spread, Receiver: taker}, reg)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
 		server.Shutdown(ctx)
+		taker.Close()
 		if err := errors.Join(spread.Close(ctx), reg.Close(ctx), <-served); err != nil {
 			t.Error(err)
 		}
@@ -164,6 +173,10 @@ func TestWhatIsWrongInAFileOfRoomsIsNamed(t *testing.T) {
 		{"a distribution without an ID", "rooms:\n  \"1\": {distributions: [{ttl: 1}]}\n", `room "1": distributions[0]: has no id`},
 		{"a setting that no distribution has", "rooms:\n  \"1\": {distributions: [{id: a, key: AAEC}]}\n", `room "1": distributions[0]: key is no setting of a distribution`},
 		{"what cannot be set of a distribution", "rooms:\n  \"1\": {distributions: [{id: a, ssrc: 1}]}\n", `room "1": distributions[0]: ssrc cannot be set`},
+		{"sources that are no list", "rooms:\n  \"1\": {sources: {}}\n", `room "1": sources is no list`},
+		{"a source without an ID", "rooms:\n  \"1\": {sources: [{ttl: 1}]}\n", `room "1": sources[0]: has no id`},
+		{"what cannot be set of a source", "rooms:\n  \"1\": {sources: [{id: a, participant: x}]}\n", `room "1": sources[0]: participant cannot be set`},
+		{"a source's ID that is there twice", "rooms:\n  \"1\": {sources: [{id: a}, {id: a}]}\n", `room "1": sources[1]: its id is there twice`},
 		{"an ID that is there twice", "rooms:\n  \"1\": {distributions: [{id: a}, {id: a}]}\n", `room "1": distributions[1]: its id is there twice`},
 		{"a number that is there twice", "numbers: [{number: \"1\"}, {number: \"1\", room: \"2\"}]\n", `numbers[1]: "1" is there twice`},
 		{"a number that cannot be", "numbers: [{number: \"1**\"}]\n", `numbers[0]: number "1**": not a number`},
@@ -206,7 +219,7 @@ func TestEveryFieldOfARoomIsSetOrShown(t *testing.T) {
 		}
 	}
 	r := &confbridgev1.Room{Name: "rooms/1", MaxDuration: durationpb.New(90 * time.Minute), ParticipantCount: 3, DisplayName: "a"}
-	set, err := settingsOf(r)
+	set, err := itemSettings(r, shownOnly)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,6 +239,64 @@ func TestEveryFieldOfARoomIsSetOrShown(t *testing.T) {
 	}
 }
 
+// TestSourcesComeBackOutOfTheFileOfRooms: with their keys where they stay as they are, which the file has not got.
+func TestSourcesComeBackOutOfTheFileOfRooms(t *testing.T) {
+	addr := startAPI(t)
+	cli := func(args ...string) string {
+		t.Helper()
+		got := runAt(t.Context(), map[string]string{"CONFBRIDGE_API": addr}, args...)
+		if got.code != exitOK {
+			t.Fatalf("%v: exit %d, %s", args, got.code, got.stderr)
+		}
+		return got.stdout
+	}
+	dir := t.TempDir()
+	key, file := filepath.Join(dir, "key"), filepath.Join(dir, "rooms.yaml")
+	if err := os.WriteFile(key, []byte(base64.StdEncoding.EncodeToString(make([]byte, 28))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cli("rooms", "create", "1000")
+	cli("sources", "add", "1000", "--id", "stage", "--group", "239.78.1.2:5004", "--interface", "lo", "--codec", "l16", "--rate", "16000", "--source", "127.0.0.1", "--silence", "90s", "--name", "Stage B")
+	cli("sources", "add", "1000", "--id", "board", "--group", "239.78.1.3:5004", "--interface", "lo", "--key-file", key, "--encryption", "aes-gcm")
+	list := cli("sources", "list", "1000")
+	for _, want := range []string{"SOURCE", "stage   239.78.1.2:5004  L16        127.0.0.1  lo", "board   239.78.1.3:5004  PCMU srtp  -          lo"} {
+		if !strings.Contains(list, want) {
+			t.Errorf("listed without %q:\n%s", want, list)
+		}
+	}
+	text := cli("rooms", "export")
+	if strings.Contains(text, "key") || strings.Contains(text, "participant:") {
+		t.Errorf("exported with what is nobody's to set:\n%s", text)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := cli("rooms", "import", file), "rooms/1000: updated, with 2 sources\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if again := cli("sources", "list", "1000"); again != list {
+		t.Errorf("as they are in the file they stay in the room: got\n%s, want\n%s", again, list)
+	}
+	cli("sources", "remove", "1000", "stage")
+	cli("sources", "add", "1000", "--id", "attic", "--group", "239.78.1.4:5004", "--interface", "lo")
+	cli("rooms", "import", file)
+	if again := cli("rooms", "export"); again != text {
+		t.Errorf("came back as\n%s, want\n%s", again, text)
+	}
+	cli("sources", "remove", "1000", "rooms/1000/sources/board")
+	got := runAt(t.Context(), map[string]string{"CONFBRIDGE_API": addr}, "rooms", "import", file)
+	if got.code == exitOK || !strings.Contains(got.stderr, "source board") || !strings.Contains(got.stderr, "no key") {
+		t.Errorf("without its key an encrypted one was made: exit %d, %s", got.code, got.stderr)
+	}
+	if err := os.WriteFile(file, []byte("rooms: {\"1000\": {sources: []}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cli("rooms", "import", file)
+	if text := cli("rooms", "export"); strings.Contains(text, "sources") {
+		t.Errorf("after all were taken away:\n%s", text)
+	}
+}
+
 // TestEveryFieldOfADistributionIsSetOrShown looks that a new field of Distribution that nobody can set is not exported.
 func TestEveryFieldOfADistributionIsSetOrShown(t *testing.T) {
 	fields := (&confbridgev1.Distribution{}).ProtoReflect().Descriptor().Fields()
@@ -238,6 +309,17 @@ func TestEveryFieldOfADistributionIsSetOrShown(t *testing.T) {
 		name := string(fields.Get(i).Name())
 		if slices.Contains(distributionShownOnly, name) != outputOnly(t, "distributions.proto", "Distribution", name) {
 			t.Errorf("%s: distributions.proto and distributionShownOnly differ on whether it can be set", name)
+		}
+	}
+}
+
+// TestEveryFieldOfASourceIsSetOrShown is that of sources.
+func TestEveryFieldOfASourceIsSetOrShown(t *testing.T) {
+	fields := (&confbridgev1.Source{}).ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		name := string(fields.Get(i).Name())
+		if slices.Contains(sourceShownOnly, name) != outputOnly(t, "sources.proto", "Source", name) {
+			t.Errorf("%s: sources.proto and sourceShownOnly differ on whether it can be set", name)
 		}
 	}
 }

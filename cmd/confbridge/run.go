@@ -39,6 +39,7 @@ type commands struct {
 	Cdr           cdrCmd           `cmd:"" help:"Show the records of calls that have ended, as a table, CSV or JSON."`
 	Trunks        trunksCmd        `cmd:"" help:"Show the trunks, their registrations and whether they answer."`
 	Trace         traceCmd         `cmd:"" help:"Show the SIP messages of a call as a ladder, or list the calls they are kept of."`
+	Sources       sourcesCmd       `cmd:"" help:"Take multicast sessions into rooms, and keep them."`
 	Sessions      sessionsCmd      `cmd:"" help:"Show what is announced on the network (SAP); needs no bridge."`
 	Call          callCmd          `cmd:"" help:"Place a SIP call, to try a bridge."`
 	Listen        listenCmd        `cmd:"" help:"Listen to a multicast session, and tell what was heard."`

@@ -52,9 +52,9 @@ var allowed = map[string][]string{
 	"rooms/store":      {"rooms", "rooms/access", "rooms/dialplan", "rooms/distribution"},
 	"rooms/sounds/web": {"rooms/sounds"},
 
-	"rooms/distribution": {"media/terms", "mixer/codec"},
+	"rooms/distribution": {"media/session", "media/terms", "mixer/codec"},
 	"rooms/distributor":  {"rooms", "rooms/distribution", "media/multicast", "media/sap", "media/session", "mixer", "mixer/codec"},
-	"rooms/receiver":     {"rooms", "rooms/distribution", "media", "media/session", "media/terms", "mixer/codec"},
+	"rooms/receiver":     {"rooms", "rooms/distribution", "media", "mixer/codec"},
 
 	"sipua/message":        {},
 	"sipua/transport":      {"sipua/message", "sipua/transport/sctp"},

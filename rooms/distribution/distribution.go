@@ -99,7 +99,10 @@ func DefaultTTL(to []netip.AddrPort) int {
 // idGrammar is that of IDs: they stand in URLs and names of resources.
 var idGrammar = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)
 
-// IsID says whether a distribution can have that ID.
+// idWords is what an ID is, to who has got it wrong.
+const idWords = "want 1 to 32 of a to z, 0 to 9 and hyphens, none of them first or last"
+
+// IsID says whether a distribution, or a source, can have that ID.
 func IsID(id string) bool { return idGrammar.MatchString(id) }
 
 // Group is where it goes, if that is a group.
@@ -172,7 +175,7 @@ func (d *Distribution) Faults() (faults []error) {
 
 func (d *Distribution) checkID() error {
 	if !IsID(d.ID) {
-		return invalid("id", "%q: want 1 to 32 of a to z, 0 to 9 and hyphens, none of them first or last", d.ID)
+		return invalid("id", "%q: %s", d.ID, idWords)
 	}
 	return nil
 }

@@ -126,7 +126,7 @@ func TestARenamedSetHasGreaterVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	renamed := s.Renamed()
+	renamed := Renamed(s)
 	for i, d := range renamed.All() {
 		was := s.All()[i]
 		if d.Version != was.Version+1 {
@@ -137,7 +137,7 @@ func TestARenamedSetHasGreaterVersions(t *testing.T) {
 		}
 	}
 	var none *Set
-	if none.Renamed() != nil {
+	if Renamed(none) != nil {
 		t.Error("a room without distributions has some")
 	}
 }

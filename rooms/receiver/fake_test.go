@@ -53,6 +53,7 @@ func newHouse(t testing.TB, policy distribution.Policy) *house {
 	h.Receiver = New(Config{Policy: policy, Own: h.spread}, reg, engine)
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
+		h.Close()
 		if err := errors.Join(h.spread.Close(ctx), reg.Close(ctx)); err != nil {
 			t.Error(err)
 		}
@@ -90,6 +91,11 @@ func (h *house) take(t testing.TB, room string, group netip.AddrPort) rooms.Part
 		t.Fatal(err)
 	}
 	return info
+}
+
+// netipPort is an address with another port.
+func netipPort(a netip.AddrPort, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr(), port)
 }
 
 func sourceAt(group netip.AddrPort) Source {

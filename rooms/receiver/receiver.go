@@ -3,7 +3,9 @@
 //
 // A session that brings the room's own sound back would go round for ever: it is found by SSRC and CSRC, and leaves (RFC 3550 §8.2).
 //
-// It is an edge, as package rooms/distributor is, which sends what this one must not take in. It has no goroutines: a leg is its room's.
+// Rooms keep sources among their settings, and have them again after a restart: each of these has a goroutine that looks for it when it has left.
+//
+// It is an edge, as package rooms/distributor is, which sends what this one must not take in. A leg is its room's.
 package receiver
 
 import (
@@ -11,6 +13,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +38,8 @@ type Config struct {
 	// Policy is that of distributions: of what may be sent to, the groups may be taken in. As many may be as there may be distributions.
 	Policy distribution.Policy
 	Own    Own
+	// Log takes what nobody is told otherwise; nil discards it.
+	Log *slog.Logger
 }
 
 // Receiver takes sessions into rooms. Its methods are safe for concurrent use.
@@ -41,12 +47,23 @@ type Receiver struct {
 	cfg    Config
 	rooms  *rooms.Registry
 	engine *media.Engine
-	taken  atomic.Int32 // how many are taken in
+	taken  atomic.Int32  // how many are taken in
+	again  time.Duration // againEvery
+
+	turn chan struct{} // one token for who changes what rooms keep
+
+	mu      sync.Mutex
+	kept    map[name]*keeping
+	closed  bool
+	keepers sync.WaitGroup
 }
 
-// New returns one that takes in nothing yet.
+// New returns one that takes in nothing yet. Start has it take in what rooms keep, and then Close is to be called in the end.
 func New(cfg Config, reg *rooms.Registry, engine *media.Engine) *Receiver {
-	return &Receiver{cfg: cfg, rooms: reg, engine: engine}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Receiver{cfg: cfg, rooms: reg, engine: engine, again: againEvery, turn: make(chan struct{}, 1), kept: map[name]*keeping{}}
 }
 
 // shortPacket is the packet time of what is too much for 20 ms.
@@ -62,20 +79,7 @@ const (
 // back; ctx is for the way in only. Errors: those of rooms.Registry.Admit, ErrPath, and a distribution.Error with the field of [Source] that is at
 // fault.
 func (r *Receiver) Receive(ctx context.Context, room string, s Source) (rooms.ParticipantInfo, error) {
-	if err := s.check(); err != nil {
-		return rooms.ParticipantInfo{}, err
-	}
-	if err := r.cfg.Policy.AllowSource(s.Group.Addr(), s.Interface); err != nil {
-		return rooms.ParticipantInfo{}, err
-	}
-	most := r.cfg.Policy.Most()
-	if n := int(r.taken.Add(1)); n > most {
-		r.taken.Add(-1)
-		return rooms.ParticipantInfo{}, &distribution.Error{
-			Field: "group", Text: fmt.Sprintf("%d sessions are taken in, and distributions.max is %d", n-1, most), Err: distribution.ErrNotAllowed,
-		}
-	}
-	p, err := r.enter(ctx, room, s)
+	p, err := r.receive(ctx, room, s)
 	if err != nil {
 		return rooms.ParticipantInfo{}, err
 	}
@@ -86,10 +90,26 @@ func (r *Receiver) Receive(ctx context.Context, room string, s Source) (rooms.Pa
 	return info, err
 }
 
+// receive is Receive, up to the participant.
+func (r *Receiver) receive(ctx context.Context, room string, s Source) (*rooms.Participant, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	if err := r.cfg.Policy.AllowSource(s.Group.Addr(), s.Interface); err != nil {
+		return nil, err
+	}
+	most := r.cfg.Policy.Most()
+	if n := int(r.taken.Add(1)); n > most {
+		r.taken.Add(-1)
+		return nil, tooMany(n-1, "taken in", most)
+	}
+	return r.enter(ctx, room, s)
+}
+
 // enter has a room admit a session that is counted already; it is counted until its leg is closed.
 func (r *Receiver) enter(ctx context.Context, room string, s Source) (*rooms.Participant, error) {
 	p, err := r.rooms.Admit(ctx, room, rooms.Caller{
-		DisplayName: cmp.Or(s.DisplayName, s.address()), Address: s.address(), Role: rooms.RoleSpeaker, Way: rooms.WaySession,
+		DisplayName: cmp.Or(s.DisplayName, s.Address()), Address: s.Address(), Role: rooms.RoleSpeaker, Way: rooms.WaySession,
 	})
 	if err != nil {
 		r.taken.Add(-1)

@@ -84,7 +84,7 @@ func TestARoomHearsWhatIsEncrypted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Describe(string(text))
+	s, err := distribution.DescribeSource(string(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -369,7 +369,7 @@ func TestWhatCannotBeTakenInIsRefused(t *testing.T) {
 		{"a TTL of 256", "1000", "sdp", func(s *Source) { s.TTL = 256 }, distribution.ErrInvalid},
 		{"encrypted, and no key", "1000", "key", func(s *Source) { s.Secure = true }, distribution.ErrInvalid},
 		{"a key that is too short", "1000", "key", func(s *Source) { s.Key = session.Key{Suite: "AEAD_AES_128_GCM", Master: make([]byte, 30)} }, distribution.ErrInvalid},
-		{"patience for two days", "1000", "timeout", func(s *Source) { s.Timeout = 2 * MaxTimeout }, distribution.ErrInvalid},
+		{"patience for two days", "1000", "timeout", func(s *Source) { s.Timeout = 2 * distribution.MaxTimeout }, distribution.ErrInvalid},
 	} {
 		s := sourceAt(first)
 		row.change(&s)
@@ -396,33 +396,5 @@ func TestAnInterfaceThatIsNotAllowedIsRefused(t *testing.T) {
 	h.room(t, "1000")
 	if _, err := h.Receive(waitContext(t), "1000", sourceAt(first)); !errors.Is(err, distribution.ErrNotAllowed) {
 		t.Errorf("got %v, want ErrNotAllowed", err)
-	}
-}
-
-func TestADescriptionIsRead(t *testing.T) {
-	const head = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=Hall\r\nt=0 0\r\n"
-	s, err := Describe(head + "c=IN IP4 239.1.2.3/15\r\na=source-filter: incl IN IP4 * 192.0.2.9\r\nm=audio 5004 RTP/AVP 97\r\na=rtpmap:97 opus/48000/2\r\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.Group.String() != "239.1.2.3:5004" || s.RTCPPort != 5005 || s.TTL != 15 || s.PayloadType != 97 || s.Format.Name != "opus" ||
-		s.DisplayName != "Hall" || len(s.Sources) != 1 || s.Sources[0].String() != "192.0.2.9" {
-		t.Errorf("read as %+v", s)
-	}
-	for _, row := range []struct{ name, text, says string }{
-		{"a line that is none", head + "c=IN IP4 239.1.2.3/15\r\nmaudio\r\n", "line 6"},
-		{"no sound", head + "c=IN IP4 239.1.2.3/15\r\nm=video 5004 RTP/AVP 31\r\n", "not audio"},
-		{"a codec that cannot be played", head + "c=IN IP4 239.1.2.3/15\r\nm=audio 5004 RTP/AVP 97\r\na=rtpmap:97 MPA/90000\r\n", "cannot be played"},
-		{"a key that is none", head + "c=IN IP4 239.1.2.3/15\r\nm=audio 5004 RTP/SAVP 0\r\na=crypto:1 AEAD_AES_128_GCM inline:abcd\r\n", "line 7"},
-		{"to one host", head + "c=IN IP4 192.0.2.7\r\nm=audio 5004 RTP/AVP 0\r\n", "no group"},
-	} {
-		_, err := Describe(row.text)
-		e, ok := errors.AsType[*distribution.Error](err)
-		if !ok || e.Field != "sdp" || !errors.Is(err, distribution.ErrInvalid) || !strings.Contains(err.Error(), row.says) {
-			t.Errorf("%s: got %v, want one that says %q", row.name, err, row.says)
-		}
-	}
-	if name := short(strings.Repeat("ä", 100)); len(name) != maxName || name != strings.Repeat("ä", 64) {
-		t.Errorf("cut to %d bytes", len(name))
 	}
 }

@@ -110,13 +110,14 @@ func decode(b []byte) (r record, length int, err error) {
 // keptRoom is a room as it stands in its record.
 type keptRoom struct {
 	rooms.Kept
-	Access        *access.Record    `json:",omitempty"`
-	Distributions *distribution.Set `json:",omitempty"` // in place of that of Kept
+	Access        *access.Record          `json:",omitempty"`
+	Distributions *distribution.Set       `json:",omitempty"` // in place of that of Kept
+	Sources       *distribution.SourceSet `json:",omitempty"` // so too
 }
 
 // roomRecord is a room's record.
 func roomRecord(k rooms.Kept, revision uint64) (record, error) {
-	body, err := json.Marshal(keptRoom{k, k.PINs.Record(), k.Distributions})
+	body, err := json.Marshal(keptRoom{k, k.PINs.Record(), k.Distributions, k.Sources})
 	if err != nil {
 		return record{}, fmt.Errorf("room %q: %w", k.Number, err)
 	}
@@ -141,7 +142,7 @@ func (r record) room() (rooms.Kept, error) {
 	if k.PINs, err = k.Access.Ring(); err != nil {
 		return rooms.Kept{}, fmt.Errorf("room %q: %w: %w", r.number, errDamaged, err)
 	}
-	k.Kept.Distributions = k.Distributions
+	k.Kept.Distributions, k.Kept.Sources = k.Distributions, k.Sources
 	return k.Kept, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,8 +14,11 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	sdp "github.com/confbridge/confbridge/media/session"
+	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/dialplan"
+	"github.com/confbridge/confbridge/rooms/distribution"
 )
 
 var created = time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC)
@@ -41,6 +45,30 @@ func onBoth(t *testing.T, test func(t *testing.T, cfg Config)) {
 	t.Run("elsewhere", func(t *testing.T) { test(t, Config{Dir: t.TempDir(), URL: startNATS(t)}) })
 }
 
+// sendsAndReceives is what a room sends to groups, and takes in, with keys.
+func sendsAndReceives(t *testing.T) (*distribution.Set, *distribution.SourceSet) {
+	t.Helper()
+	pcmu := codec.Format{Name: codec.PCMU, ClockRateHz: 8000, SampleRateHz: 8000}
+	sent, err := distribution.NewSet(distribution.Distribution{
+		ID: "hall", To: []netip.AddrPort{netip.MustParseAddrPort("239.1.2.3:5004")}, TTL: 1, Codec: codec.PCMU, Packet: 20 * time.Millisecond, Silence: distribution.SilenceNothing,
+		Suite: distribution.SuiteGCM, Key: make([]byte, 28), SSRC: 7, Created: created,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := distribution.NewSourceSet(
+		distribution.Source{ID: "stage", Group: netip.MustParseAddrPort("239.1.2.4:5004"), Format: pcmu, Interface: "eth1", Timeout: time.Hour, Created: created},
+		distribution.Source{
+			ID: "attic", Group: netip.MustParseAddrPort("232.1.2.4:5005"), RTCPPort: 6000, Sources: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, TTL: 3, PayloadType: 97, Format: pcmu,
+			DisplayName: "Attic", Key: sdp.Key{Suite: string(distribution.SuiteCM), Master: make([]byte, 30)}, Created: created,
+		},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sent, taken
+}
+
 func TestRoomsAreThereAgain(t *testing.T) {
 	onBoth(t, func(t *testing.T, cfg Config) {
 		s, kept, marks := opened(t, cfg)
@@ -48,6 +76,7 @@ func TestRoomsAreThereAgain(t *testing.T) {
 			t.Errorf("new: got %v, %v", kept, marks)
 		}
 		want := []rooms.Kept{room("1000", "one"), room("*+#._-aZ", "odd"), room("2", "")}
+		want[1].Distributions, want[1].Sources = sendsAndReceives(t)
 		for _, k := range append(want, room("gone", ""), room("1000", "changed")) {
 			if err := s.Put(t.Context(), k); err != nil {
 				t.Fatal(err)

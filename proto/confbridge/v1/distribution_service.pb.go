@@ -648,11 +648,286 @@ func (x *ReceiveSessionRequest) GetKey() []byte {
 	return nil
 }
 
+// CreateSourceRequest is the request of DistributionService.CreateSource.
+type CreateSourceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Required.
+	Source *Source `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// The ID: 1 to 32 of a to z, 0 to 9 and hyphens, none of them first or last. Empty: one is made.
+	SourceId      string `protobuf:"bytes,3,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateSourceRequest) Reset() {
+	*x = CreateSourceRequest{}
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateSourceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateSourceRequest) ProtoMessage() {}
+
+func (x *CreateSourceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateSourceRequest.ProtoReflect.Descriptor instead.
+func (*CreateSourceRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_distribution_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CreateSourceRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *CreateSourceRequest) GetSource() *Source {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *CreateSourceRequest) GetSourceId() string {
+	if x != nil {
+		return x.SourceId
+	}
+	return ""
+}
+
+// GetSourceRequest is the request of DistributionService.GetSource.
+type GetSourceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}/sources/{id}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSourceRequest) Reset() {
+	*x = GetSourceRequest{}
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSourceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSourceRequest) ProtoMessage() {}
+
+func (x *GetSourceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSourceRequest.ProtoReflect.Descriptor instead.
+func (*GetSourceRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_distribution_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetSourceRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ListSourcesRequest is the request of DistributionService.ListSources.
+type ListSourcesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// The most sources to return; 0 means 50, more than 1000 means 1000, less than 0 is INVALID_ARGUMENT.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before; empty for the first page.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSourcesRequest) Reset() {
+	*x = ListSourcesRequest{}
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSourcesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSourcesRequest) ProtoMessage() {}
+
+func (x *ListSourcesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSourcesRequest.ProtoReflect.Descriptor instead.
+func (*ListSourcesRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_distribution_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListSourcesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListSourcesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListSourcesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListSourcesResponse is one page of sources.
+type ListSourcesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sources.
+	Sources []*Source `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty"`
+	// Gets the next page; empty on the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSourcesResponse) Reset() {
+	*x = ListSourcesResponse{}
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSourcesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSourcesResponse) ProtoMessage() {}
+
+func (x *ListSourcesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSourcesResponse.ProtoReflect.Descriptor instead.
+func (*ListSourcesResponse) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_distribution_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListSourcesResponse) GetSources() []*Source {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *ListSourcesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// DeleteSourceRequest is the request of DistributionService.DeleteSource.
+type DeleteSourceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "rooms/{number}/sources/{id}".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteSourceRequest) Reset() {
+	*x = DeleteSourceRequest{}
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteSourceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteSourceRequest) ProtoMessage() {}
+
+func (x *DeleteSourceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteSourceRequest.ProtoReflect.Descriptor instead.
+func (*DeleteSourceRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_distribution_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *DeleteSourceRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 var File_confbridge_v1_distribution_service_proto protoreflect.FileDescriptor
 
 const file_confbridge_v1_distribution_service_proto_rawDesc = "" +
 	"\n" +
-	"(confbridge/v1/distribution_service.proto\x12\rconfbridge.v1\x1a!confbridge/v1/distributions.proto\x1a confbridge/v1/participants.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"\x9d\x01\n" +
+	"(confbridge/v1/distribution_service.proto\x12\rconfbridge.v1\x1a!confbridge/v1/distributions.proto\x1a confbridge/v1/participants.proto\x1a\x1bconfbridge/v1/sources.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"\x9d\x01\n" +
 	"\x19CreateDistributionRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12?\n" +
 	"\fdistribution\x18\x02 \x01(\v2\x1b.confbridge.v1.DistributionR\fdistribution\x12'\n" +
@@ -696,7 +971,23 @@ const file_confbridge_v1_distribution_service_proto_rawDesc = "" +
 	"encryption\x18\xe6\x01 \x01(\x0e2\x19.confbridge.v1.EncryptionR\n" +
 	"encryption\x12\x11\n" +
 	"\x03key\x18\xe7\x01 \x01(\fR\x03keyB\x0f\n" +
-	"\r_payload_type2\x89\x06\n" +
+	"\r_payload_type\"y\n" +
+	"\x13CreateSourceRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12-\n" +
+	"\x06source\x18\x02 \x01(\v2\x15.confbridge.v1.SourceR\x06source\x12\x1b\n" +
+	"\tsource_id\x18\x03 \x01(\tR\bsourceId\"&\n" +
+	"\x10GetSourceRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"h\n" +
+	"\x12ListSourcesRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"n\n" +
+	"\x13ListSourcesResponse\x12/\n" +
+	"\asources\x18\x01 \x03(\v2\x15.confbridge.v1.SourceR\asources\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\")\n" +
+	"\x13DeleteSourceRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name2\xbb\b\n" +
 	"\x13DistributionService\x12[\n" +
 	"\x12CreateDistribution\x12(.confbridge.v1.CreateDistributionRequest\x1a\x1b.confbridge.v1.Distribution\x12U\n" +
 	"\x0fGetDistribution\x12%.confbridge.v1.GetDistributionRequest\x1a\x1b.confbridge.v1.Distribution\x12f\n" +
@@ -705,7 +996,11 @@ const file_confbridge_v1_distribution_service_proto_rawDesc = "" +
 	"\x12DeleteDistribution\x12(.confbridge.v1.DeleteDistributionRequest\x1a\x16.google.protobuf.Empty\x12Y\n" +
 	"\x11RekeyDistribution\x12'.confbridge.v1.RekeyDistributionRequest\x1a\x1b.confbridge.v1.Distribution\x12r\n" +
 	"\x15GetSessionDescription\x12+.confbridge.v1.GetSessionDescriptionRequest\x1a,.confbridge.v1.GetSessionDescriptionResponse\x12R\n" +
-	"\x0eReceiveSession\x12$.confbridge.v1.ReceiveSessionRequest\x1a\x1a.confbridge.v1.ParticipantBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x0eReceiveSession\x12$.confbridge.v1.ReceiveSessionRequest\x1a\x1a.confbridge.v1.Participant\x12I\n" +
+	"\fCreateSource\x12\".confbridge.v1.CreateSourceRequest\x1a\x15.confbridge.v1.Source\x12C\n" +
+	"\tGetSource\x12\x1f.confbridge.v1.GetSourceRequest\x1a\x15.confbridge.v1.Source\x12T\n" +
+	"\vListSources\x12!.confbridge.v1.ListSourcesRequest\x1a\".confbridge.v1.ListSourcesResponse\x12J\n" +
+	"\fDeleteSource\x12\".confbridge.v1.DeleteSourceRequest\x1a\x16.google.protobuf.EmptyBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_distribution_service_proto_rawDescOnce sync.Once
@@ -719,7 +1014,7 @@ func file_confbridge_v1_distribution_service_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_distribution_service_proto_rawDescData
 }
 
-var file_confbridge_v1_distribution_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_confbridge_v1_distribution_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_confbridge_v1_distribution_service_proto_goTypes = []any{
 	(*CreateDistributionRequest)(nil),     // 0: confbridge.v1.CreateDistributionRequest
 	(*GetDistributionRequest)(nil),        // 1: confbridge.v1.GetDistributionRequest
@@ -731,41 +1026,57 @@ var file_confbridge_v1_distribution_service_proto_goTypes = []any{
 	(*GetSessionDescriptionRequest)(nil),  // 7: confbridge.v1.GetSessionDescriptionRequest
 	(*GetSessionDescriptionResponse)(nil), // 8: confbridge.v1.GetSessionDescriptionResponse
 	(*ReceiveSessionRequest)(nil),         // 9: confbridge.v1.ReceiveSessionRequest
-	(*Distribution)(nil),                  // 10: confbridge.v1.Distribution
-	(*fieldmaskpb.FieldMask)(nil),         // 11: google.protobuf.FieldMask
-	(*durationpb.Duration)(nil),           // 12: google.protobuf.Duration
-	(Encryption)(0),                       // 13: confbridge.v1.Encryption
-	(*emptypb.Empty)(nil),                 // 14: google.protobuf.Empty
-	(*Participant)(nil),                   // 15: confbridge.v1.Participant
+	(*CreateSourceRequest)(nil),           // 10: confbridge.v1.CreateSourceRequest
+	(*GetSourceRequest)(nil),              // 11: confbridge.v1.GetSourceRequest
+	(*ListSourcesRequest)(nil),            // 12: confbridge.v1.ListSourcesRequest
+	(*ListSourcesResponse)(nil),           // 13: confbridge.v1.ListSourcesResponse
+	(*DeleteSourceRequest)(nil),           // 14: confbridge.v1.DeleteSourceRequest
+	(*Distribution)(nil),                  // 15: confbridge.v1.Distribution
+	(*fieldmaskpb.FieldMask)(nil),         // 16: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),           // 17: google.protobuf.Duration
+	(Encryption)(0),                       // 18: confbridge.v1.Encryption
+	(*Source)(nil),                        // 19: confbridge.v1.Source
+	(*emptypb.Empty)(nil),                 // 20: google.protobuf.Empty
+	(*Participant)(nil),                   // 21: confbridge.v1.Participant
 }
 var file_confbridge_v1_distribution_service_proto_depIdxs = []int32{
-	10, // 0: confbridge.v1.CreateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
-	10, // 1: confbridge.v1.ListDistributionsResponse.distributions:type_name -> confbridge.v1.Distribution
-	10, // 2: confbridge.v1.UpdateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
-	11, // 3: confbridge.v1.UpdateDistributionRequest.update_mask:type_name -> google.protobuf.FieldMask
-	12, // 4: confbridge.v1.ReceiveSessionRequest.timeout:type_name -> google.protobuf.Duration
-	13, // 5: confbridge.v1.ReceiveSessionRequest.encryption:type_name -> confbridge.v1.Encryption
-	0,  // 6: confbridge.v1.DistributionService.CreateDistribution:input_type -> confbridge.v1.CreateDistributionRequest
-	1,  // 7: confbridge.v1.DistributionService.GetDistribution:input_type -> confbridge.v1.GetDistributionRequest
-	2,  // 8: confbridge.v1.DistributionService.ListDistributions:input_type -> confbridge.v1.ListDistributionsRequest
-	4,  // 9: confbridge.v1.DistributionService.UpdateDistribution:input_type -> confbridge.v1.UpdateDistributionRequest
-	5,  // 10: confbridge.v1.DistributionService.DeleteDistribution:input_type -> confbridge.v1.DeleteDistributionRequest
-	6,  // 11: confbridge.v1.DistributionService.RekeyDistribution:input_type -> confbridge.v1.RekeyDistributionRequest
-	7,  // 12: confbridge.v1.DistributionService.GetSessionDescription:input_type -> confbridge.v1.GetSessionDescriptionRequest
-	9,  // 13: confbridge.v1.DistributionService.ReceiveSession:input_type -> confbridge.v1.ReceiveSessionRequest
-	10, // 14: confbridge.v1.DistributionService.CreateDistribution:output_type -> confbridge.v1.Distribution
-	10, // 15: confbridge.v1.DistributionService.GetDistribution:output_type -> confbridge.v1.Distribution
-	3,  // 16: confbridge.v1.DistributionService.ListDistributions:output_type -> confbridge.v1.ListDistributionsResponse
-	10, // 17: confbridge.v1.DistributionService.UpdateDistribution:output_type -> confbridge.v1.Distribution
-	14, // 18: confbridge.v1.DistributionService.DeleteDistribution:output_type -> google.protobuf.Empty
-	10, // 19: confbridge.v1.DistributionService.RekeyDistribution:output_type -> confbridge.v1.Distribution
-	8,  // 20: confbridge.v1.DistributionService.GetSessionDescription:output_type -> confbridge.v1.GetSessionDescriptionResponse
-	15, // 21: confbridge.v1.DistributionService.ReceiveSession:output_type -> confbridge.v1.Participant
-	14, // [14:22] is the sub-list for method output_type
-	6,  // [6:14] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	15, // 0: confbridge.v1.CreateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
+	15, // 1: confbridge.v1.ListDistributionsResponse.distributions:type_name -> confbridge.v1.Distribution
+	15, // 2: confbridge.v1.UpdateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
+	16, // 3: confbridge.v1.UpdateDistributionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	17, // 4: confbridge.v1.ReceiveSessionRequest.timeout:type_name -> google.protobuf.Duration
+	18, // 5: confbridge.v1.ReceiveSessionRequest.encryption:type_name -> confbridge.v1.Encryption
+	19, // 6: confbridge.v1.CreateSourceRequest.source:type_name -> confbridge.v1.Source
+	19, // 7: confbridge.v1.ListSourcesResponse.sources:type_name -> confbridge.v1.Source
+	0,  // 8: confbridge.v1.DistributionService.CreateDistribution:input_type -> confbridge.v1.CreateDistributionRequest
+	1,  // 9: confbridge.v1.DistributionService.GetDistribution:input_type -> confbridge.v1.GetDistributionRequest
+	2,  // 10: confbridge.v1.DistributionService.ListDistributions:input_type -> confbridge.v1.ListDistributionsRequest
+	4,  // 11: confbridge.v1.DistributionService.UpdateDistribution:input_type -> confbridge.v1.UpdateDistributionRequest
+	5,  // 12: confbridge.v1.DistributionService.DeleteDistribution:input_type -> confbridge.v1.DeleteDistributionRequest
+	6,  // 13: confbridge.v1.DistributionService.RekeyDistribution:input_type -> confbridge.v1.RekeyDistributionRequest
+	7,  // 14: confbridge.v1.DistributionService.GetSessionDescription:input_type -> confbridge.v1.GetSessionDescriptionRequest
+	9,  // 15: confbridge.v1.DistributionService.ReceiveSession:input_type -> confbridge.v1.ReceiveSessionRequest
+	10, // 16: confbridge.v1.DistributionService.CreateSource:input_type -> confbridge.v1.CreateSourceRequest
+	11, // 17: confbridge.v1.DistributionService.GetSource:input_type -> confbridge.v1.GetSourceRequest
+	12, // 18: confbridge.v1.DistributionService.ListSources:input_type -> confbridge.v1.ListSourcesRequest
+	14, // 19: confbridge.v1.DistributionService.DeleteSource:input_type -> confbridge.v1.DeleteSourceRequest
+	15, // 20: confbridge.v1.DistributionService.CreateDistribution:output_type -> confbridge.v1.Distribution
+	15, // 21: confbridge.v1.DistributionService.GetDistribution:output_type -> confbridge.v1.Distribution
+	3,  // 22: confbridge.v1.DistributionService.ListDistributions:output_type -> confbridge.v1.ListDistributionsResponse
+	15, // 23: confbridge.v1.DistributionService.UpdateDistribution:output_type -> confbridge.v1.Distribution
+	20, // 24: confbridge.v1.DistributionService.DeleteDistribution:output_type -> google.protobuf.Empty
+	15, // 25: confbridge.v1.DistributionService.RekeyDistribution:output_type -> confbridge.v1.Distribution
+	8,  // 26: confbridge.v1.DistributionService.GetSessionDescription:output_type -> confbridge.v1.GetSessionDescriptionResponse
+	21, // 27: confbridge.v1.DistributionService.ReceiveSession:output_type -> confbridge.v1.Participant
+	19, // 28: confbridge.v1.DistributionService.CreateSource:output_type -> confbridge.v1.Source
+	19, // 29: confbridge.v1.DistributionService.GetSource:output_type -> confbridge.v1.Source
+	13, // 30: confbridge.v1.DistributionService.ListSources:output_type -> confbridge.v1.ListSourcesResponse
+	20, // 31: confbridge.v1.DistributionService.DeleteSource:output_type -> google.protobuf.Empty
+	20, // [20:32] is the sub-list for method output_type
+	8,  // [8:20] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_distribution_service_proto_init() }
@@ -775,6 +1086,7 @@ func file_confbridge_v1_distribution_service_proto_init() {
 	}
 	file_confbridge_v1_distributions_proto_init()
 	file_confbridge_v1_participants_proto_init()
+	file_confbridge_v1_sources_proto_init()
 	file_confbridge_v1_distribution_service_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -782,7 +1094,7 @@ func file_confbridge_v1_distribution_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_distribution_service_proto_rawDesc), len(file_confbridge_v1_distribution_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

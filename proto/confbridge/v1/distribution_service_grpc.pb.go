@@ -28,6 +28,10 @@ const (
 	DistributionService_RekeyDistribution_FullMethodName     = "/confbridge.v1.DistributionService/RekeyDistribution"
 	DistributionService_GetSessionDescription_FullMethodName = "/confbridge.v1.DistributionService/GetSessionDescription"
 	DistributionService_ReceiveSession_FullMethodName        = "/confbridge.v1.DistributionService/ReceiveSession"
+	DistributionService_CreateSource_FullMethodName          = "/confbridge.v1.DistributionService/CreateSource"
+	DistributionService_GetSource_FullMethodName             = "/confbridge.v1.DistributionService/GetSource"
+	DistributionService_ListSources_FullMethodName           = "/confbridge.v1.DistributionService/ListSources"
+	DistributionService_DeleteSource_FullMethodName          = "/confbridge.v1.DistributionService/DeleteSource"
 )
 
 // DistributionServiceClient is the client API for DistributionService service.
@@ -62,6 +66,16 @@ type DistributionServiceClient interface {
 	// configuration does not allow the group or the interface, or a key comes from another machine without TLS; FAILED_PRECONDITION where there is no such interface, or the room is locked;
 	// RESOURCE_EXHAUSTED where it is full.
 	ReceiveSession(ctx context.Context, in *ReceiveSessionRequest, opts ...grpc.CallOption) (*Participant, error)
+	// CreateSource has a room keep a session that it takes in, over restarts, as a participant whose kind is PARTICIPANT_KIND_SESSION: whenever it has left, it is looked for again,
+	// unless it was removed or brings the room's own sound. ALREADY_EXISTS where the room has one of that ID, or takes the group in by another one; FAILED_PRECONDITION of rooms that the
+	// configuration file declares; else as ReceiveSession.
+	CreateSource(ctx context.Context, in *CreateSourceRequest, opts ...grpc.CallOption) (*Source, error)
+	// GetSource gets a session that a room keeps. NOT_FOUND.
+	GetSource(ctx context.Context, in *GetSourceRequest, opts ...grpc.CallOption) (*Source, error)
+	// ListSources lists the sessions that a room keeps, in order of their IDs. NOT_FOUND.
+	ListSources(ctx context.Context, in *ListSourcesRequest, opts ...grpc.CallOption) (*ListSourcesResponse, error)
+	// DeleteSource has a room keep a session no longer; it leaves. NOT_FOUND; FAILED_PRECONDITION of rooms that the configuration file declares.
+	DeleteSource(ctx context.Context, in *DeleteSourceRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
 
 type distributionServiceClient struct {
@@ -152,6 +166,46 @@ func (c *distributionServiceClient) ReceiveSession(ctx context.Context, in *Rece
 	return out, nil
 }
 
+func (c *distributionServiceClient) CreateSource(ctx context.Context, in *CreateSourceRequest, opts ...grpc.CallOption) (*Source, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Source)
+	err := c.cc.Invoke(ctx, DistributionService_CreateSource_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *distributionServiceClient) GetSource(ctx context.Context, in *GetSourceRequest, opts ...grpc.CallOption) (*Source, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Source)
+	err := c.cc.Invoke(ctx, DistributionService_GetSource_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *distributionServiceClient) ListSources(ctx context.Context, in *ListSourcesRequest, opts ...grpc.CallOption) (*ListSourcesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSourcesResponse)
+	err := c.cc.Invoke(ctx, DistributionService_ListSources_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *distributionServiceClient) DeleteSource(ctx context.Context, in *DeleteSourceRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, DistributionService_DeleteSource_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DistributionServiceServer is the server API for DistributionService service.
 // All implementations must embed UnimplementedDistributionServiceServer
 // for forward compatibility.
@@ -184,6 +238,16 @@ type DistributionServiceServer interface {
 	// configuration does not allow the group or the interface, or a key comes from another machine without TLS; FAILED_PRECONDITION where there is no such interface, or the room is locked;
 	// RESOURCE_EXHAUSTED where it is full.
 	ReceiveSession(context.Context, *ReceiveSessionRequest) (*Participant, error)
+	// CreateSource has a room keep a session that it takes in, over restarts, as a participant whose kind is PARTICIPANT_KIND_SESSION: whenever it has left, it is looked for again,
+	// unless it was removed or brings the room's own sound. ALREADY_EXISTS where the room has one of that ID, or takes the group in by another one; FAILED_PRECONDITION of rooms that the
+	// configuration file declares; else as ReceiveSession.
+	CreateSource(context.Context, *CreateSourceRequest) (*Source, error)
+	// GetSource gets a session that a room keeps. NOT_FOUND.
+	GetSource(context.Context, *GetSourceRequest) (*Source, error)
+	// ListSources lists the sessions that a room keeps, in order of their IDs. NOT_FOUND.
+	ListSources(context.Context, *ListSourcesRequest) (*ListSourcesResponse, error)
+	// DeleteSource has a room keep a session no longer; it leaves. NOT_FOUND; FAILED_PRECONDITION of rooms that the configuration file declares.
+	DeleteSource(context.Context, *DeleteSourceRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedDistributionServiceServer()
 }
 
@@ -217,6 +281,18 @@ func (UnimplementedDistributionServiceServer) GetSessionDescription(context.Cont
 }
 func (UnimplementedDistributionServiceServer) ReceiveSession(context.Context, *ReceiveSessionRequest) (*Participant, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReceiveSession not implemented")
+}
+func (UnimplementedDistributionServiceServer) CreateSource(context.Context, *CreateSourceRequest) (*Source, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateSource not implemented")
+}
+func (UnimplementedDistributionServiceServer) GetSource(context.Context, *GetSourceRequest) (*Source, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSource not implemented")
+}
+func (UnimplementedDistributionServiceServer) ListSources(context.Context, *ListSourcesRequest) (*ListSourcesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSources not implemented")
+}
+func (UnimplementedDistributionServiceServer) DeleteSource(context.Context, *DeleteSourceRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteSource not implemented")
 }
 func (UnimplementedDistributionServiceServer) mustEmbedUnimplementedDistributionServiceServer() {}
 func (UnimplementedDistributionServiceServer) testEmbeddedByValue()                             {}
@@ -383,6 +459,78 @@ func _DistributionService_ReceiveSession_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DistributionService_CreateSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateSourceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DistributionServiceServer).CreateSource(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DistributionService_CreateSource_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DistributionServiceServer).CreateSource(ctx, req.(*CreateSourceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DistributionService_GetSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSourceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DistributionServiceServer).GetSource(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DistributionService_GetSource_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DistributionServiceServer).GetSource(ctx, req.(*GetSourceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DistributionService_ListSources_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSourcesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DistributionServiceServer).ListSources(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DistributionService_ListSources_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DistributionServiceServer).ListSources(ctx, req.(*ListSourcesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DistributionService_DeleteSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteSourceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DistributionServiceServer).DeleteSource(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DistributionService_DeleteSource_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DistributionServiceServer).DeleteSource(ctx, req.(*DeleteSourceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DistributionService_ServiceDesc is the grpc.ServiceDesc for DistributionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -421,6 +569,22 @@ var DistributionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReceiveSession",
 			Handler:    _DistributionService_ReceiveSession_Handler,
+		},
+		{
+			MethodName: "CreateSource",
+			Handler:    _DistributionService_CreateSource_Handler,
+		},
+		{
+			MethodName: "GetSource",
+			Handler:    _DistributionService_GetSource_Handler,
+		},
+		{
+			MethodName: "ListSources",
+			Handler:    _DistributionService_ListSources_Handler,
+		},
+		{
+			MethodName: "DeleteSource",
+			Handler:    _DistributionService_DeleteSource_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

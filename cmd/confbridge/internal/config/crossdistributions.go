@@ -79,14 +79,19 @@ func (l *loader) compareDistribution(d declaredDistribution, before []declaredDi
 
 // faultOfField notes what is wrong with a field of a distribution, unless something is already.
 func (l *loader) faultOfField(d declaredDistribution, field, text string) {
-	key := d.path + "." + field
+	l.faultOfItem(d.path, field, text)
+}
+
+// faultOfItem notes what is wrong with a field of what stands at a path, unless something is already.
+func (l *loader) faultOfItem(path, field, text string) {
+	key := path + "." + field
 	told := func(f Fault) bool { return f.Key == key || strings.HasPrefix(f.Key, key+"[") }
 	if slices.ContainsFunc(l.faults, told) {
 		return
 	}
 	at, there := l.places[key]
 	if !there {
-		at = l.places[d.path]
+		at = l.places[path]
 	}
 	l.fault(at, key, "%s", text)
 }

@@ -58,6 +58,7 @@ func Parse(name string, data []byte, getenv func(string) string) (Config, error)
 	l.crossTrunks()
 	l.crossRooms()
 	l.crossDistributions()
+	l.crossSources()
 	l.crossNumbers()
 	if len(l.faults) > 0 {
 		l.faults.sort()

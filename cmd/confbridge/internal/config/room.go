@@ -36,6 +36,8 @@ type Room struct {
 	IdentityForPIN bool
 	// Distributions are where its mix goes besides, without what Declared gives them.
 	Distributions []distribution.Distribution
+	// Sources are sessions that it takes in.
+	Sources []Source
 }
 
 const (
@@ -134,6 +136,13 @@ func roomFields() []field[Room] {
 			get: func(r *Room) string {
 				return unless(len(r.Distributions) == 0, recordsYAML(r.Distributions, distributionFields()))
 			},
+		},
+		{
+			name: "sources",
+			list: func(last func(*Config) *Room) key {
+				return recordKeyFrom("", func(c *Config) *[]Source { return &last(c).Sources }, freshSource(), sourceFields())
+			},
+			get: func(r *Room) string { return unless(len(r.Sources) == 0, recordsYAML(r.Sources, sourceFields())) },
 		},
 	}, slices.Concat(roomModeFields(), roomRecordingFields())...)
 }

@@ -33,6 +33,15 @@ func declaredDistributions(r config.Room) (*distribution.Set, error) {
 	return distribution.NewSet(all...)
 }
 
+// declaredSources are those that the file has a room take in.
+func declaredSources(r config.Room) (*distribution.SourceSet, error) {
+	all := make([]distribution.Source, len(r.Sources))
+	for i, s := range r.Sources {
+		all[i] = s.Source
+	}
+	return distribution.NewSourceSet(all...)
+}
+
 // others says how much others announce where the bridge does. It runs on the announcer's goroutine.
 func (m *Main) others(nic string, to netip.AddrPort, ours func(source netip.Addr, hash uint16) bool) int {
 	return m.around.Count(nic, to, ours)

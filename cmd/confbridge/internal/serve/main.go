@@ -50,6 +50,7 @@ type Main struct {
 	tapes  *recorder.Recorder
 	desk   *entry.Desk
 	spread *distributor.Distributor
+	taker  *receiver.Receiver
 	radio  *sap.Announcer
 	around *sap.Neighbourhood // nil before Run
 	sounds *sounds.Library    // nil before Run
@@ -143,7 +144,7 @@ func (m *Main) assemble(cfg config.Config, log *slog.Logger) error {
 		sip.Records, kept = m.book, m.book
 	}
 	sip.Sessions = sessions{m.spread}
-	taker := receiver.New(receiver.Config{Policy: spread.Policy, Own: m.spread}, m.rooms, m.engine)
+	m.taker = receiver.New(receiver.Config{Policy: spread.Policy, Own: m.spread, Log: log}, m.rooms, m.engine)
 	m.sip, err = sipua.New(sip, m.desk, m.engine)
 	if err != nil {
 		return fmt.Errorf("sip: %w", err)
@@ -154,7 +155,7 @@ func (m *Main) assemble(cfg config.Config, log *slog.Logger) error {
 		return fmt.Errorf("metrics: %w", err)
 	}
 	m.grpc = api.New(api.Config{
-		Trunks: shown, Tracer: traced, Recordings: m.tapes, CallRecords: kept, Sounds: library{m}, Dialer: dialer{m.sip}, Desk: m.desk, Distributor: m.spread, Receiver: taker, Log: log,
+		Trunks: shown, Tracer: traced, Recordings: m.tapes, CallRecords: kept, Sounds: library{m}, Dialer: dialer{m.sip}, Desk: m.desk, Distributor: m.spread, Receiver: m.taker, Log: log,
 	}, m.rooms)
 	m.http = api.NewHTTP(api.HTTPConfig{Gatherer: metrics, Ready: m.ready, Sessions: m.spread, Profiles: cfg.API.Pprof, Log: log})
 	return nil
@@ -208,6 +209,9 @@ func (m *Main) Run(ctx context.Context) error {
 	if err := m.spread.Start(ctx); err != nil {
 		return fmt.Errorf("distributions: %w", err)
 	}
+	if err := m.taker.Start(ctx); err != nil { // behind what is sent, which must not be taken in
+		return fmt.Errorf("sources: %w", err)
+	}
 	if m.httpListener, err = listen(ctx, "api.http", m.cfg.API.HTTP); err != nil {
 		return err
 	}
@@ -255,6 +259,7 @@ func (m *Main) Close(ctx context.Context) error {
 	m.grpc.SetReady(false)
 	m.rooms.Drain()
 	m.log.Info("draining") // and it is: who reads this may count on it
+	m.taker.Close()
 	bye, cancel := context.WithTimeout(ctx, byeTime)
 	defer cancel()
 	if err := m.sip.Shutdown(bye); err != nil {

@@ -79,6 +79,9 @@ func (m *Main) declared(ctx context.Context) ([]rooms.Kept, error) {
 		if all[i].Distributions, err = declaredDistributions(r); err != nil {
 			return nil, fmt.Errorf("%q: %w", r.Number, err)
 		}
+		if all[i].Sources, err = declaredSources(r); err != nil {
+			return nil, fmt.Errorf("%q: %w", r.Number, err)
+		}
 		if r.AGC != nil {
 			all[i].AGC = *r.AGC
 		}

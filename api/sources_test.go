@@ -1,0 +1,137 @@
+package api
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
+	"github.com/confbridge/confbridge/rooms"
+)
+
+func TestSourcesAreMadeListedAndTakenAway(t *testing.T) {
+	b := newBridge(t, rooms.Config{})
+	b.create(t, "1000")
+	s := newDistributionService(t, b)
+	ctx := waitContext(t)
+	made, err := s.CreateSource(ctx, &confbridgev1.CreateSourceRequest{
+		Parent: "rooms/1000", SourceId: "stage", Source: &confbridgev1.Source{
+			Group: "239.78.0.9:5005", RtcpPort: 6000, Codec: "l16", RateHz: 16000, PayloadType: new(int32(110)), Sources: []string{"127.0.0.1"}, Ttl: 3, Interface: "lo",
+			DisplayName: "Stage", Timeout: durationpb.New(time.Minute),
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &confbridgev1.Source{
+		Name: "rooms/1000/sources/stage", Group: "239.78.0.9:5005", RtcpPort: 6000, Codec: "L16", RateHz: 16000, PayloadType: new(int32(110)), Sources: []string{"127.0.0.1"}, Ttl: 3,
+		Interface: "lo", DisplayName: "Stage", Timeout: durationpb.New(time.Minute),
+	}
+	if diff := cmp.Diff(want, made, protocmp.Transform(), protocmp.IgnoreFields(want, "create_time", "participant")); diff != "" || made.GetCreateTime() == nil {
+		t.Errorf("made at %v (-want +got):\n%s", made.GetCreateTime(), diff)
+	}
+	p, err := b.participants.GetParticipant(ctx, &confbridgev1.GetParticipantRequest{Name: made.GetParticipant()})
+	if err != nil || p.GetKind() != confbridgev1.ParticipantKind_PARTICIPANT_KIND_SESSION || p.GetDisplayName() != "Stage" {
+		t.Errorf("in the room it is %v, %v", p, err)
+	}
+	got, err := s.GetSource(ctx, &confbridgev1.GetSourceRequest{Name: made.GetName()})
+	if diff := cmp.Diff(made, got, protocmp.Transform()); diff != "" || err != nil {
+		t.Errorf("got %v (-made +got):\n%s", err, diff)
+	}
+	if _, err := s.CreateSource(ctx, &confbridgev1.CreateSourceRequest{Parent: "rooms/1000", SourceId: "attic", Source: &confbridgev1.Source{Sdp: hallSDP, Interface: "lo"}}); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for token := ""; ; {
+		page, err := s.ListSources(ctx, &confbridgev1.ListSourcesRequest{Parent: "rooms/1000", PageSize: 1, PageToken: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range page.GetSources() {
+			names = append(names, fmt.Sprint(one.GetName(), " ", one.GetGroup(), " ", one.GetRtcpPort(), " ", one.GetDisplayName()))
+		}
+		if token = page.GetNextPageToken(); token == "" {
+			break
+		}
+	}
+	if diff := cmp.Diff([]string{"rooms/1000/sources/attic 239.78.0.9:5004 0 Hall", "rooms/1000/sources/stage 239.78.0.9:5005 6000 Stage"}, names); diff != "" {
+		t.Errorf("listed (-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"rooms/1000/sources/attic", "rooms/1000/sources/stage"} {
+		if _, err := s.DeleteSource(ctx, &confbridgev1.DeleteSourceRequest{Name: name}); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.GetSource(ctx, &confbridgev1.GetSourceRequest{Name: made.GetName()}); toStatus(nil, err).Code() != codes.NotFound {
+		t.Errorf("after it was deleted: got %v", err)
+	}
+}
+
+func TestWhatCannotBeKeptIsToldByItsField(t *testing.T) {
+	b := newBridge(t, rooms.Config{})
+	b.create(t, "1000")
+	s := newDistributionService(t, b)
+	near := peer.NewContext(waitContext(t), &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv6loopback}})
+	create := func(id string, source *confbridgev1.Source) *confbridgev1.CreateSourceRequest {
+		return &confbridgev1.CreateSourceRequest{Parent: "rooms/1000", SourceId: id, Source: source}
+	}
+	if _, err := s.CreateSource(near, create("stage", &confbridgev1.Source{Group: "239.78.0.9:5004", Interface: "lo"})); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name  string
+		req   *confbridgev1.CreateSourceRequest
+		code  codes.Code
+		field string // of InvalidArgument
+		says  string
+	}{
+		{"nothing", create("a", nil), codes.InvalidArgument, "source.group", "is not a group and a port"},
+		{"a line that is none", create("a", &confbridgev1.Source{Sdp: hallSDP + "xyz\r\n"}), codes.InvalidArgument, "source.sdp", "line 7"},
+		{"an ID that is none", create("A", &confbridgev1.Source{Sdp: hallSDP}), codes.InvalidArgument, "source_id", "1 to 32"},
+		{"a port that is none", create("a", &confbridgev1.Source{Group: "239.1.2.3:5004", RtcpPort: 70000}), codes.InvalidArgument, "source.rtcp_port", "65535"},
+		{"a TTL that is none", create("a", &confbridgev1.Source{Group: "239.1.2.3:5004", Ttl: 256}), codes.InvalidArgument, "source.ttl", "255"},
+		{"an odd port", create("a", &confbridgev1.Source{Group: "239.1.2.3:5005"}), codes.InvalidArgument, "source.group", "not even"},
+		{"a short key", create("a", &confbridgev1.Source{Group: "239.1.2.3:5004", Key: make([]byte, 28)}), codes.InvalidArgument, "source.key", "28 bytes"},
+		{"a group of the world", create("a", &confbridgev1.Source{Group: "224.2.3.4:5004"}), codes.PermissionDenied, "", "distributions.groups"},
+		{"an interface that is not there", create("a", &confbridgev1.Source{Group: "239.1.2.3:5004", Interface: "none0"}), codes.FailedPrecondition, "", "none0"},
+		{"one that is there", create("stage", &confbridgev1.Source{Sdp: hallSDP, Interface: "lo"}), codes.AlreadyExists, "", "exists"},
+		{"a group that is taken in", create("a", &confbridgev1.Source{Sdp: hallSDP, Interface: "lo"}), codes.AlreadyExists, "", `source "stage"`},
+		{"a room that is not there", &confbridgev1.CreateSourceRequest{Parent: "rooms/9", Source: &confbridgev1.Source{Sdp: hallSDP}}, codes.NotFound, "", "rooms/9"},
+	} {
+		_, err := s.CreateSource(near, row.req)
+		st := toStatus(row.req, err)
+		if st.Code() != row.code || !strings.Contains(st.Message(), row.says) {
+			t.Errorf("%s: got %v, want %v and %q", row.name, st, row.code, row.says)
+			continue
+		}
+		if row.field != "" {
+			if v := detail[*errdetails.BadRequest](t, st).GetFieldViolations(); v[0].GetField() != row.field {
+				t.Errorf("%s: the field is %q, want %q", row.name, v[0].GetField(), row.field)
+			}
+		}
+	}
+	secret := create("b", &confbridgev1.Source{Group: "239.78.0.8:5004", Interface: "lo", Key: make([]byte, 30)})
+	if _, err := s.CreateSource(waitContext(t), secret); err != errKeyExposed { //nolint:errorlint // it is that error itself
+		t.Errorf("a key from nobody knows where: got %v, want errKeyExposed", err)
+	}
+	made, err := s.CreateSource(near, secret)
+	if err != nil || len(made.GetKey()) != 0 || made.GetEncryption() != confbridgev1.Encryption_ENCRYPTION_AES_CM_128_HMAC_SHA1_80 {
+		t.Errorf("an encrypted one: got %v, %v", made, err)
+	}
+	none := &distributionService{}
+	if _, err := none.ListSources(near, &confbridgev1.ListSourcesRequest{Parent: "rooms/1000"}); toStatus(nil, err).Code() != codes.FailedPrecondition {
+		t.Errorf("without a receiver: got %v", err)
+	}
+	if _, err := none.DeleteSource(near, &confbridgev1.DeleteSourceRequest{Name: "rooms/1000/sources/x"}); toStatus(nil, err).Code() != codes.FailedPrecondition {
+		t.Errorf("without a receiver: got %v", err)
+	}
+}

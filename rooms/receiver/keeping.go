@@ -1,0 +1,160 @@
+package receiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/confbridge/confbridge/rooms"
+	"github.com/confbridge/confbridge/rooms/distribution"
+)
+
+// againEvery is how long after a source that is kept has left, or could not be taken in, it is looked for again, and how often its interface is looked at.
+const againEvery = 5 * time.Second
+
+// keeping is a goroutine that has a source be in a room.
+type keeping struct {
+	receiver *Receiver
+	name     name
+	source   Source
+	stop     context.CancelFunc
+	ended    chan struct{}
+
+	participant atomic.Pointer[rooms.Participant] // nil: it is in no room
+	index       int                               // of the interface that it was joined on; 0: the route's
+	told        string                            // why it could not be taken in, as it was logged last
+}
+
+// begin has a source be looked for.
+func (r *Receiver) begin(ctx context.Context, n name, s Source) { r.goOn(ctx, n, s, nil) }
+
+// goOn has a source be looked for that is in a room by p; nil: it is not.
+func (r *Receiver) goOn(ctx context.Context, n name, s Source, p *rooms.Participant) {
+	k := &keeping{receiver: r, name: n, source: s, ended: make(chan struct{})}
+	ctx, k.stop = context.WithCancel(context.WithoutCancel(ctx))
+	k.participant.Store(p)
+	k.index = linkIndex(s.Interface)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		k.stop()
+	}
+	r.kept[n] = k
+	r.keepers.Go(func() { k.run(ctx) })
+}
+
+// end has nobody look for a source any more; it leaves.
+func (r *Receiver) end(n name) {
+	r.mu.Lock()
+	k := r.kept[n]
+	delete(r.kept, n)
+	r.mu.Unlock()
+	if k != nil {
+		k.stop()
+		<-k.ended
+	}
+}
+
+// run looks for the source until it is stopped, its room does not keep it any more, or it is not to come back.
+func (k *keeping) run(ctx context.Context) {
+	defer close(k.ended)
+	defer k.stop()
+	p := k.participant.Load()
+	for {
+		if p == nil && !k.wanted(ctx) {
+			return
+		}
+		if p == nil {
+			p = k.enter(ctx)
+		}
+		if p != nil && !k.stay(ctx, p) {
+			return
+		}
+		p = nil
+		select {
+		case <-time.After(k.receiver.again):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// wanted says whether the room still keeps the source.
+func (k *keeping) wanted(ctx context.Context) bool {
+	info, err := k.receiver.rooms.Info(ctx, k.name.room)
+	if err != nil {
+		return !errors.Is(err, rooms.ErrNoRoom) && ctx.Err() == nil
+	}
+	s, there := info.Sources.Find(k.name.id)
+	return there && s.Equal(k.source)
+}
+
+// enter has the room take the source in; nil: it could not, which is logged once for each reason.
+func (k *keeping) enter(ctx context.Context) *rooms.Participant {
+	k.index = linkIndex(k.source.Interface)
+	p, err := k.receiver.take(ctx, k.name.room, k.source)
+	if err != nil {
+		if told := err.Error(); ctx.Err() == nil && told != k.told {
+			k.told = told
+			k.receiver.cfg.Log.Warn("a source is not taken in", "room", k.name.room, "source", k.name.id, "err", err)
+		}
+		return nil
+	}
+	k.told = ""
+	k.participant.Store(p)
+	return p
+}
+
+// stay waits until the source has left, and says whether it is to be looked for again.
+func (k *keeping) stay(ctx context.Context, p *rooms.Participant) bool {
+	defer k.participant.Store(nil)
+	look := time.NewTicker(k.receiver.again)
+	defer look.Stop()
+	for {
+		select {
+		case <-p.Left():
+			log := k.receiver.cfg.Log.With("room", k.name.room, "source", k.name.id, "reason", p.Reason())
+			switch p.Reason() {
+			case rooms.ReasonRemoved, rooms.ReasonLooped:
+				log.Warn("a source has left, and is not looked for until the bridge starts again or it is made anew")
+				return false
+			default:
+				log.Info("a source has left, and is looked for")
+			}
+			return true
+		case <-look.C:
+			if linkIndex(k.source.Interface) != k.index { // it was joined on one that is not there any more
+				p.Leave(rooms.ReasonFailed)
+			}
+		case <-ctx.Done():
+			p.Leave(rooms.ReasonRemoved)
+			<-p.Left()
+			return false
+		}
+	}
+}
+
+// linkIndex is the number of an interface: another one when it was made anew under its name; 0 where it is not there, or none is named.
+func linkIndex(name string) int {
+	if i, err := net.InterfaceByName(name); err == nil {
+		return i.Index
+	}
+	return 0
+}
+
+// take has a room take in a source that it keeps.
+func (r *Receiver) take(ctx context.Context, room string, s Source) (*rooms.Participant, error) {
+	if s.Timeout == 0 {
+		s.Timeout = distribution.MaxTimeout // it is to be there when its sound comes
+	}
+	return r.receive(ctx, room, s)
+}
+
+func tooMany(n int, what string, most int) error {
+	return &distribution.Error{
+		Field: "group", Text: fmt.Sprintf("%d sessions are %s, and distributions.max is %d", n, what, most), Err: distribution.ErrNotAllowed,
+	}
+}

@@ -54,7 +54,7 @@ func distributions() []distribution {
 	return all
 }
 
-// distribute is the tick of a distribution: one packet, and a look for RTCP in every fifth.
+// distribute is the tick of a distribution: one packet, and a look for RTCP in every 25th.
 func distribute(s *Sender, x *media.Exchange, now time.Time, payload []byte) {
 	s.SendBy(x)
 	s.Tick(now)

@@ -144,6 +144,8 @@ type watch struct {
 	port  uint16 // that is tried first
 	gone  bool   // the tick has no sockets
 
+	links *udp.Links // once the interface was looked at
+
 	packets *atomic.Uint64 // sent
 	failing bool           // sends have failed while the path was there, and none has succeeded since
 	trial   bool           // the tick has sockets by which nothing has been sent yet, and nobody has been told of them
@@ -152,6 +154,7 @@ type watch struct {
 
 func (w *watch) run() {
 	defer close(w.done)
+	defer w.closeLinks()
 	ticker := time.NewTicker(cmp.Or(w.cfg.every, keeperEvery))
 	defer ticker.Stop()
 	for {
@@ -226,7 +229,14 @@ func (w *watch) linkError() error {
 	if w.cfg.Path.Interface == "" {
 		return nil
 	}
-	link, err := udp.LinkNamed(w.cfg.Path.Interface)
+	if w.links == nil {
+		links, err := udp.OpenLinks()
+		if err != nil {
+			return nil // nothing is known of the interface
+		}
+		w.links = &links
+	}
+	link, err := w.links.Named(w.cfg.Path.Interface)
 	switch {
 	case err != nil:
 		return err
@@ -236,6 +246,12 @@ func (w *watch) linkError() error {
 		return errChanged
 	}
 	return nil
+}
+
+func (w *watch) closeLinks() {
+	if w.links != nil {
+		_ = w.links.Close() // it was only asked by
+	}
 }
 
 var errDown = errors.New("multicast: the interface is down")

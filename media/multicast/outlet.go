@@ -26,7 +26,7 @@ type outlet struct {
 const pairTries = 64
 
 // longestPosted is how many listeners a list has at most whose packets go out with those of others: more take a system call that is theirs alone anyway.
-const longestPosted = 16
+const longestPosted = 8
 
 // openOutlet opens what c needs, from port where that is not 0 and free.
 func openOutlet(c *Config, port uint16) (*outlet, error) {

@@ -15,7 +15,9 @@ const (
 	// packetOverhead is what IP, UDP and RTP add to a payload.
 	packetOverhead = control.DatagramOverhead + headerSize
 	// batchesPerLook bounds what one look for RTCP takes.
-	batchesPerLook = 2
+	batchesPerLook = 10
+	// sweepsPerLook has all members been counted after 8 looks, 4 s.
+	sweepsPerLook = 4
 	// many is how many members make one who leaves wait (RFC 3550 §6.3.7).
 	many = 50
 )
@@ -153,7 +155,10 @@ func (s *Sender) hear(now time.Time) {
 		}
 	}
 	r := &s.report
-	r.members.Sweep(now, r.timer.Timeout(r.session()))
+	timeout := r.timer.Timeout(r.session())
+	for range sweepsPerLook {
+		r.members.Sweep(now, timeout)
+	}
 	s.counters.publish(r.members.Audience(), s.cfg.Profile.ClockRateHz)
 }
 

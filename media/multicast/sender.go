@@ -28,8 +28,9 @@ const (
 	longestHeader = headerSize + 4*mixer.MaxSources
 	// rtcpRoom is the longest compound: an SR, and a description with two items of 255 bytes, and BYE.
 	rtcpRoom = 28 + 8 + 2*(2+maxItem) + 8 + 8
-	// rtcpEvery is how many ticks there are to one look for RTCP.
-	rtcpEvery = 5
+	// rtcpEvery is how many ticks there are to one look for RTCP: half a second. All that come in a session keep to 5 % of its bandwidth, and whose reports are for
+	// statistics and the interval of ours need not be read at once.
+	rtcpEvery = 25
 	// noiseEvery is how often comfort noise is sent in a silence.
 	noiseEvery = 200 * time.Millisecond
 	// noiseLevel is what it is: −70 dBov, next to nothing (RFC 3389 §3).
@@ -300,6 +301,8 @@ func (s *Sender) Tick(now time.Time) {
 		s.calls = 0
 		s.rename()
 		s.hear(now)
+	} else if s.report.timer.Waits(now) {
+		return
 	}
 	s.report.due(s, now)
 }

@@ -161,6 +161,9 @@ func (m *Members) thin() {
 // Sweep looks at a part of the table, forgets who has been silent for timeout, and counts the others. A session that has shrunk to an
 // eighth of what it may be is known more closely again.
 func (m *Members) Sweep(now time.Time, timeout time.Duration) {
+	if m.count == 0 && m.cursor == 0 && m.depth == 0 && m.sum == (tally{}) {
+		return // nobody is there, nor was when it was last looked: the memory of a session that nobody reports in is not touched
+	}
 	age := uint32(max(now.Sub(m.start), 0) / ageUnit)
 	most := uint32(timeout / ageUnit)
 	for end := m.cursor + sweepSlots; m.cursor < end; {

@@ -196,25 +196,44 @@ type Link struct {
 	Up    bool // and something is plugged in
 }
 
-// LinkNamed looks at an interface; it fails where there is none of that name. It asks the kernel for that one alone, because it is asked
-// every second.
+// LinkNamed looks at an interface; it fails where there is none of that name.
 func LinkNamed(name string) (Link, error) {
+	l, err := OpenLinks()
+	if err != nil {
+		return Link{}, err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Named(name)
+}
+
+// Links looks at interfaces again and again: it keeps the socket to ask the kernel by, which costs more than to ask.
+type Links struct{ fd int }
+
+// OpenLinks opens one, in the network namespace of its thread.
+func OpenLinks() (Links, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return Links{}, fmt.Errorf("socket: %w", err)
+	}
+	return Links{fd}, nil
+}
+
+// Named is LinkNamed. It asks the kernel for that one alone.
+func (l Links) Named(name string) (Link, error) {
 	req, err := unix.NewIfreq(name)
 	if err != nil {
 		return Link{}, fmt.Errorf("interface %q: %w", name, err)
 	}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return Link{}, fmt.Errorf("socket: %w", err)
-	}
-	defer func() { _ = unix.Close(fd) }()
-	if err := unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, req); err != nil {
+	if err := unix.IoctlIfreq(l.fd, unix.SIOCGIFINDEX, req); err != nil {
 		return Link{}, fmt.Errorf("interface %q: %w", name, err)
 	}
 	index := int(req.Uint32())
-	if err := unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, req); err != nil {
+	if err := unix.IoctlIfreq(l.fd, unix.SIOCGIFFLAGS, req); err != nil {
 		return Link{}, fmt.Errorf("interface %q: %w", name, err)
 	}
 	const ready = unix.IFF_UP | unix.IFF_RUNNING
 	return Link{Index: index, Up: req.Uint16()&ready == ready}, nil
 }
+
+// Close gives the socket back.
+func (l Links) Close() error { return unix.Close(l.fd) }

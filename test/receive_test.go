@@ -32,12 +32,12 @@ type house struct {
 
 const houseGRPC = "127.0.0.1:50051"
 
-// newHouse runs a bridge there until the end of the test.
-func newHouse(t *testing.T, host *netns.Host) *house {
+// newHouse runs a bridge there until the end of the test; more is what its file has besides.
+func newHouse(t *testing.T, host *netns.Host, more string) *house {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "confbridge.yaml")
-	cfg := fmt.Sprintf("sip:\n  listen: [\"udp://127.0.0.1:0\"]\napi:\n  grpc: %s\n  http: 127.0.0.1:0\ndata_dir: %q\nlog:\n  level: warn\n", houseGRPC, filepath.Join(dir, "data"))
+	cfg := fmt.Sprintf("sip:\n  listen: [\"udp://127.0.0.1:0\"]\napi:\n  grpc: %s\n  http: 127.0.0.1:0\ndata_dir: %q\nlog:\n  level: warn\n", houseGRPC, filepath.Join(dir, "data")) + more
 	if err := os.WriteFile(file, []byte(cfg), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -113,15 +113,26 @@ func encoder(t *testing.T, host *netns.Host, hz int, group string) (running *exe
 func TestRoomsTakeSessionsIn(t *testing.T) {
 	t.Parallel()
 	network := netns.New(t, "stage", "one", "two", "ear")
-	one, two := newHouse(t, network.Host("one")), newHouse(t, network.Host("two"))
 	const hz, first, second = 600, "239.1.2.4:5004", "239.1.2.5:5004"
+	one := newHouse(t, network.Host("one"), "")
+	two := newHouse(t, network.Host("two"), fmt.Sprintf(`rooms:
+  list:
+    - number: "2000"
+      distributions:
+        - {id: hall, destinations: [%q], interface: %s}
+      sources:
+        - {id: one, group: %q, interface: %[2]s, timeout: 60s}
+`, second, netns.Interface, first))
 	ffmpeg, description := encoder(t, network.Host("stage"), hz, "239.1.2.3:5004")
 	one.must("rooms", "create", "1000")
-	two.must("rooms", "create", "2000")
 	one.feed("1000", first)
-	two.feed("2000", second)
 	one.must("distributions", "receive", "1000", "--sdp", description, "--interface", netns.Interface, "--name", "Stage B")
-	two.must("distributions", "receive", "2000", "--group", first, "--interface", netns.Interface, "--silence", "60s")
+	if got := two.must("sources", "list", "2000"); !strings.Contains(got, first) {
+		t.Errorf("sources of 2000:\n%s", got)
+	}
+	if out, err := two.host.Command(program, "sources", "remove", "2000", "one").CombinedOutput(); err == nil || !strings.Contains(string(out), "declared in the configuration file") {
+		t.Errorf("a source of the file was removed: %v\n%s", err, out)
+	}
 	if got := one.must("participants", "list", "1000"); !strings.Contains(got, "Stage B") || !strings.Contains(got, "session") {
 		t.Errorf("participants of 1000:\n%s", got)
 	}

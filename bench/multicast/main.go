@@ -24,8 +24,10 @@ import (
 func main() {
 	var o options
 	flag.StringVar(&o.server, "server", "bin/confbridge", "the bridge to measure")
-	flag.IntVar(&o.rounds, "rounds", 5, "how often each row has its turn; those of one group have two in a round")
-	flag.DurationVar(&o.turn, "turn", 1500*time.Millisecond, "what a turn lasts")
+	flag.IntVar(&o.rounds, "rounds", 5, "how often no group, many groups and many calls have their turn")
+	flag.DurationVar(&o.turn, "turn", 1500*time.Millisecond, "what such a turn lasts")
+	flag.IntVar(&o.sweeps, "sweeps", 12, "how often the audiences of one group have two turns each, there and back")
+	flag.DurationVar(&o.short, "short", 600*time.Millisecond, "what one of those lasts")
 	flag.StringVar(&o.host, "bridge-host", "", "measure, on the host of the receivers, a bridge on this one; the program starts itself so")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
@@ -45,6 +47,8 @@ type options struct {
 	server, host string
 	rounds       int
 	turn         time.Duration
+	sweeps       int
+	short        time.Duration
 }
 
 // start makes the hosts, and has this program measure on the one of the receivers.
@@ -60,7 +64,8 @@ func start(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return fmt.Errorf("this program: %w", err)
 	}
-	cmd := on(ctx, hosts.ears, othersCPU, self, "--server", o.server, "--rounds", fmt.Sprint(o.rounds), "--turn", o.turn.String(), "--bridge-host", hosts.source)
+	cmd := on(ctx, hosts.ears, othersCPU, self, "--server", o.server, "--rounds", fmt.Sprint(o.rounds), "--turn", o.turn.String(),
+		"--sweeps", fmt.Sprint(o.sweeps), "--short", o.short.String(), "--bridge-host", hosts.source)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	if err := cmd.Run(); err != nil {

@@ -24,9 +24,11 @@ var audiences = []int{1, 10, 100}
 // round is what the bridge cost in one round, in µs of CPU a second.
 type round struct {
 	alone, groups, calls float64
-	heard                map[int][]float64 // one group, by its audience
-	sends, failed        float64           // packets a tick, with many groups
+	sends, failed        float64 // packets a tick, with many groups
 }
+
+// sweep is what it cost with one group, by its audience: the mean of the way there and the way back.
+type sweep map[int]float64
 
 // bench is what measures.
 type bench struct {
@@ -55,27 +57,39 @@ func measure(ctx context.Context, o options) (err error) {
 			return err
 		}
 	}
-	report(o, rounds)
-	return nil
-}
-
-// round measures each row once, and those of one group there and back.
-func (b *bench) round(ctx context.Context, r *round) (err error) {
-	if r.alone, err = b.turn(ctx); err != nil {
-		return err
-	}
 	if err := b.server.send(ctx, 1); err != nil {
 		return err
 	}
-	r.heard = map[int][]float64{}
-	back := slices.Clone(audiences)
+	sweeps := make([]sweep, o.sweeps)
+	for i := range sweeps {
+		sweeps[i] = sweep{}
+		if err := b.sweep(ctx, sweeps[i], i); err != nil {
+			return err
+		}
+	}
+	report(o, rounds, sweeps)
+	return nil
+}
+
+// sweep measures each audience there and back, in the n-th order, so that what drifts falls on all alike.
+func (b *bench) sweep(ctx context.Context, s sweep, n int) error {
+	there := slices.Concat(audiences[n%len(audiences):], audiences[:n%len(audiences)])
+	back := slices.Clone(there)
 	slices.Reverse(back)
-	for _, n := range append(back, audiences...) {
+	for _, n := range append(there, back...) {
 		cost, err := b.heard(ctx, n)
 		if err != nil {
 			return err
 		}
-		r.heard[n] = append(r.heard[n], cost)
+		s[n] += cost / 2
+	}
+	return nil
+}
+
+// round measures each row once.
+func (b *bench) round(ctx context.Context, r *round) (err error) {
+	if r.alone, err = b.turn(ctx, b.options.turn); err != nil {
+		return err
 	}
 	if err := b.groups(ctx, r); err != nil {
 		return err
@@ -83,18 +97,18 @@ func (b *bench) round(ctx context.Context, r *round) (err error) {
 	if err := b.phones.call(ctx, talkers, talkers+many); err != nil {
 		return err
 	}
-	if r.calls, err = b.turn(ctx); err != nil {
+	if r.calls, err = b.turn(ctx, b.options.turn); err != nil {
 		return err
 	}
 	return b.phones.hangup(ctx, talkers, talkers+many)
 }
 
 // turn is what the bridge costs as it is.
-func (b *bench) turn(ctx context.Context) (float64, error) {
+func (b *bench) turn(ctx context.Context, lasts time.Duration) (float64, error) {
 	if err := pause(ctx, settle); err != nil {
 		return 0, err
 	}
-	return b.server.cost(ctx, b.options.turn)
+	return b.server.cost(ctx, lasts)
 }
 
 // heard is what one group costs with so many receivers, each of which has to get most of it, whatever else the machine does.
@@ -105,12 +119,12 @@ func (b *bench) heard(ctx context.Context, n int) (cost float64, err error) {
 	}
 	defer func() {
 		got, failed := e.leave()
-		if want := int(b.options.turn / tick / 2); failed == nil && got < want {
+		if want := int(b.options.short / tick / 2); failed == nil && got < want {
 			failed = fmt.Errorf("one of %d receivers has got %d packets, want %d", n, got, want)
 		}
 		err = errors.Join(err, failed)
 	}()
-	return b.turn(ctx)
+	return b.turn(ctx, b.options.short)
 }
 
 // groups measures many of them, and counts what is sent.
@@ -123,7 +137,7 @@ func (b *bench) groups(ctx context.Context, r *round) error {
 		return err
 	}
 	from := time.Now()
-	if r.groups, err = b.turn(ctx); err != nil {
+	if r.groups, err = b.turn(ctx, b.options.turn); err != nil {
 		return err
 	}
 	sentThen, failedThen, err := b.server.packets(ctx)

@@ -107,8 +107,16 @@ func TestListenTellsWhatWasHeard(t *testing.T) {
 	if len(pcm) < 8000*6/10 {
 		t.Fatalf("%d samples were recorded", len(pcm))
 	}
-	if level := measure.ToneDBFS(pcm[len(pcm)/2:], 8000, 440); math.Abs(level+12.2) > 1 {
-		t.Errorf("the tone is at %.1f dB", level)
+	// In pieces: where the jitter buffer gives up delay, the tone goes on in another phase, which is heard in one of them.
+	clear, pieces := 0, 0
+	for tenth := range slices.Chunk(pcm[len(pcm)/2:], 800) {
+		pieces++
+		if level := measure.ToneDBFS(tenth, 8000, 440); math.Abs(level+12.2) < 1 {
+			clear++
+		}
+	}
+	if clear < pieces-1 {
+		t.Errorf("the tone is heard in %d of %d tenths of a second", clear, pieces)
 	}
 }
 

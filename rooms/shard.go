@@ -197,7 +197,6 @@ func (s *state) each(do half, now time.Time) {
 		k.busy.Store(0)
 		defer k.end()
 	}
-	s.doShards(s.workers[0])
 	k.called = k.called && do == takingIn
 	w := s.workers[0]
 	lender := s.borrow(w)
@@ -345,14 +344,10 @@ func (s *state) assist(index int) {
 	k := &s.work
 	for seen, last := uint32(0), false; !last && k.await(seen); {
 		seen, last = k.opened.Load(), k.half == sendingOut
-		s.doShards(s.workers[index])
+		w := s.workers[index]
+		lender := s.borrow(w)
+		s.doShards(w)
+		w.giveBack(lender)
 		k.leave()
-		if s.work.begin() {
-			w := s.workers[index]
-			lender := s.borrow(w)
-			s.doShards(w)
-			w.giveBack(lender)
-			s.work.leave()
-		}
 	}
 }

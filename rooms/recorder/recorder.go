@@ -44,6 +44,7 @@ type Config struct {
 
 const (
 	partSuffix   = ".part"
+	goneSuffix   = ".gone" // of what is being deleted
 	lockName     = ".lock"
 	sidecarName  = "recording.json"
 	journalName  = "journal.jsonl"
@@ -59,6 +60,7 @@ type Recorder struct {
 	cfg    Config
 	create func(root *os.Root, name string) (file, error) // of a new file; tests have disks that fail
 	free   func(dir string) (int64, error)
+	remove func(root *os.Root, folder string) error // and all that is in it; tests have crashes in the middle
 
 	writers   sync.WaitGroup
 	begun     atomic.Uint32 // tapes
@@ -79,7 +81,7 @@ func New(cfg Config) *Recorder {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Recorder{
-		cfg: cfg, create: createFile, free: freeBytes, finishing: make(chan struct{}, 1), stop: make(chan struct{}),
+		cfg: cfg, create: createFile, free: freeBytes, remove: (*os.Root).RemoveAll, finishing: make(chan struct{}, 1), stop: make(chan struct{}),
 		running: map[string]*tape{}, broken: map[string]header{}, kept: map[string]sidecar{},
 	}
 }
@@ -101,13 +103,16 @@ func (r *Recorder) Start() error {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return errors.Join(fmt.Errorf("recordings: %s is used by another bridge: %w", r.cfg.Dir, err), lock.Close(), root.Close())
 	}
-	kept, broken := r.load(root), leftBroken(root)
+	kept, broken, left := r.load(root), leftBroken(root), leftGone(root)
 	r.mu.Lock()
 	r.root, r.lock, r.kept, r.broken = root, lock, kept, broken
 	r.mu.Unlock()
 	r.tidy(time.Now())
 	r.writers.Go(r.runJanitor)
-	r.writers.Go(func() { r.repairAll(root, slices.Sorted(maps.Keys(broken))) })
+	r.writers.Go(func() {
+		r.removeLeft(root, left)
+		r.repairAll(root, slices.Sorted(maps.Keys(broken)))
+	})
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/confbridge/confbridge/rooms"
@@ -96,7 +97,8 @@ func (r *Recorder) OpenFile(id, name string) (*os.File, error) {
 	return f, nil
 }
 
-// Delete takes a finished recording away (ErrNoRecording, ErrRecordingOpen, ErrDisk).
+// Delete takes a finished recording away (ErrNoRecording, ErrRecordingOpen, ErrDisk). Its folder gets another name first, in one step: what a crash leaves of
+// it from there on is nobody's recording, and the next start takes it away. Where files could not be removed the recording is gone all the same, with ErrDisk.
 func (r *Recorder) Delete(id string) error {
 	rec, err := r.Recording(id)
 	if err != nil {
@@ -105,17 +107,57 @@ func (r *Recorder) Delete(id string) error {
 	if rec.State != rooms.RecordingFinished {
 		return fmt.Errorf("recording %q: %w", id, rooms.ErrRecordingOpen)
 	}
-	root := r.folder()
-	if root == nil {
+	root, s, kept := r.release(id)
+	switch {
+	case root == nil:
 		return fmt.Errorf("recording %q: %w", id, rooms.ErrNoRecorder)
+	case !kept: // another Delete came first
+		return fmt.Errorf("recording %q: %w", id, rooms.ErrNoRecording)
 	}
-	if err := root.RemoveAll(id); err != nil {
+	err = root.Rename(id, id+goneSuffix)
+	if errors.Is(err, fs.ErrNotExist) { // somebody has taken the folder away
+		return nil
+	}
+	if err != nil {
+		r.mu.Lock()
+		r.kept[id] = s
+		r.mu.Unlock()
 		return fmt.Errorf("recording %q: %w", id, diskError(err))
 	}
-	r.mu.Lock()
-	delete(r.kept, id)
-	r.mu.Unlock()
+	if err := r.remove(root, id+goneSuffix); err != nil {
+		return fmt.Errorf("recording %q is deleted, its files are not: %w", id, diskError(err))
+	}
 	return nil
+}
+
+// release forgets a finished recording; root is nil where the recorder is closed, and nothing is forgotten.
+func (r *Recorder) release(id string) (root *os.Root, s sidecar, kept bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, kept = r.kept[id]
+	if r.root != nil {
+		delete(r.kept, id)
+	}
+	return r.root, s, kept
+}
+
+// leftGone are the folders of recordings that were being deleted when the last process ended.
+func leftGone(root *os.Root) (left []string) {
+	for _, name := range folders(root) {
+		if id, gone := strings.CutSuffix(name, goneSuffix); gone && validID(id) {
+			left = append(left, name)
+		}
+	}
+	return left
+}
+
+// removeLeft takes such folders away.
+func (r *Recorder) removeLeft(root *os.Root, left []string) {
+	for _, name := range left {
+		if err := r.remove(root, name); err != nil {
+			r.cfg.Log.Warn("files of a deleted recording cannot be removed", "folder", name, "err", err)
+		}
+	}
 }
 
 func (r *Recorder) folder() *os.Root {

@@ -26,7 +26,7 @@ func (l *load) accompany(ctx context.Context, during func(from time.Time) error)
 		}
 	}
 	if l.record {
-		if err := l.startRecordings(ctx); err != nil {
+		if err := l.startRecordings(ctx, l.format); err != nil {
 			return err
 		}
 	}

@@ -72,6 +72,9 @@ func (o *options) check() error {
 	if o.recordTurns < 0 || o.recordTurns > 100 || o.server == "" && o.recordTurns > 0 {
 		errs = append(errs, errors.New("record-turns: 0 to 100, of a server that the load starts"))
 	}
+	if err := o.checkFormat(); err != nil {
+		errs = append(errs, err)
+	}
 	if o.rate <= 0 {
 		errs = append(errs, errors.New("rate: more than 0"))
 	}
@@ -79,6 +82,18 @@ func (o *options) check() error {
 		errs = append(errs, errors.New("either a server to start or the address of a target, as 127.0.0.1:5060"))
 	}
 	return errors.Join(errs...)
+}
+
+// checkFormat looks at what recordings are to be, where there are any.
+func (o *options) checkFormat() error {
+	for f := range strings.SplitSeq(o.format, ",") {
+		switch {
+		case !o.record && o.recordTurns == 0:
+		case recordFormats[f] == 0, f != o.format && o.record:
+			return fmt.Errorf("record-format %q: wav, flac or opus; several only with record-turns, and without record", o.format)
+		}
+	}
+	return nil
 }
 
 func main() {
@@ -97,7 +112,7 @@ func main() {
 	flag.IntVar(&o.dialogues, "dialogues", 0, "callers who dial PINs meanwhile, one call behind the other, into rooms of their own")
 	flag.BoolVar(&o.record, "record", false, "have the mix of every room recorded")
 	flag.IntVar(&o.recordTurns, "record-turns", 0, "before the window, so often measure what it costs to record the mix of every room, and not to")
-	flag.StringVar(&o.format, "record-format", "opus", "of recordings: wav, flac or opus")
+	flag.StringVar(&o.format, "record-format", "opus", "of recordings: wav, flac or opus; with record-turns also several, with commas")
 	flag.StringVar(&o.codec, "codec", "PCMU", "what all telephones speak: PCMU, PCMA, G722, opus, or mixed for as many of each")
 	flag.IntVar(&o.procs, "procs", 0, "processors that the server may use (GOMAXPROCS); 0: all")
 	flag.BoolVar(&o.hold, "hold", false, "all have the room on hold, and send nothing")

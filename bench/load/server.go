@@ -34,7 +34,7 @@ api:
   grpc: ` + grpcAddress + `
   http: ` + httpAddress + `
 %sdata_dir: %s
-recording: {tone: false, min_free: "0", format: %s}
+recording: {tone: false, min_free: "0"}
 log: {level: warn}
 %s`
 
@@ -65,7 +65,7 @@ func startBridge(ctx context.Context, o options) (*bridge, error) {
 	if o.dialogues > 0 {
 		trunks, list = pinConfig()
 	}
-	text := fmt.Appendf(nil, serverConfig, trunks, profiles, filepath.Join(dir, "data"), o.format, list)
+	text := fmt.Appendf(nil, serverConfig, trunks, profiles, filepath.Join(dir, "data"), list)
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("server: %w", err), b.stop())
 	}

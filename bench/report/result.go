@@ -79,8 +79,8 @@ type Run struct {
 	LateTicks   *int       `json:"late_ticks,omitempty"`   // frames that rooms skipped within the window
 	Dialogues   *Dialogues `json:"dialogues,omitempty"`
 	Recorded    *Recorded  `json:"recorded,omitempty"`
-	// RecordCost was measured before the window.
-	RecordCost *RecordCost `json:"record_cost,omitempty"`
+	// RecordCosts were measured before the window, of each format.
+	RecordCosts []RecordCost `json:"record_costs,omitempty"`
 
 	GeneratorLateMsP99 float64 `json:"generator_late_ms_p99"` // the load's own fault
 	GeneratorLateMsMax float64 `json:"generator_late_ms_max"`
@@ -109,6 +109,7 @@ type Recorded struct {
 
 // RecordCost is what it costs to record the mix of every room: medians, in µs of CPU per leg and second.
 type RecordCost struct {
+	Format   string  `json:"format"`
 	Turns    int     `json:"turns"`
 	Plain    float64 `json:"plain_us"`
 	Recorded float64 `json:"recorded_us"`

@@ -118,10 +118,14 @@ var rows = []struct {
 		return fmt.Sprintf("%d, %d, %d", r.Recorded.Recordings, r.Recorded.Gaps, r.Recorded.Broken)
 	}},
 	{"recording the mix: without, with, µs per leg and second; more", func(r *Run) string {
-		if r.RecordCost == nil {
+		if len(r.RecordCosts) == 0 {
 			return "–"
 		}
-		return fmt.Sprintf("%.0f, %.0f; %+.1f %%", r.RecordCost.Plain, r.RecordCost.Recorded, 100*r.RecordCost.Extra/r.RecordCost.Plain)
+		var all []string
+		for _, c := range r.RecordCosts {
+			all = append(all, fmt.Sprintf("%s %.0f, %.0f; %+.1f %%", c.Format, c.Plain, c.Recorded, 100*c.Extra/c.Plain))
+		}
+		return strings.Join(all, "<br>")
 	}},
 	{"generator late p99, max, ms", func(r *Run) string { return fmt.Sprintf("%.1f, %.1f", r.GeneratorLateMsP99, r.GeneratorLateMsMax) }},
 }

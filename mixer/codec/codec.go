@@ -81,6 +81,13 @@ type Tunable interface {
 	SetEffort(to Effort) error
 }
 
+// Beginner is an encoder of which a packet can be had in the middle of a stream that another one has begun: that of Opus.
+type Beginner interface {
+	Encoder
+	// Begin is Encode of one packet that predicts nothing: a decoder understands it whatever it has heard before. It costs more bits, or sounds a little worse for them.
+	Begin(dst []byte, pcm []int16) (int, error)
+}
+
 // Continuer is an encoder that remembers what it has encoded, as its decoder does: that of Opus or G.722.
 type Continuer interface {
 	Encoder

@@ -7,13 +7,13 @@ const (
 	MinEffortBitrateBps = 24000
 	MaxEffortBitrateBps = 256000
 	MaxComplexity       = 10
-	// DefaultComplexity is what Effort.Complexity 0 means.
+	// DefaultComplexity is what Effort.Complexity 0 means, where OpusSettings does not say Thrifty.
 	DefaultComplexity = 5
 )
 
 // Effort is what an encoder of Opus spends: the time of the processor and bits. The zero value is the usual.
 type Effort struct {
-	Complexity int // 1 to MaxComplexity; 0 means DefaultComplexity
+	Complexity int // 1 to MaxComplexity; 0 means DefaultComplexity, or what OpusSettings.Thrifty says
 	// BitrateBps is what is sent, MinEffortBitrateBps to MaxEffortBitrateBps, as far as the receiver takes it; 0 means the usual of the band (decision 0005). Packets
 	// with copies for repair keep the usual at least, below which libopus makes none, and frames of 10 ms get 16,000 more.
 	BitrateBps int

@@ -22,6 +22,14 @@ static int encoder_effort(OpusEncoder *st, opus_int32 complexity, opus_int32 bit
 	int err = opus_encoder_ctl(st, OPUS_SET_COMPLEXITY(complexity));
 	return err == OPUS_OK ? opus_encoder_ctl(st, OPUS_SET_BITRATE(bitrate)) : err;
 }
+
+static opus_int32 encode_alone(OpusEncoder *st, const opus_int16 *pcm, int samples, unsigned char *dst, opus_int32 bytes) {
+	int err = opus_encoder_ctl(st, OPUS_SET_PREDICTION_DISABLED(1));
+	if (err != OPUS_OK) return err;
+	opus_int32 n = opus_encode(st, pcm, samples, dst, bytes);
+	err = opus_encoder_ctl(st, OPUS_SET_PREDICTION_DISABLED(0));
+	return err == OPUS_OK ? n : err;
+}
 */
 import "C"
 
@@ -83,7 +91,16 @@ func (e *libopusEncoder) state() *C.OpusEncoder {
 
 // encode makes one packet of pcm in dst, neither of which is empty.
 func (e *libopusEncoder) encode(dst []byte, pcm []int16) (int, error) {
-	n := C.opus_encode(e.state(), (*C.opus_int16)(unsafe.SliceData(pcm)), C.int(len(pcm)), (*C.uchar)(unsafe.SliceData(dst)), C.opus_int32(len(dst)))
+	return libopusPacket(C.opus_encode(e.state(), (*C.opus_int16)(unsafe.SliceData(pcm)), C.int(len(pcm)), (*C.uchar)(unsafe.SliceData(dst)), C.opus_int32(len(dst))))
+}
+
+// encodeAlone is encode of a packet that predicts nothing from those before it (OPUS_SET_PREDICTION_DISABLED).
+func (e *libopusEncoder) encodeAlone(dst []byte, pcm []int16) (int, error) {
+	return libopusPacket(C.encode_alone(e.state(), (*C.opus_int16)(unsafe.SliceData(pcm)), C.int(len(pcm)), (*C.uchar)(unsafe.SliceData(dst)), C.opus_int32(len(dst))))
+}
+
+// libopusPacket is the length of a packet, or why there is none.
+func libopusPacket(n C.opus_int32) (int, error) {
 	switch {
 	case n == C.OPUS_BUFFER_TOO_SMALL:
 		return 0, errLibopusShort

@@ -17,6 +17,7 @@ type opusEncoder struct {
 	state   *libopusEncoder
 	frames  opusFrames // of a packet of three
 	bitrate opusRate
+	usual   int // complexity
 }
 
 // opusRate is what an encoder's bitrate depends on besides its effort.
@@ -83,7 +84,10 @@ func opusLeastPlain(rateHz int) int {
 // have a part in it, for only SILK makes copies and knows silence; from 4 to 8 kHz that is 2 to 3 dB quieter than it should be.
 // Elsewhere CELT does it alone: flat, 4 ms sooner, at a quarter of the work.
 func newOpusEncoder(p Profile) (*opusEncoder, error) {
-	e := &opusEncoder{rateHz: p.SampleRateHz, samples: p.PacketSamples(), dtx: p.Opus.DTX}
+	e := &opusEncoder{rateHz: p.SampleRateHz, samples: p.PacketSamples(), dtx: p.Opus.DTX, usual: DefaultComplexity}
+	if p.Opus.Thrifty {
+		e.usual = 0
+	}
 	e.frame = e.samples
 	if p.PacketTime() == 30*time.Millisecond {
 		e.frame = e.samples / len(e.frames)
@@ -113,7 +117,7 @@ func (e *opusEncoder) SetEffort(to Effort) error {
 	if err := to.Valid(); err != nil {
 		return err
 	}
-	return e.state.setEffort(to.ComplexityOr(DefaultComplexity), e.bitrate.at(to))
+	return e.state.setEffort(to.ComplexityOr(e.usual), e.bitrate.at(to))
 }
 
 // Continue implements [Continuer].
@@ -124,6 +128,17 @@ func (e *opusEncoder) Continue(from Encoder) bool {
 	}
 	e.state.copyFrom(o.state)
 	return true
+}
+
+// Begin implements [Beginner].
+func (e *opusEncoder) Begin(dst []byte, pcm []int16) (int, error) {
+	if len(pcm) > e.samples || !e.whole(len(pcm)) {
+		return 0, errOpusFrameLength
+	}
+	if dst = dst[:min(len(dst), MaxPayloadBytes)]; len(dst) == 0 {
+		return 0, ErrBuffer
+	}
+	return opusPacket(e.state.encodeAlone(dst, pcm))
 }
 
 func (e *opusEncoder) Encode(dst []byte, pcm []int16) (int, error) {
@@ -151,7 +166,11 @@ func (e *opusEncoder) encode(dst []byte, pcm []int16) (int, error) {
 	if len(dst) == 0 {
 		return 0, ErrBuffer
 	}
-	n, err := e.state.encode(dst, pcm)
+	return opusPacket(e.state.encode(dst, pcm))
+}
+
+// opusPacket is the length of a packet of libopus's, or one of our errors.
+func opusPacket(n int, err error) (int, error) {
 	switch {
 	case errors.Is(err, errLibopusShort):
 		return 0, ErrBuffer

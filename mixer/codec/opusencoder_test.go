@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"testing"
@@ -279,4 +280,55 @@ func TestOpusIsDecodedAtAnyRate(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A decoder that has heard another encoder understands what begins anew: neither louder nor quieter than it is.
+func TestAPacketThatBeginsIsUnderstoodByWhoHasHeardAnother(t *testing.T) {
+	for _, rates := range [][2]int{{8000, 48000}, {16000, 48000}, {48000, 8000}, {48000, 48000}} {
+		first, then := plainEncoder(t, rates[0]), plainEncoder(t, rates[1])
+		d := mustDecoder(t, opusAt(48000))
+		pcm, packet := make([]int16, 960), make([]byte, MaxPayloadBytes)
+		for i := range 30 {
+			n, err := first.Encode(packet, sine(300, 12000, rates[0], i*rates[0]/50, rates[0]/50))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := d.Decode(pcm, packet[:n]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 10 { // 20 dB quieter from here on
+			encode := then.Encode
+			if i == 0 {
+				encode = then.(Beginner).Begin
+			}
+			n, err := encode(packet, sine(300, 1200, rates[1], i*rates[1]/50, rates[1]/50))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := d.Decode(pcm, packet[:n]); err != nil {
+				t.Fatal(err)
+			}
+			want := measure.RMSDBFS(sine(300, 1200, 48000, 0, 960))
+			if got := measure.RMSDBFS(pcm[240:]); math.Abs(got-want) > 2 {
+				t.Errorf("%d to %d Hz: packet %d has %.1f dBFS, want %.1f within 2", rates[0], rates[1], i, got, want)
+			}
+		}
+	}
+	e := plainEncoder(t, 8000).(Beginner)
+	if _, err := e.Begin(nil, make([]int16, 160)); !errors.Is(err, ErrBuffer) {
+		t.Errorf("Begin to nothing: got %v, want ErrBuffer", err)
+	}
+	if _, err := e.Begin(make([]byte, 100), make([]int16, 159)); err == nil {
+		t.Error("Begin of a part of a frame: got no error")
+	}
+}
+
+func plainEncoder(t *testing.T, rateHz int) Encoder {
+	t.Helper()
+	e, err := NewEncoder(Profile{Format: opusAt(rateHz), Opus: OpusSettings{NoFEC: true, Thrifty: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }

@@ -41,8 +41,10 @@ type OpusSettings struct {
 	// Clean says that the receiver has lost next to nothing: then no copies for repair are sent to it either, and the sound
 	// keeps what they cost it (decision 0017). It is no parameter, but what the receiver's reports show.
 	Clean bool
-	DTX   bool // usedtx=1: nothing is sent in silence
-	CBR   bool // cbr=1
+	// Thrifty says that the encoder does as little as it can, which is complexity 0 of libopus and a third of the usual work (decision 0054). It is no parameter either.
+	Thrifty bool
+	DTX     bool // usedtx=1: nothing is sent in silence
+	CBR     bool // cbr=1
 }
 
 // Losses from which on a receiver of Opus gets copies, and up to which it gets none any more.

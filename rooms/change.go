@@ -75,6 +75,7 @@ func (g *Registry) create(ctx context.Context, k Kept) error {
 		return err
 	}
 	if err := g.put(ctx, k); err != nil {
+		g.takeBack(ctx, k.Number, nil)
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // it is kept, so it must be
@@ -147,6 +148,11 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 	if !info.OnDemand && (!set.equal(before) || p.PINs != nil) { // a ring changes within
 		k := Kept{Number: number, Settings: set, Created: info.Created, Declared: info.Declared}
 		if err := g.put(ctx, k); err != nil {
+			if p.PINs == nil || set.PINs != before.PINs { // else it is not known any more what was in the ring
+				was := k
+				was.Settings = before
+				g.takeBack(ctx, number, &was)
+			}
 			return wrap("room", number, err)
 		}
 	}
@@ -204,6 +210,7 @@ func (g *Registry) remove(ctx context.Context, info Info, force bool) error {
 	}
 	if !info.OnDemand && g.memory != nil {
 		if err := g.memory.keeper.Remove(ctx, number); err != nil {
+			g.takeBack(ctx, number, &Kept{Number: number, Settings: info.asSet(), Created: info.Created})
 			return storage(err)
 		}
 	}

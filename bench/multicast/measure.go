@@ -13,9 +13,10 @@ const (
 	talkers = 5
 	// many is how many groups and calls there are where one alone would cost too little to be measured.
 	many = 100
-	// settle is what passes after a change.
-	settle = 300 * time.Millisecond
-	tick   = 20 * time.Millisecond
+	// settle is what passes after a change, and briefly when receivers have come.
+	settle  = 300 * time.Millisecond
+	briefly = 100 * time.Millisecond
+	tick    = 20 * time.Millisecond
 )
 
 // audiences are how many receive one group.
@@ -24,7 +25,7 @@ var audiences = []int{1, 10, 100}
 // round is what the bridge cost in one round, in µs of CPU a second.
 type round struct {
 	alone, groups, calls float64
-	sends, failed        float64 // packets a tick, with many groups
+	packets, ticks       float64 // that were sent or could not be, with many groups, and in how many ticks
 }
 
 // sweep is what it cost with one group, by its audience: the mean of the way there and the way back.
@@ -88,7 +89,7 @@ func (b *bench) sweep(ctx context.Context, s sweep, n int) error {
 
 // round measures each row once.
 func (b *bench) round(ctx context.Context, r *round) (err error) {
-	if r.alone, err = b.turn(ctx, b.options.turn); err != nil {
+	if r.alone, err = b.turn(ctx, settle, b.options.turn); err != nil {
 		return err
 	}
 	if err := b.groups(ctx, r); err != nil {
@@ -97,15 +98,15 @@ func (b *bench) round(ctx context.Context, r *round) (err error) {
 	if err := b.phones.call(ctx, talkers, talkers+many); err != nil {
 		return err
 	}
-	if r.calls, err = b.turn(ctx, b.options.turn); err != nil {
+	if r.calls, err = b.turn(ctx, settle, b.options.turn); err != nil {
 		return err
 	}
 	return b.phones.hangup(ctx, talkers, talkers+many)
 }
 
-// turn is what the bridge costs as it is.
-func (b *bench) turn(ctx context.Context, lasts time.Duration) (float64, error) {
-	if err := pause(ctx, settle); err != nil {
+// turn is what the bridge costs as it is, once something has settled.
+func (b *bench) turn(ctx context.Context, settled, lasts time.Duration) (float64, error) {
+	if err := pause(ctx, settled); err != nil {
 		return 0, err
 	}
 	return b.server.cost(ctx, lasts)
@@ -124,7 +125,7 @@ func (b *bench) heard(ctx context.Context, n int) (cost float64, err error) {
 		}
 		err = errors.Join(err, failed)
 	}()
-	return b.turn(ctx, b.options.short)
+	return b.turn(ctx, briefly, b.options.short)
 }
 
 // groups measures many of them, and counts what is sent.
@@ -137,14 +138,13 @@ func (b *bench) groups(ctx context.Context, r *round) error {
 		return err
 	}
 	from := time.Now()
-	if r.groups, err = b.turn(ctx, b.options.turn); err != nil {
+	if r.groups, err = b.turn(ctx, settle, b.options.turn); err != nil {
 		return err
 	}
 	sentThen, failedThen, err := b.server.packets(ctx)
 	if err != nil {
 		return err
 	}
-	ticks := time.Since(from).Seconds() / tick.Seconds()
-	r.sends, r.failed = float64(sentThen-sent)/ticks, float64(failedThen-failed)/ticks
+	r.packets, r.ticks = float64(sentThen+failedThen-sent-failed), time.Since(from).Seconds()/tick.Seconds()
 	return b.server.send(ctx, 0)
 }

@@ -62,7 +62,7 @@ func TestSuitesAreThoseOfTheLibrary(t *testing.T) {
 			t.Errorf("%s: profile %d with %d and %d bytes, want %d with %d and %d", suite, profile, master, salt, want, wantMaster, wantSalt)
 		}
 	}
-	if (terms.Suite("F8_128_HMAC_SHA1_80")).Profile() != 0 {
+	if terms.Suite("F8_128_HMAC_SHA1_80").Profile() != 0 {
 		t.Error("a suite that is not known has a profile")
 	}
 }

@@ -120,12 +120,12 @@ func (b *bench) heard(ctx context.Context, n int) (cost float64, err error) {
 	}
 	defer func() {
 		got, failed := e.leave()
-		if want := int(b.options.short / tick / 2); failed == nil && got < want {
+		if want := int(b.short / tick / 2); failed == nil && got < want {
 			failed = fmt.Errorf("one of %d receivers has got %d packets, want %d", n, got, want)
 		}
 		err = errors.Join(err, failed)
 	}()
-	return b.turn(ctx, briefly, b.options.short)
+	return b.turn(ctx, briefly, b.short)
 }
 
 // groups measures many of them, and counts what is sent.

@@ -123,6 +123,8 @@ func TestOptions(t *testing.T) {
 	for name, change := range map[string]func(*options){
 		"no legs":             func(o *options) { o.legs = 0 },
 		"more rooms":          func(o *options) { o.rooms = 301 },
+		"an unknown format":   func(o *options) { o.recordTurns, o.format = 1, "wav,mp3" },
+		"formats at once":     func(o *options) { o.record, o.format = true, "wav,opus" },
 		"too many talkers":    func(o *options) { o.talkers = 301 },
 		"too short":           func(o *options) { o.steady = time.Second },
 		"no rate":             func(o *options) { o.rate = 0 },

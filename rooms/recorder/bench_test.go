@@ -16,7 +16,7 @@ func BenchmarkSinks(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer f.Close()
-				t, err := newTrack(f, formats[format], "mix", "")
+				t, err := newTrack(f, formats[format], 8000, "mix", "")
 				if err != nil {
 					b.Fatal(err)
 				}

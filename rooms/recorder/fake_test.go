@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"os"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/rooms"
 )
 
@@ -51,7 +53,7 @@ func newTestWriter(t testing.TB, root *os.Root, set rooms.RecordingSettings) *wr
 	w, err := newWriter(root, createFile, header{
 		ID: newID(time.Now()), Room: "1000", Started: time.Now().UTC(),
 		Content: contents[set.Content], Format: formats[set.Format].name,
-	}, set)
+	}, set, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +69,9 @@ func openRoot(t testing.TB, dir string) *os.Root {
 	t.Cleanup(func() { root.Close() })
 	return root
 }
+
+// frameSamples are those of 20 ms at the highest rate.
+const frameSamples = mixer.MaxFrameSamples
 
 // tone is 20 ms of a sine that runs through from one frame to the next.
 func tone(rateHz int, hz, amplitude float64, tick uint64) []int16 {

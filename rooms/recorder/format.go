@@ -9,10 +9,9 @@ import (
 	"github.com/confbridge/confbridge/rooms"
 )
 
-// All files have one channel at the highest rate that a room can have, so that nothing is lost when somebody with a better telephone comes in later.
+// All files have one channel. Their rate is that of the room; where that rises they rise after it, and it never falls.
 const (
-	fileRateHz   = 48000
-	frameSamples = fileRateHz / 50 // of 20 ms
+	maxRateHz    = 48000
 	tickDuration = mixer.FrameDuration
 )
 
@@ -27,9 +26,9 @@ func createFile(root *os.Root, name string) (file, error) {
 	return root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
 }
 
-// sink makes one file of sound. After flush the file can be repaired up to there.
+// sink makes one file of sound. After flush all of it is in the file, which can be repaired up to there.
 type sink interface {
-	// write takes 20 ms at fileRateHz.
+	// write takes 20 ms at the rate that the sink was made for, or has risen to.
 	write(pcm []int16) error
 	// silence is write of so many frames of silence, cheaper.
 	silence(frames uint64) error
@@ -38,18 +37,50 @@ type sink interface {
 	finish() error
 }
 
+// riser is a sink of files whose sound may have another rate from some place on.
+type riser interface {
+	sink
+	// rise goes over to a higher rate, which sound is written at from now on.
+	rise(rateHz int) error
+}
+
+// source reads the sound of a file back, while it is written too.
+type source interface {
+	// read fills pcm, or returns io.EOF where less is left.
+	read(pcm []int16) error
+}
+
 // format is one of the kinds of files.
 type format struct {
 	name   string // in sidecars, and the ending of files
-	make   func(f file) (sink, error)
-	repair func(f *os.File, stop <-chan struct{}) (samples uint64, err error) // errStopped when stop is closed
+	rateHz int    // of all its files; 0: what their sinks are made for
+	make   func(f file, rateHz int) (sink, error)
+	read   func(r io.Reader) (source, error)                                 // nil: its sinks are risers
+	repair func(f *os.File, stop <-chan struct{}) (length length, err error) // errStopped when stop is closed
+}
+
+// length is how much sound a file has.
+type length struct {
+	samples uint64
+	rateHz  int
+}
+
+// frames are the whole ones of 20 ms.
+func (l length) frames() uint64 {
+	if l.rateHz == 0 {
+		return 0
+	}
+	return l.samples / uint64(mixer.FrameSamples(l.rateHz))
 }
 
 var formats = map[rooms.RecordingFormat]format{
-	rooms.FormatWAV:  {"wav", newWAV, repairWAV},
-	rooms.FormatFLAC: {"flac", newFLAC, repairFLAC},
-	rooms.FormatOpus: {"opus", newOgg, repairOgg},
+	rooms.FormatWAV:  {"wav", 0, newWAV, readWAV, repairWAV},
+	rooms.FormatFLAC: {"flac", 0, newFLAC, readFLAC, repairFLAC},
+	rooms.FormatOpus: {"opus", opusRateHz, newOgg, nil, repairOgg},
 }
+
+// fileRate says whether a file of ours may have a rate.
+func fileRate(rateHz int) bool { return rateHz == 8000 || rateHz == 16000 || rateHz == maxRateHz }
 
 func formatNamed(name string) rooms.RecordingFormat {
 	for f, d := range formats {

@@ -127,8 +127,8 @@ func TestAnHourOfSixTracksLinesUp(t *testing.T) {
 	turns := 0
 	for _, f := range s.Files {
 		packets, samples := oggPackets(t, filepath.Join(dir, s.ID, f.Name))
-		if samples != 3600*fileRateHz {
-			t.Errorf("%s has %d samples, want an hour: %d", f.Name, samples, 3600*fileRateHz)
+		if samples != 3600*maxRateHz {
+			t.Errorf("%s has %d samples, want an hour: %d", f.Name, samples, 3600*maxRateHz)
 		}
 		var person uint64
 		if n, _ := fmt.Sscanf(f.Participant, "p%d", &person); n == 0 {

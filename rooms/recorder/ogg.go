@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/codec"
 )
 
@@ -28,41 +29,47 @@ const (
 // opusPreSkip is what the encoder is late by: 2.5 ms, of CELT alone (RFC 7845 §4.2).
 const opusPreSkip = 120
 
-// pagePackets is how many packets go into a page: 300 ms, so that a crash costs no more.
-const pagePackets = 15
+// opusFrame is 20 ms in the units of the container, 48 kHz whatever is encoded (RFC 7845 §4).
+const opusFrame = opusRateHz / 50
+
+const opusRateHz = 48000
+
+// pagePackets is how many packets go into a page at most: what comes between two turns of the writer.
+const pagePackets = int(writeEvery / tickDuration)
 
 // steadyFrames is after how many frames of silence each packet is as the one before it.
 const steadyFrames = 10
 
-// oggSink is a sink of Opus in Ogg (RFC 7845).
+// oggSink is a sink of Opus in Ogg (RFC 7845). What is encoded has the room's rate.
 type oggSink struct {
 	out      *out
+	rateHz   int
 	encoder  codec.Encoder
 	sequence uint32
 	granule  uint64 // of all packets that were encoded
 	samples  uint64 // that were written
+	whole    []byte // the last page
 	page     []byte // payload of the page that is filled
 	table    []byte // its segments
 	packets  int
-	silent   int // frames of silence since the last sound
+	silent   int  // frames of silence since the last sound
+	fresh    bool // the next packet is the first of its encoder, in the middle of a stream
 	packet   [codec.MaxPayloadBytes]byte
 	last     int // length of the last packet
+	// The last frame, for an encoder that goes on from there.
+	pcm [mixer.MaxFrameSamples]int16
 }
 
-func newOgg(f file) (sink, error) {
-	// Without copies for repair the encoder is flat to 20 kHz and costs a quarter (decision 0017).
-	enc, err := codec.NewEncoder(codec.Profile{
-		Format: codec.Format{Name: codec.Opus, ClockRateHz: fileRateHz, SampleRateHz: fileRateHz},
-		Opus:   codec.OpusSettings{NoFEC: true},
-	})
+func newOgg(f file, rateHz int) (sink, error) {
+	enc, err := newOpus(rateHz)
 	if err != nil {
 		return nil, err
 	}
-	s := &oggSink{out: newOut(f), encoder: enc}
+	s := &oggSink{out: newOut(f), rateHz: rateHz, encoder: enc}
 	head := append([]byte("OpusHead"), 1, 1) // version, channels
 	head = binary.LittleEndian.AppendUint16(head, opusPreSkip)
-	head = binary.LittleEndian.AppendUint32(head, fileRateHz)
-	head = append(head, 0, 0, 0) // gain, mapping
+	head = binary.LittleEndian.AppendUint32(head, uint32(rateHz)) // of the sound at its beginning, which players do not need
+	head = append(head, 0, 0, 0)                                  // gain, mapping
 	s.add(head)
 	if err := s.writePage(oggFirst, 0); err != nil {
 		return nil, err
@@ -72,6 +79,32 @@ func newOgg(f file) (sink, error) {
 	tags = append(tags, vendor...)
 	s.add(append(tags, 0, 0, 0, 0)) // comments
 	return s, s.writePage(0, 0)
+}
+
+// newOpus makes an encoder. Without copies for repair it is flat to its band's edge and costs a quarter (decision 0017), and of that a third with the least complexity, which is
+// understood no worse (decision 0054).
+func newOpus(rateHz int) (codec.Encoder, error) {
+	return codec.NewEncoder(codec.Profile{
+		Format: codec.Format{Name: codec.Opus, ClockRateHz: opusRateHz, SampleRateHz: rateHz},
+		Opus:   codec.OpusSettings{NoFEC: true, Thrifty: true},
+	})
+}
+
+// rise implements [riser]. The encoder of the new rate has heard the last frame, and the first of its packets is one that asks for nothing to be remembered.
+func (s *oggSink) rise(rateHz int) error {
+	enc, err := newOpus(rateHz)
+	if err != nil {
+		return err
+	}
+	up := mixer.MakeResampler(s.rateHz, rateHz)
+	var heard [mixer.MaxFrameSamples]int16
+	n := up.Process(heard[:], s.pcm[:mixer.FrameSamples(s.rateHz)])
+	if _, err := enc.Encode(s.packet[:], heard[:n]); err != nil {
+		return err
+	}
+	s.encoder, s.rateHz, s.fresh, s.silent = enc, rateHz, true, 0
+	copy(s.pcm[:], heard[:n])
+	return nil
 }
 
 // add puts a packet into the page.
@@ -87,8 +120,7 @@ func (s *oggSink) add(packet []byte) {
 
 // writePage writes the page that was filled.
 func (s *oggSink) writePage(flags byte, granule uint64) error {
-	page := make([]byte, 0, oggHeader+len(s.table)+len(s.page))
-	page = append(page, "OggS\x00"...)
+	page := append(s.whole[:0], "OggS\x00"...)
 	page = append(page, flags)
 	page = binary.LittleEndian.AppendUint64(page, granule)
 	page = binary.LittleEndian.AppendUint32(page, oggSerial)
@@ -98,19 +130,25 @@ func (s *oggSink) writePage(flags byte, granule uint64) error {
 	page = append(page, s.page...)
 	binary.LittleEndian.PutUint32(page[oggCRCAt:], oggCRC(page))
 	s.sequence++
+	s.whole = page
 	s.page, s.table, s.packets = s.page[:0], s.table[:0], 0
 	_, err := s.out.Write(page)
 	return err
 }
 
 func (s *oggSink) write(pcm []int16) error {
-	s.samples += frameSamples
+	s.samples += opusFrame
 	s.silent = 0
+	copy(s.pcm[:], pcm)
 	return s.encode(pcm)
 }
 
 func (s *oggSink) encode(pcm []int16) error {
-	n, err := s.encoder.Encode(s.packet[:], pcm)
+	encode := s.encoder.Encode
+	if s.fresh {
+		encode, s.fresh = s.encoder.(codec.Beginner).Begin, false
+	}
+	n, err := encode(s.packet[:], pcm)
 	if err != nil {
 		return err
 	}
@@ -126,22 +164,22 @@ func (s *oggSink) keep() error {
 			return err
 		}
 	}
-	s.granule += frameSamples
+	s.granule += opusFrame
 	s.add(s.packet[:s.last])
 	return nil
 }
 
 // silence repeats the packet of silence where the encoder would make no other.
 func (s *oggSink) silence(frames uint64) error {
-	var zero [frameSamples]int16
+	clear(s.pcm[:])
 	for range frames {
-		s.samples += frameSamples
+		s.samples += opusFrame
 		s.silent++
 		var err error
 		if s.silent > steadyFrames {
 			err = s.keep()
 		} else {
-			err = s.encode(zero[:])
+			err = s.encode(s.pcm[:mixer.FrameSamples(s.rateHz)])
 		}
 		if err != nil {
 			return err
@@ -150,15 +188,21 @@ func (s *oggSink) silence(frames uint64) error {
 	return nil
 }
 
+// flush makes a page of what there is.
 func (s *oggSink) flush() error {
-	return s.out.buffer.Flush() // whole pages only: 300 ms may stay behind
+	if s.packets > 0 {
+		if err := s.writePage(0, s.granule); err != nil {
+			return err
+		}
+	}
+	return s.out.buffer.Flush()
 }
 
 // finish lets the encoder's delay out; the last page's granule position says where the sound ends (RFC 7845 §4.4).
 func (s *oggSink) finish() error {
 	if s.granule < s.samples+opusPreSkip {
-		var zero [frameSamples]int16
-		if err := s.encode(zero[:]); err != nil {
+		clear(s.pcm[:])
+		if err := s.encode(s.pcm[:mixer.FrameSamples(s.rateHz)]); err != nil {
 			return err
 		}
 	}
@@ -166,13 +210,13 @@ func (s *oggSink) finish() error {
 }
 
 // repairOgg cuts what is behind the last whole page, and makes that the last of the stream.
-func repairOgg(f *os.File, stop <-chan struct{}) (samples uint64, err error) {
+func repairOgg(f *os.File, stop <-chan struct{}) (length, error) {
 	in := bufio.NewReaderSize(f, bufferBytes)
 	var last []byte
 	whole, granule := int64(0), uint64(0)
 	for sequence := uint32(0); ; sequence++ {
 		if stopped(stop) {
-			return 0, errStopped
+			return length{}, errStopped
 		}
 		page, err := readPage(in)
 		if err != nil || binary.LittleEndian.Uint32(page[18:]) != sequence {
@@ -185,16 +229,16 @@ func repairOgg(f *os.File, stop <-chan struct{}) (samples uint64, err error) {
 		whole, granule, last = whole+int64(len(page)), at, page
 	}
 	if granule <= opusPreSkip {
-		return 0, nil
+		return length{}, nil
 	}
 	if err := f.Truncate(whole); err != nil {
-		return 0, err
+		return length{}, err
 	}
 	last[5] |= oggLast
 	clear(last[oggCRCAt : oggCRCAt+4])
 	binary.LittleEndian.PutUint32(last[oggCRCAt:], oggCRC(last))
-	_, err = f.WriteAt(last, whole-int64(len(last)))
-	return granule - opusPreSkip, err
+	_, err := f.WriteAt(last, whole-int64(len(last)))
+	return length{granule - opusPreSkip, opusRateHz}, err
 }
 
 // readPage reads one whole page; its CRC is right.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestWritersOfAHundredTapesHaveAMillisecondEach(t *testing.T) {
+func TestWritersOfAHundredTapesHaveATimeEach(t *testing.T) {
 	seen := map[time.Duration]bool{}
 	for n := range uint32(100) {
 		p := phase(n)

@@ -3,7 +3,7 @@
 //
 // A [Recorder] holds one folder. Each recording is a folder in it, which has the ending .part until all of it is whole; what a crash has
 // left so is repaired by a goroutine that [Recorder.Start] begins. [Recorder.Open] makes a tape: the room's goroutine puts frames into its bounded queue and never
-// waits; one goroutine a tape, its writer, takes them out five times a second. What did not fit into the queue is silence in the files and
+// waits; one goroutine a tape, its writer, takes them out twice a second. What did not fit into the queue is silence in the files and
 // a gap in the sidecar, so that every file is as long as the recording was.
 package recorder
 

@@ -103,7 +103,7 @@ func repairAs(root *os.Root, id string, known *sidecar, stop <-chan struct{}) (s
 			return s, err
 		}
 	}
-	s.ID, s.RateHz, s.Repaired, s.Files = id, fileRateHz, true, nil
+	s.ID, s.Repaired, s.Files = id, true, nil
 	if s.Started.IsZero() { // its journal was lost
 		s.Started = startOf(id)
 	}
@@ -114,7 +114,7 @@ func repairAs(root *os.Root, id string, known *sidecar, stop <-chan struct{}) (s
 	if len(s.Files) == 0 {
 		return s, errNothingLeft
 	}
-	s.end(longest / frameSamples)
+	s.end(longest)
 	s.Ended = s.Started.Add(time.Duration(s.LengthMS) * time.Millisecond)
 	for _, p := range s.Pauses {
 		if !p.To.IsZero() {
@@ -135,7 +135,7 @@ func (s *sidecar) allThere(root *os.Root) bool {
 	return true
 }
 
-// repairFiles repairs every file of sound, and drops those that have none; the longest one's samples are returned.
+// repairFiles repairs every file of sound, and drops those that have none; the longest one's whole frames are returned.
 func (s *sidecar) repairFiles(root *os.Root, stop <-chan struct{}) (longest uint64, err error) {
 	dir, err := root.Open(s.ID + partSuffix)
 	if err != nil {
@@ -146,12 +146,18 @@ func (s *sidecar) repairFiles(root *os.Root, stop <-chan struct{}) (longest uint
 		return 0, err
 	}
 	for _, name := range names {
+		if strings.HasSuffix(name, risingSuffix) { // what it is made of is there too
+			if err := root.Remove(part(s.ID, name)); err != nil {
+				return 0, err
+			}
+			continue
+		}
 		stem, ending, _ := strings.Cut(name, ".")
 		format, known := formats[formatNamed(ending)]
 		if !known || stem != "mix" && !validParticipant(stem) {
 			continue
 		}
-		samples, err := repairFile(root, part(s.ID, name), format, stop)
+		sound, err := repairFile(root, part(s.ID, name), format, stop)
 		if errors.Is(err, errBroken) { // the others may be whole
 			if err := root.Rename(part(s.ID, name), part(s.ID, name+".broken")); err != nil {
 				return 0, err
@@ -161,14 +167,14 @@ func (s *sidecar) repairFiles(root *os.Root, stop <-chan struct{}) (longest uint
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", name, err)
 		}
-		if samples == 0 {
+		if sound.samples == 0 {
 			if err := root.Remove(part(s.ID, name)); err != nil {
 				return 0, err
 			}
 			continue
 		}
-		longest = max(longest, samples)
-		f := fileInfo{Name: name}
+		longest = max(longest, sound.frames())
+		f := fileInfo{Name: name, RateHz: sound.rateHz}
 		if stem != "mix" {
 			f.Participant = stem
 		}
@@ -180,17 +186,17 @@ func (s *sidecar) repairFiles(root *os.Root, stop <-chan struct{}) (longest uint
 	return longest, nil
 }
 
-func repairFile(root *os.Root, path string, format format, stop <-chan struct{}) (samples uint64, err error) {
+func repairFile(root *os.Root, path string, format format, stop <-chan struct{}) (sound length, err error) {
 	f, err := root.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		return 0, err
+		return length{}, err
 	}
-	samples, err = format.repair(f, stop)
-	if err == nil && samples > 0 {
+	sound, err = format.repair(f, stop)
+	if err == nil && sound.samples > 0 {
 		err = f.Sync()
 	}
 	if cause := f.Close(); err == nil {
 		err = cause
 	}
-	return samples, err
+	return sound, err
 }

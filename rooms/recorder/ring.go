@@ -22,19 +22,29 @@ type ring struct {
 
 	next, nextSample uint64 // the putter's: what commit makes head; of samples
 	heldSample       uint64 // nextSample at the last commit
+	freeTo           uint64 // what is before this sample is taken
 }
 
 func newRing(entries, samples int) *ring {
 	return &ring{entries: make([]entry, entries), samples: make([]int16, samples)}
 }
 
-// begin starts a tick; one that was not committed is forgotten.
-func (r *ring) begin() { r.next, r.nextSample = r.head.Load(), r.heldSample }
+// begin starts a tick; one that was not committed is forgotten. Where all is taken the sound goes to the beginning again, so that no more memory is used than what comes
+// between two turns of the writer: the rest is never touched.
+func (r *ring) begin() {
+	r.next = r.head.Load()
+	length := uint64(len(r.samples))
+	if r.tail.Load() == r.next && r.heldSample%length != 0 {
+		r.heldSample += length - r.heldSample%length
+		r.freeTo = r.heldSample
+	}
+	r.nextSample = r.heldSample
+}
 
 // put adds a piece to the tick; false says that it does not fit.
 func (r *ring) put(tick uint64, id string, rateHz int, pcm []int16) bool {
 	if r.next-r.tail.Load() >= uint64(len(r.entries)) ||
-		r.nextSample+uint64(len(pcm))-r.samplesTail.Load() > uint64(len(r.samples)) {
+		r.nextSample+uint64(len(pcm))-max(r.samplesTail.Load(), r.freeTo) > uint64(len(r.samples)) {
 		return false
 	}
 	at := int(r.nextSample % uint64(len(r.samples)))

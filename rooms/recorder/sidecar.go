@@ -19,9 +19,9 @@ type header struct {
 	ID      string    `json:"id"`
 	Room    string    `json:"room"`
 	Started time.Time `json:"started"`
-	Content string    `json:"content"` // mix, tracks or both
-	Format  string    `json:"format"`  // wav, flac or opus
-	RateHz  int       `json:"sample_rate_hz"`
+	Content string    `json:"content"`                  // mix, tracks or both
+	Format  string    `json:"format"`                   // wav, flac or opus
+	RateHz  int       `json:"sample_rate_hz,omitempty"` // the highest of its files; not known before they are whole
 }
 
 // sidecar tells what the files cannot. All places are milliseconds from the recording's first sample.
@@ -65,6 +65,7 @@ type person struct {
 type fileInfo struct {
 	Name        string `json:"name"`
 	Participant string `json:"participant,omitempty"` // empty: the mix
+	RateHz      int    `json:"sample_rate_hz"`
 	Bytes       int64  `json:"bytes"`
 	SHA256      string `json:"sha256"`
 }
@@ -183,7 +184,7 @@ func (s *sidecar) recording() rooms.Recording {
 		Repaired: s.Repaired, Gaps: len(s.Gaps),
 	}
 	for _, f := range s.Files {
-		rec.Files = append(rec.Files, rooms.RecordingFile(f))
+		rec.Files = append(rec.Files, rooms.RecordingFile{Name: f.Name, Participant: f.Participant, Bytes: f.Bytes, SHA256: f.SHA256})
 	}
 	return rec
 }

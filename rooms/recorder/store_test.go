@@ -12,7 +12,7 @@ import (
 	"github.com/confbridge/confbridge/rooms"
 )
 
-// made makes a finished recording of a tenth of a second, 9,644 bytes.
+// made makes a finished recording of a tenth of a second, 1,644 bytes.
 func made(t *testing.T, r *Recorder) string {
 	t.Helper()
 	tp := openTape(t, r, rooms.RecordingSettings{Content: rooms.RecordMix, Format: rooms.FormatWAV})
@@ -22,7 +22,7 @@ func made(t *testing.T, r *Recorder) string {
 	if err := tp.Close(rooms.ReasonStopped); err != nil {
 		t.Fatal(err)
 	}
-	if rec := finished(t, r, tp.id); rec.Files[0].Bytes != 9644 {
+	if rec := finished(t, r, tp.id); rec.Files[0].Bytes != 1644 {
 		t.Fatalf("got %+v", rec)
 	}
 	return tp.id
@@ -96,9 +96,9 @@ func TestOldRecordingsGo(t *testing.T) {
 		{"no bounds", Config{}, 3},
 		{"by age", Config{KeepFor: 90 * time.Minute}, 1},
 		{"all of them are too old", Config{KeepFor: time.Minute}, 0},
-		{"by size", Config{KeepBytes: 2*9644 + 1}, 2},
-		{"just enough", Config{KeepBytes: 3 * 9644}, 3},
-		{"by both", Config{KeepBytes: 2 * 9644, KeepFor: 90 * time.Minute}, 1},
+		{"by size", Config{KeepBytes: 2*1644 + 1}, 2},
+		{"just enough", Config{KeepBytes: 3 * 1644}, 3},
+		{"by both", Config{KeepBytes: 2 * 1644, KeepFor: 90 * time.Minute}, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := newRecorder(t, Config{})

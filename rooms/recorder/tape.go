@@ -9,15 +9,14 @@ import (
 	"github.com/confbridge/confbridge/rooms"
 )
 
-// The queue holds 2.7 s of a mix at 48 kHz, and 2.7 s of four voices more where there are tracks; six times as much at 8 kHz.
+// The queue holds 2.7 s of a mix at 48 kHz, 5 s at lower rates, and 2.7 s of four voices more where there are tracks; 16 s at 8 kHz.
 const (
 	mixSamples    = 1 << 17
 	trackSamples  = 1 << 19
-	mixEntries    = 1 << 10
+	mixEntries    = 1 << 8
 	trackEntries  = 1 << 12
-	maxNotes      = 1 << 12 // between two turns of the writer
-	writeEvery    = 200 * time.Millisecond
-	flushEvery    = 200 * time.Millisecond
+	maxNotes      = 1 << 12                // between two turns of the writer
+	writeEvery    = 500 * time.Millisecond // what a crash costs
 	spaceEvery    = time.Second
 	ticksInSecond = uint64(time.Second / tickDuration)
 )
@@ -55,7 +54,7 @@ func (r *Recorder) newTape(root *os.Root, room string, set rooms.RecordingSettin
 	t := &tape{id: newID(now), recorder: r, phase: phase(r.begun.Add(1) - 1), closing: make(chan struct{}), state: rooms.RecordingRunning}
 	w, err := newWriter(root, r.create, header{
 		ID: t.id, Room: room, Started: now.UTC(), Content: contents[set.Content], Format: formats[set.Format].name,
-	}, set)
+	}, set, r.cfg.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +132,7 @@ func (t *tape) run() {
 	}
 	turn := time.NewTicker(writeEvery)
 	defer turn.Stop()
-	flushed, looked := time.Now(), time.Now()
+	looked := time.Now()
 	for {
 		select {
 		case <-turn.C:
@@ -142,12 +141,11 @@ func (t *tape) run() {
 			return
 		}
 		err := t.drain()
-		now := time.Now()
-		if err == nil && now.Sub(flushed) >= flushEvery {
-			flushed = now
+		if err == nil {
+			t.writer.goUp(t.writer.climbs)
 			err = t.writer.flush()
 		}
-		if err == nil && now.Sub(looked) >= spaceEvery {
+		if now := time.Now(); err == nil && now.Sub(looked) >= spaceEvery {
 			looked = now
 			err = t.recorder.checkSpace()
 		}
@@ -160,8 +158,7 @@ func (t *tape) run() {
 	}
 }
 
-// phase is when in writeEvery the writer of the n-th tape has its turns: those that begin one behind the other lie far apart, and a hundred of them a
-// millisecond. All at once they would keep every processor from the rooms' ticks for as long as they write.
+// phase is when in writeEvery the writer of the n-th tape has its turns: those that begin one behind the other lie far apart, and a hundred of them 5 ms. All at once they would keep every processor from the rooms' ticks for as long as they write.
 func phase(n uint32) time.Duration {
 	const places, step = 100, 37 // with nothing in common, so that all places are taken before one is taken twice
 	return time.Duration(n%places*step%places) * writeEvery / places

@@ -84,7 +84,7 @@ func TestATapeBecomesFilesAndASidecar(t *testing.T) {
 		if rec.Files[i].Name != name {
 			t.Errorf("file %d is %s, want %s", i, rec.Files[i].Name, name)
 		}
-		if pcm := decode(t, filepath.Join(r.cfg.Dir, tp.id, name)); len(pcm) != 2*fileRateHz {
+		if pcm := decode(t, filepath.Join(r.cfg.Dir, tp.id, name)); len(pcm) != 2*8000 {
 			t.Errorf("%s has %d samples, want 2 s", name, len(pcm))
 		}
 	}
@@ -147,7 +147,7 @@ func TestWhatDoesNotFitIsSilenceAndAGap(t *testing.T) {
 		t.Errorf("got %d samples, want %d", len(pcm), want)
 	}
 	for _, gap := range s.Gaps {
-		from, to := gap.FromMS*fileRateHz/1000, gap.ToMS*fileRateHz/1000
+		from, to := gap.FromMS*maxRateHz/1000, gap.ToMS*maxRateHz/1000
 		if at := loud(pcm[from:to], 1); at >= 0 {
 			t.Errorf("sample %d of the gap at %d ms is not silent", at, gap.FromMS)
 		}
@@ -234,7 +234,9 @@ func TestADiskThatFailsEndsTheRecordingAndWhatIsThereIsWhole(t *testing.T) {
 		{"the disk has a fault", syscall.EIO, rooms.ErrDisk, rooms.ReasonDiskFailed},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel() // each waits for the writer's turns
 			everyFormat(t, func(t *testing.T, f rooms.RecordingFormat) {
+				t.Parallel()
 				r := New(Config{Dir: t.TempDir()})
 				left := 50_000
 				r.create = func(root *os.Root, name string) (file, error) {
@@ -264,7 +266,7 @@ func TestADiskThatFailsEndsTheRecordingAndWhatIsThereIsWhole(t *testing.T) {
 					t.Errorf("got %+v", rec)
 				}
 				pcm := decode(t, filepath.Join(r.cfg.Dir, tp.id, rec.Files[0].Name))
-				if got := time.Duration(len(pcm)) * time.Second / fileRateHz; got == 0 || got-rec.Length >= tickDuration || rec.Length > got {
+				if got := time.Duration(len(pcm)) * time.Second / maxRateHz; got == 0 || got-rec.Length >= tickDuration || rec.Length > got {
 					t.Errorf("the file is %v long, the recording %v", got, rec.Length)
 				}
 			})

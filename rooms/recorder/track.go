@@ -14,25 +14,28 @@ import (
 type track struct {
 	name        string
 	participant string
+	format      format
 	file        file
 	sink        sink
+	rateHz      int // of the sink
 	resampler   mixer.Resampler
 	warm        int    // frames of silence until the resampler has forgotten what was
 	written     uint64 // frames of the recording
-	pcm         [frameSamples]int16
-	zero        [frameSamples]int16
-	rateHz      int
+	pcm         [mixer.MaxFrameSamples]int16
+	zero        [mixer.MaxFrameSamples]int16
+	heardHz     int    // rate of the last sound
+	climb       *climb // nil: it has the rate that it is to have
 }
 
 // warmFrames of silence, and nothing is left in a resampler of any rate: it keeps less than 40 ms.
 const warmFrames = 2
 
-func newTrack(f file, format format, name, participant string) (*track, error) {
-	s, err := format.make(f)
+func newTrack(f file, format format, rateHz int, name, participant string) (*track, error) {
+	s, err := format.make(f, rateHz)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &track{name: name, participant: participant, file: f, sink: s}, nil
+	return &track{name: name, participant: participant, format: format, file: f, sink: s, rateHz: rateHz}, nil
 }
 
 // write puts one frame at a place of the recording; what is missing in front of it is silence. One that was there already is left out.
@@ -44,8 +47,8 @@ func (t *track) write(tick uint64, rateHz int, pcm []int16) error {
 		return err
 	}
 	t.written = tick + 1
-	t.warm, t.rateHz = warmFrames, rateHz
-	t.resampler.Retune(rateHz, fileRateHz)
+	t.warm, t.heardHz = warmFrames, rateHz
+	t.resampler.Retune(rateHz, t.rateHz)
 	n := t.resampler.Process(t.pcm[:], pcm)
 	return t.sink.write(t.pcm[:n])
 }
@@ -53,7 +56,8 @@ func (t *track) write(tick uint64, rateHz int, pcm []int16) error {
 // pad writes silence up to a place of the recording.
 func (t *track) pad(tick uint64) error {
 	for ; t.warm > 0 && t.written < tick; t.warm-- {
-		n := t.resampler.Process(t.pcm[:], t.zero[:mixer.FrameSamples(t.rateHz)])
+		t.resampler.Retune(t.heardHz, t.rateHz)
+		n := t.resampler.Process(t.pcm[:], t.zero[:mixer.FrameSamples(t.heardHz)])
 		if err := t.sink.write(t.pcm[:n]); err != nil {
 			return err
 		}
@@ -70,6 +74,14 @@ func (t *track) pad(tick uint64) error {
 // finish makes the file whole, and as long as the recording.
 func (t *track) finish(end uint64) error {
 	return errors.Join(t.pad(end), t.sink.finish(), t.file.Sync(), t.file.Close())
+}
+
+// fileRateHz is what those who read the file find.
+func (t *track) fileRateHz() int {
+	if t.format.rateHz != 0 {
+		return t.format.rateHz
+	}
+	return t.rateHz
 }
 
 // fingerprint is a file's length and SHA-256.

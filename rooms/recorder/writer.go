@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,8 +21,7 @@ const maxTracks = 512
 
 // writer makes the files of one recording. One goroutine uses it.
 type writer struct {
-	root    *os.Root
-	create  func(root *os.Root, name string) (file, error)
+	folder  folder
 	header  header
 	set     rooms.RecordingSettings
 	side    sidecar
@@ -29,22 +30,24 @@ type writer struct {
 	tracks  []*track
 	byID    map[string]*track
 	at      uint64 // the frame of the recording that comes next
+	rateHz  int    // of its files: the highest that the room's sound has had
+	climbs  uint64 // frames of old files that are made anew at a turn
+	log     *slog.Logger
 	scratch [mixer.MaxFrameSamples]int16
 }
 
-// newWriter makes the folder and the journal.
+// newWriter makes the folder and the journal. log is told of what nobody else is.
 func newWriter(
-	root *os.Root, create func(*os.Root, string) (file, error), h header, set rooms.RecordingSettings,
+	root *os.Root, create func(*os.Root, string) (file, error), h header, set rooms.RecordingSettings, log *slog.Logger,
 ) (*writer, error) {
-	h.RateHz = fileRateHz
 	if h.Content == "" || h.Format == "" {
 		return nil, fmt.Errorf("recording content %d in format %d: %w", set.Content, set.Format, rooms.ErrInvalid)
 	}
 	if err := root.Mkdir(h.ID+partSuffix, dirMode); err != nil {
 		return nil, err
 	}
-	w := &writer{root: root, create: create, header: h, set: set, byID: map[string]*track{}}
-	f, err := create(root, part(h.ID, journalName))
+	w := &writer{folder: folder{root, h.ID, create}, header: h, set: set, byID: map[string]*track{}, climbs: climbFrames, log: log}
+	f, err := w.folder.create(journalName)
 	if err != nil {
 		return nil, errors.Join(err, root.RemoveAll(h.ID+partSuffix))
 	}
@@ -57,7 +60,7 @@ func newWriter(
 
 // discard takes away what nothing was written to.
 func (w *writer) discard() error {
-	return errors.Join(w.journal.Close(), w.root.RemoveAll(w.header.ID+partSuffix))
+	return errors.Join(w.journal.Close(), w.folder.root.RemoveAll(w.header.ID+partSuffix))
 }
 
 // tell writes a line to the journal, and takes it in.
@@ -90,6 +93,9 @@ func (w *writer) note(tick uint64, e rooms.Event) error {
 
 // put writes one piece of sound.
 func (w *writer) put(e entry, pcm []int16) error {
+	if w.rateHz == 0 || len(pcm) > 0 && e.rateHz > w.rateHz {
+		w.rise(e.rateHz)
+	}
 	if e.id == "" {
 		if e.tick > w.at {
 			if err := w.gap(e.tick); err != nil {
@@ -133,11 +139,11 @@ func (w *writer) track(id string) (*track, error) {
 		name = id
 	}
 	name += "." + format.name
-	f, err := w.create(w.root, part(w.header.ID, name))
+	f, err := w.folder.create(name)
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTrack(f, format, name, id)
+	t, err := newTrack(f, format, w.rateHz, name, id)
 	if err != nil {
 		return nil, err
 	}
@@ -171,17 +177,18 @@ func (w *writer) finish(end uint64, why rooms.Reason) (sidecar, error) {
 		errs = append(errs, w.gap(end))
 		w.at = end
 	}
+	w.goUp(math.MaxUint64)
 	for _, t := range w.tracks {
 		errs = append(errs, t.finish(w.at))
 	}
 	errs = append(errs, w.lines.Flush(), w.journal.Close())
 	if w.at == 0 {
-		return w.side, w.root.RemoveAll(w.header.ID + partSuffix)
+		return w.side, w.folder.root.RemoveAll(w.header.ID + partSuffix)
 	}
 	w.side.Reason = reasons[why]
 	if errors.Join(errs...) != nil {
 		// What can be saved is: the disk was full, perhaps, and repairing takes no more of it.
-		side, err := repairAs(w.root, w.header.ID, &w.side, nil)
+		side, err := repairAs(w.folder.root, w.header.ID, &w.side, nil)
 		if err != nil {
 			err = errors.Join(append(errs, err)...)
 		}
@@ -192,16 +199,18 @@ func (w *writer) finish(end uint64, why rooms.Reason) (sidecar, error) {
 		w.side.Ended = time.Now().UTC()
 	}
 	for _, t := range w.tracks {
-		w.side.Files = append(w.side.Files, fileInfo{Name: t.name, Participant: t.participant})
+		w.side.Files = append(w.side.Files, fileInfo{Name: t.name, Participant: t.participant, RateHz: t.fileRateHz()})
 	}
-	return w.side, seal(w.root, &w.side)
+	return w.side, seal(w.folder.root, &w.side)
 }
 
 // seal writes the sidecar of files that are whole, and gives the recording its name.
 func seal(root *os.Root, s *sidecar) error {
 	slices.SortFunc(s.Files, func(a, b fileInfo) int { return compareFiles(a, b) })
+	s.RateHz = 0
 	for i := range s.Files {
 		var err error
+		s.RateHz = max(s.RateHz, s.Files[i].RateHz)
 		s.Files[i].Bytes, s.Files[i].SHA256, err = fingerprint(root, part(s.ID, s.Files[i].Name))
 		if err != nil {
 			return err

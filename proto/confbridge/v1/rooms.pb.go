@@ -80,17 +80,18 @@ func (RecordingContent) EnumDescriptor() ([]byte, []int) {
 	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{0}
 }
 
-// RecordingFormat is what files a recording has. All have one channel at 48000 Hz.
+// RecordingFormat is what files a recording has. All have one channel. Those of WAV and FLAC have the room's rate, 8000, 16000 or 48000 Hz: the highest that its sound
+// has had while they were recorded. Opus has 48000 Hz in any case, and no more band than that.
 type RecordingFormat int32
 
 const (
 	// Not said.
 	RecordingFormat_RECORDING_FORMAT_UNSPECIFIED RecordingFormat = 0
-	// WAV, 16 bit: 346 MB an hour.
+	// WAV, 16 bit: 58 MB an hour at 8000 Hz, 346 MB at 48000 Hz.
 	RecordingFormat_RECORDING_FORMAT_WAV RecordingFormat = 1
 	// FLAC, 16 bit: without loss, smaller than WAV.
 	RecordingFormat_RECORDING_FORMAT_FLAC RecordingFormat = 2
-	// Opus in Ogg, 48 kbit/s: up to 22 MB an hour.
+	// Opus in Ogg, 28, 36 or 48 kbit/s by the room's rate: up to 13, 16 or 22 MB an hour.
 	RecordingFormat_RECORDING_FORMAT_OPUS RecordingFormat = 3
 )
 

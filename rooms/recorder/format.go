@@ -111,26 +111,11 @@ const bufferBytes = 32 << 10
 type out struct {
 	file   file
 	buffer *bufio.Writer
-	err    error // what the file has failed with first
 }
 
 func newOut(f file) *out { return &out{file: f, buffer: bufio.NewWriterSize(f, bufferBytes)} }
 
-func (o *out) Write(b []byte) (int, error) {
-	n, err := o.buffer.Write(b)
-	if o.err == nil {
-		o.err = err
-	}
-	return n, err
-}
-
-// cause is err, or what the file has failed with: libraries do not wrap that.
-func (o *out) cause(err error) error {
-	if err != nil && o.err != nil {
-		return o.err
-	}
-	return err
-}
+func (o *out) Write(b []byte) (int, error) { return o.buffer.Write(b) }
 
 func (o *out) Seek(offset int64, whence int) (int64, error) {
 	if err := o.buffer.Flush(); err != nil {

@@ -56,6 +56,7 @@ type person struct {
 	ID       string  `json:"id"`
 	Name     string  `json:"name,omitempty"`
 	Address  string  `json:"address,omitempty"`
+	Codec    string  `json:"codec,omitempty"` // at the time of joining
 	JoinedMS uint64  `json:"joined_ms"`
 	LeftMS   *uint64 `json:"left_ms,omitempty"` // unset: was there to the end
 	Talk     []span  `json:"talk"`
@@ -79,6 +80,7 @@ type line struct {
 	ID      string     `json:"id,omitempty"`
 	Name    string     `json:"name,omitempty"`
 	Address string     `json:"address,omitempty"`
+	Codec   string     `json:"codec,omitempty"`
 	Ticks   uint64     `json:"ticks,omitempty"`
 }
 
@@ -122,7 +124,7 @@ func (s *sidecar) apply(l line) {
 			s.Pauses[n-1].To = when
 		}
 	case lineJoined:
-		s.People = append(s.People, person{ID: l.ID, Name: l.Name, Address: l.Address, JoinedMS: at, Talk: []span{}})
+		s.People = append(s.People, person{ID: l.ID, Name: l.Name, Address: l.Address, Codec: l.Codec, JoinedMS: at, Talk: []span{}})
 	case lineLeft, lineTalk, lineQuiet:
 		if p := s.person(l.ID); p != nil {
 			p.apply(l.Kind, at)

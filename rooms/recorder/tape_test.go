@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/confbridge/confbridge/mixer/codec"
 	"github.com/confbridge/confbridge/rooms"
 )
 
@@ -47,7 +48,7 @@ func finished(t *testing.T, r *Recorder, id string) rooms.Recording {
 func TestATapeBecomesFilesAndASidecar(t *testing.T) {
 	r := newRecorder(t, Config{})
 	tp := openTape(t, r, rooms.RecordingSettings{Content: rooms.RecordBoth, Format: rooms.FormatFLAC})
-	who := rooms.ParticipantInfo{ID: "ann", Caller: rooms.Caller{DisplayName: "../../etc/passwd\n<b>", Address: "sip:ann@192.0.2.1"}}
+	who := rooms.ParticipantInfo{ID: "ann", Caller: rooms.Caller{DisplayName: "../../etc/passwd\n<b>", Address: "sip:ann@192.0.2.1"}, Format: codec.Format{Name: codec.G722}}
 	tp.Note(rooms.Event{Kind: rooms.KindJoined, Participant: who})
 	for tick := range uint64(100) {
 		switch tick {
@@ -88,7 +89,7 @@ func TestATapeBecomesFilesAndASidecar(t *testing.T) {
 			t.Errorf("%s has %d samples, want 2 s", name, len(pcm))
 		}
 	}
-	want := []person{{ID: "ann", Name: who.DisplayName, Address: who.Address, Talk: []span{{1000, 1500}}}}
+	want := []person{{ID: "ann", Name: who.DisplayName, Address: who.Address, Codec: string(codec.G722), Talk: []span{{1000, 1500}}}}
 	s, err := readSidecar(r.root, tp.id)
 	if err != nil {
 		t.Fatal(err)

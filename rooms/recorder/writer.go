@@ -83,7 +83,8 @@ func (w *writer) note(tick uint64, e rooms.Event) error {
 	l := line{Tick: tick, Kind: kind, ID: e.Participant.ID}
 	switch kind {
 	case lineJoined:
-		l.Name, l.Address = e.Participant.DisplayName, e.Participant.Address
+		p := e.Participant
+		l.Name, l.Address, l.Codec = p.DisplayName, p.Address, string(p.Format.Name)
 	case linePaused, lineResumed:
 		at := e.Time.UTC()
 		l.Time = &at

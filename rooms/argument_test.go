@@ -16,14 +16,14 @@ func TestNumbersBehindACommandAreReadOrRefused(t *testing.T) {
 		name, keys  string
 		heard, does string
 	}{
-		{"one number", "*###5 {ann}#", "enter-participant beep beep", "ann is changed"},
+		{"one number", "*###5 {ann}#", "enter-participant beep", "ann is changed"},
 		{"two numbers", "*##3 {ann}#{bob}#", "enter-participant enter-second whisper-on", "bob is changed"},
 		{"nobody's number", "*###5 99#", "enter-participant no-such-participant", ""},
 		{"no number", "*###5 #", "enter-participant no-such-participant", ""},
 		{"more digits than there are numbers", "*###5 " + strings.Repeat("9", maxArgumentKeys+1), "enter-participant invalid-key", ""},
 		{"a letter", "*###5 1A", "enter-participant invalid-key", ""},
 		{"a star begins another command", "*###5 1 *#1", "enter-participant now-locked", "locked"},
-		{"the same command once more", "*###5 99 *###5 {ann}#", "enter-participant enter-participant beep beep", "ann is changed"},
+		{"the same command once more", "*###5 99 *###5 {ann}#", "enter-participant enter-participant beep", "ann is changed"},
 		{"one is muted", "*###6 {ann}#", "enter-participant participant-muted", "ann is muted by a moderator"},
 		{"one is muted, and not any more", "*###6 {ann}# *###6 {ann}#", "enter-participant participant-muted enter-participant participant-unmuted", "ann is muted by a moderator, ann is unmuted"},
 		{"one is muted who is there no more", "*###6 99#", "enter-participant no-such-participant", ""},

@@ -61,7 +61,7 @@ func (v *toneVoice) Prompt(_, name string) *mixer.Clip {
 	return c
 }
 
-// recognise is which prompts are in a sound of 8000 Hz, in order.
+// recognise is which prompts are in a sound of 8000 Hz, in order. The beep is two tones, between which there is less than what is looked at at a time.
 func (v *toneVoice) recognise(pcm []int16) []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -71,8 +71,10 @@ func (v *toneVoice) recognise(pcm []int16) []string {
 	for i, name := range v.names {
 		tones[name] = toneOf(i)
 	}
+	beeped := 0 // the next so many pieces may have the second tone of a beep
 	for ; len(pcm) >= 800; pcm = pcm[800:] {
 		best, loudest := "", -40.
+		beeped--
 		rms := measure.RMSDBFS(pcm[:800])
 		for name, hz := range tones {
 			if rms <= loudest+1 { // silence, or the one that it is
@@ -85,8 +87,12 @@ func (v *toneVoice) recognise(pcm []int16) []string {
 		switch {
 		case best != "" && rms > loudest+1: // of two, or of one that comes or goes
 			continue
+		case best == beep && (beeped >= 0 || last == beep):
 		case best != last && best != "":
 			heard = append(heard, best)
+			if best == beep {
+				beeped = 2
+			}
 		}
 		last = best
 	}

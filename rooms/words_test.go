@@ -13,7 +13,7 @@ func TestModeratorsHearOfWhoIsInTheLobby(t *testing.T) {
 		"nothing is told":             {Speech{}, ""},
 		"what happens is told":        {Speech{Speaking: SpeakEvents}, "HOST hears: lobby-somebody, ann hears: lobby-wait tone:440/150,0/9850"},
 		"comings are told in words":   {Speech{Announce: AnnounceWords}, "HOST hears: lobby-somebody"},
-		"comings are told by tones":   {Speech{Announce: AnnounceTone}, "HOST hears: beep beep"},
+		"comings are told by tones":   {Speech{Announce: AnnounceTone}, "HOST hears: beep"},
 		"both, and the word is heard": {Speech{Speaking: SpeakEvents, Announce: AnnounceTone}, "HOST hears: lobby-somebody, ann hears: lobby-wait tone:440/150,0/9850"},
 	} {
 		t.Run(name, func(t *testing.T) {

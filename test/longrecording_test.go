@@ -109,7 +109,10 @@ type tape struct {
 		JoinedMS int64  `json:"joined_ms"`
 		LeftMS   *int64 `json:"left_ms"`
 	}
-	Files []struct{ Name, SHA256 string }
+	Files []struct {
+		Name, SHA256 string
+		RateHz       int `json:"sample_rate_hz"`
+	}
 }
 
 // fetch gets a finished recording into a folder.
@@ -240,9 +243,9 @@ func checkRecording(t *testing.T, dir string, rec *confbridgev1.Recording, side 
 	for i, f := range rec.GetFiles() {
 		path := filepath.Join(dir, f.GetName())
 		checkSum(t, path, f.GetSha256(), side.Files[i].SHA256)
-		checkReadable(t, path)
+		checkReadable(t, path, side.Files[i].RateHz)
 		var pcm []int16
-		pcm, samples[f.GetName()] = decoded(t, path)
+		pcm, samples[f.GetName()] = decoded(t, path, side.Files[i].RateHz)
 		if i == 0 {
 			mix = pcm
 			continue
@@ -275,12 +278,12 @@ func checkSum(t *testing.T, path string, want ...string) {
 	}
 }
 
-// checkReadable has ffprobe say what a file is, and opusinfo, of one of its kind, that nothing is wrong with it.
-func checkReadable(t *testing.T, path string) {
+// checkReadable has ffprobe say what a file is, of that rate, and opusinfo, of one of its kind, that nothing is wrong with it.
+func checkReadable(t *testing.T, path string, rateHz int) {
 	t.Helper()
 	kind := strings.TrimPrefix(filepath.Ext(path), ".")
 	out, err := exec.Command(have(t, "ffprobe"), "-v", "error", "-of", "csv=p=0", "-show_entries", "stream=codec_name,sample_rate,channels", path).CombinedOutput()
-	if got, want := strings.TrimSpace(string(out)), kind+",48000,1"; err != nil || got != want {
+	if got, want := strings.TrimSpace(string(out)), fmt.Sprintf("%s,%d,1", kind, rateHz); err != nil || got != want {
 		t.Errorf("ffprobe finds %q in %s, want %q (%v)", got, filepath.Base(path), want, err)
 	}
 	if kind != "opus" {
@@ -291,10 +294,11 @@ func checkReadable(t *testing.T, path string) {
 	}
 }
 
-// decoded is a file as ffmpeg decodes it: at 8000 Hz, and how many samples it has at its own 48 kHz.
-func decoded(t *testing.T, path string) (pcm []int16, samples int64) {
+// decoded is a file of that rate as ffmpeg decodes it: at 8000 Hz, and how many samples of 48 kHz that is.
+func decoded(t *testing.T, path string, rateHz int) (pcm []int16, samples int64) {
 	t.Helper()
-	const times, block = 6, 1 << 15
+	const block = 1 << 15
+	times := rateHz / 8000
 	cmd := exec.Command(have(t, "ffmpeg"), "-v", "error", "-xerror", "-i", path, "-f", "s16le", "-")
 	var faults strings.Builder
 	cmd.Stderr = &faults
@@ -323,7 +327,7 @@ func decoded(t *testing.T, path string) (pcm []int16, samples int64) {
 	if err := cmd.Wait(); err != nil || faults.Len() > 0 {
 		t.Errorf("ffmpeg: %s: %v %s", filepath.Base(path), err, faults.String())
 	}
-	return pcm, samples
+	return pcm, samples * 48000 / int64(rateHz)
 }
 
 // checkAligned looks for what is in a track, here and there, in the mix: it is at the same place.

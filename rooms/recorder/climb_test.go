@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/confbridge/confbridge/mixer"
 	"github.com/confbridge/confbridge/mixer/measure"
 	"github.com/confbridge/confbridge/rooms"
@@ -52,14 +54,12 @@ func TestAFileRisesWithItsRoom(t *testing.T) {
 		name  string
 		rates []int // of one second each
 		want  int   // of the files, but those of Opus
-		turns bool  // of the writer, between the seconds
 	}{
-		{"a narrow room", []int{8000, 8000, 8000}, 8000, true},
-		{"a wide one from the beginning", []int{48000, 48000, 48000}, 48000, true},
-		{"better telephones come in", []int{8000, 16000, 48000}, 48000, true},
-		{"all of it within one turn of the writer", []int{8000, 16000, 48000}, 48000, false},
-		{"one comes in and goes", []int{8000, 16000, 8000}, 16000, true},
-		{"the good ones go", []int{48000, 16000, 8000}, 48000, true},
+		{"a narrow room", []int{8000, 8000, 8000}, leastRateHz},
+		{"a wide one from the beginning", []int{48000, 48000, 48000}, 48000},
+		{"better telephones come in", []int{8000, 16000, 48000}, 48000},
+		{"one comes in and goes", []int{8000, 48000, 8000}, 48000},
+		{"the good ones go", []int{48000, 16000, 8000}, 48000},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			everyFormat(t, func(t *testing.T, f rooms.RecordingFormat) {
@@ -68,11 +68,8 @@ func TestAFileRisesWithItsRoom(t *testing.T) {
 				for i, rateHz := range row.rates {
 					from := uint64(i) * ticksInSecond
 					speak(t, w, from, from+ticksInSecond, rateHz, 440)
-					if row.turns {
-						w.goUp(w.climbs)
-						if err := w.flush(); err != nil {
-							t.Fatal(err)
-						}
+					if err := w.flush(); err != nil {
+						t.Fatal(err)
 					}
 				}
 				frames := uint64(len(row.rates)) * ticksInSecond
@@ -101,7 +98,7 @@ func TestAFileRisesWithItsRoom(t *testing.T) {
 				if names := left(t, filepath.Join(dir, s.ID), risingSuffix); len(names) > 0 {
 					t.Errorf("left over: %v", names)
 				}
-				if i := len(row.rates) - 1; row.turns && row.rates[0] < row.rates[i] { // others read what was made anew
+				if i := len(row.rates) - 1; row.rates[0] < row.rates[i] { // others read what was made anew
 					ffmpegReads(t, filepath.Join(dir, s.ID, "mix."+formats[f].name), int(frames)*mixer.FrameSamples(want))
 				}
 			})
@@ -109,53 +106,32 @@ func TestAFileRisesWithItsRoom(t *testing.T) {
 	}
 }
 
-// A file that is made anew at a higher rate is never further from the sound than the resampler's delay, whatever place the climb has come to.
-func TestAClimbTakesTurnsAndLosesNothing(t *testing.T) {
+// Where a room rises all files do, also of those who say nothing any more, so that all of them are late by the same filters and line up.
+func TestFilesThatRoseLineUp(t *testing.T) {
 	for _, f := range []rooms.RecordingFormat{rooms.FormatWAV, rooms.FormatFLAC} {
 		t.Run(formats[f].name, func(t *testing.T) {
 			dir := t.TempDir()
 			w := newTestWriter(t, openRoot(t, dir), rooms.RecordingSettings{Content: rooms.RecordBoth, Format: f})
-			const wide, most = 400, 200
-			w.climbs = most
-			speak(t, w, 0, 50, 8000, 440)
-			for tick := uint64(50); tick < wide; tick++ { // nobody says anything
-				if err := w.put(entry{tick: tick, rateHz: 8000}, nil); err != nil {
-					t.Fatal(err)
-				}
-			}
-			speak(t, w, wide, wide+50, 48000, 6000)
-			if w.tracks[0].rateHz != 8000 || w.tracks[0].climb.copied != most {
-				t.Errorf("after a turn the mix has %d Hz, and %d frames of it are made anew", w.tracks[0].rateHz, w.tracks[0].climb.copied)
-			}
-			for turns := 0; w.tracks[0].climb != nil || w.tracks[1].climb != nil; turns++ {
-				if turns == 4 {
-					t.Fatal("the files do not get there")
-				}
-				w.goUp(most)
-			}
-			speak(t, w, wide+50, wide+100, 48000, 6000)
-			s, err := w.finish(wide+100, rooms.ReasonStopped)
+			speak(t, w, 10, 50, 8000, 440)
+			speakMix(t, w, 50, 100, 48000)
+			s, err := w.finish(100, rooms.ReasonStopped)
 			if err != nil {
 				t.Fatal(err)
 			}
+			var starts []int
 			for _, file := range s.Files {
 				pcm := decode(t, filepath.Join(dir, s.ID, file.Name))
-				if len(pcm) != int(wide+100)*frameSamples {
-					t.Fatalf("%s: got %d samples, want %d", file.Name, len(pcm), int(wide+100)*frameSamples)
+				if file.RateHz != 48000 || len(pcm) != 100*frameSamples {
+					t.Fatalf("%s: got %d samples of %d Hz, want %d of 48000", file.Name, len(pcm), file.RateHz, 100*frameSamples)
 				}
-				if got := toneFrom(pcm, maxRateHz, 10, 440); got < -13 {
-					t.Errorf("%s: the tone at the beginning has %.1f dBFS", file.Name, got)
-				}
-				if at := loud(pcm[51*frameSamples:wide*frameSamples], 10); at >= 0 {
-					t.Errorf("%s: sample %d of the silence is none", file.Name, at)
-				}
-				if got := toneFrom(pcm, maxRateHz, wide+60, 6000); got < -13 {
-					t.Errorf("%s: the tone of 6 kHz has %.1f dBFS", file.Name, got)
-				}
-				// The resampler is late by 12 samples of 8 kHz.
-				if at := loud(pcm, 4000); at < 72 || at > 72+30 {
-					t.Errorf("%s: its sound begins at sample %d, want some 80", file.Name, at)
-				}
+				starts = append(starts, loud(pcm, 2000))
+			}
+			// The two resamplers are late by 12 samples of 8 and of 16 kHz.
+			if at := starts[0] - 10*frameSamples; starts[0] != starts[1] || at < 72+36-10 || at > 72+36+30 {
+				t.Errorf("their sound begins at %v, want both some %d samples behind frame 10", starts, 72+36)
+			}
+			if names := left(t, filepath.Join(dir, s.ID), risingSuffix); len(names) > 0 {
+				t.Errorf("left over: %v", names)
 			}
 		})
 	}
@@ -166,34 +142,54 @@ func TestACrashInAClimbLeavesTheOldFile(t *testing.T) {
 		t.Run(formats[f].name, func(t *testing.T) {
 			dir := t.TempDir()
 			w := newTestWriter(t, openRoot(t, dir), rooms.RecordingSettings{Content: rooms.RecordMix, Format: f})
-			speakMix(t, w, 0, 100, 8000)
-			w.rateHz = 48000
-			if err := w.tracks[0].rise(w.folder, 48000); err != nil {
+			speakMix(t, w, 0, 120, 8000)
+			next, err := w.tracks[0].anew(w.folder, 48000)
+			if err != nil {
 				t.Fatal(err)
 			}
-			w.goUp(40) // of 100
-			speakMix(t, w, 100, 120, 48000)
-			if err := w.flush(); err != nil {
-				t.Fatal(err)
-			}
-			if names := left(t, filepath.Join(dir, w.header.ID+partSuffix), risingSuffix); len(names) != 1 {
-				t.Fatalf("files that are made anew: %v, want one", names)
-			}
-			for _, c := range []interface{ Close() error }{w.tracks[0].climb.from, w.tracks[0].climb.next.file, w.tracks[0].file, w.journal} {
+			for _, c := range []interface{ Close() error }{next.file, w.tracks[0].file, w.journal} {
 				if err := c.Close(); err != nil {
 					t.Fatal(err)
 				}
 			}
 			r := newRecorder(t, Config{Dir: dir})
 			s := r.kept[w.header.ID]
-			if !s.Repaired || s.LengthMS != 2400 || len(s.Files) != 1 || s.RateHz != 8000 || s.Files[0].RateHz != 8000 {
+			if !s.Repaired || s.LengthMS != 2400 || len(s.Files) != 1 || s.Files[0].RateHz != leastRateHz {
 				t.Errorf("got %+v", s)
 			}
-			if pcm := decode(t, filepath.Join(dir, s.ID, s.Files[0].Name)); len(pcm) != 120*160 {
-				t.Errorf("got %d samples, want %d", len(pcm), 120*160)
+			if pcm := decode(t, filepath.Join(dir, s.ID, s.Files[0].Name)); len(pcm) != 120*320 {
+				t.Errorf("got %d samples, want %d", len(pcm), 120*320)
 			}
 			if names := left(t, filepath.Join(dir, s.ID), risingSuffix); len(names) > 0 {
 				t.Errorf("left over: %v", names)
+			}
+		})
+	}
+}
+
+// What would take long, or use up what must stay free, is not made anew; nor is it tried with each frame.
+func TestAClimbThatIsTooMuchIsNotBegun(t *testing.T) {
+	for name, prepare := range map[string]func(w *writer, asked *[]int64){
+		"no place on the disk": func(w *writer, asked *[]int64) {
+			w.space = func(bytes int64) error { *asked = append(*asked, bytes); return rooms.ErrDiskLow }
+		},
+		"too much was recorded": func(w *writer, asked *[]int64) {
+			w.climbs = 99
+			*asked = append(*asked, 100*frameSamples*2) // it is not asked for
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTestWriter(t, openRoot(t, t.TempDir()), rooms.RecordingSettings{Content: rooms.RecordMix, Format: rooms.FormatWAV})
+			var asked []int64
+			prepare(w, &asked)
+			speakMix(t, w, 0, 100, 8000)
+			speakMix(t, w, 100, 110, 48000)
+			s, err := w.finish(110, rooms.ReasonStopped)
+			if err != nil || s.Repaired || s.RateHz != leastRateHz {
+				t.Errorf("got %+v and %v, want a whole file of %d Hz", s, err, leastRateHz)
+			}
+			if diff := cmp.Diff([]int64{100 * frameSamples * 2}, asked); diff != "" {
+				t.Errorf("bytes that place was asked for (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -224,15 +220,15 @@ func TestWhatCannotRiseStays(t *testing.T) {
 				}
 				speakMix(t, w, 200, 300, 48000)
 				s, err := w.finish(300, rooms.ReasonStopped)
-				if err != nil || s.Repaired || s.RateHz != 8000 {
-					t.Errorf("%s: got %+v and %v, want a whole file of 8000 Hz", formats[f].name, s, err)
+				if err != nil || s.Repaired || s.RateHz != leastRateHz {
+					t.Errorf("%s: got %+v and %v, want a whole file of 16000 Hz", formats[f].name, s, err)
 				}
 				pcm := decode(t, filepath.Join(dir, s.ID, "mix."+formats[f].name))
-				if len(pcm) != 300*160 {
-					t.Fatalf("%s: got %d samples, want %d", formats[f].name, len(pcm), 300*160)
+				if len(pcm) != 300*320 {
+					t.Fatalf("%s: got %d samples, want %d", formats[f].name, len(pcm), 300*320)
 				}
 				for _, at := range []uint64{50, 250} {
-					if got := toneFrom(pcm, 8000, at, 440); got < -13 {
+					if got := toneFrom(pcm, leastRateHz, at, 440); got < -13 {
 						t.Errorf("%s: the tone at frame %d has %.1f dBFS", formats[f].name, at, got)
 					}
 				}

@@ -53,7 +53,7 @@ func newTestWriter(t testing.TB, root *os.Root, set rooms.RecordingSettings) *wr
 	w, err := newWriter(root, createFile, header{
 		ID: newID(time.Now()), Room: "1000", Started: time.Now().UTC(),
 		Content: contents[set.Content], Format: formats[set.Format].name,
-	}, set, slog.New(slog.DiscardHandler))
+	}, set, func(int64) error { return nil }, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/confbridge/confbridge/rooms"
 )
 
-// All files have one channel. Their rate is that of the room; where that rises they rise after it, and it never falls.
+// All files have one channel. Their rate is that of the room; those of WAV and FLAC have 16 kHz at least, and rise with the room in the recording's first minute. It never falls.
 const (
 	maxRateHz    = 48000
 	tickDuration = mixer.FrameDuration

@@ -147,7 +147,7 @@ func (r *Recorder) Open(room string, set rooms.RecordingSettings) (rooms.Tape, e
 	if root == nil {
 		return nil, fmt.Errorf("record room %q: %w", room, rooms.ErrNoRecorder)
 	}
-	if err := r.checkSpace(); err != nil {
+	if err := r.checkSpace(0); err != nil {
 		return nil, fmt.Errorf("record room %q: %w", room, err)
 	}
 	t, err := r.newTape(root, room, set)
@@ -167,14 +167,14 @@ func (r *Recorder) Open(room string, set rooms.RecordingSettings) (rooms.Tape, e
 	return t, nil
 }
 
-// checkSpace is ErrDiskLow where less than MinFree is left.
-func (r *Recorder) checkSpace() error {
+// checkSpace is ErrDiskLow where less than MinFree would be left once so many bytes more are written.
+func (r *Recorder) checkSpace(more int64) error {
 	free, err := r.free(r.cfg.Dir)
 	if err != nil {
 		return diskError(err)
 	}
-	if free < r.cfg.MinFree {
-		return fmt.Errorf("%d bytes left of %d that there must be: %w", free, r.cfg.MinFree, rooms.ErrDiskLow)
+	if free-more < r.cfg.MinFree {
+		return fmt.Errorf("%d bytes left, of which %d are to be used, of %d that there must be: %w", free, more, r.cfg.MinFree, rooms.ErrDiskLow)
 	}
 	return nil
 }

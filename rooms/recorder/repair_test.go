@@ -66,7 +66,7 @@ func TestAfterACrashAllButTheLastSecondIsThere(t *testing.T) {
 		}
 		for _, file := range rec.Files {
 			pcm := decode(t, filepath.Join(dir, id, file.Name))
-			rateHz := 8000
+			rateHz := leastRateHz
 			if f == rooms.FormatOpus {
 				rateHz = opusRateHz
 			}

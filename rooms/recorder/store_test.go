@@ -22,7 +22,7 @@ func made(t *testing.T, r *Recorder) string {
 	if err := tp.Close(rooms.ReasonStopped); err != nil {
 		t.Fatal(err)
 	}
-	if rec := finished(t, r, tp.id); rec.Files[0].Bytes != 1644 {
+	if rec := finished(t, r, tp.id); rec.Files[0].Bytes != madeBytes {
 		t.Fatalf("got %+v", rec)
 	}
 	return tp.id
@@ -51,6 +51,9 @@ func ids(all []rooms.Recording) (ids []string) {
 	}
 	return ids
 }
+
+// madeBytes is a file of made: 100 ms as WAV.
+const madeBytes = wavHeader + leastRateHz/10*2
 
 func TestRecordingsAreListedAndOutliveTheRecorder(t *testing.T) {
 	dir := t.TempDir()
@@ -96,9 +99,9 @@ func TestOldRecordingsGo(t *testing.T) {
 		{"no bounds", Config{}, 3},
 		{"by age", Config{KeepFor: 90 * time.Minute}, 1},
 		{"all of them are too old", Config{KeepFor: time.Minute}, 0},
-		{"by size", Config{KeepBytes: 2*1644 + 1}, 2},
-		{"just enough", Config{KeepBytes: 3 * 1644}, 3},
-		{"by both", Config{KeepBytes: 2 * 1644, KeepFor: 90 * time.Minute}, 1},
+		{"by size", Config{KeepBytes: 2*madeBytes + 1}, 2},
+		{"just enough", Config{KeepBytes: 3 * madeBytes}, 3},
+		{"by both", Config{KeepBytes: 2 * madeBytes, KeepFor: 90 * time.Minute}, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := newRecorder(t, Config{})

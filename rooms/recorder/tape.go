@@ -54,7 +54,7 @@ func (r *Recorder) newTape(root *os.Root, room string, set rooms.RecordingSettin
 	t := &tape{id: newID(now), recorder: r, phase: phase(r.begun.Add(1) - 1), closing: make(chan struct{}), state: rooms.RecordingRunning}
 	w, err := newWriter(root, r.create, header{
 		ID: t.id, Room: room, Started: now.UTC(), Content: contents[set.Content], Format: formats[set.Format].name,
-	}, set, r.cfg.Log)
+	}, set, r.checkSpace, r.cfg.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -142,12 +142,11 @@ func (t *tape) run() {
 		}
 		err := t.drain()
 		if err == nil {
-			t.writer.goUp(t.writer.climbs)
 			err = t.writer.flush()
 		}
 		if now := time.Now(); err == nil && now.Sub(looked) >= spaceEvery {
 			looked = now
-			err = t.recorder.checkSpace()
+			err = t.recorder.checkSpace(0)
 		}
 		if err != nil {
 			t.fail(diskError(err))

@@ -85,7 +85,7 @@ func TestATapeBecomesFilesAndASidecar(t *testing.T) {
 		if rec.Files[i].Name != name {
 			t.Errorf("file %d is %s, want %s", i, rec.Files[i].Name, name)
 		}
-		if pcm := decode(t, filepath.Join(r.cfg.Dir, tp.id, name)); len(pcm) != 2*8000 {
+		if pcm := decode(t, filepath.Join(r.cfg.Dir, tp.id, name)); len(pcm) != 2*leastRateHz {
 			t.Errorf("%s has %d samples, want 2 s", name, len(pcm))
 		}
 	}

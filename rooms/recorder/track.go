@@ -23,8 +23,7 @@ type track struct {
 	written     uint64 // frames of the recording
 	pcm         [mixer.MaxFrameSamples]int16
 	zero        [mixer.MaxFrameSamples]int16
-	heardHz     int    // rate of the last sound
-	climb       *climb // nil: it has the rate that it is to have
+	heardHz     int // rate of the last sound
 }
 
 // warmFrames of silence, and nothing is left in a resampler of any rate: it keeps less than 40 ms.

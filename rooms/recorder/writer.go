@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,16 +28,18 @@ type writer struct {
 	lines   *bufio.Writer
 	tracks  []*track
 	byID    map[string]*track
-	at      uint64 // the frame of the recording that comes next
-	rateHz  int    // of its files: the highest that the room's sound has had
-	climbs  uint64 // frames of old files that are made anew at a turn
+	at      uint64                  // the frame of the recording that comes next
+	rateHz  int                     // of its files
+	stays   bool                    // at that rate, as its files could not rise: they do not try again
+	climbs  uint64                  // frames of old files that are made anew at most
+	space   func(bytes int64) error // whether there is place for so many
 	log     *slog.Logger
 	scratch [mixer.MaxFrameSamples]int16
 }
 
-// newWriter makes the folder and the journal. log is told of what nobody else is.
+// newWriter makes the folder and the journal. space says whether there is place for so many bytes; log is told of what nobody else is.
 func newWriter(
-	root *os.Root, create func(*os.Root, string) (file, error), h header, set rooms.RecordingSettings, log *slog.Logger,
+	root *os.Root, create func(*os.Root, string) (file, error), h header, set rooms.RecordingSettings, space func(bytes int64) error, log *slog.Logger,
 ) (*writer, error) {
 	if h.Content == "" || h.Format == "" {
 		return nil, fmt.Errorf("recording content %d in format %d: %w", set.Content, set.Format, rooms.ErrInvalid)
@@ -46,7 +47,7 @@ func newWriter(
 	if err := root.Mkdir(h.ID+partSuffix, dirMode); err != nil {
 		return nil, err
 	}
-	w := &writer{folder: folder{root, h.ID, create}, header: h, set: set, byID: map[string]*track{}, climbs: climbFrames, log: log}
+	w := &writer{folder: folder{root, h.ID, create}, header: h, set: set, byID: map[string]*track{}, climbs: climbFrames, space: space, log: log}
 	f, err := w.folder.create(journalName)
 	if err != nil {
 		return nil, errors.Join(err, root.RemoveAll(h.ID+partSuffix))
@@ -94,7 +95,12 @@ func (w *writer) note(tick uint64, e rooms.Event) error {
 
 // put writes one piece of sound.
 func (w *writer) put(e entry, pcm []int16) error {
-	if w.rateHz == 0 || len(pcm) > 0 && e.rateHz > w.rateHz {
+	switch {
+	case w.rateHz == 0 && formats[w.set.Format].read == nil: // its files rise whenever the room does
+		w.rateHz = e.rateHz
+	case w.rateHz == 0:
+		w.rateHz = max(e.rateHz, leastRateHz)
+	case len(pcm) > 0 && e.rateHz > w.rateHz:
 		w.rise(e.rateHz)
 	}
 	if e.id == "" {
@@ -178,7 +184,6 @@ func (w *writer) finish(end uint64, why rooms.Reason) (sidecar, error) {
 		errs = append(errs, w.gap(end))
 		w.at = end
 	}
-	w.goUp(math.MaxUint64)
 	for _, t := range w.tracks {
 		errs = append(errs, t.finish(w.at))
 	}

@@ -80,14 +80,14 @@ func (RecordingContent) EnumDescriptor() ([]byte, []int) {
 	return file_confbridge_v1_rooms_proto_rawDescGZIP(), []int{0}
 }
 
-// RecordingFormat is what files a recording has. All have one channel. Those of WAV and FLAC have the room's rate, 8000, 16000 or 48000 Hz: the highest that its sound
-// has had while they were recorded. Opus has 48000 Hz in any case, and no more band than that.
+// RecordingFormat is what files a recording has. All have one channel. Those of WAV and FLAC have 16000 Hz, or 48000 where the room has had that in the recording's
+// first minute. Opus has 48000 Hz in any case, and no more band than that.
 type RecordingFormat int32
 
 const (
 	// Not said.
 	RecordingFormat_RECORDING_FORMAT_UNSPECIFIED RecordingFormat = 0
-	// WAV, 16 bit: 58 MB an hour at 8000 Hz, 346 MB at 48000 Hz.
+	// WAV, 16 bit: 115 MB an hour at 16000 Hz, 346 MB at 48000 Hz.
 	RecordingFormat_RECORDING_FORMAT_WAV RecordingFormat = 1
 	// FLAC, 16 bit: without loss, smaller than WAV.
 	RecordingFormat_RECORDING_FORMAT_FLAC RecordingFormat = 2

@@ -337,6 +337,7 @@ func checkAligned(t *testing.T, name string, track, mix []int16) {
 		window = 8000 // a second
 		within = 400  // 50 ms
 		most   = 9    // windows
+		sure   = 3    // of them: in one alone five others may be as loud at once, and nobody be found
 	)
 	var loud []int // where there is speech
 	for at := 0; at+window <= min(len(track), len(mix)); at += window / 2 {
@@ -352,7 +353,7 @@ func checkAligned(t *testing.T, name string, track, mix []int16) {
 		}
 	}
 	if len(lags) == 0 {
-		if len(loud) > 0 {
+		if len(loud) >= sure {
 			t.Errorf("%s: nothing of it is found in the mix", name)
 		}
 		return

@@ -75,7 +75,7 @@ func (l *load) fetch(ctx context.Context, kind, name string, d time.Duration) er
 // sample has perf sample the bridge's CPU time, and says whether it could. It knows that at once.
 func (l *load) sample(ctx context.Context) (bool, error) {
 	raw := filepath.Join(l.profiles, "perf.data")
-	defer os.Remove(raw)
+	defer func() { _ = os.Remove(raw) }() // it may not be there
 	if may := exec.CommandContext(ctx, "perf", perf.Record(l.bridge.pid, raw, 0)...).Run() == nil; !may {
 		return false, nil
 	}

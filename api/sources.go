@@ -1,17 +1,27 @@
 package api
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/confbridge/confbridge/media/session"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms/distribution"
 	"github.com/confbridge/confbridge/rooms/receiver"
 )
+
+// sourceFields are what can be updated.
+var sourceFields = []string{
+	"sdp", "group", "rtcp_port", "codec", "rate_hz", "payload_type", "sources", "ttl", "interface", "display_name", "timeout", "encryption", "key",
+}
 
 func (s *distributionService) CreateSource(ctx context.Context, req *confbridgev1.CreateSourceRequest) (*confbridgev1.Source, error) {
 	number, err := parseRoomName("parent", req.GetParent())
@@ -87,6 +97,34 @@ func (s *distributionService) ListSources(ctx context.Context, req *confbridgev1
 	return resp, nil
 }
 
+func (s *distributionService) UpdateSource(ctx context.Context, req *confbridgev1.UpdateSourceRequest) (*confbridgev1.Source, error) {
+	number, id, err := parseSourceName("source.name", req.GetSource().GetName())
+	if err != nil {
+		return nil, err
+	}
+	paths, err := updatePaths(req.GetUpdateMask(), req.GetSource(), sourceFields)
+	if err != nil {
+		return nil, err
+	}
+	if s.receiver == nil {
+		return nil, errNoReceiver
+	}
+	v, err := s.receiver.Change(ctx, number, id, func(source *distribution.Source) error {
+		key := source.Key
+		if err := setSource(source, req.GetSource(), paths); err != nil {
+			return err
+		}
+		if !source.Key.IsZero() && !sameKey(source.Key, key) && !confidential(ctx) {
+			return errKeyExposed
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, sourceField(err)
+	}
+	return toSource(v), nil
+}
+
 func (s *distributionService) DeleteSource(ctx context.Context, req *confbridgev1.DeleteSourceRequest) (*emptypb.Empty, error) {
 	number, id, err := parseSourceName("name", req.GetName())
 	if err != nil {
@@ -108,6 +146,54 @@ func sourceField(err error) error {
 	}
 	return err
 }
+
+// setSource has a source be as from is in those fields. What is the same but for how it is said stays as it is, and so does the key where none is given.
+func setSource(source *distribution.Source, from *confbridgev1.Source, paths []string) error {
+	before := *source
+	was := toSource(receiver.View{Source: before})
+	to := proto.Clone(was).(*confbridgev1.Source) //nolint:errcheck // a clone is of its own type
+	if slices.Contains(paths, "sdp") && from.GetSdp() != "" {
+		to = &confbridgev1.Source{Interface: was.GetInterface(), Timeout: was.GetTimeout()}
+	}
+	for _, path := range paths {
+		field := to.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(path))
+		if from.ProtoReflect().Has(field) {
+			to.ProtoReflect().Set(field, from.ProtoReflect().Get(field))
+		} else {
+			to.ProtoReflect().Clear(field)
+		}
+	}
+	after, err := keptSourceOf(to)
+	if err != nil {
+		return err
+	}
+	if e := to.GetEncryption(); after.Secure && after.Key.IsZero() && (e == was.GetEncryption() || e == confbridgev1.Encryption_ENCRYPTION_UNSPECIFIED) {
+		after.Key = before.Key
+	}
+	after.ID, after.Created = before.ID, before.Created
+	if sameKey(after.Key, before.Key) {
+		after.Key, after.Secure = before.Key, before.Secure
+	}
+	if rtcpPort(after) == rtcpPort(before) {
+		after.RTCPPort = before.RTCPPort
+	}
+	if slices.Equal(after.Sources, before.Sources) {
+		after.Sources = before.Sources
+	}
+	if max(after.TTL, 1) == max(before.TTL, 1) {
+		after.TTL = before.TTL
+	}
+	if after.Format.Name == before.Format.Name && after.Format.ClockRateHz == before.Format.ClockRateHz && to.GetSdp() == "" {
+		after.Format = before.Format // it may say more than fields do
+	}
+	*source = after
+	return nil
+}
+
+func sameKey(a, b session.Key) bool { return a.Suite == b.Suite && bytes.Equal(a.Master, b.Master) }
+
+// rtcpPort is where the RTCP of a source goes.
+func rtcpPort(s distribution.Source) uint16 { return cmp.Or(s.RTCPPort, s.Group.Port()+1) }
 
 // keptSourceOf reads a source as a request to take one in is read.
 func keptSourceOf(from *confbridgev1.Source) (distribution.Source, error) {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
@@ -73,6 +76,73 @@ func TestSourcesAreMadeListedAndTakenAway(t *testing.T) {
 	}
 	if _, err := s.GetSource(ctx, &confbridgev1.GetSourceRequest{Name: made.GetName()}); toStatus(nil, err).Code() != codes.NotFound {
 		t.Errorf("after it was deleted: got %v", err)
+	}
+}
+
+// TestASourceIsChangedWhereItIs: it keeps its key, and is taken in anew only where it is another.
+func TestASourceIsChangedWhereItIs(t *testing.T) {
+	b := newBridge(t, rooms.Config{})
+	b.create(t, "1000")
+	s := newDistributionService(t, b)
+	far, near := waitContext(t), peer.NewContext(waitContext(t), &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv6loopback}})
+	secret := strings.Replace(hallSDP, "RTP/AVP", "RTP/SAVP", 1) + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + base64.StdEncoding.EncodeToString(make([]byte, 30)) + "\r\n"
+	made, err := s.CreateSource(near, &confbridgev1.CreateSourceRequest{Parent: "rooms/1000", SourceId: "hall", Source: &confbridgev1.Source{Sdp: secret, Interface: "lo"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cm, gcm := confbridgev1.Encryption_ENCRYPTION_AES_CM_128_HMAC_SHA1_80, confbridgev1.Encryption_ENCRYPTION_AEAD_AES_128_GCM
+	all := func() *confbridgev1.Source {
+		return &confbridgev1.Source{Name: made.GetName(), Group: "239.78.0.9:5004", Interface: "lo", DisplayName: "Hall", Encryption: cm}
+	}
+	for _, row := range []struct {
+		name   string
+		ctx    context.Context
+		change func(*confbridgev1.Source)
+		mask   []string
+		says   string // of the error; empty: there is none
+		anew   bool
+	}{
+		{"nothing", far, func(*confbridgev1.Source) {}, []string{"*"}, "", false},
+		{"what goes without saying", far, func(c *confbridgev1.Source) { c.RtcpPort, c.Ttl, c.Codec, c.PayloadType = 5005, 1, "pcmu", new(int32) }, []string{"*"}, "", false},
+		{"the description that it has", near, func(c *confbridgev1.Source) { c.Group, c.DisplayName, c.Encryption, c.Sdp = "", "", 0, secret }, nil, "", false},
+		{"the key that it has", far, func(c *confbridgev1.Source) { c.Key = make([]byte, 30) }, []string{"*"}, "", false},
+		{"another key from far away", far, func(c *confbridgev1.Source) { c.Key = []byte(strings.Repeat("k", 30)) }, []string{"key"}, errKeyExposed.Error(), false},
+		{"another suite without a key", near, func(c *confbridgev1.Source) { c.Encryption = gcm }, []string{"encryption"}, "no key", false},
+		{"a field that is shown only", near, func(*confbridgev1.Source) {}, []string{"participant"}, "cannot be changed", false},
+		{"another name", far, func(c *confbridgev1.Source) { c.DisplayName = "Board" }, []string{"display_name"}, "", true},
+		{"another key", near, func(c *confbridgev1.Source) { c.Key = []byte(strings.Repeat("k", 30)) }, []string{"key"}, "", true},
+	} {
+		before, err := s.GetSource(far, &confbridgev1.GetSourceRequest{Name: made.GetName()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := all()
+		row.change(to)
+		req := &confbridgev1.UpdateSourceRequest{Source: to}
+		if row.mask != nil {
+			req.UpdateMask = &fieldmaskpb.FieldMask{Paths: row.mask}
+		}
+		got, err := s.UpdateSource(row.ctx, req)
+		if err != nil {
+			if told := fmt.Sprint(toStatus(req, err), err); row.says == "" || !strings.Contains(told, row.says) {
+				t.Errorf("%s: got %v, want %q", row.name, err, row.says)
+			}
+			got, err = s.GetSource(far, &confbridgev1.GetSourceRequest{Name: made.GetName()})
+			if err != nil {
+				t.Fatal(err)
+			}
+		} else if row.says != "" {
+			t.Errorf("%s: no error, want %q", row.name, row.says)
+		}
+		if anew := got.GetParticipant() != before.GetParticipant(); anew != row.anew || got.GetEncryption() != cm {
+			t.Errorf("%s: got %v, before %v", row.name, got, before)
+		}
+	}
+	if _, err := s.UpdateSource(far, &confbridgev1.UpdateSourceRequest{Source: &confbridgev1.Source{Name: "rooms/1000/sources/none"}}); toStatus(nil, err).Code() != codes.NotFound {
+		t.Errorf("one that is not there: got %v", err)
+	}
+	if _, err := (&distributionService{}).UpdateSource(far, &confbridgev1.UpdateSourceRequest{Source: all()}); toStatus(nil, err).Code() != codes.FailedPrecondition {
+		t.Errorf("without a receiver: got %v", err)
 	}
 }
 

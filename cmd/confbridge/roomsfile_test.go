@@ -297,6 +297,66 @@ func TestSourcesComeBackOutOfTheFileOfRooms(t *testing.T) {
 	}
 }
 
+// TestAnImportLeavesSourcesWhole: what cannot be made of them by a file leaves them as they are, and a file that is written by hand has no key, and not what goes without saying.
+func TestAnImportLeavesSourcesWhole(t *testing.T) {
+	addr := startAPI(t)
+	dir := t.TempDir()
+	key, file := filepath.Join(dir, "key"), filepath.Join(dir, "rooms.yaml")
+	if err := os.WriteFile(key, []byte(base64.StdEncoding.EncodeToString(make([]byte, 28))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cli := func(args ...string) result {
+		t.Helper()
+		return runAt(t.Context(), map[string]string{"CONFBRIDGE_API": addr}, args...)
+	}
+	list := func() string {
+		t.Helper()
+		return cli("sources", "list", "1000").stdout
+	}
+	cli("rooms", "create", "1000")
+	cli("sources", "add", "1000", "--id", "board", "--group", "239.78.1.7:5004", "--interface", "lo", "--key-file", key, "--encryption", "aes-gcm")
+	cli("sources", "add", "1000", "--id", "stage", "--group", "239.78.1.6:5004", "--interface", "lo")
+	before := list()
+	if n := strings.Count(before, " lo "); n != 2 {
+		t.Fatalf("%d were made:\n%s", n, before)
+	}
+	const (
+		board = `{id: board, group: "239.78.1.7:5004", interface: lo, encryption: ENCRYPTION_AEAD_AES_128_GCM}`
+		stage = `{id: stage, group: "239.78.1.6:5004", interface: lo}`
+	)
+	for _, row := range []struct {
+		name, board, stage string
+		fails              string // empty: it does not
+		stays              bool   // both are the same participants
+	}{
+		{"as they are", board, stage, "", true},
+		{"on an interface that is not there", board, strings.Replace(stage, "lo", "none0", 1), "none0", false},
+		{"as they were before that", board, stage, "", false},
+		{"under another key, which is not in it", strings.Replace(board, "AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", 1), stage, "no key", true},
+		{"by another group that is not allowed", board, strings.Replace(stage, "239.78.1.6", "224.2.3.4", 1), "distributions.groups", true},
+		{"by another name, with its key", strings.Replace(board, "lo,", "lo, display_name: Board,", 1), stage, "", false},
+	} {
+		if err := os.WriteFile(file, []byte(`rooms: {"1000": {sources: [`+row.board+", "+row.stage+"]}}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		was := list()
+		got := cli("rooms", "import", file)
+		if fails := got.code != exitOK; fails != (row.fails != "") || !strings.Contains(got.stderr, row.fails) {
+			t.Errorf("%s: exit %d, %s, want %q", row.name, got.code, got.stderr, row.fails)
+		}
+		now := list()
+		if !strings.Contains(now, "board   239.78.1.7:5004  PCMU srtp  -     lo") || !strings.Contains(now, "stage   239.78.1.6:5004  PCMU       -     lo") {
+			t.Errorf("%s: the room keeps\n%s", row.name, now)
+		}
+		if row.stays && now != was {
+			t.Errorf("%s: they have left: got\n%s, want\n%s", row.name, now, was)
+		}
+	}
+	if text := cli("rooms", "export").stdout; !strings.Contains(text, "display_name: Board") {
+		t.Errorf("it is not called by the name of the file:\n%s", text)
+	}
+}
+
 // TestEveryFieldOfADistributionIsSetOrShown looks that a new field of Distribution that nobody can set is not exported.
 func TestEveryFieldOfADistributionIsSetOrShown(t *testing.T) {
 	fields := (&confbridgev1.Distribution{}).ProtoReflect().Descriptor().Fields()

@@ -113,39 +113,34 @@ func sourcesOf(room string, set any) ([]*confbridgev1.Source, error) {
 	return all, errors.Join(faults...)
 }
 
-// putSources has a room keep the sources of the file and no others. Those that are as the file has them stay as they are, with their keys.
+// putSources has a room keep the sources of the file and no others. Those that are as the file has them stay as they are; those that are not are changed where they are, with the keys
+// that they have.
 func putSources(ctx context.Context, api client, room string, want []*confbridgev1.Source) error {
 	all, err := allSources(ctx, api, room)
 	if err != nil {
 		return err
 	}
-	same := map[string]bool{}
+	there := map[string]bool{}
 	var faults []error
-	for _, there := range all.GetSources() {
-		i := slices.IndexFunc(want, func(w *confbridgev1.Source) bool { return w.GetName() == there.GetName() })
-		if i >= 0 && len(want[i].GetKey()) == 0 && sameSource(there, want[i]) {
-			same[there.GetName()] = true
+	for _, s := range all.GetSources() {
+		there[s.GetName()] = true
+		if slices.ContainsFunc(want, func(w *confbridgev1.Source) bool { return w.GetName() == s.GetName() }) {
 			continue
 		}
-		if _, err := api.distributions.DeleteSource(ctx, &confbridgev1.DeleteSourceRequest{Name: there.GetName()}); err != nil {
+		if _, err := api.distributions.DeleteSource(ctx, &confbridgev1.DeleteSourceRequest{Name: s.GetName()}); err != nil {
 			faults = append(faults, err)
 		}
 	}
 	for _, s := range want {
-		if same[s.GetName()] {
-			continue
+		var err error
+		if there[s.GetName()] {
+			_, err = api.distributions.UpdateSource(ctx, &confbridgev1.UpdateSourceRequest{Source: s, UpdateMask: paths("*")})
+		} else {
+			_, err = api.distributions.CreateSource(ctx, &confbridgev1.CreateSourceRequest{Parent: room, SourceId: sourceID(s), Source: s})
 		}
-		id := sourceID(s)
-		if _, err := api.distributions.CreateSource(ctx, &confbridgev1.CreateSourceRequest{Parent: room, SourceId: id, Source: s}); err != nil {
-			faults = append(faults, fmt.Errorf("source %s: %w", id, err))
+		if err != nil {
+			faults = append(faults, fmt.Errorf("source %s: %w", sourceID(s), err))
 		}
 	}
 	return errors.Join(faults...)
-}
-
-// sameSource says whether a source is as a file has it.
-func sameSource(there, want *confbridgev1.Source) bool {
-	shown := proto.Clone(there).(*confbridgev1.Source)
-	shown.CreateTime, shown.Participant = nil, ""
-	return proto.Equal(shown, want)
 }

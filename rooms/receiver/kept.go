@@ -71,25 +71,13 @@ func (r *Receiver) Create(ctx context.Context, room string, s Source) (View, err
 		s.ID = strings.ToLower(rand.Text()[:8])
 	}
 	s.Created = time.Now()
-	if _, err := distribution.NewSourceSet(s); err != nil {
-		return View{}, err
-	}
 	n := name{room, s.ID}
 	err := r.inTurn(ctx, func() error {
-		if err := r.fit(ctx, n, s); err != nil {
+		if err := r.fit(ctx, n, s, false); err != nil {
 			return err
 		}
 		r.end(n) // of a room that was deleted
-		p, err := r.take(ctx, room, s)
-		if err != nil {
-			return err
-		}
-		if err := r.keep(ctx, room, func(now *distribution.SourceSet) (*distribution.SourceSet, error) { return now.With(s) }); err != nil {
-			p.Leave(rooms.ReasonFailed)
-			return err
-		}
-		r.goOn(ctx, n, s, p)
-		return nil
+		return r.settle(ctx, n, s)
 	})
 	if err != nil {
 		return View{}, err
@@ -114,8 +102,14 @@ func (r *Receiver) keep(ctx context.Context, room string, change func(*distribut
 	return err
 }
 
-// fit says whether a room can keep a source, beside all others.
-func (r *Receiver) fit(ctx context.Context, n name, s Source) error {
+// fit says whether a room can keep a source, beside all others; again: in place of the one of its ID.
+func (r *Receiver) fit(ctx context.Context, n name, s Source, again bool) error {
+	if _, err := distribution.NewSourceSet(s); err != nil {
+		return err
+	}
+	if err := r.cfg.Policy.AllowSource(s.Group.Addr(), s.Interface); err != nil {
+		return err
+	}
 	info, err := r.rooms.Info(ctx, n.room)
 	switch {
 	case err != nil:
@@ -127,11 +121,15 @@ func (r *Receiver) fit(ctx context.Context, n name, s Source) error {
 	}
 	for _, o := range info.Sources.All() {
 		switch {
+		case o.ID == s.ID && again:
 		case o.ID == s.ID:
 			return fmt.Errorf("source %q: %w", s.ID, ErrExists)
 		case o.Meets(s):
 			return &distribution.Error{Field: "group", Text: fmt.Sprintf("%s is that of source %q", s.Group, o.ID), Err: ErrTaken}
 		}
+	}
+	if again {
+		return nil
 	}
 	kept := 1
 	if err := r.eachKept(ctx, func(name, Source) { kept++ }); err != nil {

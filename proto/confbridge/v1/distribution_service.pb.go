@@ -877,6 +877,61 @@ func (x *ListSourcesResponse) GetNextPageToken() string {
 	return ""
 }
 
+// UpdateSourceRequest is the request of DistributionService.UpdateSource.
+type UpdateSourceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Its name says which. Where it is encrypted as before and key is not set, it keeps its key.
+	Source *Source `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// What is to be changed; unset: what is not empty in source. "*" is all that can be: all but the name and what is output only.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateSourceRequest) Reset() {
+	*x = UpdateSourceRequest{}
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateSourceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateSourceRequest) ProtoMessage() {}
+
+func (x *UpdateSourceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateSourceRequest.ProtoReflect.Descriptor instead.
+func (*UpdateSourceRequest) Descriptor() ([]byte, []int) {
+	return file_confbridge_v1_distribution_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *UpdateSourceRequest) GetSource() *Source {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *UpdateSourceRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
 // DeleteSourceRequest is the request of DistributionService.DeleteSource.
 type DeleteSourceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -888,7 +943,7 @@ type DeleteSourceRequest struct {
 
 func (x *DeleteSourceRequest) Reset() {
 	*x = DeleteSourceRequest{}
-	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[14]
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +955,7 @@ func (x *DeleteSourceRequest) String() string {
 func (*DeleteSourceRequest) ProtoMessage() {}
 
 func (x *DeleteSourceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[14]
+	mi := &file_confbridge_v1_distribution_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +968,7 @@ func (x *DeleteSourceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSourceRequest.ProtoReflect.Descriptor instead.
 func (*DeleteSourceRequest) Descriptor() ([]byte, []int) {
-	return file_confbridge_v1_distribution_service_proto_rawDescGZIP(), []int{14}
+	return file_confbridge_v1_distribution_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeleteSourceRequest) GetName() string {
@@ -985,9 +1040,13 @@ const file_confbridge_v1_distribution_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"n\n" +
 	"\x13ListSourcesResponse\x12/\n" +
 	"\asources\x18\x01 \x03(\v2\x15.confbridge.v1.SourceR\asources\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\")\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x81\x01\n" +
+	"\x13UpdateSourceRequest\x12-\n" +
+	"\x06source\x18\x01 \x01(\v2\x15.confbridge.v1.SourceR\x06source\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\")\n" +
 	"\x13DeleteSourceRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name2\xbb\b\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name2\x86\t\n" +
 	"\x13DistributionService\x12[\n" +
 	"\x12CreateDistribution\x12(.confbridge.v1.CreateDistributionRequest\x1a\x1b.confbridge.v1.Distribution\x12U\n" +
 	"\x0fGetDistribution\x12%.confbridge.v1.GetDistributionRequest\x1a\x1b.confbridge.v1.Distribution\x12f\n" +
@@ -999,7 +1058,8 @@ const file_confbridge_v1_distribution_service_proto_rawDesc = "" +
 	"\x0eReceiveSession\x12$.confbridge.v1.ReceiveSessionRequest\x1a\x1a.confbridge.v1.Participant\x12I\n" +
 	"\fCreateSource\x12\".confbridge.v1.CreateSourceRequest\x1a\x15.confbridge.v1.Source\x12C\n" +
 	"\tGetSource\x12\x1f.confbridge.v1.GetSourceRequest\x1a\x15.confbridge.v1.Source\x12T\n" +
-	"\vListSources\x12!.confbridge.v1.ListSourcesRequest\x1a\".confbridge.v1.ListSourcesResponse\x12J\n" +
+	"\vListSources\x12!.confbridge.v1.ListSourcesRequest\x1a\".confbridge.v1.ListSourcesResponse\x12I\n" +
+	"\fUpdateSource\x12\".confbridge.v1.UpdateSourceRequest\x1a\x15.confbridge.v1.Source\x12J\n" +
 	"\fDeleteSource\x12\".confbridge.v1.DeleteSourceRequest\x1a\x16.google.protobuf.EmptyBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
@@ -1014,7 +1074,7 @@ func file_confbridge_v1_distribution_service_proto_rawDescGZIP() []byte {
 	return file_confbridge_v1_distribution_service_proto_rawDescData
 }
 
-var file_confbridge_v1_distribution_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_confbridge_v1_distribution_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_confbridge_v1_distribution_service_proto_goTypes = []any{
 	(*CreateDistributionRequest)(nil),     // 0: confbridge.v1.CreateDistributionRequest
 	(*GetDistributionRequest)(nil),        // 1: confbridge.v1.GetDistributionRequest
@@ -1030,53 +1090,58 @@ var file_confbridge_v1_distribution_service_proto_goTypes = []any{
 	(*GetSourceRequest)(nil),              // 11: confbridge.v1.GetSourceRequest
 	(*ListSourcesRequest)(nil),            // 12: confbridge.v1.ListSourcesRequest
 	(*ListSourcesResponse)(nil),           // 13: confbridge.v1.ListSourcesResponse
-	(*DeleteSourceRequest)(nil),           // 14: confbridge.v1.DeleteSourceRequest
-	(*Distribution)(nil),                  // 15: confbridge.v1.Distribution
-	(*fieldmaskpb.FieldMask)(nil),         // 16: google.protobuf.FieldMask
-	(*durationpb.Duration)(nil),           // 17: google.protobuf.Duration
-	(Encryption)(0),                       // 18: confbridge.v1.Encryption
-	(*Source)(nil),                        // 19: confbridge.v1.Source
-	(*emptypb.Empty)(nil),                 // 20: google.protobuf.Empty
-	(*Participant)(nil),                   // 21: confbridge.v1.Participant
+	(*UpdateSourceRequest)(nil),           // 14: confbridge.v1.UpdateSourceRequest
+	(*DeleteSourceRequest)(nil),           // 15: confbridge.v1.DeleteSourceRequest
+	(*Distribution)(nil),                  // 16: confbridge.v1.Distribution
+	(*fieldmaskpb.FieldMask)(nil),         // 17: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),           // 18: google.protobuf.Duration
+	(Encryption)(0),                       // 19: confbridge.v1.Encryption
+	(*Source)(nil),                        // 20: confbridge.v1.Source
+	(*emptypb.Empty)(nil),                 // 21: google.protobuf.Empty
+	(*Participant)(nil),                   // 22: confbridge.v1.Participant
 }
 var file_confbridge_v1_distribution_service_proto_depIdxs = []int32{
-	15, // 0: confbridge.v1.CreateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
-	15, // 1: confbridge.v1.ListDistributionsResponse.distributions:type_name -> confbridge.v1.Distribution
-	15, // 2: confbridge.v1.UpdateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
-	16, // 3: confbridge.v1.UpdateDistributionRequest.update_mask:type_name -> google.protobuf.FieldMask
-	17, // 4: confbridge.v1.ReceiveSessionRequest.timeout:type_name -> google.protobuf.Duration
-	18, // 5: confbridge.v1.ReceiveSessionRequest.encryption:type_name -> confbridge.v1.Encryption
-	19, // 6: confbridge.v1.CreateSourceRequest.source:type_name -> confbridge.v1.Source
-	19, // 7: confbridge.v1.ListSourcesResponse.sources:type_name -> confbridge.v1.Source
-	0,  // 8: confbridge.v1.DistributionService.CreateDistribution:input_type -> confbridge.v1.CreateDistributionRequest
-	1,  // 9: confbridge.v1.DistributionService.GetDistribution:input_type -> confbridge.v1.GetDistributionRequest
-	2,  // 10: confbridge.v1.DistributionService.ListDistributions:input_type -> confbridge.v1.ListDistributionsRequest
-	4,  // 11: confbridge.v1.DistributionService.UpdateDistribution:input_type -> confbridge.v1.UpdateDistributionRequest
-	5,  // 12: confbridge.v1.DistributionService.DeleteDistribution:input_type -> confbridge.v1.DeleteDistributionRequest
-	6,  // 13: confbridge.v1.DistributionService.RekeyDistribution:input_type -> confbridge.v1.RekeyDistributionRequest
-	7,  // 14: confbridge.v1.DistributionService.GetSessionDescription:input_type -> confbridge.v1.GetSessionDescriptionRequest
-	9,  // 15: confbridge.v1.DistributionService.ReceiveSession:input_type -> confbridge.v1.ReceiveSessionRequest
-	10, // 16: confbridge.v1.DistributionService.CreateSource:input_type -> confbridge.v1.CreateSourceRequest
-	11, // 17: confbridge.v1.DistributionService.GetSource:input_type -> confbridge.v1.GetSourceRequest
-	12, // 18: confbridge.v1.DistributionService.ListSources:input_type -> confbridge.v1.ListSourcesRequest
-	14, // 19: confbridge.v1.DistributionService.DeleteSource:input_type -> confbridge.v1.DeleteSourceRequest
-	15, // 20: confbridge.v1.DistributionService.CreateDistribution:output_type -> confbridge.v1.Distribution
-	15, // 21: confbridge.v1.DistributionService.GetDistribution:output_type -> confbridge.v1.Distribution
-	3,  // 22: confbridge.v1.DistributionService.ListDistributions:output_type -> confbridge.v1.ListDistributionsResponse
-	15, // 23: confbridge.v1.DistributionService.UpdateDistribution:output_type -> confbridge.v1.Distribution
-	20, // 24: confbridge.v1.DistributionService.DeleteDistribution:output_type -> google.protobuf.Empty
-	15, // 25: confbridge.v1.DistributionService.RekeyDistribution:output_type -> confbridge.v1.Distribution
-	8,  // 26: confbridge.v1.DistributionService.GetSessionDescription:output_type -> confbridge.v1.GetSessionDescriptionResponse
-	21, // 27: confbridge.v1.DistributionService.ReceiveSession:output_type -> confbridge.v1.Participant
-	19, // 28: confbridge.v1.DistributionService.CreateSource:output_type -> confbridge.v1.Source
-	19, // 29: confbridge.v1.DistributionService.GetSource:output_type -> confbridge.v1.Source
-	13, // 30: confbridge.v1.DistributionService.ListSources:output_type -> confbridge.v1.ListSourcesResponse
-	20, // 31: confbridge.v1.DistributionService.DeleteSource:output_type -> google.protobuf.Empty
-	20, // [20:32] is the sub-list for method output_type
-	8,  // [8:20] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	16, // 0: confbridge.v1.CreateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
+	16, // 1: confbridge.v1.ListDistributionsResponse.distributions:type_name -> confbridge.v1.Distribution
+	16, // 2: confbridge.v1.UpdateDistributionRequest.distribution:type_name -> confbridge.v1.Distribution
+	17, // 3: confbridge.v1.UpdateDistributionRequest.update_mask:type_name -> google.protobuf.FieldMask
+	18, // 4: confbridge.v1.ReceiveSessionRequest.timeout:type_name -> google.protobuf.Duration
+	19, // 5: confbridge.v1.ReceiveSessionRequest.encryption:type_name -> confbridge.v1.Encryption
+	20, // 6: confbridge.v1.CreateSourceRequest.source:type_name -> confbridge.v1.Source
+	20, // 7: confbridge.v1.ListSourcesResponse.sources:type_name -> confbridge.v1.Source
+	20, // 8: confbridge.v1.UpdateSourceRequest.source:type_name -> confbridge.v1.Source
+	17, // 9: confbridge.v1.UpdateSourceRequest.update_mask:type_name -> google.protobuf.FieldMask
+	0,  // 10: confbridge.v1.DistributionService.CreateDistribution:input_type -> confbridge.v1.CreateDistributionRequest
+	1,  // 11: confbridge.v1.DistributionService.GetDistribution:input_type -> confbridge.v1.GetDistributionRequest
+	2,  // 12: confbridge.v1.DistributionService.ListDistributions:input_type -> confbridge.v1.ListDistributionsRequest
+	4,  // 13: confbridge.v1.DistributionService.UpdateDistribution:input_type -> confbridge.v1.UpdateDistributionRequest
+	5,  // 14: confbridge.v1.DistributionService.DeleteDistribution:input_type -> confbridge.v1.DeleteDistributionRequest
+	6,  // 15: confbridge.v1.DistributionService.RekeyDistribution:input_type -> confbridge.v1.RekeyDistributionRequest
+	7,  // 16: confbridge.v1.DistributionService.GetSessionDescription:input_type -> confbridge.v1.GetSessionDescriptionRequest
+	9,  // 17: confbridge.v1.DistributionService.ReceiveSession:input_type -> confbridge.v1.ReceiveSessionRequest
+	10, // 18: confbridge.v1.DistributionService.CreateSource:input_type -> confbridge.v1.CreateSourceRequest
+	11, // 19: confbridge.v1.DistributionService.GetSource:input_type -> confbridge.v1.GetSourceRequest
+	12, // 20: confbridge.v1.DistributionService.ListSources:input_type -> confbridge.v1.ListSourcesRequest
+	14, // 21: confbridge.v1.DistributionService.UpdateSource:input_type -> confbridge.v1.UpdateSourceRequest
+	15, // 22: confbridge.v1.DistributionService.DeleteSource:input_type -> confbridge.v1.DeleteSourceRequest
+	16, // 23: confbridge.v1.DistributionService.CreateDistribution:output_type -> confbridge.v1.Distribution
+	16, // 24: confbridge.v1.DistributionService.GetDistribution:output_type -> confbridge.v1.Distribution
+	3,  // 25: confbridge.v1.DistributionService.ListDistributions:output_type -> confbridge.v1.ListDistributionsResponse
+	16, // 26: confbridge.v1.DistributionService.UpdateDistribution:output_type -> confbridge.v1.Distribution
+	21, // 27: confbridge.v1.DistributionService.DeleteDistribution:output_type -> google.protobuf.Empty
+	16, // 28: confbridge.v1.DistributionService.RekeyDistribution:output_type -> confbridge.v1.Distribution
+	8,  // 29: confbridge.v1.DistributionService.GetSessionDescription:output_type -> confbridge.v1.GetSessionDescriptionResponse
+	22, // 30: confbridge.v1.DistributionService.ReceiveSession:output_type -> confbridge.v1.Participant
+	20, // 31: confbridge.v1.DistributionService.CreateSource:output_type -> confbridge.v1.Source
+	20, // 32: confbridge.v1.DistributionService.GetSource:output_type -> confbridge.v1.Source
+	13, // 33: confbridge.v1.DistributionService.ListSources:output_type -> confbridge.v1.ListSourcesResponse
+	20, // 34: confbridge.v1.DistributionService.UpdateSource:output_type -> confbridge.v1.Source
+	21, // 35: confbridge.v1.DistributionService.DeleteSource:output_type -> google.protobuf.Empty
+	23, // [23:36] is the sub-list for method output_type
+	10, // [10:23] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_confbridge_v1_distribution_service_proto_init() }
@@ -1094,7 +1159,7 @@ func file_confbridge_v1_distribution_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_confbridge_v1_distribution_service_proto_rawDesc), len(file_confbridge_v1_distribution_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,7 @@ const (
 	DistributionService_CreateSource_FullMethodName          = "/confbridge.v1.DistributionService/CreateSource"
 	DistributionService_GetSource_FullMethodName             = "/confbridge.v1.DistributionService/GetSource"
 	DistributionService_ListSources_FullMethodName           = "/confbridge.v1.DistributionService/ListSources"
+	DistributionService_UpdateSource_FullMethodName          = "/confbridge.v1.DistributionService/UpdateSource"
 	DistributionService_DeleteSource_FullMethodName          = "/confbridge.v1.DistributionService/DeleteSource"
 )
 
@@ -74,6 +75,9 @@ type DistributionServiceClient interface {
 	GetSource(ctx context.Context, in *GetSourceRequest, opts ...grpc.CallOption) (*Source, error)
 	// ListSources lists the sessions that a room keeps, in order of their IDs. NOT_FOUND.
 	ListSources(ctx context.Context, in *ListSourcesRequest, opts ...grpc.CallOption) (*ListSourcesResponse, error)
+	// UpdateSource changes one, which leaves for a moment and is taken in anew; where nothing is another, nothing happens. What cannot be taken in leaves it as it was, with its key.
+	// Errors as of CreateSource.
+	UpdateSource(ctx context.Context, in *UpdateSourceRequest, opts ...grpc.CallOption) (*Source, error)
 	// DeleteSource has a room keep a session no longer; it leaves. NOT_FOUND; FAILED_PRECONDITION of rooms that the configuration file declares.
 	DeleteSource(ctx context.Context, in *DeleteSourceRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
@@ -196,6 +200,16 @@ func (c *distributionServiceClient) ListSources(ctx context.Context, in *ListSou
 	return out, nil
 }
 
+func (c *distributionServiceClient) UpdateSource(ctx context.Context, in *UpdateSourceRequest, opts ...grpc.CallOption) (*Source, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Source)
+	err := c.cc.Invoke(ctx, DistributionService_UpdateSource_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *distributionServiceClient) DeleteSource(ctx context.Context, in *DeleteSourceRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(emptypb.Empty)
@@ -246,6 +260,9 @@ type DistributionServiceServer interface {
 	GetSource(context.Context, *GetSourceRequest) (*Source, error)
 	// ListSources lists the sessions that a room keeps, in order of their IDs. NOT_FOUND.
 	ListSources(context.Context, *ListSourcesRequest) (*ListSourcesResponse, error)
+	// UpdateSource changes one, which leaves for a moment and is taken in anew; where nothing is another, nothing happens. What cannot be taken in leaves it as it was, with its key.
+	// Errors as of CreateSource.
+	UpdateSource(context.Context, *UpdateSourceRequest) (*Source, error)
 	// DeleteSource has a room keep a session no longer; it leaves. NOT_FOUND; FAILED_PRECONDITION of rooms that the configuration file declares.
 	DeleteSource(context.Context, *DeleteSourceRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedDistributionServiceServer()
@@ -290,6 +307,9 @@ func (UnimplementedDistributionServiceServer) GetSource(context.Context, *GetSou
 }
 func (UnimplementedDistributionServiceServer) ListSources(context.Context, *ListSourcesRequest) (*ListSourcesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSources not implemented")
+}
+func (UnimplementedDistributionServiceServer) UpdateSource(context.Context, *UpdateSourceRequest) (*Source, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateSource not implemented")
 }
 func (UnimplementedDistributionServiceServer) DeleteSource(context.Context, *DeleteSourceRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteSource not implemented")
@@ -513,6 +533,24 @@ func _DistributionService_ListSources_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DistributionService_UpdateSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateSourceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DistributionServiceServer).UpdateSource(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DistributionService_UpdateSource_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DistributionServiceServer).UpdateSource(ctx, req.(*UpdateSourceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DistributionService_DeleteSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteSourceRequest)
 	if err := dec(in); err != nil {
@@ -581,6 +619,10 @@ var DistributionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListSources",
 			Handler:    _DistributionService_ListSources_Handler,
+		},
+		{
+			MethodName: "UpdateSource",
+			Handler:    _DistributionService_UpdateSource_Handler,
 		},
 		{
 			MethodName: "DeleteSource",

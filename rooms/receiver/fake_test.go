@@ -44,7 +44,12 @@ type house struct {
 
 func newHouse(t testing.TB, policy distribution.Policy) *house {
 	t.Helper()
-	reg := rooms.NewRegistry(rooms.Config{})
+	return newHouseOf(t, policy, rooms.Config{})
+}
+
+func newHouseOf(t testing.TB, policy distribution.Policy, cfg rooms.Config) *house {
+	t.Helper()
+	reg := rooms.NewRegistry(cfg)
 	engine, err := media.NewEngine(media.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -229,3 +229,17 @@ func TestSourcesOfTheFileAreNobodysToChange(t *testing.T) {
 	}
 	h.present(t, "1000", "stage", "")
 }
+
+// TestNoRoomIsMadeForASourceThatIsKept: that it was kept in may have been deleted since.
+func TestNoRoomIsMadeForASourceThatIsKept(t *testing.T) {
+	ctx := waitContext(t)
+	h := newHouseOf(t, distribution.Policy{}, rooms.Config{OnDemand: true})
+	s := sourceAt(first)
+	s.ID = "stage"
+	if _, err := h.Receiver.take(ctx, "1000", s); !errors.Is(err, rooms.ErrNoRoom) {
+		t.Errorf("got %v, want ErrNoRoom", err)
+	}
+	if _, err := h.reg.Info(ctx, "1000"); !errors.Is(err, rooms.ErrNoRoom) {
+		t.Errorf("the room: got %v, want ErrNoRoom", err)
+	}
+}

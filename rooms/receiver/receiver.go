@@ -110,6 +110,7 @@ func (r *Receiver) receive(ctx context.Context, room string, s Source) (*rooms.P
 func (r *Receiver) enter(ctx context.Context, room string, s Source) (*rooms.Participant, error) {
 	p, err := r.rooms.Admit(ctx, room, rooms.Caller{
 		DisplayName: cmp.Or(s.DisplayName, s.Address()), Address: s.Address(), Role: rooms.RoleSpeaker, Way: rooms.WaySession,
+		Origin: &rooms.Origin{Existing: s.ID != ""}, // a room that kept it and has been deleted since is not made again for it
 	})
 	if err != nil {
 		r.taken.Add(-1)

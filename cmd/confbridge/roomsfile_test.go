@@ -352,6 +352,10 @@ func TestAnImportLeavesSourcesWhole(t *testing.T) {
 			t.Errorf("%s: they have left: got\n%s, want\n%s", row.name, now, was)
 		}
 	}
+	cli("rooms", "create", "2000", "--locked")
+	if got := cli("sources", "add", "2000", "--id", "attic", "--group", "239.78.1.8:5004", "--interface", "lo"); got.code != exitOK || !strings.Contains(got.stdout, "is kept, and taken in as soon as") {
+		t.Errorf("for a locked room: exit %d, %s%s", got.code, got.stdout, got.stderr)
+	}
 	if text := cli("rooms", "export").stdout; !strings.Contains(text, "display_name: Board") {
 		t.Errorf("it is not called by the name of the file:\n%s", text)
 	}

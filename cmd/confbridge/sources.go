@@ -31,7 +31,11 @@ func (cmd *sourcesAddCmd) Run(ctx context.Context, c *console) error {
 		if err != nil {
 			return err
 		}
-		return cmd.print(c.stdout, kept, "%s: %s is taken in, and kept", kept.GetName(), kept.GetGroup())
+		done := "is taken in, and kept"
+		if kept.GetParticipant() == "" {
+			done = "is kept, and taken in as soon as the room lets it in"
+		}
+		return cmd.print(c.stdout, kept, "%s: %s %s", kept.GetName(), kept.GetGroup(), done)
 	})
 }
 

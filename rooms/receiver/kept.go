@@ -64,8 +64,9 @@ func (r *Receiver) eachKept(ctx context.Context, f func(name, Source)) error {
 	}
 }
 
-// Create gives a room a source to keep, and takes it in. An empty ID is given one. When it returns nil, the source is kept, and in the room (rooms.ErrNoRoom, rooms.ErrDeclared,
-// rooms.ErrStorage; ErrExists, ErrTaken, and as Receive).
+// Create gives a room a source to keep, and takes it in. An empty ID is given one. When it returns nil, the source is kept, and in the room; where that lets nobody in at the moment, it
+// is in there later, as after a start (rooms.ErrNoRoom, rooms.ErrDeclared, rooms.ErrStorage; ErrExists, ErrTaken, and as Receive, but for rooms that are locked, full, not open or
+// overloaded).
 func (r *Receiver) Create(ctx context.Context, room string, s Source) (View, error) {
 	if s.ID == "" {
 		s.ID = strings.ToLower(rand.Text()[:8])

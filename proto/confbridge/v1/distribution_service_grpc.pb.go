@@ -69,7 +69,7 @@ type DistributionServiceClient interface {
 	ReceiveSession(ctx context.Context, in *ReceiveSessionRequest, opts ...grpc.CallOption) (*Participant, error)
 	// CreateSource has a room keep a session that it takes in, over restarts, as a participant whose kind is PARTICIPANT_KIND_SESSION: whenever it has left, it is looked for again,
 	// unless it was removed or brings the room's own sound. ALREADY_EXISTS where the room has one of that ID, or takes the group in by another one; FAILED_PRECONDITION of rooms that the
-	// configuration file declares; else as ReceiveSession.
+	// configuration file declares; else as ReceiveSession, but that a room which is locked, full, overloaded or not open keeps it and takes it in later.
 	CreateSource(ctx context.Context, in *CreateSourceRequest, opts ...grpc.CallOption) (*Source, error)
 	// GetSource gets a session that a room keeps. NOT_FOUND.
 	GetSource(ctx context.Context, in *GetSourceRequest, opts ...grpc.CallOption) (*Source, error)
@@ -254,7 +254,7 @@ type DistributionServiceServer interface {
 	ReceiveSession(context.Context, *ReceiveSessionRequest) (*Participant, error)
 	// CreateSource has a room keep a session that it takes in, over restarts, as a participant whose kind is PARTICIPANT_KIND_SESSION: whenever it has left, it is looked for again,
 	// unless it was removed or brings the room's own sound. ALREADY_EXISTS where the room has one of that ID, or takes the group in by another one; FAILED_PRECONDITION of rooms that the
-	// configuration file declares; else as ReceiveSession.
+	// configuration file declares; else as ReceiveSession, but that a room which is locked, full, overloaded or not open keeps it and takes it in later.
 	CreateSource(context.Context, *CreateSourceRequest) (*Source, error)
 	// GetSource gets a session that a room keeps. NOT_FOUND.
 	GetSource(context.Context, *GetSourceRequest) (*Source, error)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/confbridge/confbridge/media/session"
+	"github.com/confbridge/confbridge/media/terms"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms/distribution"
 	"github.com/confbridge/confbridge/rooms/receiver"
@@ -82,9 +83,21 @@ func sourceOf(req *confbridgev1.ReceiveSessionRequest) (source receiver.Source, 
 	return source, v.err()
 }
 
+// sourceSuites are those of sessions that are taken in: all that descriptions have keys of.
+var sourceSuites = map[confbridgev1.Encryption]terms.Suite{
+	confbridgev1.Encryption_ENCRYPTION_UNSPECIFIED:             distribution.SuiteNone,
+	confbridgev1.Encryption_ENCRYPTION_NONE:                    distribution.SuiteNone,
+	confbridgev1.Encryption_ENCRYPTION_AES_CM_128_HMAC_SHA1_80: terms.AES128CMHMACSHA180,
+	confbridgev1.Encryption_ENCRYPTION_AES_CM_128_HMAC_SHA1_32: terms.AES128CMHMACSHA132,
+	confbridgev1.Encryption_ENCRYPTION_AES_256_CM_HMAC_SHA1_80: terms.AES256CMHMACSHA180,
+	confbridgev1.Encryption_ENCRYPTION_AES_256_CM_HMAC_SHA1_32: terms.AES256CMHMACSHA132,
+	confbridgev1.Encryption_ENCRYPTION_AEAD_AES_128_GCM:        terms.AEADAES128GCM,
+	confbridgev1.Encryption_ENCRYPTION_AEAD_AES_256_GCM:        terms.AEADAES256GCM,
+}
+
 // setKey has the session decrypted by the key of the request, if there is one.
 func setKey(source *receiver.Source, req *confbridgev1.ReceiveSessionRequest) (fault string) {
-	suite, known := suites[req.GetEncryption()]
+	suite, known := sourceSuites[req.GetEncryption()]
 	switch {
 	case !known:
 		return req.GetEncryption().String() + " is none"

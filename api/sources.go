@@ -238,7 +238,7 @@ func toSource(v receiver.View) *confbridgev1.Source {
 			out.RateHz = int32(v.Format.ClockRateHz)
 		}
 	}
-	if v.RTCPPort != v.Group.Port()+1 {
+	if v.RTCPPort != v.Group.Port()+1 || v.Group.Port()%2 != 0 { // behind an odd one it has to be said
 		out.RtcpPort = int32(v.RTCPPort)
 	}
 	for _, a := range v.Sources {
@@ -248,7 +248,7 @@ func toSource(v receiver.View) *confbridgev1.Source {
 		out.Timeout = durationpb.New(v.Timeout)
 	}
 	if !v.Key.IsZero() {
-		for encryption, is := range suites {
+		for encryption, is := range sourceSuites {
 			if string(is) == v.Key.Suite {
 				out.Encryption = encryption
 			}

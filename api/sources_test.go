@@ -13,10 +13,12 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	"github.com/confbridge/confbridge/media/terms"
 	confbridgev1 "github.com/confbridge/confbridge/proto/confbridge/v1"
 	"github.com/confbridge/confbridge/rooms"
 )
@@ -143,6 +145,61 @@ func TestASourceIsChangedWhereItIs(t *testing.T) {
 	}
 	if _, err := (&distributionService{}).UpdateSource(far, &confbridgev1.UpdateSourceRequest{Source: all()}); toStatus(nil, err).Code() != codes.FailedPrecondition {
 		t.Errorf("without a receiver: got %v", err)
+	}
+}
+
+// TestASourceIsMadeAgainOfWhatIsShown: of each suite that a description may have, with its key, and on ports that are not the usual ones.
+func TestASourceIsMadeAgainOfWhatIsShown(t *testing.T) {
+	b := newBridge(t, rooms.Config{})
+	b.create(t, "1000")
+	s := newDistributionService(t, b)
+	near := peer.NewContext(waitContext(t), &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv6loopback}})
+	secret := strings.Replace(hallSDP, "RTP/AVP", "RTP/SAVP", 1)
+	for _, row := range []struct {
+		name, sdp  string
+		suite      terms.Suite // empty: in the clear
+		encryption confbridgev1.Encryption
+		rtcp       int32
+	}{
+		{"in the clear", hallSDP, "", confbridgev1.Encryption_ENCRYPTION_UNSPECIFIED, 0},
+		{"an odd port", strings.Replace(hallSDP, " 5004 ", " 5005 ", 1), "", confbridgev1.Encryption_ENCRYPTION_UNSPECIFIED, 5006},
+		{"an even port, and RTCP elsewhere", hallSDP + "a=rtcp:6000\r\n", "", confbridgev1.Encryption_ENCRYPTION_UNSPECIFIED, 6000},
+		{"128 bits", secret, terms.AES128CMHMACSHA180, confbridgev1.Encryption_ENCRYPTION_AES_CM_128_HMAC_SHA1_80, 0},
+		{"128 bits, short tags", secret, terms.AES128CMHMACSHA132, confbridgev1.Encryption_ENCRYPTION_AES_CM_128_HMAC_SHA1_32, 0},
+		{"256 bits", secret, terms.AES256CMHMACSHA180, confbridgev1.Encryption_ENCRYPTION_AES_256_CM_HMAC_SHA1_80, 0},
+		{"256 bits, short tags", secret, terms.AES256CMHMACSHA132, confbridgev1.Encryption_ENCRYPTION_AES_256_CM_HMAC_SHA1_32, 0},
+		{"GCM of 128 bits", secret, terms.AEADAES128GCM, confbridgev1.Encryption_ENCRYPTION_AEAD_AES_128_GCM, 0},
+		{"GCM of 256 bits", secret, terms.AEADAES256GCM, confbridgev1.Encryption_ENCRYPTION_AEAD_AES_256_GCM, 0},
+	} {
+		master, salt := row.suite.KeyBytes()
+		key := make([]byte, master+salt)
+		if row.suite != "" {
+			row.sdp += "a=crypto:1 " + string(row.suite) + " inline:" + base64.StdEncoding.EncodeToString(key) + "\r\n"
+		}
+		made, err := s.CreateSource(near, &confbridgev1.CreateSourceRequest{Parent: "rooms/1000", SourceId: "a", Source: &confbridgev1.Source{Sdp: row.sdp, Interface: "lo"}})
+		if err != nil {
+			t.Errorf("%s: %v", row.name, err)
+			continue
+		}
+		if made.GetEncryption() != row.encryption || made.GetRtcpPort() != row.rtcp {
+			t.Errorf("%s: got %v", row.name, made)
+		}
+		if _, err := s.DeleteSource(near, &confbridgev1.DeleteSourceRequest{Name: made.GetName()}); err != nil {
+			t.Fatal(err)
+		}
+		again := proto.Clone(made).(*confbridgev1.Source)
+		again.Key = key
+		back, err := s.CreateSource(near, &confbridgev1.CreateSourceRequest{Parent: "rooms/1000", SourceId: "a", Source: again})
+		if diff := cmp.Diff(made, back, protocmp.Transform(), protocmp.IgnoreFields(made, "create_time", "participant")); diff != "" || err != nil {
+			t.Errorf("%s: made again: %v (-want +got):\n%s", row.name, err, diff)
+			continue
+		}
+		if _, err := s.DeleteSource(near, &confbridgev1.DeleteSourceRequest{Name: back.GetName()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(confbridgev1.Encryption_name); n != len(sourceSuites) {
+		t.Errorf("%d values of Encryption, and sourceSuites has %d", n, len(sourceSuites))
 	}
 }
 

@@ -73,7 +73,7 @@ var allowed = map[string][]string{
 	},
 
 	"proto/confbridge/v1": {},
-	"api":                 {"proto/confbridge/v1", "media/session", "rooms", "rooms/access", "rooms/cdr", "rooms/dialplan", "rooms/distribution", "rooms/distributor", "rooms/entry", "rooms/receiver", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
+	"api":                 {"proto/confbridge/v1", "media/session", "media/terms", "rooms", "rooms/access", "rooms/cdr", "rooms/dialplan", "rooms/distribution", "rooms/distributor", "rooms/entry", "rooms/receiver", "rooms/schedule", "rooms/sounds", "mixer", "mixer/codec", "mixer/quality"},
 
 	"internal/layout": {},
 }

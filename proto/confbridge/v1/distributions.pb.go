@@ -92,6 +92,14 @@ const (
 	Encryption_ENCRYPTION_AES_CM_128_HMAC_SHA1_80 Encryption = 2
 	// AEAD_AES_128_GCM (RFC 7714 section 14.2).
 	Encryption_ENCRYPTION_AEAD_AES_128_GCM Encryption = 3
+	// AES_CM_128_HMAC_SHA1_32 (RFC 4568 section 6.2.2), of what is taken in only.
+	Encryption_ENCRYPTION_AES_CM_128_HMAC_SHA1_32 Encryption = 4
+	// AES_256_CM_HMAC_SHA1_80 (RFC 6188 section 4), of what is taken in only.
+	Encryption_ENCRYPTION_AES_256_CM_HMAC_SHA1_80 Encryption = 5
+	// AES_256_CM_HMAC_SHA1_32 (RFC 6188 section 4), of what is taken in only.
+	Encryption_ENCRYPTION_AES_256_CM_HMAC_SHA1_32 Encryption = 6
+	// AEAD_AES_256_GCM (RFC 7714 section 14.2), of what is taken in only.
+	Encryption_ENCRYPTION_AEAD_AES_256_GCM Encryption = 7
 )
 
 // Enum value maps for Encryption.
@@ -101,12 +109,20 @@ var (
 		1: "ENCRYPTION_NONE",
 		2: "ENCRYPTION_AES_CM_128_HMAC_SHA1_80",
 		3: "ENCRYPTION_AEAD_AES_128_GCM",
+		4: "ENCRYPTION_AES_CM_128_HMAC_SHA1_32",
+		5: "ENCRYPTION_AES_256_CM_HMAC_SHA1_80",
+		6: "ENCRYPTION_AES_256_CM_HMAC_SHA1_32",
+		7: "ENCRYPTION_AEAD_AES_256_GCM",
 	}
 	Encryption_value = map[string]int32{
 		"ENCRYPTION_UNSPECIFIED":             0,
 		"ENCRYPTION_NONE":                    1,
 		"ENCRYPTION_AES_CM_128_HMAC_SHA1_80": 2,
 		"ENCRYPTION_AEAD_AES_128_GCM":        3,
+		"ENCRYPTION_AES_CM_128_HMAC_SHA1_32": 4,
+		"ENCRYPTION_AES_256_CM_HMAC_SHA1_80": 5,
+		"ENCRYPTION_AES_256_CM_HMAC_SHA1_32": 6,
+		"ENCRYPTION_AEAD_AES_256_GCM":        7,
 	}
 )
 
@@ -537,13 +553,17 @@ const file_confbridge_v1_distributions_proto_rawDesc = "" +
 	"\x13SILENCE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSILENCE_SOUND\x10\x01\x12\x11\n" +
 	"\rSILENCE_NOISE\x10\x02\x12\x13\n" +
-	"\x0fSILENCE_NOTHING\x10\x03*\x86\x01\n" +
+	"\x0fSILENCE_NOTHING\x10\x03*\x9f\x02\n" +
 	"\n" +
 	"Encryption\x12\x1a\n" +
 	"\x16ENCRYPTION_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fENCRYPTION_NONE\x10\x01\x12&\n" +
 	"\"ENCRYPTION_AES_CM_128_HMAC_SHA1_80\x10\x02\x12\x1f\n" +
-	"\x1bENCRYPTION_AEAD_AES_128_GCM\x10\x03BCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
+	"\x1bENCRYPTION_AEAD_AES_128_GCM\x10\x03\x12&\n" +
+	"\"ENCRYPTION_AES_CM_128_HMAC_SHA1_32\x10\x04\x12&\n" +
+	"\"ENCRYPTION_AES_256_CM_HMAC_SHA1_80\x10\x05\x12&\n" +
+	"\"ENCRYPTION_AES_256_CM_HMAC_SHA1_32\x10\x06\x12\x1f\n" +
+	"\x1bENCRYPTION_AEAD_AES_256_GCM\x10\aBCZAgithub.com/confbridge/confbridge/proto/confbridge/v1;confbridgev1b\x06proto3"
 
 var (
 	file_confbridge_v1_distributions_proto_rawDescOnce sync.Once

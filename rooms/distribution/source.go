@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -145,5 +146,10 @@ func (s Source) Equal(o Source) bool {
 	return same && reflect.DeepEqual(s, o)
 }
 
-// Meets says whether two take in one group by one interface.
-func (s Source) Meets(o Source) bool { return s.Group == o.Group && s.Interface == o.Interface }
+// Meets says whether two take in one group by one interface, and both hear somebody there: one group from two sources is two sessions (RFC 4607 §1).
+func (s Source) Meets(o Source) bool {
+	if s.Group != o.Group || s.Interface != o.Interface {
+		return false
+	}
+	return len(s.Sources) == 0 || len(o.Sources) == 0 || slices.ContainsFunc(s.Sources, func(a netip.Addr) bool { return slices.Contains(o.Sources, a) })
+}

@@ -64,6 +64,31 @@ func TestASetOfSourcesIsKeptAsItIs(t *testing.T) {
 	}
 }
 
+func TestOneGroupFromTwoSourcesIsTwoSessions(t *testing.T) {
+	from := func(all ...string) Source {
+		s := stage()
+		for _, text := range all {
+			s.Sources = append(s.Sources, netip.MustParseAddr(text))
+		}
+		return s
+	}
+	for _, row := range []struct {
+		name string
+		a, b Source
+		want bool
+	}{
+		{"one each", from("192.0.2.1"), from("192.0.2.2"), false},
+		{"the same", from("192.0.2.1"), from("192.0.2.1"), true},
+		{"one of several", from("192.0.2.1", "192.0.2.2"), from("192.0.2.3", "192.0.2.2"), true},
+		{"several that differ", from("192.0.2.1", "192.0.2.2"), from("192.0.2.3", "192.0.2.4"), false},
+		{"anybody", from(), from("192.0.2.1"), true},
+	} {
+		if row.a.Meets(row.b) != row.want || row.b.Meets(row.a) != row.want {
+			t.Errorf("%s: got %v and %v, want %v", row.name, row.a.Meets(row.b), row.b.Meets(row.a), row.want)
+		}
+	}
+}
+
 func TestADescriptionIsRead(t *testing.T) {
 	const head = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=Hall\r\nt=0 0\r\n"
 	s, err := DescribeSource(head + "c=IN IP4 239.1.2.3/15\r\na=source-filter: incl IN IP4 * 192.0.2.9\r\nm=audio 5004 RTP/AVP 97\r\na=rtpmap:97 opus/48000/2\r\n")

@@ -253,6 +253,10 @@ func TestDistributionsThatCannotBe(t *testing.T) {
 		},
 		{"an encryption that is none", with(func(d *confbridgev1.Distribution) { d.Encryption = 99 }), codes.InvalidArgument, "INVALID_ARGUMENT", "distribution.encryption"},
 		{
+			"an encryption that is taken in only", with(func(d *confbridgev1.Distribution) { d.Encryption = confbridgev1.Encryption_ENCRYPTION_AEAD_AES_256_GCM }),
+			codes.InvalidArgument, "INVALID_ARGUMENT", "distribution.encryption",
+		},
+		{
 			"a source-specific group without a source", &confbridgev1.Distribution{Destinations: []string{"232.1.2.3:5004"}},
 			codes.InvalidArgument, "INVALID_ARGUMENT", "distribution.source",
 		},

@@ -148,6 +148,19 @@ func TestASourceIsChangedWhereItIs(t *testing.T) {
 	}
 }
 
+func TestAllOfASourceCanBeUpdatedButWhatIsShownOnly(t *testing.T) {
+	var want []string
+	fields := (&confbridgev1.Source{}).ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		if name := string(fields.Get(i).Name()); name != "name" && name != "create_time" && name != "participant" {
+			want = append(want, name)
+		}
+	}
+	if diff := cmp.Diff(want, sourceFields); diff != "" {
+		t.Errorf("sourceFields (-want +got):\n%s", diff)
+	}
+}
+
 // TestASourceIsMadeAgainOfWhatIsShown: of each suite that a description may have, with its key, and on ports that are not the usual ones.
 func TestASourceIsMadeAgainOfWhatIsShown(t *testing.T) {
 	b := newBridge(t, rooms.Config{})

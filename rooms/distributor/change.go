@@ -87,9 +87,11 @@ func (d *Distributor) replace(ctx context.Context, info rooms.Info, before *dist
 	d.stop(n) // its sockets are in the way of those to come; another of that name may still be ending with a room that was deleted
 	err := d.open(ctx, n, dist, false)
 	if err == nil {
-		var kept distribution.Distribution
-		if kept, err = d.keep(ctx, n, dist); err == nil {
-			d.settle(n, kept)
+		if info, dist, err = d.keep(ctx, n, dist); err == nil {
+			if r := d.runningOf(n); r != nil {
+				d.settle(r, info, dist)
+				d.rename(ctx, r) // a name that has come before it was known to be kept
+			}
 			return nil
 		}
 		d.stop(n)
@@ -193,16 +195,13 @@ func (d *Distributor) Rekey(ctx context.Context, room, id string) (View, error) 
 		}
 		dist.Key = newKey(dist.Suite)
 		dist.Version = max(session.Number(time.Now()), dist.Version+1)
-		if dist, err = d.keep(ctx, name{room, id}, dist); err != nil {
+		if info, dist, err = d.keep(ctx, name{room, id}, dist); err != nil {
 			return err
 		}
 		cfg, err := senderConfig(info, dist)
 		if r := d.runningOf(name{room, id}); r != nil && err == nil {
 			err = r.sender.Rekey(*cfg.Key, d.numbersOf(*cfg.Key, time.Now()))
-			d.mu.Lock()
-			r.info, r.dist = info, dist
-			d.mu.Unlock()
-			d.announce(r)
+			d.settle(r, info, dist)
 		}
 		d.changed(name{room, id})
 		return err
@@ -213,33 +212,19 @@ func (d *Distributor) Rekey(ctx context.Context, room, id string) (View, error) 
 	return d.Get(ctx, room, id)
 }
 
-// keep has a room have a distribution, beside all that it has by then, and returns it as it is kept: under another name, which the room may have been given meanwhile, its version
-// is greater.
-func (d *Distributor) keep(ctx context.Context, n name, dist distribution.Distribution) (distribution.Distribution, error) {
-	_, err := d.rooms.Update(ctx, n.room, rooms.SettingsPatch{Distributions: func(now *distribution.Set) (*distribution.Set, error) {
+// keep has a room keep a distribution, beside all that it has by then. It returns what is kept then, and of which room: beside another name, which the room may have been given
+// meanwhile, the version is greater.
+func (d *Distributor) keep(ctx context.Context, n name, dist distribution.Distribution) (rooms.Info, distribution.Distribution, error) {
+	info, err := d.rooms.Update(ctx, n.room, rooms.SettingsPatch{Distributions: func(now *distribution.Set) (*distribution.Set, error) {
 		if was, there := now.Find(n.id); there {
 			dist.Version = max(dist.Version, was.Version+1)
 		}
 		return now.With(dist)
 	}})
-	return dist, err
-}
-
-// settle has a distribution that runs be announced as it is kept, where it is not.
-func (d *Distributor) settle(n name, kept distribution.Distribution) {
-	r := d.runningOf(n)
-	if r == nil {
-		return
+	if kept, there := info.Distributions.Find(n.id); there {
+		dist = kept
 	}
-	d.mu.Lock()
-	behind := kept.Version > r.dist.Version
-	if behind {
-		r.dist = kept
-	}
-	d.mu.Unlock()
-	if behind {
-		d.announce(r)
-	}
+	return info, dist, err
 }
 
 // stop ends a distribution, if it runs, and returns when its sockets are closed or about to be.

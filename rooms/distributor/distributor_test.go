@@ -15,7 +15,10 @@ import (
 	"github.com/confbridge/confbridge/rooms/distribution"
 )
 
-func (clips) Clip(_ context.Context, _, name string) (*mixer.Clip, error) {
+func (c clips) Clip(_ context.Context, _, name string) (*mixer.Clip, error) {
+	if c.before != nil {
+		c.before()
+	}
 	if name != "gong" {
 		return nil, errors.New("no such sound: " + name)
 	}

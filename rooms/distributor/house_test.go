@@ -57,7 +57,9 @@ func (a *announcer) says(key string) (sap.Announcement, bool) {
 }
 
 // clips has one sound.
-type clips struct{}
+type clips struct {
+	before func() // it is given; nil: nothing
+}
 
 // house is a bridge without telephones.
 type house struct {

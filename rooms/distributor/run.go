@@ -22,6 +22,7 @@ type running struct {
 	dist    distribution.Distribution // are what is announced; the distributor's lock guards both
 	sender  *multicast.Sender
 	feeding *rooms.Feeding
+	kept    bool // its room keeps it as it runs: it may be announced, and another name be looked up; the distributor's lock guards it
 	stopped bool // by the distributor, which tells those who follow it itself; the distributor's lock guards it
 	events  chan multicast.Event
 	ended   chan struct{} // closed when all of it has
@@ -30,7 +31,7 @@ type running struct {
 // eventsQueue is how many events of a distribution wait until they are told.
 const eventsQueue = 16
 
-// open has a distribution run, and announced. A patient one waits for its interface.
+// open has a distribution run. A patient one, which its room keeps, waits for its interface, and is announced; another one is once it is kept (settle).
 func (d *Distributor) open(ctx context.Context, n name, dist distribution.Distribution, patient bool) error {
 	feed, err := d.feedOf(ctx, dist)
 	if err != nil {
@@ -44,7 +45,7 @@ func (d *Distributor) open(ctx context.Context, n name, dist distribution.Distri
 	if err != nil {
 		return err
 	}
-	r := &running{name: n, info: info, dist: dist, events: make(chan multicast.Event, eventsQueue), ended: make(chan struct{})}
+	r := &running{name: n, info: info, dist: dist, kept: patient, events: make(chan multicast.Event, eventsQueue), ended: make(chan struct{})}
 	cfg.Patient = patient
 	if cfg.Key != nil {
 		cfg.Numbers = d.numbersOf(*cfg.Key, time.Now())
@@ -65,12 +66,10 @@ func (d *Distributor) open(ctx context.Context, n name, dist distribution.Distri
 		close(r.ended)
 		return errors.Join(err, r.sender.Close())
 	}
-	d.announce(r) // before it is watched: what has ended meanwhile is taken back then
 	d.mu.Lock()
 	if d.closed {
 		d.mu.Unlock()
 		r.feeding.Stop()
-		d.cfg.withdraw(n)
 		close(r.ended)
 		return fmt.Errorf("distribution %q: %w", n, rooms.ErrDraining)
 	}
@@ -79,6 +78,9 @@ func (d *Distributor) open(ctx context.Context, n name, dist distribution.Distri
 	d.showLocked()
 	d.watchers.Go(func() { d.watch(context.WithoutCancel(ctx), r) })
 	d.mu.Unlock()
+	if patient {
+		d.rename(ctx, r) // nobody has told of a name that the room was given before it had the feed
+	}
 	return nil
 }
 
@@ -170,24 +172,32 @@ func (d *Distributor) watch(ctx context.Context, r *running) {
 	}
 }
 
-// rename has a distribution be known by its room's new name: to who listens (SDES), by its description, and to those who follow it.
+// rename has a distribution be known by its room's new name: to who listens (SDES), by its description, and to those who follow it. One that is not kept yet is looked at
+// once it is.
 func (d *Distributor) rename(ctx context.Context, r *running) {
-	info, dist, err := d.find(ctx, r.name.room, r.name.id)
-	if err == nil {
-		err = r.sender.Rename(roomName(info))
+	d.mu.Lock()
+	kept := r.kept
+	d.mu.Unlock()
+	if !kept {
+		return
 	}
+	info, dist, err := d.find(ctx, r.name.room, r.name.id)
 	if err != nil {
 		d.cfg.Log.Warn("a distribution keeps its room's old name", "room", r.name.room, "distribution", r.name.id, "err", err)
 		return
 	}
+	d.settle(r, info, dist)
+	d.changed(r.name)
+}
+
+// settle has a distribution be known as its room, which has that name, keeps it; what is older than what is known of it changes nothing.
+func (d *Distributor) settle(r *running, info rooms.Info, kept distribution.Distribution) {
 	d.mu.Lock()
-	r.info = info
-	if dist.Version > r.dist.Version { // another key may have come since it was looked at: this is not whose turn it is
-		r.dist = dist
+	if !r.kept || kept.Version > r.dist.Version { // each name and each key has a greater version
+		r.info, r.dist, r.kept = info, kept, true
 	}
 	d.mu.Unlock()
 	d.announce(r)
-	d.changed(r.name)
 }
 
 // tell passes on what has happened to a distribution.
@@ -208,12 +218,18 @@ func (d *Distributor) tell(r *running, e multicast.Event) {
 	}
 }
 
-// announce has the network told of a distribution as it stands, if it is to be, and unless it has ended.
+// announce has the network told of a distribution as it stands, if it is to be, and unless it has ended or is not kept yet, and who listens told of its room's name.
 func (d *Distributor) announce(r *running) {
 	for {
 		d.mu.Lock()
-		info, dist := r.info, r.dist
+		info, dist, kept := r.info, r.dist, r.kept
 		d.mu.Unlock()
+		if !kept {
+			return
+		}
+		if err := r.sender.Rename(roomName(info)); err != nil {
+			d.cfg.Log.Warn("who hears a distribution is told its room's old name", "room", r.name.room, "distribution", r.name.id, "err", err)
+		}
 		d.say(r.name, info, dist)
 		d.mu.Lock()
 		same := r.dist.Version == dist.Version

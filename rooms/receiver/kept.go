@@ -1,10 +1,13 @@
 package receiver
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,14 +37,34 @@ type name struct{ room, id string }
 // pageOfRooms is how many rooms are looked at at once.
 const pageOfRooms = 512
 
-// Start takes in what rooms keep. What is not allowed any more is logged and left out; it stays among the room's settings. What is not there yet is looked for again and again.
+// Start takes in what rooms keep. What is not allowed any more, or is more than may be taken in, the newest first, is logged and left out; it stays among the room's settings. What is
+// not there yet is looked for again and again.
 func (r *Receiver) Start(ctx context.Context) error {
-	return r.eachKept(ctx, func(n name, s Source) {
-		if err := r.cfg.Policy.AllowSource(s.Group.Addr(), s.Interface); err != nil {
+	all := map[name]Source{}
+	if err := r.eachKept(ctx, func(n name, s Source) { all[n] = s }); err != nil {
+		return err
+	}
+	most, begun := r.cfg.Policy.Most(), 0
+	for _, n := range byAge(all) {
+		s := all[n]
+		err := r.cfg.Policy.AllowSource(s.Group.Addr(), s.Interface)
+		if err == nil && begun == most {
+			err = tooMany(begun, "kept", most)
+		}
+		if err != nil {
 			r.cfg.Log.Error("a source is left out", "room", n.room, "source", n.id, "err", err)
-			return
+			continue
 		}
 		r.begin(ctx, n, s)
+		begun++
+	}
+	return nil
+}
+
+// byAge are the names of sources, the oldest first; those of the configuration file, which have no age, before all others.
+func byAge(all map[name]Source) []name {
+	return slices.SortedFunc(maps.Keys(all), func(a, b name) int {
+		return cmp.Or(all[a].Created.Compare(all[b].Created), strings.Compare(a.room, b.room), strings.Compare(a.id, b.id))
 	})
 }
 

@@ -98,12 +98,23 @@ func (r *Receiver) receive(ctx context.Context, room string, s Source) (*rooms.P
 	if err := r.cfg.Policy.AllowSource(s.Group.Addr(), s.Interface); err != nil {
 		return nil, err
 	}
-	most := r.cfg.Policy.Most()
-	if n := int(r.taken.Add(1)); n > most {
-		r.taken.Add(-1)
-		return nil, tooMany(n-1, "taken in", most)
+	if most := r.cfg.Policy.Most(); !r.reserve(most) {
+		return nil, tooMany(most, "taken in", most)
 	}
 	return r.enter(ctx, room, s)
+}
+
+// reserve counts one more session, unless there are as many as there may be. Who is refused is not counted for a moment either: somebody else's place may be free by then.
+func (r *Receiver) reserve(most int) bool {
+	for {
+		n := r.taken.Load()
+		if int(n) >= most {
+			return false
+		}
+		if r.taken.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
 }
 
 // enter has a room admit a session that is counted already; it is counted until its leg is closed.

@@ -52,10 +52,7 @@ func TestMoreThanMayBeKeptIsLeftOutAtAStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.present(t, "1000", "stage", "")
-	h.mu.Lock()
-	k := h.kept[name{"1000", "attic"}]
-	h.mu.Unlock()
-	if k != nil {
+	if h.keeper("1000", "attic") != nil {
 		t.Error("the newer one is looked for, and there is no place for it")
 	}
 	if n := log.count("a source is left out"); n != 1 {

@@ -61,6 +61,7 @@ func (r *Receiver) end(n name) {
 // run looks for the source until it is stopped, its room does not keep it any more, or it is not to come back.
 func (k *keeping) run(ctx context.Context) {
 	defer close(k.ended)
+	defer k.forget()
 	defer k.stop()
 	p := k.participant.Load()
 	for {
@@ -79,6 +80,16 @@ func (k *keeping) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// forget has nothing of the source, its key among it, be remembered here: nobody looks for it any more.
+func (k *keeping) forget() {
+	r := k.receiver
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.kept[k.name] == k {
+		delete(r.kept, k.name)
 	}
 }
 

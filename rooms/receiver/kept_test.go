@@ -24,6 +24,13 @@ func (h *house) keep(t testing.TB, room, id string) View {
 	return v
 }
 
+// keeper is what looks for a source; nil: nothing does.
+func (h *house) keeper(room, id string) *keeping {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.kept[name{room, id}]
+}
+
 // present waits until a source is in a room as another participant than before.
 func (h *house) present(t testing.TB, room, id, before string) View {
 	t.Helper()
@@ -84,16 +91,17 @@ func TestASourceThatWasRemovedStaysAway(t *testing.T) {
 	h.room(t, "1000")
 	ctx := waitContext(t)
 	v := h.keep(t, "1000", "stage")
+	k := h.keeper("1000", "stage")
 	if err := h.reg.Remove(ctx, "1000", v.Participant); err != nil {
 		t.Fatal(err)
 	}
-	h.mu.Lock()
-	k := h.kept[name{"1000", "stage"}]
-	h.mu.Unlock()
 	select {
 	case <-k.ended:
 	case <-ctx.Done():
 		t.Fatal("it is looked for")
+	}
+	if h.keeper("1000", "stage") != nil {
+		t.Error("it is remembered, and nobody looks for it")
 	}
 	if v, err := h.Get(ctx, "1000", "stage"); err != nil || v.Participant != "" {
 		t.Errorf("got %+v, %v", v, err)
@@ -125,16 +133,17 @@ func TestSourcesAreThereAgainAfterARestart(t *testing.T) {
 	if v, err := h.Get(ctx, "1000", "world"); err != nil || v.Participant != "" {
 		t.Errorf("what is not allowed: got %+v, %v", v, err)
 	}
+	k := h.keeper("1000", "stage")
 	if err := h.reg.Delete(ctx, "1000", true); err != nil {
 		t.Fatal(err)
 	}
-	h.mu.Lock()
-	k := h.kept[name{"1000", "stage"}]
-	h.mu.Unlock()
 	select {
 	case <-k.ended:
 	case <-ctx.Done():
 		t.Fatal("it is looked for, and its room is gone")
+	}
+	if h.keeper("1000", "stage") != nil {
+		t.Error("it is remembered, with its key, and its room is gone")
 	}
 }
 

@@ -54,7 +54,7 @@ var allowed = map[string][]string{
 
 	"rooms/distribution": {"media/session", "media/terms", "mixer/codec"},
 	"rooms/distributor":  {"rooms", "rooms/distribution", "media/multicast", "media/sap", "media/session", "mixer", "mixer/codec"},
-	"rooms/receiver":     {"rooms", "rooms/distribution", "media", "mixer/codec"},
+	"rooms/receiver":     {"rooms", "rooms/distribution", "media", "media/multicast", "mixer/codec"},
 
 	"sipua/message":        {},
 	"sipua/transport":      {"sipua/message", "sipua/transport/sctp"},

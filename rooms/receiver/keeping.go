@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync/atomic"
 	"time"
 
+	"github.com/confbridge/confbridge/media/multicast"
 	"github.com/confbridge/confbridge/rooms"
 	"github.com/confbridge/confbridge/rooms/distribution"
 )
@@ -24,7 +24,7 @@ type keeping struct {
 	ended    chan struct{}
 
 	participant atomic.Pointer[rooms.Participant] // nil: it is in no room
-	index       int                               // of the interface that it was joined on; 0: the route's
+	index       int                               // of the interface that it was joined on; 0: nothing is known of it
 	told        string                            // why it could not be taken in, as it was logged last
 }
 
@@ -36,7 +36,7 @@ func (r *Receiver) goOn(ctx context.Context, n name, s Source, p *rooms.Particip
 	k := &keeping{receiver: r, name: n, source: s, ended: make(chan struct{})}
 	ctx, k.stop = context.WithCancel(context.WithoutCancel(ctx))
 	k.participant.Store(p)
-	k.index = linkIndex(s.Interface)
+	k.index, _ = k.link() // it will be known at the next look
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -105,7 +105,7 @@ func (k *keeping) wanted(ctx context.Context) bool {
 
 // enter has the room take the source in; nil: it could not, which is logged once for each reason.
 func (k *keeping) enter(ctx context.Context) *rooms.Participant {
-	k.index = linkIndex(k.source.Interface)
+	k.index, _ = k.link() // before it is joined: one that is made anew meanwhile is another one at the next look
 	p, err := k.receiver.take(ctx, k.name.room, k.source)
 	if err != nil {
 		if told := err.Error(); ctx.Err() == nil && told != k.told {
@@ -137,7 +137,7 @@ func (k *keeping) stay(ctx context.Context, p *rooms.Participant) bool {
 			}
 			return true
 		case <-look.C:
-			if linkIndex(k.source.Interface) != k.index { // it was joined on one that is not there any more
+			if k.moved() {
 				p.Leave(rooms.ReasonFailed)
 			}
 		case <-ctx.Done():
@@ -148,12 +148,22 @@ func (k *keeping) stay(ctx context.Context, p *rooms.Participant) bool {
 	}
 }
 
-// linkIndex is the number of an interface: another one when it was made anew under its name; 0 where it is not there, or none is named.
-func linkIndex(name string) int {
-	if i, err := net.InterfaceByName(name); err == nil {
-		return i.Index
+// link is the number of the interface that the group is joined on, as things stand: another one when it was made anew, or the route goes another way.
+func (k *keeping) link() (index int, err error) {
+	return (&multicast.Path{Interface: k.source.Interface}).Link(k.source.Group)
+}
+
+// moved says whether the group would be joined on another interface than it was. While there is none, or it cannot be seen, the source stays as it is: it may hear
+// all the same, and nothing better can be had.
+func (k *keeping) moved() bool {
+	index, err := k.link()
+	if err != nil {
+		return false
 	}
-	return 0
+	if k.index == 0 {
+		k.index = index
+	}
+	return index != k.index
 }
 
 // take has a room take in a source that it keeps.

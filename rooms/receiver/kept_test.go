@@ -3,7 +3,9 @@ package receiver
 import (
 	"context"
 	"errors"
+	"net"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,33 +149,89 @@ func TestSourcesAreThereAgainAfterARestart(t *testing.T) {
 	}
 }
 
-// TestASourceIsJoinedOnAnInterfaceThatWasMadeAnew: what was joined on the one before hears nothing any more.
-func TestASourceIsJoinedOnAnInterfaceThatWasMadeAnew(t *testing.T) {
-	plugs := func(commands ...string) {
-		t.Helper()
-		for _, c := range commands {
-			if out, err := exec.CommandContext(t.Context(), "ip", strings.Fields(c)...).CombinedOutput(); err != nil {
-				t.Fatalf("ip %s: %v: %s", c, err, out)
-			}
+// plugs runs commands of ip.
+func plugs(t *testing.T, commands ...string) {
+	t.Helper()
+	for _, c := range commands {
+		if out, err := exec.CommandContext(t.Context(), "ip", strings.Fields(c)...).CombinedOutput(); err != nil {
+			t.Fatalf("ip %s: %v: %s", c, err, out)
 		}
 	}
-	add := []string{"link add stage1 type veth peer name other1", "link set other1 up", "addr add 198.51.100.1/24 dev stage1", "link set stage1 up"}
-	plugs(add...)
-	t.Cleanup(func() {
-		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "ip", "link", "del", "stage1").Run()
-	})
-	h := newHouse(t, distribution.Policy{})
-	h.again = time.Millisecond
-	h.room(t, "1000")
-	s := sourceAt(first)
-	s.ID, s.Interface = "stage", "stage1"
-	v, err := h.Create(waitContext(t), "1000", s)
+}
+
+// TestASourceIsJoinedOnAnInterfaceThatWasMadeAnew: what was joined on the one before hears nothing any more.
+func TestASourceIsJoinedOnAnInterfaceThatWasMadeAnew(t *testing.T) {
+	add := []string{
+		"link add stage1 type veth peer name other1", "link property add dev stage1 altname attic1", "link set other1 up", "addr add 198.51.100.1/24 dev stage1",
+		"link set stage1 up", "route add 239.78.0.0/16 dev stage1",
+	}
+	for _, row := range []struct{ name, by string }{
+		{"by its name", "stage1"},
+		{"by another name of it", "attic1"},
+		{"by the route", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			plugs(t, add...)
+			t.Cleanup(func() {
+				_ = exec.CommandContext(context.WithoutCancel(t.Context()), "ip", "link", "del", "stage1").Run()
+			})
+			h := newHouse(t, distribution.Policy{})
+			h.again = time.Millisecond
+			h.room(t, "1000")
+			s := sourceAt(first)
+			s.ID, s.Interface = "stage", row.by
+			v, err := h.Create(waitContext(t), "1000", s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plugs(t, "link del stage1")
+			plugs(t, add...)
+			h.present(t, "1000", "stage", v.Participant)
+			joined(t, "stage1")
+		})
+	}
+}
+
+// joined waits until somebody has joined the first group on the interface of that name as it is now.
+func joined(t *testing.T, by string) {
+	t.Helper()
+	ctx := waitContext(t)
+	link, err := net.InterfaceByName(by)
 	if err != nil {
 		t.Fatal(err)
 	}
-	plugs("link del stage1")
-	plugs(add...)
-	h.present(t, "1000", "stage", v.Participant)
+	for {
+		groups, err := link.MulticastAddrs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(groups, func(a net.Addr) bool { return a.String() == first.Addr().String() }) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the group is not joined on %s, which is a member of %v", by, groups)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// TestASourceStaysWhileItsInterfaceCannotBeSeen: nothing is known of it then, and nothing better can be had.
+func TestASourceStaysWhileItsInterfaceCannotBeSeen(t *testing.T) {
+	k := &keeping{source: sourceAt(first)}
+	k.source.Interface = "nosuch0"
+	k.index = 1
+	if k.moved() {
+		t.Error("an interface that is not there is taken for another")
+	}
+	k.source.Interface, k.index = stage, 0
+	if k.moved() || k.index == 0 {
+		t.Errorf("of one that nothing was known of: moved, or still not known (%d)", k.index)
+	}
+	k.index++
+	if !k.moved() {
+		t.Error("another one is taken for the same")
+	}
 }
 
 func TestWhichSourcesCannotBeKept(t *testing.T) {

@@ -221,6 +221,19 @@ func TestWhomAMuteByKeysMeans(t *testing.T) {
 		k.story()
 		step("ann", "*6", "ann is muted by itself")
 		step("HOST", "*###6 {ann}#", "ann is changed") // by a moderator from now on, and not heard
+		step("HOST", "*###6 {ann}#", "ann is changed") // by itself again
+		step("HOST", "*#6", "all muted, ann is changed, bob is muted by a moderator")
+		step("HOST", "*###6 {ann}#", "ann is changed")
+		step("HOST", "*##6", "all unmuted, bob is unmuted")
+		step("HOST", "*#3", "settings, ann is changed, bob is muted by the lecture")
+		k.hears()
+		step("HOST", "*###6 {ann}#", "ann has the floor, ann is changed")
+		if got, want := strings.Join(k.hears(), ", "), "HOST hears: enter-participant participant-muted"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		step("ann", "*6", "ann is unmuted") // it has the floor
+		step("HOST", "*#3", "settings, bob is unmuted")
+		step("HOST", "*###6 {ann}#", "ann gives the floor back, ann is muted by a moderator")
 		step("HOST", "*###6 {ann}#", "ann is unmuted")
 		step("HOST", "*###6 {HOST}#", "HOST is muted by a moderator")
 		step("HOST", "*6", "HOST is unmuted")

@@ -61,15 +61,21 @@ func (m *member) resettle() bool {
 // setMuted is what a moderator says of one member. Whom one mutes loses the floor, and whom one unmutes in a lecture gets it.
 func (s *state) setMuted(m *member, muted bool) {
 	if !muted {
-		m.mute = muting{}
-		if m.whoMutes() == MutedByLecture && m.caller.Role != RoleListener && m.place == PlaceInside {
-			s.giveFloor(m)
-		}
+		m.mute.self = false
+		s.unmuteForOthers(m)
 		return
 	}
 	m.mute.moderator, m.mute.held = true, !s.set.AllowSelfUnmute
 	if s.called == m {
 		s.takeFloor()
+	}
+}
+
+// unmuteForOthers takes back what others have muted of one member, who stays muted where it has muted itself. In a lecture it gets the floor.
+func (s *state) unmuteForOthers(m *member) {
+	m.mute.moderator, m.mute.held = false, false
+	if m.whoMutes() == MutedByLecture && m.caller.Role != RoleListener && m.place == PlaceInside {
+		s.giveFloor(m)
 	}
 }
 

@@ -95,14 +95,18 @@ func (s *state) turnOther(by *member, a Action, number string) error {
 	return nil
 }
 
-// muteOther mutes somebody, or has them be heard again whom others have muted, or a lecture. Whom only oneself has muted others do not unmute by the first dialling.
+// muteOther mutes somebody, or has them be heard again whom others have muted, or a lecture. Who has muted itself stays so: a moderator cannot see that by keys, and opens
+// no microphone that its owner has closed.
 func (s *state) muteOther(by *member, number string) error {
 	m, err := s.numbered(number)
 	if err != nil {
 		return err
 	}
 	mute := m.mutedBy == MutedByNobody || m.mutedBy == MutedBySelf
-	if err := s.patch(m, ParticipantPatch{Muted: &mute}); err != nil {
+	if !mute && m.mute.self {
+		s.unmuteForOthers(m)
+		m.settle()
+	} else if err := s.patch(m, ParticipantPatch{Muted: &mute}); err != nil {
 		return err
 	}
 	told := sounds.ParticipantUnmuted

@@ -119,11 +119,11 @@ func (b *running) stop(t *testing.T) {
 	}
 }
 
-// lateRooms is what a bridge says on a machine that is busy with other telephones: how fast it is is no matter of these tests.
-var lateRooms = regexp.MustCompile(`msg="rooms were late"`)
+// slowMachine is what a bridge says on a machine that is busy with other telephones, or whose disk is slow: how fast it is is no matter of these tests.
+var slowMachine = regexp.MustCompile(`msg="(rooms were late"|nats: Internal subscription on .* took too long)`)
 
 func (b *running) allowed(line string) bool {
-	if lateRooms.MatchString(line) {
+	if slowMachine.MatchString(line) {
 		return true
 	}
 	for _, p := range b.allowedLog {

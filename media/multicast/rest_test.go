@@ -42,25 +42,52 @@ func TestARestEndsWithTheNextTick(t *testing.T) {
 // TestAStreamBegins: at first, under another SSRC, and behind a rest.
 func TestAStreamBegins(t *testing.T) {
 	newNetwork(t)
-	s := open(t, config(groups[0].group))
-	now := time.Now()
-	for name, again := range map[string]func(){
-		"another SSRC": func() { s.renew(now) },
-		"a rest":       func() { s.Rest(now); s.Tick(now) },
-	} {
-		for i := range begun {
-			if !s.Begins() {
-				t.Fatalf("it has begun with %d packets, want %d", i, begun)
+	for _, row := range []struct {
+		packet time.Duration
+		known  int // packets: half a second
+	}{{10 * time.Millisecond, 50}, {20 * time.Millisecond, 25}, {60 * time.Millisecond, 9}} {
+		cfg := config(groups[0].group)
+		cfg.Profile.Packet = row.packet
+		s := open(t, cfg)
+		now := time.Now()
+		for name, again := range map[string]func(){
+			"another SSRC": func() { s.renew(now) },
+			"a rest":       func() { s.Rest(now); s.Tick(now) },
+		} {
+			for i := range row.known {
+				if !s.Begins() {
+					t.Fatalf("%v: it has begun with %d packets, want %d", row.packet, i, row.known)
+				}
+				s.Send(now, nil, 160) // is none
+				s.Send(now, []byte{1}, 160)
 			}
-			s.Send(now, nil, 160) // is none
-			s.Send(now, []byte{1}, 160)
+			if s.Begins() {
+				t.Errorf("%v: %d packets are no beginning", row.packet, row.known)
+			}
+			again()
+			if !s.Begins() {
+				t.Errorf("%v: behind %s it does not begin", row.packet, name)
+			}
 		}
-		if s.Begins() {
-			t.Errorf("%d packets are no beginning", begun)
+	}
+}
+
+// TestAPathIsDownWhenNothingCouldBeSentForHalfASecond: whatever a packet lasts.
+func TestAPathIsDownWhenNothingCouldBeSentForHalfASecond(t *testing.T) {
+	for _, row := range []struct{ units, packets int }{{80, 50}, {160, 25}, {480, 9}, {1600, 3}} {
+		s := &Sender{cfg: config(groups[0].group)}
+		s.init(time.Now())
+		s.keeper.ailing = make(chan struct{}, 1)
+		for i := range 2 * row.packets {
+			s.next += uint32(row.units)
+			s.count(1, 1, 0, 1)
+			if down := len(s.keeper.ailing) > 0; down != (i+1 >= row.packets) {
+				t.Fatalf("packets of %d units: after %d that failed down is %v, want it after %d", row.units, i+1, down, row.packets)
+			}
 		}
-		again()
-		if !s.Begins() {
-			t.Errorf("behind %s it does not begin", name)
+		s.count(1, 1, 1, 0)
+		if s.failures != 0 {
+			t.Errorf("packets of %d units: one was sent, and %d units have failed", row.units, s.failures)
 		}
 	}
 }

@@ -37,10 +37,10 @@ const (
 	noiseLevel = 70
 	// firstSecret is below which the sequence of what is encrypted begins, far from its end, where the SSRC is another.
 	firstSecret = 256
-	// failuresTillDown is how many packets in a row fail until the path is taken to be down: half a second of them.
-	failuresTillDown = 25
-	// begun is how many packets a stream has had until who listens knows it: half a second. They undo a BYE before them, if it is the same SSRC's.
-	begun = 25
+	// downAfter is for how long nothing can be sent until the path is taken to be down.
+	downAfter = 500 * time.Millisecond
+	// knownAfter is how much of a stream there has been when who listens knows it. That undoes a BYE before it, if it is the same SSRC's.
+	knownAfter = 500 * time.Millisecond
 )
 
 // Sender is one distribution. All methods but Stats, SSRC, Rekey, Rename, Replaced and Done are its owner's, and none of them waits, takes a lock, logs or, but for Close
@@ -52,7 +52,7 @@ type Sender struct {
 	out      *outlet     // nil: the path is down
 	outbox   *udp.Outbox // by which RTP goes out; nil: by itself
 	posted   posted
-	failures int   // in a row
+	failures int   // for how long nothing could be sent, in units of the clock
 	calls    uint8 // of Tick, up to rtcpEvery
 	batch    udp.Batch
 
@@ -72,7 +72,9 @@ type stream struct {
 	next     uint32 // timestamp of the next sample
 	pairing  pairing
 	silence  int       // units of the clock since comfort noise was sent
-	heard    int       // packets that were sent since it has begun, up to begun
+	tried    uint32    // what next was at the last packet that was to be sent
+	known    int       // packets of knownAfter
+	heard    int       // those that were sent since it has begun, up to known
 	talking  bool      // the last Send sent sound
 	rested   time.Time // since when it does; zero: it does not
 	csrc     [mixer.MaxSources]uint32
@@ -121,6 +123,9 @@ func (s *Sender) init(now time.Time) {
 			s.sequence %= firstSecret
 		}
 	}
+	s.tried = s.next
+	packet := s.cfg.Profile.PacketTime()
+	s.known = int((knownAfter + packet - 1) / packet)
 	if s.header.SSRC == 0 {
 		s.renew(now)
 	}
@@ -169,7 +174,7 @@ func (s *Sender) renew(now time.Time) {
 
 // Begins says that the stream has only just begun, under its SSRC or behind a rest: whoever said BYE has to be heard again, or is taken to be gone, so it does not begin with
 // a silence.
-func (s *Sender) Begins() bool { return s.heard < begun }
+func (s *Sender) Begins() bool { return s.heard < s.known }
 
 // Profile is how Send's payloads are to be made.
 func (s *Sender) Profile() codec.Profile { return s.cfg.Profile }
@@ -269,17 +274,26 @@ func (s *Sender) transmit(timestamp uint32, n int) {
 // count notes what has become of a packet of so many octets of payload.
 func (s *Sender) count(sound, bytes, sent, failed int) {
 	s.counters.errors.Add(uint64(failed))
+	lasts := int(min(s.next-s.tried, s.units(noiseEvery))) // longer silences are not sent at all
+	s.tried = s.next
 	if sent == 0 {
-		if s.failures++; s.failures == failuresTillDown {
+		down := int(s.units(downAfter))
+		before := s.failures
+		if s.failures += lasts; before < down && s.failures >= down {
 			s.keeper.ail()
 		}
 		return
 	}
 	s.failures = 0
-	s.heard = min(s.heard+1, begun)
+	s.heard = min(s.heard+1, s.known)
 	s.report.sent(sound)
 	s.counters.packets.Add(uint64(sent))
 	s.counters.octets.Add(uint64(sent * bytes))
+}
+
+// units are a time in units of the clock.
+func (s *Sender) units(d time.Duration) uint32 {
+	return uint32(d * time.Duration(s.cfg.Profile.ClockRateHz) / time.Second)
 }
 
 // Tick is called once every 20 ms, before Send. now is from time.Now. It takes what receivers have reported, without waiting, sends the report that is

@@ -148,7 +148,9 @@ func (d *directory) add(a arrival, p Packet, now time.Time) Refusal {
 	s, err := session.Parse(p.Payload)
 	unfit := ""
 	switch {
-	case errors.Is(err, session.ErrNoStream) && s.Group.IsValid() && originLine(p.Payload) != nil: // a session for others, which takes its share of the bandwidth too
+	case originLine(p.Payload) == nil: // nobody's: it could not be taken back
+		return Faulty
+	case errors.Is(err, session.ErrNoStream) && s.Group.IsValid(): // a session for others, which takes its share of the bandwidth too
 		unfit = strings.TrimPrefix(err.Error(), "session: ")
 	case err != nil:
 		return Faulty
@@ -162,17 +164,31 @@ func (d *directory) add(a arrival, p Packet, now time.Time) Refusal {
 		return Taken
 	}
 	d.age(now)
+	if !d.place(h) {
+		return Full
+	}
+	d.heard = append(d.heard, h)
+	return Taken
+}
+
+// place says whether there is a place for one more. What can be played takes the place of what cannot, of its source where that has as many as it may have.
+func (d *directory) place(h *Heard) bool {
 	ofSource := 0
 	for _, other := range d.heard {
 		if other.Source == h.Source {
 			ofSource++
 		}
 	}
-	if len(d.heard) >= d.max || ofSource >= d.maxPerSource {
-		return Full
+	full := ofSource >= d.maxPerSource
+	if !full && len(d.heard) < d.max {
+		return true
 	}
-	d.heard = append(d.heard, h)
-	return Taken
+	i := slices.IndexFunc(d.heard, func(other *Heard) bool { return other.Unfit != "" && (!full || other.Source == h.Source) })
+	if h.Unfit != "" || i < 0 {
+		return false
+	}
+	d.heard = slices.Delete(d.heard, i, i+1)
+	return true
 }
 
 // follows says whether h is a newer version of other: of the same source, with the same hash or the same session's ID. Encoders that know no better

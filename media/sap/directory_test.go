@@ -149,11 +149,12 @@ func TestWhatIsNoSessionIsCounted(t *testing.T) {
 		head + "v=0\r\nnonsense",
 		head + "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n",                        // no stream
 		head + "v=0\r\nc=IN IP4 239.1.2.3/1\r\nm=video 5004 RTP/AVP 96\r\n", // nobody's: it could not be taken back
+		head + strings.Replace(hall, "o=- 7 1 IN IP4 192.0.2.1\r\n", "", 1), // nor could this
 	} {
 		d.take(arrival{from: stage, bytes: []byte(text)}, noon)
 	}
-	want := fmt.Sprint(map[Refusal]uint64{Malformed: 1, Encrypted: 1, Compressed: 1, NoSDP: 1, Faulty: 3})
-	if got := fmt.Sprint(d.refused); got != want || d.packets != 7 || len(d.heard) != 0 {
+	want := fmt.Sprint(map[Refusal]uint64{Malformed: 1, Encrypted: 1, Compressed: 1, NoSDP: 1, Faulty: 4})
+	if got := fmt.Sprint(d.refused); got != want || d.packets != 8 || len(d.heard) != 0 {
 		t.Errorf("got %s of %d, %d heard; want %s", got, d.packets, len(d.heard), want)
 	}
 }
@@ -186,6 +187,38 @@ func TestWhatCannotBePlayedIsListedToo(t *testing.T) {
 	gone := Packet{Deletion: true, Hash: 0x99, Source: stage, Payload: []byte("o=- 9 1 IN IP4 192.0.2.1\r\n")}
 	if why := hear(t, &d, gone, stage, noon); why != Taken || names(&d, noon) != "Hall 1.1" {
 		t.Errorf("taken back: refused as %q, and %s are there", why, names(&d, noon))
+	}
+}
+
+// TestWhatCanBePlayedTakesThePlaceOfWhatCannot: a headend's radios come behind a hundred films.
+func TestWhatCanBePlayedTakesThePlaceOfWhatCannot(t *testing.T) {
+	d := newDirectory(ListenerConfig{MaxSessions: 4, MaxPerSource: 2})
+	film := func(id int) []byte {
+		return []byte(strings.Replace(string(described(id, 1)), "m=audio 5004 RTP/AVP 0", "m=video 5004 RTP/AVP 96", 1))
+	}
+	other := netip.MustParseAddr("192.0.2.3")
+	for i, row := range []struct {
+		source netip.Addr
+		text   []byte
+		want   Refusal
+	}{
+		{stage, film(1), Taken},
+		{stage, film(2), Taken},
+		{stage, film(3), Full},
+		{stage, described(4, 1), Taken}, // for 1
+		{forger, film(5), Taken},
+		{stage, described(6, 1), Taken}, // for 2, and not for what is another's
+		{stage, described(7, 1), Full},
+		{forger, film(8), Taken},
+		{other, film(9), Full},
+		{other, described(10, 1), Taken}, // for 5
+	} {
+		if why := hear(t, &d, Packet{Hash: uint16(i + 1), Source: row.source, Payload: row.text}, row.source, noon); why != row.want {
+			t.Errorf("packet %d: refused as %q, want %q", i+1, why, row.want)
+		}
+	}
+	if got, want := names(&d, noon), "Hall 10.1, Hall 4.1, Hall 6.1, Hall 8.1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

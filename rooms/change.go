@@ -37,6 +37,18 @@ func (t *turns) run(ctx context.Context, number string, change func() error) err
 	return change()
 }
 
+// try is run where no change runs that would have to be waited for; else it does nothing.
+func (t *turns) try(number string, change func() error) error {
+	turn := t.taken[maphash.String(t.seed, number)%uint64(len(t.taken))]
+	select {
+	case turn <- struct{}{}:
+	default:
+		return nil
+	}
+	defer func() { <-turn }()
+	return change()
+}
+
 // Create makes a room that stays until it is deleted. Number: 1 to 64 of letters, digits, and -_.+*# (ErrInvalid,
 // ErrRoomExists; an on-demand room of that number becomes a lasting one). When it returns nil, the room is kept (ErrStorage).
 func (g *Registry) Create(ctx context.Context, number string, set Settings) (Info, error) {
@@ -52,7 +64,7 @@ func (g *Registry) Create(ctx context.Context, number string, set Settings) (Inf
 	err := g.turns.run(ctx, number, func() error {
 		return g.create(ctx, Kept{Number: number, Settings: set, Created: time.Now()})
 	})
-	if err != nil {
+	if err := g.settled(ctx, err); err != nil {
 		return Info{}, wrap("create room", number, err)
 	}
 	return g.Info(ctx, number)
@@ -108,7 +120,7 @@ func (g *Registry) storyOf(ctx context.Context, number string) (*eventLog, error
 // MaxParticipants sends nobody away. When it returns nil, what was set on a lasting room is kept (ErrStorage).
 func (g *Registry) Update(ctx context.Context, number string, p SettingsPatch) (Info, error) {
 	err := g.turns.run(ctx, number, func() error { return g.update(ctx, number, p) })
-	if err != nil {
+	if err := g.settled(ctx, err); err != nil {
 		return Info{}, err
 	}
 	return g.Info(ctx, number)
@@ -168,7 +180,7 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 // Delete takes a room away (ErrNoRoom, ErrDeclared). If somebody is in it: ErrOccupied, or with force the conference ends first. When it
 // returns nil, the room does not come back (ErrStorage).
 func (g *Registry) Delete(ctx context.Context, number string, force bool) error {
-	return g.turns.run(ctx, number, func() error {
+	err := g.turns.run(ctx, number, func() error {
 		if g.isBlocked(number) {
 			return wrap("delete room", number, g.removeBlocked(ctx, number))
 		}
@@ -181,14 +193,13 @@ func (g *Registry) Delete(ctx context.Context, number string, force bool) error 
 		}
 		return wrap("delete room", number, g.remove(ctx, info, force))
 	})
+	return g.settled(ctx, err)
 }
 
 // removeBlocked forgets a room that could not be read.
 func (g *Registry) removeBlocked(ctx context.Context, number string) error {
-	if g.memory != nil {
-		if err := g.memory.keeper.Remove(ctx, number); err != nil {
-			return storage(err)
-		}
+	if err := g.unput(ctx, number); err != nil {
+		return err
 	}
 	g.unblock(number)
 	return nil
@@ -208,10 +219,10 @@ func (g *Registry) remove(ctx context.Context, info Info, force bool) error {
 			return err
 		}
 	}
-	if !info.OnDemand && g.memory != nil {
-		if err := g.memory.keeper.Remove(ctx, number); err != nil {
+	if !info.OnDemand {
+		if err := g.unput(ctx, number); err != nil {
 			g.takeBack(ctx, number, &Kept{Number: number, Settings: info.asSet(), Created: info.Created})
-			return storage(err)
+			return err
 		}
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -232,10 +243,26 @@ func (g *Registry) remove(ctx context.Context, info Info, force bool) error {
 	return errors.Join(err, g.bans.disown(ctx, number, lifted...))
 }
 
-// put has a room kept.
+// put has a room kept (ErrStorage).
 func (g *Registry) put(ctx context.Context, k Kept) error {
 	if g.memory == nil {
 		return nil
 	}
-	return storage(g.memory.keeper.Put(ctx, k))
+	if err := g.memory.keeper.Put(ctx, k); err != nil {
+		return storage(err)
+	}
+	g.doubts.drop(k.Number)
+	return nil
+}
+
+// unput has a room kept no longer (ErrStorage).
+func (g *Registry) unput(ctx context.Context, number string) error {
+	if g.memory == nil {
+		return nil
+	}
+	if err := g.memory.keeper.Remove(ctx, number); err != nil {
+		return storage(err)
+	}
+	g.doubts.drop(number)
+	return nil
 }

@@ -75,6 +75,7 @@ type Registry struct {
 	lateRooms     atomic.Int64 // of them
 	memory        *memory      // nil: nothing is kept
 	bans          bans
+	doubts        doubts
 
 	mu      sync.Mutex // guards the maps, never held across a call out
 	rooms   map[string]*room
@@ -333,6 +334,10 @@ func (g *Registry) Close(ctx context.Context) error {
 	g.running.Wait() // each has been told, and none can be opened any more
 	g.crewOnce.Do(func() {})
 	g.crew.stop()
+	ending, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
+	g.settle(ending)
+	g.nameDoubts()
 	g.bans.collect(ctx)
 	g.tally.close()
 	g.closeLogs()

@@ -114,6 +114,28 @@ func TestASourceThatWasRemovedStaysAway(t *testing.T) {
 	h.keep(t, "1000", "stage") // anew
 }
 
+func TestAKeptSourceThatLoopedStaysAway(t *testing.T) {
+	h := newHouse(t, distribution.Policy{})
+	h.again = time.Millisecond
+	h.room(t, "1000")
+	ctx := waitContext(t)
+	h.keep(t, "1000", "stage")
+	k := h.keeper("1000", "stage")
+	p := k.participant.Load()
+	h.feed(t, "1000", first)
+	select {
+	case <-k.ended:
+	case <-ctx.Done():
+		t.Fatal("it is looked for, and brings the room's own sound")
+	}
+	if got := p.Reason(); got != rooms.ReasonLooped {
+		t.Errorf("it has left for %v, want ReasonLooped", got)
+	}
+	if v, err := h.Get(ctx, "1000", "stage"); err != nil || v.Participant != "" || h.keeper("1000", "stage") != nil {
+		t.Errorf("got %+v, %v; want it kept, and not looked for", v, err)
+	}
+}
+
 func TestSourcesAreThereAgainAfterARestart(t *testing.T) {
 	ctx := waitContext(t)
 	kept, denied := sourceAt(first), sourceAt(second)

@@ -37,10 +37,9 @@ type Settings struct {
 	AGC bool
 	// NoiseSuppression takes steady noise out of what narrowband telephones send.
 	NoiseSuppression bool
-	// Recording is how the room is recorded, once somebody starts that, or by which rule it begins.
 	// Opus is what encoders of Opus spend; where it says nothing, what Registry.Defaults has. While ticks run late, less is spent.
 	Opus codec.Effort `json:",omitzero"`
-	// Recording is how the room is recorded, once somebody starts that.
+	// Recording is how the room is recorded, once somebody starts that, or by which rule it begins.
 	Recording RecordingSettings
 	// Schedule is when the room is open; nil: always. Nobody gets in at other times, and when it closes the conference ends, unless
 	// OutlastsSchedule says that it goes on until everybody has left.

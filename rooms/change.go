@@ -160,10 +160,12 @@ func (g *Registry) update(ctx context.Context, number string, p SettingsPatch) e
 	if !info.OnDemand && (!set.equal(before) || p.PINs != nil) { // a ring changes within
 		k := Kept{Number: number, Settings: set, Created: info.Created, Declared: info.Declared}
 		if err := g.put(ctx, k); err != nil {
-			if p.PINs == nil || set.PINs != before.PINs { // else it is not known any more what was in the ring
-				was := k
-				was.Settings = before
+			was := k
+			was.Settings = before
+			if p.PINs == nil || set.PINs != before.PINs {
 				g.takeBack(ctx, number, &was)
+			} else { // the ring has changed within, which is for its owner to undo before it is kept again
+				g.doubt(number, &was)
 			}
 			return wrap("room", number, err)
 		}

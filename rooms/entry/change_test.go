@@ -3,6 +3,7 @@ package entry
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -138,6 +139,64 @@ func TestInvitationsThatCannotBeKeptChangeNothing(t *testing.T) {
 			t.Errorf("by the invitation that could not be withdrawn: got %+v", got)
 		}
 	})
+}
+
+// keeping is a failing that remembers whose invitations a room has, and of a number of changes tells nobody that they are kept.
+type keeping struct {
+	failing
+	silent int
+	names  map[string][]string
+}
+
+func (k *keeping) Put(_ context.Context, room rooms.Kept) error {
+	k.names[room.Number] = nil
+	if room.PINs != nil {
+		_, _, all := room.PINs.Kept()
+		for _, i := range all {
+			k.names[room.Number] = append(k.names[room.Number], i.Name)
+		}
+	}
+	if k.silent > 0 {
+		k.silent--
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// A ring changes within: what the store has of it would be in force at the next start, and not what has been answered.
+func TestInvitationsThatTheStoreDidNotAnswerForAreTakenBack(t *testing.T) {
+	for after, silent := range map[string]int{"at once": 1, "with the next change": 2} {
+		t.Run(after, func(t *testing.T) {
+			inBubble(t, Config{}, func(b *bridge) {
+				disk := &keeping{names: map[string][]string{}}
+				if err := b.rooms.Restore(b.ctx, rooms.Memory{Keeper: disk}); err != nil {
+					t.Fatal(err)
+				}
+				guest, _, err := b.desk.Invite(b.ctx, "1000", access.Invitation{Name: "Zoe"}, 8)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for what, change := range map[string]func() error{
+					"invite":   func() error { _, _, err := b.desk.Invite(b.ctx, "1000", access.Invitation{Name: "Hal"}, 8); return err },
+					"withdraw": func() error { return b.desk.Withdraw(b.ctx, "1000", guest.ID) },
+				} {
+					disk.silent = silent
+					if err := change(); !errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("%s: got %v, want DeadlineExceeded", what, err)
+					}
+					if silent > 1 {
+						name := what
+						if _, err := b.rooms.Update(b.ctx, "3000", rooms.SettingsPatch{DisplayName: &name}); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if got := disk.names["1000"]; !slices.Equal(got, []string{"Zoe"}) {
+						t.Errorf("%s: kept are invitations of %v, want Zoe's", what, got)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestARoomThatHasEndedIsNoHangUp(t *testing.T) {

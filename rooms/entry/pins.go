@@ -75,7 +75,8 @@ func (d *Desk) Invite(ctx context.Context, number string, i access.Invitation, p
 	i = access.Invitation{ID: newID(), Name: i.Name, Moderator: i.Moderator, From: i.From, Until: i.Until}
 	var pin access.PIN
 	err := d.change(ctx, number, func(ring *access.Ring) error {
-		if ring == nil {
+		within := ring != nil
+		if !within {
 			var err error
 			if ring, err = d.cfg.Guard.Rekey(ctx, nil, nil, nil); err != nil {
 				return err
@@ -92,6 +93,9 @@ func (d *Desk) Invite(ctx context.Context, number string, i access.Invitation, p
 		}
 		if err = d.keep(ctx, number, ring); err != nil {
 			ring.Remove(i.ID) // it may be the room's ring: nobody is invited of whom nobody is told
+			if within {
+				d.keepAgain(ctx, number, ring)
+			}
 		}
 		return err
 	})
@@ -132,6 +136,7 @@ func (d *Desk) Withdraw(ctx context.Context, number, id string) error {
 		err := d.keep(ctx, number, ring)
 		if err != nil {
 			err = errors.Join(err, ring.PutBack(removed))
+			d.keepAgain(ctx, number, ring)
 		}
 		return err
 	})
@@ -169,6 +174,14 @@ func (d *Desk) release(ctx context.Context, number, id string) error {
 func (d *Desk) keep(ctx context.Context, number string, ring *access.Ring) error {
 	_, err := d.rooms.Update(ctx, number, rooms.SettingsPatch{PINs: &ring})
 	return err
+}
+
+// keepAgain has a room's ring kept as it is once more, where the store did not answer for a change within: that may be kept all the same, and would be in force at the
+// next start. Where this fails too, the registry tries it again.
+func (d *Desk) keepAgain(ctx context.Context, number string, ring *access.Ring) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	_ = d.keep(ctx, number, ring) // whoever made the change is told of its own error
 }
 
 // Declared is the PINs of a room that a file declares, each as digits or as a PHC string of argon2id; an empty one is none (access.ErrInvalid,

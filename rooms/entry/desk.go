@@ -210,9 +210,9 @@ func (d *Desk) Close(ctx context.Context) error {
 		d.asked.Wait()
 		close(ended)
 	}()
+	d.numbers.close(ctx) // while dialogues end, and also where they do not
 	select {
 	case <-ended:
-		d.numbers.close(ctx)
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("callers are still asked for PINs: %w", context.Cause(ctx))

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -230,6 +231,8 @@ func TestWhatCouldNotBeReadIsNotTakenBack(t *testing.T) {
 
 func TestDoubtsAreBounded(t *testing.T) {
 	d, s := listed(t)
+	var log bytes.Buffer
+	d.log = slog.New(slog.NewTextHandler(&log, nil))
 	s.broken = errBroken
 	for n := range maxDoubts + 10 {
 		if _, err := d.Create(t.Context(), dialplan.Number{Dialled: strconv.Itoa(1000 + n)}); !errors.Is(err, rooms.ErrStorage) {
@@ -239,6 +242,63 @@ func TestDoubtsAreBounded(t *testing.T) {
 	if last := d.doubts.all[len(d.doubts.all)-1]; len(d.doubts.all) != maxDoubts || last.Dialled != strconv.Itoa(1000+maxDoubts+9) {
 		t.Errorf("%d are in doubt, the last %v", len(d.doubts.all), last)
 	}
+	d.close(t.Context())
+	for _, word := range []string{"not tried again: there are too many\" number=1009\n", "for a change that was refused\" number=1010\n"} {
+		if !strings.Contains(log.String(), word) {
+			t.Errorf("nobody says %q", word)
+		}
+	}
+}
+
+// stuckShelf does not answer.
+type stuckShelf struct{ *shelf }
+
+func (s stuckShelf) PutNumber(ctx context.Context, _ dialplan.Number) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func (s stuckShelf) RemoveNumber(ctx context.Context, _ dialplan.Key) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func TestAStoreOfNumbersThatDoesNotAnswerLeavesTimeAtTheEnd(t *testing.T) {
+	for name, most := range map[string]time.Duration{"there is less": endTime / 2, "there is more": 10 * endTime} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, s := listed(t)
+				d.keeper = stuckShelf{s}
+				d.doubts.add(dialplan.Key{Dialled: "200"})
+				ctx, cancel := context.WithTimeout(t.Context(), most)
+				defer cancel()
+				began := time.Now()
+				d.close(ctx)
+				if took, want := time.Since(began), min(most, endTime); took != want {
+					t.Errorf("the end took %v, want %v", took, want)
+				}
+			})
+		})
+	}
+}
+
+// Numbers have nothing to do with who is asked for a PIN.
+func TestNumbersAreSettledWhereADialogueDoesNotEnd(t *testing.T) {
+	inBubble(t, Config{}, func(b *bridge) {
+		numbers, s := b.desk.Numbers(), &shelf{kept: map[dialplan.Key]dialplan.Number{{Dialled: "200"}: {Dialled: "200"}}}
+		numbers.Restore(NumberMemory{Keeper: s})
+		numbers.doubts.add(dialplan.Key{Dialled: "200"})
+		b.desk.asked.Add(1)
+		ctx, cancel := context.WithTimeout(b.ctx, time.Second)
+		defer cancel()
+		if err := b.desk.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want DeadlineExceeded", err)
+		}
+		if len(s.kept) > 0 {
+			t.Errorf("kept is %v, want nothing", s.kept)
+		}
+		b.desk.asked.Done()
+	})
 }
 
 func TestTheFileHasItsWayWithNumbersThatWereKept(t *testing.T) {

@@ -11,17 +11,23 @@ import (
 // settleTime is how long the store may take to keep numbers as they are in force, for which nobody waits.
 const settleTime = 2 * time.Second
 
+// endTime is how long it may take at the end: rooms and recordings are still to be closed then.
+const endTime = time.Second
+
 // maxDoubts bounds the numbers of which that is tried again.
 const maxDoubts = 1024
 
 // doubts are the numbers that the store may keep in another way than they are in force: it did not answer for a change of theirs. The oldest are first.
 type doubts struct{ all []dialplan.Key }
 
-func (d *doubts) add(k dialplan.Key) {
+// add notes a number, and says which one is noted no longer, where there are too many.
+func (d *doubts) add(k dialplan.Key) (lost dialplan.Key, full bool) {
 	d.drop(k)
 	if d.all = append(d.all, k); len(d.all) > maxDoubts {
+		lost, full = d.all[0], true
 		d.all = slices.Delete(d.all, 0, 1)
 	}
+	return lost, full
 }
 
 func (d *doubts) drop(k dialplan.Key) {
@@ -38,19 +44,21 @@ func (d *Directory) keep(ctx context.Context, k dialplan.Key, change func(Number
 	err := change(d.keeper)
 	if err == nil {
 		d.doubts.drop(k)
-		d.settle(ctx)
+		d.settle(context.WithoutCancel(ctx))
 		return nil
 	}
 	if n, _ := d.known(k); !n.Unreadable { // what was there cannot be kept again where nobody knows it
-		d.doubts.add(k)
-		d.settle(ctx)
+		if lost, full := d.doubts.add(k); full {
+			d.log.Error("a number may be kept otherwise than it is, and this is not tried again: there are too many", "number", lost.ID())
+		}
+		d.settle(context.WithoutCancel(ctx))
 	}
 	return storage(err)
 }
 
 // settle has those numbers kept as they are in force that there is doubt of, until the store fails to.
 func (d *Directory) settle(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	for len(d.doubts.all) > 0 {
 		k := d.doubts.all[0]
@@ -67,12 +75,19 @@ func (d *Directory) settle(ctx context.Context) {
 	}
 }
 
-// close settles what is in doubt still. It is called when nobody changes numbers any more, or soon nobody will.
+// close settles what is in doubt still, and logs what stays so. It is called when nobody changes numbers any more, or soon nobody will.
 func (d *Directory) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
 	select {
 	case d.turn <- struct{}{}:
-		defer func() { <-d.turn }()
-		d.settle(ctx)
 	case <-ctx.Done(): // somebody waits for the store
+		d.log.Error("numbers may be other ones after the next start: somebody waits for the store still")
+		return
+	}
+	defer func() { <-d.turn }()
+	d.settle(ctx)
+	for _, k := range d.doubts.all {
+		d.log.Error("a number may be another one after the next start: the store did not answer for a change that was refused", "number", k.ID())
 	}
 }

@@ -110,7 +110,7 @@ func (b *bans) stray(k KeptBan) {
 
 // collect has the store forget strays, until it does not.
 func (b *bans) collect(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), disownTime)
+	ctx, cancel := context.WithTimeout(ctx, disownTime)
 	defer cancel()
 	for {
 		b.mu.Lock()
@@ -288,8 +288,9 @@ func (g *Registry) unban(ctx context.Context, number, id string) error {
 		return wrap("room", number, err)
 	}
 	g.bans.remove(number, id)
+	ctx = context.WithoutCancel(ctx) // it is forgotten, so it must be
 	g.bans.collect(ctx)
-	err := g.do(context.WithoutCancel(ctx), number, func(s *state) error {
+	err := g.do(ctx, number, func(s *state) error {
 		s.raise(Event{Kind: KindUnbanned, Ban: &ban, Info: new(s.info())})
 		return nil
 	})

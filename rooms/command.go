@@ -234,7 +234,7 @@ func (a Action) opposite(set Settings) (p SettingsPatch, told string) {
 
 // switchOver changes one of the room's settings, which may have to be kept: the disk is waited for.
 func (s *state) switchOver(by *member, a Action) {
-	s.later(func(r *room) {
+	s.perform(by, a, func(r *room) {
 		ctx := r.registry.life
 		info, err := r.registry.Info(ctx, r.number)
 		p, told := a.opposite(info.Settings)
@@ -317,7 +317,7 @@ func (s *state) recordAs(by *member, a Action) {
 	case s.taping.tape != nil:
 		s.declineRecording()
 	default:
-		s.later(func(r *room) { // files are made
+		s.perform(by, a, func(r *room) { // files are made
 			if _, err := r.registry.StartRecording(r.registry.life, r.number); err != nil {
 				r.refuse(by, a, err)
 			}

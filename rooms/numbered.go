@@ -297,7 +297,7 @@ func (s *state) dialAs(by *member, number string) error {
 
 // errand does what has been dialled and waits for the disk or for other rooms: behind what is to be said.
 func (s *state) errand(by *member, a Action, do func(context.Context, *room) error) {
-	s.later(func(r *room) {
+	s.perform(by, a, func(r *room) {
 		if err := do(r.registry.life, r); err != nil {
 			r.refuse(by, a, err)
 		}

@@ -327,6 +327,7 @@ func (g *Registry) Close(ctx context.Context) error {
 			return nil
 		})
 		if err != nil && !errors.Is(err, ErrClosed) {
+			g.life.end() // most of all what hangs now
 			return fmt.Errorf("close room %q: %w", r.number, err)
 		}
 	}
@@ -338,7 +339,7 @@ func (g *Registry) Close(ctx context.Context) error {
 	defer cancel()
 	g.settle(ending)
 	g.nameDoubts()
-	g.bans.collect(ctx)
+	g.bans.collect(ending)
 	g.tally.close()
 	g.closeLogs()
 	return nil

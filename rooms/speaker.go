@@ -50,6 +50,13 @@ func (s *state) later(job func(*room)) bool {
 	}
 }
 
+// perform is later for what a moderator has dialled: where too much waits, the log says what is lost, as nothing more can be said.
+func (s *state) perform(by *member, a Action, job func(*room)) {
+	if !s.later(job) {
+		s.room.registry.cfg.Log.Warn("what was dialled is lost: too much waits to be done", "room", s.room.number, "participant", by.p.id, "action", a.String())
+	}
+}
+
 // end lets the goroutine end, after what waits has been done.
 func (k *speaker) end() {
 	if k.jobs != nil {

@@ -151,7 +151,7 @@ func sourceField(err error) error {
 func setSource(source *distribution.Source, from *confbridgev1.Source, paths []string) error {
 	before := *source
 	was := toSource(receiver.View{Source: before})
-	to := proto.Clone(was).(*confbridgev1.Source) //nolint:errcheck // a clone is of its own type
+	to := proto.Clone(was).(*confbridgev1.Source)
 	if slices.Contains(paths, "sdp") && from.GetSdp() != "" {
 		to = &confbridgev1.Source{Interface: was.GetInterface(), Timeout: was.GetTimeout()}
 	}

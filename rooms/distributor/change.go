@@ -186,7 +186,7 @@ func (d *Distributor) Delete(ctx context.Context, room, id string) error {
 // Rekey has a distribution encrypted by another key from now on: who is to go on listening has to fetch the description again (ErrClear, and as Delete).
 func (d *Distributor) Rekey(ctx context.Context, room, id string) (View, error) {
 	err := d.inTurn(ctx, func() error {
-		info, dist, err := d.find(ctx, room, id)
+		_, dist, err := d.find(ctx, room, id)
 		if err != nil {
 			return err
 		}
@@ -195,7 +195,8 @@ func (d *Distributor) Rekey(ctx context.Context, room, id string) (View, error) 
 		}
 		dist.Key = newKey(dist.Suite)
 		dist.Version = max(session.Number(time.Now()), dist.Version+1)
-		if info, dist, err = d.keep(ctx, name{room, id}, dist); err != nil {
+		info, dist, err := d.keep(ctx, name{room, id}, dist)
+		if err != nil {
 			return err
 		}
 		cfg, err := senderConfig(info, dist)

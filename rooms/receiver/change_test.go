@@ -74,7 +74,7 @@ func TestWhatCannotBeTakenInLeavesASourceAsItWas(t *testing.T) {
 	}); !errors.Is(err, ErrPath) {
 		t.Errorf("got %v, want ErrPath", err)
 	}
-	if v := h.present(t, "1000", "stage", before.Participant); !v.Source.Equal(before.Source) {
+	if v := h.present(t, "1000", "stage", before.Participant); !v.Equal(before.Source) {
 		t.Errorf("got %+v, want %+v", v.Source, before.Source)
 	}
 	if _, err := h.Change(ctx, "1000", "attic", func(*Source) error { return nil }); !errors.Is(err, ErrNoSource) {

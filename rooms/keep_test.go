@@ -216,7 +216,7 @@ func TestALastingRoomThatNobodyIsInHasNoGoroutine(t *testing.T) {
 		if _, err := g.Create(ctx, "1000", Settings{DisplayName: "board", MaxParticipants: 1}); err != nil {
 			t.Fatal(err)
 		}
-		if got := runtime.NumGoroutine(); got != before {
+		if got := goroutines(before); got != before {
 			t.Errorf("made: got %d goroutines more, want 0", got-before)
 		}
 		p := join(t, g, "1000", "a", newFakeLeg(t, pcmu, 0))
@@ -230,7 +230,7 @@ func TestALastingRoomThatNobodyIsInHasNoGoroutine(t *testing.T) {
 		}
 		time.Sleep(11 * time.Second)
 		synctest.Wait()
-		if got := runtime.NumGoroutine(); got != before {
+		if got := goroutines(before); got != before {
 			t.Errorf("empty for 11 s: got %d goroutines more, want 0", got-before)
 		}
 		asleep, err := g.Info(ctx, "1000")

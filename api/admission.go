@@ -81,16 +81,7 @@ func (s *participantService) RemoveParticipant(
 }
 
 func (s *participantService) ListBans(_ context.Context, req *confbridgev1.ListBansRequest) (*confbridgev1.ListBansResponse, error) {
-	number, err := parseRoomName("parent", req.GetParent())
-	if err != nil {
-		return nil, err
-	}
-	size, err := pageSize(req.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
-	collection := req.GetParent() + "/" + bansCollection
-	from, err := parseToken(collection, req.GetPageToken())
+	number, size, from, err := parseListOf(req, bansCollection)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +94,7 @@ func (s *participantService) ListBans(_ context.Context, req *confbridgev1.ListB
 	if len(bans) > size {
 		bans = bans[:size]
 		last := bans[size-1]
-		resp.NextPageToken = cursor{collection: collection, last: last.ID, joined: last.Created}.token()
+		resp.NextPageToken = cursor{collection: from.collection, last: last.ID, joined: last.Created}.token()
 	}
 	for _, b := range bans {
 		resp.Bans = append(resp.Bans, toBan(number, b))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
@@ -94,16 +93,7 @@ func (s *distributionService) GetDistribution(ctx context.Context, req *confbrid
 func (s *distributionService) ListDistributions(
 	ctx context.Context, req *confbridgev1.ListDistributionsRequest,
 ) (*confbridgev1.ListDistributionsResponse, error) {
-	number, err := parseRoomName("parent", req.GetParent())
-	if err != nil {
-		return nil, err
-	}
-	size, err := pageSize(req.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
-	collection := req.GetParent() + "/" + distributionsCollection
-	from, err := parseToken(collection, req.GetPageToken())
+	number, size, from, err := parseListOf(req, distributionsCollection)
 	if err != nil {
 		return nil, err
 	}
@@ -114,13 +104,9 @@ func (s *distributionService) ListDistributions(
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(v distributor.View) bool { return v.ID <= from.last && from.last != "" })
-	resp := &confbridgev1.ListDistributionsResponse{}
-	if len(all) > size {
-		all = all[:size]
-		resp.NextPageToken = cursor{collection: collection, last: all[size-1].ID}.token()
-	}
-	for _, v := range all {
+	page, next := pageByID(all, func(v distributor.View) string { return v.ID }, size, from)
+	resp := &confbridgev1.ListDistributionsResponse{NextPageToken: next}
+	for _, v := range page {
 		resp.Distributions = append(resp.Distributions, toDistribution(v))
 	}
 	return resp, nil

@@ -95,16 +95,7 @@ func (s *invitationService) GetInvitation(ctx context.Context, req *confbridgev1
 func (s *invitationService) ListInvitations(
 	ctx context.Context, req *confbridgev1.ListInvitationsRequest,
 ) (*confbridgev1.ListInvitationsResponse, error) {
-	number, err := parseRoomName("parent", req.GetParent())
-	if err != nil {
-		return nil, err
-	}
-	size, err := pageSize(req.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
-	collection := req.GetParent() + "/" + invitationsCollection
-	from, err := parseToken(collection, req.GetPageToken())
+	number, size, from, err := parseListOf(req, invitationsCollection)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +111,7 @@ func (s *invitationService) ListInvitations(
 	resp := &confbridgev1.ListInvitationsResponse{}
 	if len(all) > size {
 		all = all[:size]
-		resp.NextPageToken = cursor{collection: collection, last: all[size-1].ID}.token()
+		resp.NextPageToken = cursor{collection: from.collection, last: all[size-1].ID}.token()
 	}
 	for _, i := range all {
 		resp.Invitations = append(resp.Invitations, toInvitation(number, i))

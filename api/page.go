@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,4 +88,33 @@ func parseToken(collection, token string) (cursor, error) {
 		return cursor{}, bad
 	}
 	return c, nil
+}
+
+// listRequest is what asks for a page of what a room has.
+type listRequest interface {
+	GetParent() string
+	GetPageSize() int32
+	GetPageToken() string
+}
+
+// parseListOf is what a request for a page of a room's collection asks for.
+func parseListOf(req listRequest, collection string) (number string, size int, from cursor, err error) {
+	if number, err = parseRoomName("parent", req.GetParent()); err != nil {
+		return "", 0, cursor{}, err
+	}
+	if size, err = pageSize(req.GetPageSize()); err != nil {
+		return "", 0, cursor{}, err
+	}
+	from, err = parseToken(req.GetParent()+"/"+collection, req.GetPageToken())
+	return number, size, from, err
+}
+
+// pageByID is what follows from of all, which are in the order of their IDs, and the token of the page behind it; empty: there is none.
+func pageByID[V any](all []V, id func(V) string, size int, from cursor) (page []V, next string) {
+	page = slices.DeleteFunc(all, func(v V) bool { return id(v) <= from.last && from.last != "" })
+	if len(page) > size {
+		page = page[:size]
+		next = cursor{collection: from.collection, last: id(page[size-1])}.token()
+	}
+	return page, next
 }

@@ -19,16 +19,7 @@ type participantService struct {
 func (s *participantService) ListParticipants(
 	ctx context.Context, req *confbridgev1.ListParticipantsRequest,
 ) (*confbridgev1.ListParticipantsResponse, error) {
-	number, err := parseRoomName("parent", req.GetParent())
-	if err != nil {
-		return nil, err
-	}
-	size, err := pageSize(req.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
-	collection := req.GetParent() + "/" + participantsCollection
-	from, err := parseToken(collection, req.GetPageToken())
+	number, size, from, err := parseListOf(req, participantsCollection)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +32,7 @@ func (s *participantService) ListParticipants(
 	if len(infos) > size {
 		infos = infos[:size]
 		last := infos[size-1]
-		resp.NextPageToken = cursor{collection: collection, last: last.ID, joined: last.Joined}.token()
+		resp.NextPageToken = cursor{collection: from.collection, last: last.ID, joined: last.Joined}.token()
 	}
 	resp.Participants = toParticipants(infos)
 	return resp, nil

@@ -65,16 +65,7 @@ func (s *distributionService) GetSource(ctx context.Context, req *confbridgev1.G
 }
 
 func (s *distributionService) ListSources(ctx context.Context, req *confbridgev1.ListSourcesRequest) (*confbridgev1.ListSourcesResponse, error) {
-	number, err := parseRoomName("parent", req.GetParent())
-	if err != nil {
-		return nil, err
-	}
-	size, err := pageSize(req.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
-	collection := req.GetParent() + "/" + sourcesCollection
-	from, err := parseToken(collection, req.GetPageToken())
+	number, size, from, err := parseListOf(req, sourcesCollection)
 	if err != nil {
 		return nil, err
 	}
@@ -85,13 +76,9 @@ func (s *distributionService) ListSources(ctx context.Context, req *confbridgev1
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(v receiver.View) bool { return v.ID <= from.last && from.last != "" })
-	resp := &confbridgev1.ListSourcesResponse{}
-	if len(all) > size {
-		all = all[:size]
-		resp.NextPageToken = cursor{collection: collection, last: all[size-1].ID}.token()
-	}
-	for _, v := range all {
+	page, next := pageByID(all, func(v receiver.View) string { return v.ID }, size, from)
+	resp := &confbridgev1.ListSourcesResponse{NextPageToken: next}
+	for _, v := range page {
 		resp.Sources = append(resp.Sources, toSource(v))
 	}
 	return resp, nil
